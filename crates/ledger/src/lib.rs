@@ -1,0 +1,1 @@
+//! Records of finished cells, the passport, and what remains to do.

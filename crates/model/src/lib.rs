@@ -1,0 +1,1 @@
+//! The stacked transformer, its operations and their backward passes.

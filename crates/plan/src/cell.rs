@@ -1,0 +1,166 @@
+//! One training run of the grid, and the hash that names it.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::shape::Shape;
+
+/// Raised whenever a change to the training code changes results, so that old records are not
+/// mistaken for new ones.
+pub const NUMERICS_VERSION: u32 = 1;
+
+/// Learning-rate schedule. Multiplies the peak rate; the warm-up is apart from it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Schedule {
+    /// Half a cosine from the peak to `final_fraction` of it.
+    Cosine {
+        /// Rate at the end, as a fraction of the peak.
+        final_fraction: f64,
+    },
+    /// Warm-up, stable, decay (Hägele et al. 2024): constant, then `1 - sqrt` to zero.
+    Wsd {
+        /// Share of all steps spent in the decay.
+        cooldown_fraction: f64,
+    },
+    /// Constant after the warm-up. Its last loss is not a final loss, and fits leave it out.
+    Constant,
+}
+
+/// Update rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// AdamW (Loshchilov & Hutter 2019).
+    AdamW,
+    /// Muon on the blocks' matrices (Jordan et al. 2024), AdamW on the rest.
+    Muon,
+}
+
+/// Arithmetic of the matrix products. Weights, norms, losses and accumulation stay f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit everywhere.
+    F32,
+    /// IEEE half-precision products.
+    F16,
+    /// bfloat16 products.
+    Bf16,
+}
+
+/// Everything about a run that is neither its shape, its length nor its data.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Hyper {
+    /// Sequences per step.
+    pub batch_sequences: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Warm-up steps, linear from zero.
+    pub warmup_steps: u64,
+    /// Schedule after the warm-up.
+    pub schedule: Schedule,
+    /// Update rule.
+    pub optimizer: Optimizer,
+    /// First-moment decay.
+    pub beta1: f64,
+    /// Second-moment decay.
+    pub beta2: f64,
+    /// Adam's denominator offset.
+    pub epsilon: f64,
+    /// Decoupled weight decay, applied to matrices only; scaled by the current learning rate.
+    pub weight_decay: f64,
+    /// Global gradient-norm limit; `None` leaves gradients as they are.
+    pub clip_norm: Option<f64>,
+    /// Weight of the z-loss `mean(log Z ^ 2)` (PaLM, section 5); 0 leaves it out.
+    pub z_loss: f64,
+    /// Matrix-product precision.
+    pub precision: Precision,
+}
+
+/// Stable name of a [`Cell`]: 16 hex digits of SHA-256 over all that can change its result.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CellId(pub String);
+
+impl std::fmt::Display for CellId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One training run: shape x tokens x hyper-parameters x seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Name, a hash of the rest and of the data.
+    pub id: CellId,
+    /// The compute budget this cell belongs to, in FLOPs; `None` for cells outside any slice.
+    pub budget_flops: Option<f64>,
+    /// Architecture.
+    pub shape: Shape,
+    /// Optimizer steps.
+    pub steps: u64,
+    /// Hyper-parameters.
+    pub hyper: Hyper,
+    /// Seed of the initial weights and of the batch order.
+    pub seed: u64,
+}
+
+#[derive(Serialize)]
+struct Identity<'a> {
+    numerics: u32,
+    data_sha256: &'a str,
+    shape: &'a Shape,
+    steps: u64,
+    hyper: &'a Hyper,
+    seed: u64,
+}
+
+impl Cell {
+    /// Builds a cell and its id. `data_sha256` names the tokenised data.
+    pub fn new(
+        budget_flops: Option<f64>,
+        shape: Shape,
+        steps: u64,
+        hyper: Hyper,
+        seed: u64,
+        data_sha256: &str,
+    ) -> Self {
+        let identity = Identity {
+            numerics: NUMERICS_VERSION,
+            data_sha256,
+            shape: &shape,
+            steps,
+            hyper: &hyper,
+            seed,
+        };
+        let bytes = serde_json::to_vec(&identity).expect("an identity is plain data");
+        let digest = Sha256::digest(&bytes);
+        let id = CellId(digest.iter().take(8).map(|b| format!("{b:02x}")).collect());
+        Self { id, budget_flops, shape, steps, hyper, seed }
+    }
+
+    /// Tokens of one step.
+    pub fn batch_tokens(&self) -> u64 {
+        (self.hyper.batch_sequences * self.shape.context) as u64
+    }
+
+    /// Training tokens, D.
+    pub fn tokens(&self) -> u64 {
+        self.steps * self.batch_tokens()
+    }
+
+    /// Exact training FLOPs: matrix products, forward x 3, head and attention included.
+    pub fn flops(&self) -> f64 {
+        self.shape.flops_per_token().train() * self.tokens() as f64
+    }
+}
+
+/// Cells of one shape and batch that train in lock-step as one program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stack {
+    /// Stable name: a hash of the cells' ids.
+    pub id: String,
+    /// The cells, longest first.
+    pub cells: Vec<Cell>,
+}

@@ -1,0 +1,1 @@
+//! From a stack of cells to outcomes.
