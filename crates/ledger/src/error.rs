@@ -1,0 +1,119 @@
+//! What can go wrong with a results folder.
+
+use std::path::{Path, PathBuf};
+
+use crate::lock::Holder;
+
+/// What can go wrong with a results folder. Every message says where, and ends in a hint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The file system refused.
+    #[error("cannot {action} {}\nhint: check that the folder exists, that you may write to it and that the disk is not full", path.display())]
+    Io {
+        /// What was tried, as in "cannot ...".
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Another process writes to the folder.
+    #[error(
+        "{} is in use by {}\nhint: wait for it to end or stop it (Ctrl-C leaves a checkpoint), or choose another results folder",
+        folder.display(),
+        holder.as_ref().map_or_else(|| "another process that has not left its name".to_owned(), Holder::to_string)
+    )]
+    Locked {
+        /// The results folder.
+        folder: PathBuf,
+        /// Who holds it, where it has left its name.
+        holder: Option<Holder>,
+    },
+    /// The file system has no locks.
+    #[error("the file system of {} cannot lock files, so two processes could write here at once\nhint: keep results on a local disk, or on a network file system with locking enabled", path.display())]
+    LockUnsupported {
+        /// The lock file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A line of the ledger is not a record.
+    #[error("{}, line {line}: not a record: {reason}\nhint: lines before and after it may be sound; restore the file from a copy, or move line {line} to another file to train its cell again", path.display())]
+    Corrupt {
+        /// The ledger file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: usize,
+        /// What the parser said.
+        reason: String,
+    },
+    /// A line of the ledger was written by another version.
+    #[error("{}, line {line}: written in format {found}, this version reads format {}\nhint: read it with the version that wrote it (passport.json names it), or choose another results folder", path.display(), crate::SCHEMA)]
+    Schema {
+        /// The ledger file.
+        path: PathBuf,
+        /// Line, counted from 1.
+        line: usize,
+        /// Format of the line.
+        found: u64,
+    },
+    /// Two final records of one cell.
+    #[error("{}, line {line}: cell {cell} already ended on line {first}\nhint: the file was merged by hand; keep one of the two lines", path.display())]
+    Twice {
+        /// The ledger file.
+        path: PathBuf,
+        /// Line of the second record, counted from 1.
+        line: usize,
+        /// Line of the first record.
+        first: usize,
+        /// The cell's id.
+        cell: String,
+    },
+    /// `passport.json` cannot be read.
+    #[error("{}: not a list of passports: {reason}\nhint: restore the file from a copy; without it, records cannot be compared across machines", path.display())]
+    Passport {
+        /// The passport file.
+        path: PathBuf,
+        /// What the parser said.
+        reason: String,
+    },
+    /// The folder belongs to another configuration.
+    #[error(
+        "{} holds results of a different configuration:\n{}\nhint: choose another results folder for the changed study, or undo the change to continue this one",
+        folder.display(),
+        changes.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n")
+    )]
+    ConfigChanged {
+        /// The results folder.
+        folder: PathBuf,
+        /// What changed, one line per key.
+        changes: Vec<String>,
+    },
+    /// Records without the configuration they belong to.
+    #[error("{} has {records} records but no config.resolved.toml to tell what they belong to\nhint: restore the file from a copy, or choose another results folder", folder.display())]
+    ConfigMissing {
+        /// The results folder.
+        folder: PathBuf,
+        /// Records found.
+        records: usize,
+    },
+    /// The configuration beside the records cannot be read.
+    #[error("{}: not a resolved configuration: {reason}\nhint: it was edited, or written by another version; restore it from a copy, or choose another results folder", path.display())]
+    ConfigUnreadable {
+        /// The snapshot.
+        path: PathBuf,
+        /// What the parser said.
+        reason: String,
+    },
+}
+
+impl LedgerError {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}

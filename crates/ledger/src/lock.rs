@@ -1,0 +1,104 @@
+//! One writer per folder.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::atomic::write_atomic;
+use crate::error::LedgerError;
+use crate::host::{host_name, now_utc};
+
+const LOCK_FILE: &str = "ledger.lock";
+const HOLDER_FILE: &str = "ledger.holder.json";
+
+/// Who writes to a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Process id.
+    pub pid: u32,
+    /// Name of its machine.
+    pub host: String,
+    /// When it took the folder, UTC, RFC 3339.
+    pub started_utc: String,
+    /// Its command line.
+    pub command: String,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            pid,
+            host,
+            started_utc,
+            command,
+        } = self;
+        write!(f, "process {pid} on {host} since {started_utc}: {command}")
+    }
+}
+
+/// The exclusive right to write to a folder. The system takes it back when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    file: File,
+    holder_path: std::path::PathBuf,
+}
+
+impl Lock {
+    /// Takes the folder, or says who has it.
+    pub(crate) fn take(folder: &Path, command: &str) -> Result<Self, LedgerError> {
+        let path = folder.join(LOCK_FILE);
+        let holder_path = folder.join(HOLDER_FILE);
+        // The name stands in a file of its own, because a lock on Windows keeps others from reading.
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(LedgerError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = read_holder(&holder_path);
+                return Err(LedgerError::Locked {
+                    folder: folder.to_owned(),
+                    holder,
+                });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(LedgerError::LockUnsupported { path, source });
+            }
+        }
+        let holder = Holder {
+            pid: std::process::id(),
+            host: host_name(),
+            started_utc: now_utc(),
+            command: command.to_owned(),
+        };
+        let json = serde_json::to_vec_pretty(&holder).expect("a holder is plain data");
+        write_atomic(&holder_path, &json)?;
+        Ok(Self { file, holder_path })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Nothing depends on the removal: a name left behind by a kill is overwritten by the next holder.
+        let _ = std::fs::remove_file(&self.holder_path);
+        let _ = self.file.unlock();
+    }
+}
+
+/// The name is written just after the lock is taken, so it is given a moment to appear.
+fn read_holder(path: &Path) -> Option<Holder> {
+    for _ in 0..10 {
+        if let Ok(bytes) = std::fs::read(path)
+            && let Ok(holder) = serde_json::from_slice(&bytes)
+        {
+            return Some(holder);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
+}

@@ -1,0 +1,87 @@
+//! Reading a results folder without any right to it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use isoflop_plan::CellId;
+
+use crate::error::LedgerError;
+use crate::jsonl::{Tail, parse};
+use crate::passport::Passport;
+use crate::record::Record;
+
+/// Name of the ledger file in a results folder.
+pub const LEDGER_FILE: &str = "ledger.jsonl";
+/// Name of the passports' file in a results folder.
+pub const PASSPORT_FILE: &str = "passport.json";
+/// Name of the resolved configuration in a results folder.
+pub const CONFIG_FILE: &str = "config.resolved.toml";
+
+/// What a results folder holds, at one moment.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Contents {
+    /// Every record, in the order the cells ended. A cell that failed and was tried again has several.
+    pub records: Vec<Record>,
+    /// Passports by hash; every record's is among them.
+    pub passports: BTreeMap<String, Passport>,
+    /// Whether the file ended in part of a line: a writer is at work, or was killed. That part is not in `records`.
+    pub unfinished_line: bool,
+}
+
+/// Copies what a folder holds. Takes no lock: another process may be writing meanwhile.
+///
+/// A folder without a ledger file holds no records; that is not an error.
+///
+/// # Errors
+///
+/// [`LedgerError::Corrupt`], [`LedgerError::Schema`] and [`LedgerError::Twice`] name the line at fault,
+/// [`LedgerError::Passport`] and [`LedgerError::Io`] the file.
+pub fn read(folder: &Path) -> Result<Contents, LedgerError> {
+    let path = folder.join(LEDGER_FILE);
+    let bytes = read_or_empty(&path)?;
+    let parsed = parse(&path, &bytes)?;
+    Ok(Contents {
+        records: parsed.records,
+        passports: read_passports(folder)?,
+        unfinished_line: parsed.tail == Tail::Torn,
+    })
+}
+
+impl Contents {
+    /// The record that counts of each cell, by id: the last one.
+    pub fn current(&self) -> BTreeMap<&CellId, &Record> {
+        self.records
+            .iter()
+            .map(|record| (record.id(), record))
+            .collect()
+    }
+
+    /// The part of the current records that must be the same when the same configuration is run again: one line
+    /// of JSON per cell, by id.
+    pub fn deterministic_jsonl(&self) -> String {
+        self.current()
+            .values()
+            .map(|record| record.deterministic_json() + "\n")
+            .collect()
+    }
+}
+
+pub(crate) fn read_or_empty(path: &Path) -> Result<Vec<u8>, LedgerError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(LedgerError::io("read", path)(error)),
+    }
+}
+
+pub(crate) fn read_passports(folder: &Path) -> Result<BTreeMap<String, Passport>, LedgerError> {
+    let path = folder.join(PASSPORT_FILE);
+    let bytes = read_or_empty(&path)?;
+    if bytes.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| LedgerError::Passport {
+        path,
+        reason: error.to_string(),
+    })
+}
