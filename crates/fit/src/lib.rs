@@ -1,1 +1,24 @@
 //! Scaling laws fitted to runs, with intervals.
+
+mod compute;
+mod convention;
+mod error;
+mod estimate;
+pub mod intervals;
+pub mod isoflop;
+mod kernel;
+pub mod law;
+mod objective;
+mod outcome;
+pub mod parametric;
+mod solve;
+mod table;
+
+pub use compute::ComputeRule;
+pub use convention::{Convention, Counts};
+pub use error::FitError;
+pub use estimate::{Estimate, Interval};
+pub use objective::Objective;
+pub use outcome::Outcome;
+pub use solve::MAX_PARAMETERS;
+pub use table::{LeftOut, LeftOutReason, Observation, Table};

@@ -1,0 +1,132 @@
+//! How the table's C follows from N and D.
+
+use serde::Serialize;
+
+use crate::error::FitError;
+use crate::solve::{MAX_PARAMETERS, cholesky_solve};
+use crate::table::Table;
+
+/// `C = coefficient * N^params_power * D^tokens_power`. `6 N D` in most tables; fitted where C is
+/// an exact count, since then the exponents of N*(C) and D*(C) do not add up to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ComputeRule {
+    /// Natural logarithm of the coefficient.
+    pub log_coefficient: f64,
+    /// Power of N.
+    pub params_power: f64,
+    /// Power of D.
+    pub tokens_power: f64,
+    /// Root mean square of ln C about the rule, over the runs.
+    pub residual: f64,
+    /// Whether the rule is `6 N D` to within reading errors (1%).
+    pub is_six_nd: bool,
+}
+
+impl ComputeRule {
+    /// `C = 6 N D`.
+    pub const SIX_ND: ComputeRule = ComputeRule {
+        log_coefficient: 1.791_759_469_228_055,
+        params_power: 1.0,
+        tokens_power: 1.0,
+        residual: 0.0,
+        is_six_nd: true,
+    };
+
+    /// The rule of a table: `6 N D` when every run obeys it within 1%, else a power law by least
+    /// squares in logarithms, else (no spread of its own in N and D) `k N D`.
+    pub fn of(table: &Table) -> ComputeRule {
+        let rows = table.rows();
+        let n = rows.len() as f64;
+        let ratio = |r: &crate::table::Observation| r.flops.ln() - r.params.ln() - r.tokens.ln();
+        let six = 6f64.ln();
+        if rows.iter().all(|r| (ratio(r) - six).abs() < 0.01) {
+            return ComputeRule::SIX_ND;
+        }
+        let k = rows.iter().map(ratio).sum::<f64>() / n;
+        let spread = (rows.iter().map(|r| (ratio(r) - k).powi(2)).sum::<f64>() / n).sqrt();
+        let product = ComputeRule {
+            log_coefficient: k,
+            params_power: 1.0,
+            tokens_power: 1.0,
+            residual: spread,
+            is_six_nd: false,
+        };
+        if spread < 0.005 {
+            return product;
+        }
+        // ln C - ln N - ln D on ln N and ln D, centred: small numbers, well conditioned.
+        let mx = rows.iter().map(|r| r.params.ln()).sum::<f64>() / n;
+        let my = rows.iter().map(|r| r.tokens.ln()).sum::<f64>() / n;
+        let mut g = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+        let mut h = [0.0; MAX_PARAMETERS];
+        for r in rows {
+            let v = [r.params.ln() - mx, r.tokens.ln() - my];
+            for i in 0..2 {
+                h[i] += v[i] * (ratio(r) - k);
+                for j in 0..2 {
+                    g[i][j] += v[i] * v[j];
+                }
+            }
+        }
+        let correlation = g[0][1] / (g[0][0] * g[1][1]).sqrt();
+        if !(correlation.abs() < 0.999) {
+            return product;
+        }
+        let Some(power) = cholesky_solve(&g, &h, 2) else {
+            return product;
+        };
+        let rule = ComputeRule {
+            log_coefficient: k - power[0] * mx - power[1] * my,
+            params_power: 1.0 + power[0],
+            tokens_power: 1.0 + power[1],
+            residual: 0.0,
+            is_six_nd: false,
+        };
+        if !(rule.params_power > 0.1 && rule.tokens_power > 0.1) {
+            return product;
+        }
+        let off = |r: &crate::table::Observation| {
+            (r.flops.ln() - rule.log_flops(r.params.ln(), r.tokens.ln())).powi(2)
+        };
+        let residual = (rows.iter().map(off).sum::<f64>() / n).sqrt();
+        ComputeRule { residual, ..rule }
+    }
+
+    /// ln C of ln N and ln D.
+    pub fn log_flops(&self, log_params: f64, log_tokens: f64) -> f64 {
+        self.log_coefficient + self.params_power * log_params + self.tokens_power * log_tokens
+    }
+
+    /// ln D that spends C on a model of N.
+    pub fn log_tokens(&self, log_flops: f64, log_params: f64) -> f64 {
+        (log_flops - self.log_coefficient - self.params_power * log_params) / self.tokens_power
+    }
+
+    /// In words.
+    pub fn describe(&self) -> String {
+        if self.is_six_nd {
+            "C = 6 N D".into()
+        } else {
+            format!(
+                "C = {:.4e} N^{:.4} D^{:.4} (off by {:.2}% rms)",
+                self.log_coefficient.exp(),
+                self.params_power,
+                self.tokens_power,
+                100.0 * self.residual
+            )
+        }
+    }
+}
+
+/// Checks a compute budget that a caller gives.
+pub(crate) fn check_flops(flops: f64) -> Result<f64, FitError> {
+    if flops.is_finite() && flops > 0.0 {
+        return Ok(flops);
+    }
+    Err(FitError::BadOption {
+        option: "flops".into(),
+        value: flops.to_string(),
+        range: "(0, inf)".into(),
+        hint: "give a compute budget in FLOPs, e.g. 1e21".into(),
+    })
+}

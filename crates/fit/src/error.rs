@@ -1,0 +1,106 @@
+//! What a fit refuses, by name.
+
+use serde::Serialize;
+
+/// Why a table or a fit was refused. Every message says what is wrong, and what to do.
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum FitError {
+    /// The table has no row at all.
+    #[error("the table has no rows\nhint: check the path, or that the runs have finished")]
+    Empty,
+    /// Rows were given, but every one was left out.
+    #[error(
+        "none of the {given} rows can be used; the first: run `{first_run}`: {first_reason}\nhint: N, D, C and the loss must be positive and finite; check the column names and units"
+    )]
+    NothingUsable {
+        /// Rows given.
+        given: usize,
+        /// Name of the first row left out.
+        first_run: String,
+        /// Why it was left out.
+        first_reason: String,
+    },
+    /// Fewer rows than the law needs.
+    #[error(
+        "{what} has {parameters} parameters and needs at least {needed} runs; {given} given\nhint: train more runs, or fit a law with fewer parameters"
+    )]
+    TooFewRows {
+        /// What was to be fitted.
+        what: String,
+        /// Its parameters.
+        parameters: usize,
+        /// Runs that it needs.
+        needed: usize,
+        /// Runs that there are.
+        given: usize,
+    },
+    /// A variable that the law separates never varies.
+    #[error(
+        "{variable} is the same in all {rows} runs, so {what} cannot be told\nhint: vary {variable} by a factor of 10 or more, or fit a one-variable law"
+    )]
+    Constant {
+        /// The variable.
+        variable: String,
+        /// What it leaves open.
+        what: String,
+        /// Rows.
+        rows: usize,
+    },
+    /// A column that the law needs is missing in some row.
+    #[error(
+        "run `{run}` has no {column}, which {what} needs\nhint: give the column, or leave the run out"
+    )]
+    MissingColumn {
+        /// First run without it.
+        run: String,
+        /// The column.
+        column: String,
+        /// Who needs it.
+        what: String,
+    },
+    /// No slices: the budgets do not separate.
+    #[error(
+        "no two runs share a compute budget, so there are no isoFLOP slices ({detail})\nhint: give a budget column, or use the parametric fit"
+    )]
+    NoSlices {
+        /// What was seen.
+        detail: String,
+    },
+    /// Too few slices with a bracketed minimum for a power law.
+    #[error(
+        "{bracketed} of {slices} slices have a bracketed minimum; a power law with an interval needs {needed}\nhint: {hint}"
+    )]
+    TooFewMinima {
+        /// Usable slices.
+        bracketed: usize,
+        /// All slices.
+        slices: usize,
+        /// How many it takes.
+        needed: usize,
+        /// What to do.
+        hint: String,
+    },
+    /// An option lies outside its range.
+    #[error("`{option}` is {value}, outside {range}\nhint: {hint}")]
+    BadOption {
+        /// Its name.
+        option: String,
+        /// The value given.
+        value: String,
+        /// What is allowed.
+        range: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The fit ended somewhere that is not a result.
+    #[error("{what} gave no result: {why}\nhint: {hint}")]
+    NoResult {
+        /// What was fitted.
+        what: String,
+        /// What happened.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+}

@@ -1,0 +1,134 @@
+//! A number with its uncertainty.
+
+use serde::{Deserialize, Serialize};
+
+/// A central interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Lower end.
+    pub lo: f64,
+    /// Upper end.
+    pub hi: f64,
+    /// Share of the time that such an interval should hold the truth, e.g. 0.95.
+    pub level: f64,
+}
+
+impl Interval {
+    /// Whether `value` lies in the interval.
+    pub fn contains(&self, value: f64) -> bool {
+        self.lo <= value && value <= self.hi
+    }
+
+    /// Whether the two intervals share a point.
+    pub fn overlaps(&self, other: &Interval) -> bool {
+        self.lo <= other.hi && other.lo <= self.hi
+    }
+}
+
+/// Point, standard error and interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// The value at the fit itself (not the mean of resamples).
+    pub point: f64,
+    /// Standard deviation over resamples; `None` where none were drawn.
+    pub standard_error: Option<f64>,
+    /// Interval; `None` where none can be had.
+    pub interval: Option<Interval>,
+}
+
+impl Estimate {
+    /// A value without uncertainty.
+    pub fn bare(point: f64) -> Self {
+        Estimate {
+            point,
+            standard_error: None,
+            interval: None,
+        }
+    }
+
+    /// Point with the standard deviation and the percentile interval of `draws`. Draws that are
+    /// not finite are the caller's to count; they must not be in here. Needs 20 draws for an
+    /// interval.
+    pub fn from_draws(point: f64, draws: &mut [f64], level: f64) -> Self {
+        if draws.len() < 20 {
+            return Estimate::bare(point);
+        }
+        draws.sort_unstable_by(f64::total_cmp);
+        let tail = (1.0 - level) / 2.0;
+        Estimate {
+            point,
+            standard_error: Some(standard_deviation(draws)),
+            interval: Some(Interval {
+                lo: quantile(draws, tail),
+                hi: quantile(draws, 1.0 - tail),
+                level,
+            }),
+        }
+    }
+
+    /// The same estimate on another scale; `map` must be increasing.
+    pub fn map(&self, map: impl Fn(f64) -> f64) -> Self {
+        let point = map(self.point);
+        let interval = self.interval.map(|i| Interval {
+            lo: map(i.lo),
+            hi: map(i.hi),
+            level: i.level,
+        });
+        // Delta method with a symmetric difference over one standard error.
+        let standard_error = self
+            .standard_error
+            .map(|s| 0.5 * (map(self.point + s) - map(self.point - s)))
+            .map(f64::abs);
+        Estimate {
+            point,
+            standard_error,
+            interval,
+        }
+    }
+}
+
+/// Quantile of sorted values by linear interpolation (type 7, as NumPy's default).
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let position = q.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(sorted.len() - 1);
+    sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
+}
+
+/// Median; sorts its argument.
+pub(crate) fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    quantile(values, 0.5)
+}
+
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+pub(crate) fn standard_deviation(values: &[f64]) -> f64 {
+    let centre = mean(values);
+    let sum: f64 = values.iter().map(|v| (v - centre).powi(2)).sum();
+    (sum / (values.len() as f64 - 1.0)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_match_numpy() {
+        let values = [1.0, 2.0, 4.0, 8.0];
+        assert_eq!(quantile(&values, 0.5), 3.0);
+        assert!((quantile(&values, 0.1) - 1.3).abs() < 1e-12);
+        assert_eq!(quantile(&values, 1.0), 8.0);
+    }
+
+    #[test]
+    fn mapping_keeps_the_level() {
+        let estimate = Estimate::from_draws(0.0, &mut [-1.0, 0.0, 1.0].repeat(10), 0.9);
+        let mapped = estimate.map(f64::exp);
+        assert_eq!(mapped.point, 1.0);
+        assert_eq!(mapped.interval.unwrap().level, 0.9);
+        assert!((mapped.interval.unwrap().hi - 1f64.exp()).abs() < 1e-12);
+    }
+}

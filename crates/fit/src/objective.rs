@@ -1,0 +1,157 @@
+//! What a fit minimises.
+
+use serde::{Deserialize, Serialize};
+
+/// How residuals are weighed. `r = ln L - ln L_model` unless said.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Objective {
+    /// Sum of Huber(r; delta): `r^2 / 2` within delta, `delta (|r| - delta / 2)` beyond
+    /// (Hoffmann et al. 2022, equation 3, with delta = 1e-3).
+    Huber {
+        /// Where squares end.
+        delta: f64,
+    },
+    /// Sum of |r|: least absolute deviations.
+    Absolute,
+    /// Half the sum of r^2.
+    SquaredLog,
+    /// Sum of `(L - L_model)^2`, in nats (variable projection finds its starts).
+    SquaredLinear,
+    /// Negative log-likelihood of a Huber density of `r / sigma` with the scale fitted too
+    /// (Besiroglu et al. 2024). With delta = 1e-3 *of sigma* it is close to [`Objective::Absolute`].
+    Likelihood {
+        /// Where squares end, in units of the fitted scale.
+        delta: f64,
+    },
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Objective::Huber { delta: 1e-3 }
+    }
+}
+
+impl Objective {
+    /// The objectives that a default run compares.
+    pub const COMPARED: [Objective; 5] = [
+        Objective::Huber { delta: 1e-3 },
+        Objective::Absolute,
+        Objective::SquaredLog,
+        Objective::SquaredLinear,
+        Objective::Likelihood { delta: 1e-3 },
+    ];
+
+    /// Whether residuals are of ln L.
+    pub fn is_log(self) -> bool {
+        !matches!(self, Objective::SquaredLinear)
+    }
+
+    /// Short name, with the parameter.
+    pub fn name(self) -> String {
+        match self {
+            Objective::Huber { delta } => format!("huber({delta:e}) on ln L"),
+            Objective::Absolute => "absolute on ln L".into(),
+            Objective::SquaredLog => "squares of ln L".into(),
+            Objective::SquaredLinear => "squares of L".into(),
+            Objective::Likelihood { delta } => format!("likelihood, huber({delta:e}) with scale"),
+        }
+    }
+
+    /// Value over residuals with weights; `sigma` is the likelihood's scale.
+    pub(crate) fn value(self, residuals: impl Iterator<Item = (f64, f64)>, sigma: f64) -> f64 {
+        match self {
+            Objective::Huber { delta } => residuals.map(|(r, w)| w * huber(r, delta)).sum(),
+            Objective::Absolute => residuals.map(|(r, w)| w * r.abs()).sum(),
+            Objective::SquaredLog => residuals.map(|(r, w)| 0.5 * w * r * r).sum(),
+            Objective::SquaredLinear => residuals.map(|(r, w)| w * r * r).sum(),
+            Objective::Likelihood { delta } => {
+                let constant = sigma.ln() + huber_normaliser(delta).ln();
+                residuals
+                    .map(|(r, w)| w * (huber(r / sigma, delta) + constant))
+                    .sum()
+            }
+        }
+    }
+}
+
+pub(crate) fn huber(r: f64, delta: f64) -> f64 {
+    let t = r.clamp(-delta, delta);
+    t * (r - 0.5 * t)
+}
+
+/// Integral of `exp(-huber(z; delta))` over the line.
+fn huber_normaliser(delta: f64) -> f64 {
+    // The middle by Simpson's rule: smooth, and exact to rounding for any delta of use.
+    let n = 200;
+    let h = 2.0 * delta / n as f64;
+    let mut middle = 0.0;
+    for i in 0..=n {
+        let z = -delta + h * i as f64;
+        let weight = if i == 0 || i == n {
+            1.0
+        } else if i % 2 == 1 {
+            4.0
+        } else {
+            2.0
+        };
+        middle += weight * (-0.5 * z * z).exp();
+    }
+    middle * h / 3.0 + 2.0 * (-0.5 * delta * delta).exp() / delta
+}
+
+/// The scale that maximises the likelihood for given residuals: the root of
+/// `sum w psi(r / sigma) r / sigma = sum w`.
+pub(crate) fn likelihood_scale(residuals: &[(f64, f64)], delta: f64) -> f64 {
+    let total: f64 = residuals.iter().map(|(_, w)| w).sum();
+    let mean: f64 = residuals.iter().map(|(r, w)| w * r.abs()).sum::<f64>() / total;
+    let excess = |sigma: f64| {
+        residuals
+            .iter()
+            .map(|(r, w)| {
+                let z = r / sigma;
+                w * z * z.clamp(-delta, delta)
+            })
+            .sum::<f64>()
+            - total
+    };
+    // Decreasing in sigma; bracketed by the Laplace and Gauss limits.
+    let (mut lo, mut hi) = (mean * delta * 1e-6, mean * (1e3 + 1e3 * delta));
+    if !(mean > 0.0) {
+        return f64::MIN_POSITIVE;
+    }
+    for _ in 0..200 {
+        let middle = (lo * hi).sqrt();
+        if excess(middle) > 0.0 {
+            lo = middle
+        } else {
+            hi = middle
+        }
+    }
+    (lo * hi).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn huber_joins_smoothly() {
+        assert_eq!(huber(0.5, 1.0), 0.125);
+        assert_eq!(huber(-3.0, 1.0), 2.5);
+        assert_eq!(huber(3.0, f64::INFINITY), 4.5);
+    }
+
+    #[test]
+    fn likelihood_scale_has_its_two_limits() {
+        let residuals: Vec<(f64, f64)> = (0..1000)
+            .map(|i| ((i as f64 / 500.0 - 1.0) * 0.01, 1.0))
+            .collect();
+        let mean = residuals.iter().map(|(r, _)| r.abs()).sum::<f64>() / 1000.0;
+        let laplace = likelihood_scale(&residuals, 1e-3);
+        assert!((laplace / (1e-3 * mean) - 1.0).abs() < 1e-3, "{laplace}");
+        let gauss = likelihood_scale(&residuals, 50.0);
+        let rms = (residuals.iter().map(|(r, _)| r * r).sum::<f64>() / 1000.0).sqrt();
+        assert!((gauss / rms - 1.0).abs() < 1e-6);
+    }
+}

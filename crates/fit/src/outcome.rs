@@ -1,0 +1,99 @@
+//! How a fit ended: a value that the caller has to look at.
+
+use serde::Serialize;
+
+/// How a minimisation over all starts ended. Only [`Outcome::Converged`] is a result.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outcome {
+    /// A minimum inside the law's range.
+    Converged {
+        /// Starts tried.
+        starts: usize,
+        /// Share of them that ended at the same optimum (objective within 1e-6).
+        agreeing: f64,
+        /// Condition number of the scaled Gauss-Newton matrix.
+        condition: f64,
+    },
+    /// The best point sits where no result can be: E near 0, an exponent of 0.
+    AtBound {
+        /// The parameters there.
+        parameters: Vec<String>,
+        /// Starts tried.
+        starts: usize,
+        /// Share of them that ended there.
+        agreeing: f64,
+    },
+    /// The data do not tell some parameters apart.
+    Degenerate {
+        /// Condition number of the scaled Gauss-Newton matrix.
+        condition: f64,
+        /// Parameters that the flattest direction mixes.
+        parameters: Vec<String>,
+    },
+    /// No start met the stopping rule.
+    DidNotConverge {
+        /// Starts tried.
+        starts: usize,
+    },
+}
+
+impl Outcome {
+    /// Whether this is a result.
+    pub fn is_result(&self) -> bool {
+        matches!(self, Outcome::Converged { .. })
+    }
+
+    /// What to do about it; `None` for a result.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Outcome::Converged { .. } => return None,
+            Outcome::AtBound { .. } => {
+                "this law or objective does not describe these runs: try another objective, leave out mistuned runs, or widen the range of N and D".into()
+            }
+            Outcome::Degenerate { .. } => {
+                "vary N and D apart from each other (D = k N cannot tell them apart), or fit a law with fewer parameters".into()
+            }
+            Outcome::DidNotConverge { .. } => {
+                "look for runs with extreme losses, or raise the number of starts".into()
+            }
+        })
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Outcome::Converged {
+                starts,
+                agreeing,
+                condition,
+            } => write!(
+                f,
+                "converged: {:.0}% of {starts} starts agree, condition {condition:.2e}",
+                100.0 * agreeing
+            ),
+            Outcome::AtBound {
+                parameters,
+                starts,
+                agreeing,
+            } => write!(
+                f,
+                "at bound: {} ({:.0}% of {starts} starts)",
+                parameters.join(", "),
+                100.0 * agreeing
+            ),
+            Outcome::Degenerate {
+                condition,
+                parameters,
+            } => write!(
+                f,
+                "degenerate: {} cannot be told apart, condition {condition:.2e}",
+                parameters.join(", ")
+            ),
+            Outcome::DidNotConverge { starts } => {
+                write!(f, "did not converge from any of {starts} starts")
+            }
+        }
+    }
+}

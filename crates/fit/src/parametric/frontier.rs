@@ -1,0 +1,215 @@
+//! N*(C), D*(C) and the loss that a sum-of-powers law promises, with bands.
+
+use serde::Serialize;
+
+use super::{Exponents, Optimum};
+use crate::compute::{ComputeRule, check_flops};
+use crate::error::FitError;
+use crate::estimate::Estimate;
+use crate::intervals::Draws;
+use crate::law::{Law, Sample};
+use crate::table::Table;
+
+/// The best split of one budget.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Allocation {
+    /// C, FLOPs.
+    pub flops: f64,
+    /// N*.
+    pub params: Estimate,
+    /// D*.
+    pub tokens: Estimate,
+    /// D* / N*.
+    pub tokens_per_param: Estimate,
+    /// Loss there, nats: the law's value, with the interval of the *law*.
+    pub loss_nats: Option<Estimate>,
+    /// The same with the interval of a *new run*: the scatter of runs about the law included.
+    pub new_run_nats: Option<Estimate>,
+    /// C over the largest C among the runs.
+    pub extrapolation: f64,
+}
+
+/// A law `E + A / N^alpha + B / D^beta` and its refits, as a planning tool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LawFrontier {
+    point: Terms,
+    draws: Vec<Terms>,
+    compute: ComputeRule,
+    level: f64,
+    largest_flops: f64,
+    residuals: Vec<f64>,
+}
+
+/// `ln E, ln A, alpha, ln B, beta`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Terms {
+    pub e: f64,
+    pub a: f64,
+    pub alpha: f64,
+    pub b: f64,
+    pub beta: f64,
+}
+
+impl Terms {
+    pub(crate) fn new([e, a, alpha, b, beta]: [f64; 5]) -> Terms {
+        Terms {
+            e: e.ln(),
+            a: a.ln(),
+            alpha,
+            b: b.ln(),
+            beta,
+        }
+    }
+
+    /// Exponents of N* and D*.
+    fn exponents(&self, c: &ComputeRule) -> (f64, f64) {
+        let below = self.alpha * c.tokens_power + self.beta * c.params_power;
+        (self.beta / below, self.alpha / below)
+    }
+
+    /// ln N* at ln C: where `alpha A N^-alpha / p = beta B D^-beta / q` for `C = k N^p D^q`.
+    pub(crate) fn log_params(&self, log_flops: f64, c: &ComputeRule) -> f64 {
+        let ratio = (self.alpha / c.params_power).ln() + self.a
+            - (self.beta / c.tokens_power).ln()
+            - self.b;
+        let below = self.alpha * c.tokens_power + self.beta * c.params_power;
+        (c.tokens_power * ratio + self.beta * (log_flops - c.log_coefficient)) / below
+    }
+
+    /// Loss at ln N and ln D.
+    pub(crate) fn loss(&self, log_params: f64, log_tokens: f64) -> f64 {
+        self.e.exp()
+            + (self.a - self.alpha * log_params).exp()
+            + (self.b - self.beta * log_tokens).exp()
+    }
+
+    /// Least loss at ln C.
+    pub(crate) fn least_loss(&self, log_flops: f64, c: &ComputeRule) -> f64 {
+        let n = self.log_params(log_flops, c);
+        self.loss(n, c.log_tokens(log_flops, n))
+    }
+}
+
+impl LawFrontier {
+    pub(super) fn new(
+        law: &dyn Law,
+        best: &Optimum,
+        sample: &Sample,
+        refits: &Draws,
+        table: &Table,
+        compute: ComputeRule,
+        level: f64,
+    ) -> Option<LawFrontier> {
+        let both = law.reads().params && law.reads().tokens;
+        let terms = |z: &[f64]| law.chinchilla(z, &sample.centre).map(Terms::new);
+        let point = terms(best.theta()).filter(|_| both)?;
+        let rows = sample.len() as f64;
+        let free = (rows - best.dimension as f64).max(1.0);
+        // Least squares shrinks residuals; give back what the parameters took.
+        let inflate = (rows / free).sqrt();
+        let residuals = super::log_residuals(law, best.theta(), sample);
+        Some(LawFrontier {
+            point,
+            draws: refits.iter().filter_map(terms).collect(),
+            compute,
+            level,
+            largest_flops: table.largest_flops(),
+            residuals: residuals.iter().map(|r| r * inflate).collect(),
+        })
+    }
+
+    /// Exponents with intervals.
+    pub fn exponents(&self) -> Exponents {
+        let (a, b) = self.point.exponents(&self.compute);
+        Exponents {
+            params: self.estimate(a, |t| t.exponents(&self.compute).0),
+            tokens: self.estimate(b, |t| t.exponents(&self.compute).1),
+        }
+    }
+
+    /// The best split of `flops`.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] unless `flops` is positive and finite.
+    pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
+        let log_flops = check_flops(flops)?.ln();
+        let c = &self.compute;
+        let log_params = self.point.log_params(log_flops, c);
+        let log_tokens = c.log_tokens(log_flops, log_params);
+        let loss = self.point.loss(log_params, log_tokens);
+        let params = self.estimate(log_params, |t| t.log_params(log_flops, c));
+        let tokens = self.estimate(log_tokens, |t| {
+            c.log_tokens(log_flops, t.log_params(log_flops, c))
+        });
+        let ratio = self.estimate(log_tokens - log_params, |t| {
+            let n = t.log_params(log_flops, c);
+            c.log_tokens(log_flops, n) - n
+        });
+        Ok(Allocation {
+            flops,
+            params: params.map(f64::exp),
+            tokens: tokens.map(f64::exp),
+            tokens_per_param: ratio.map(f64::exp),
+            loss_nats: Some(self.estimate(loss, |t| t.least_loss(log_flops, c))),
+            new_run_nats: Some(self.new_run(loss, |t| t.least_loss(log_flops, c))),
+            extrapolation: flops / self.largest_flops,
+        })
+    }
+
+    /// Loss at any N and D: the law's interval, then that of a new run.
+    pub fn loss_at(&self, params: f64, tokens: f64) -> (Estimate, Estimate) {
+        let (n, d) = (params.ln(), tokens.ln());
+        let loss = self.point.loss(n, d);
+        (
+            self.estimate(loss, |t| t.loss(n, d)),
+            self.new_run(loss, |t| t.loss(n, d)),
+        )
+    }
+
+    /// How C follows from N and D.
+    pub fn compute(&self) -> &ComputeRule {
+        &self.compute
+    }
+
+    pub(crate) fn point(&self) -> &Terms {
+        &self.point
+    }
+
+    /// Estimate of a function of the law, over the refits.
+    pub(crate) fn estimate(&self, point: f64, value: impl Fn(&Terms) -> f64) -> Estimate {
+        let mut values: Vec<f64> = self
+            .draws
+            .iter()
+            .map(value)
+            .filter(|v| v.is_finite())
+            .collect();
+        if (values.len() as f64) < 0.95 * self.draws.len() as f64 {
+            return Estimate::bare(point);
+        }
+        Estimate::from_draws(point, &mut values, self.level)
+    }
+
+    /// Every refit's loss scattered by one of the fit's residuals, in a fixed rotation that pairs
+    /// each refit with residuals spread over their whole range.
+    fn new_run(&self, point: f64, value: impl Fn(&Terms) -> f64) -> Estimate {
+        let many = self.residuals.len();
+        if self.draws.is_empty() {
+            return Estimate::bare(point);
+        }
+        // Enough pairs for smooth tails, whatever the number of refits.
+        let repeats = (8 * many / self.draws.len().max(1)).clamp(1, 8);
+        let mut values = Vec::with_capacity(self.draws.len() * repeats);
+        let mut next = 0usize;
+        for draw in &self.draws {
+            let loss = value(draw);
+            for _ in 0..repeats {
+                let v = loss * self.residuals[next % many].exp();
+                next = next.wrapping_add(2_654_435_761 % many.max(1) + 1);
+                if v.is_finite() {
+                    values.push(v);
+                }
+            }
+        }
+        Estimate::from_draws(point, &mut values, self.level)
+    }
+}

@@ -1,0 +1,347 @@
+//! Approach 3: a law fitted to all runs at once.
+
+mod frontier;
+mod optimum;
+
+pub use frontier::{Allocation, LawFrontier};
+pub use optimum::Starts;
+pub(crate) use optimum::{Optimum, optimum, thresholds};
+
+use serde::Serialize;
+
+use crate::compute::ComputeRule;
+use crate::error::FitError;
+use crate::estimate::Estimate;
+use crate::intervals::{Draws, IntervalOptions, Plan, Resampling, refit};
+use crate::isoflop::group_slices;
+use crate::law::{Centre, Law, Sample};
+use crate::objective::Objective;
+use crate::outcome::Outcome;
+use crate::solve::Model;
+use crate::table::{Table, cluster_of};
+
+/// What to minimise, from where, and how to make intervals.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
+pub struct FitOptions {
+    /// What is minimised.
+    pub objective: Objective,
+    /// Random starts.
+    pub starts: Starts,
+    /// Intervals.
+    pub intervals: IntervalOptions,
+}
+
+/// One natural parameter.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Parameter {
+    /// As in the law's formula.
+    pub name: String,
+    /// Value, standard error, interval.
+    #[serde(flatten)]
+    pub estimate: Estimate,
+}
+
+/// A law fitted to a table. Look at [`LawFit::outcome`]: only a converged one has a
+/// [`LawFit::result`].
+#[derive(Debug, Clone, Serialize)]
+pub struct LawFit {
+    /// The law's name.
+    pub law: String,
+    /// Its formula.
+    pub formula: String,
+    /// What was minimised.
+    pub objective: Objective,
+    /// Runs used.
+    pub rows: usize,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Value of the objective where the search stopped.
+    pub objective_value: f64,
+    /// Natural parameters where the search stopped: a diagnosis, and no result unless
+    /// [`LawFit::outcome`] is.
+    pub stopped_at: Vec<(String, f64)>,
+    /// The result, if there is one.
+    pub result: Option<LawResult>,
+}
+
+/// A converged fit.
+#[derive(Debug, Clone, Serialize)]
+pub struct LawResult {
+    /// Natural parameters. `A` and `B` mean little apart from their exponents (their correlation
+    /// is above .999); see [`LawResult::centred`].
+    pub parameters: Vec<Parameter>,
+    /// The terms at the centre of the runs, in nats: `A / N^alpha` at the mean of ln N, and
+    /// `B / D^beta` at that of ln D. These are well determined.
+    pub centred: Vec<Parameter>,
+    /// Exponents of N*(C) and D*(C); for laws of both N and D.
+    pub exponents: Option<Exponents>,
+    /// Root mean square of the residuals of ln L.
+    pub residual_rms: f64,
+    /// Median of their absolute values.
+    pub residual_median: f64,
+    /// How intervals were made; `None` without.
+    pub resampling: Option<Resampling>,
+    /// Refits asked for, and refits that did not converge.
+    pub draws: usize,
+    /// Refits that did not converge (in no interval).
+    pub failed_draws: usize,
+    /// Where logarithms are centred.
+    pub centre: Centre,
+    /// How C follows from N and D in this table.
+    pub compute: ComputeRule,
+    /// Working parameters, full precision.
+    pub theta: Vec<f64>,
+    /// N*(C), D*(C) and the loss with their bands.
+    #[serde(skip)]
+    pub frontier: Option<LawFrontier>,
+    /// The refits.
+    #[serde(skip)]
+    pub refits: Draws,
+}
+
+/// `N* ~ C^a`, `D* ~ C^b`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Exponents {
+    /// a.
+    pub params: Estimate,
+    /// b.
+    pub tokens: Estimate,
+}
+
+impl LawFit {
+    /// The result.
+    ///
+    /// # Errors
+    /// [`FitError::NoResult`] unless the fit converged.
+    pub fn result(&self) -> Result<&LawResult, FitError> {
+        self.result.as_ref().ok_or_else(|| FitError::NoResult {
+            what: format!("{} ({})", self.law, self.objective.name()),
+            why: self.outcome.to_string(),
+            hint: self.outcome.hint().unwrap_or_default(),
+        })
+    }
+}
+
+impl LawResult {
+    /// A natural parameter by name.
+    pub fn parameter(&self, name: &str) -> Option<&Estimate> {
+        self.parameters
+            .iter()
+            .find(|p| p.name == name)
+            .map(|p| &p.estimate)
+    }
+}
+
+/// Fits `law` to the runs.
+///
+/// # Errors
+/// Named refusals of data that cannot hold the law: too few runs, a variable that never varies,
+/// a missing column. A fit that ends badly is no error but an [`Outcome`].
+pub fn fit_law(table: &Table, law: &dyn Law, options: &FitOptions) -> Result<LawFit, FitError> {
+    check_options(options)?;
+    check_data(table, law)?;
+    let sample = Sample::new(table);
+    let best = optimum(law, &sample, options.objective, options.starts);
+    let natural = law.natural(best.theta(), &sample.centre);
+    let names = law.parameters();
+    let mut fit = LawFit {
+        law: law.name().into(),
+        formula: law.formula().into(),
+        objective: options.objective,
+        rows: table.len(),
+        outcome: best.outcome.clone(),
+        objective_value: best.value,
+        stopped_at: names.iter().map(|s| s.to_string()).zip(natural).collect(),
+        result: None,
+    };
+    if fit.outcome.is_result() {
+        fit.result = Some(result(table, law, &sample, options, &best));
+    }
+    Ok(fit)
+}
+
+fn result(
+    table: &Table,
+    law: &dyn Law,
+    sample: &Sample,
+    options: &FitOptions,
+    best: &Optimum,
+) -> LawResult {
+    let wanted = options.intervals;
+    let model = Model::new(law, sample, options.objective.is_log());
+    let plan = resampling_plan(table);
+    let scheme = wanted
+        .resampling
+        .unwrap_or_else(|| default_scheme(table, &plan));
+    let refits = if wanted.draws == 0 {
+        Draws::new(Vec::new(), best.dimension, 0)
+    } else {
+        refit(
+            &model,
+            options.objective,
+            best,
+            &plan,
+            scheme,
+            wanted.draws,
+            wanted.seed,
+        )
+    };
+    let level = wanted.level;
+    let centre = sample.centre;
+    let natural = law.natural(best.theta(), &centre);
+    let parameter = |(k, name): (usize, &&str)| Parameter {
+        name: name.to_string(),
+        estimate: refits.estimate(natural[k], level, |z| law.natural(z, &centre)[k]),
+    };
+    let parameters = law.parameters().iter().enumerate().map(parameter).collect();
+    let compute = ComputeRule::of(table);
+    let frontier = LawFrontier::new(law, best, sample, &refits, table, compute, level);
+    let log_residuals = log_residuals(law, best.theta(), sample);
+    let mut sizes: Vec<f64> = log_residuals.iter().map(|r| r.abs()).collect();
+    let squares: f64 = sizes.iter().map(|r| r * r).sum();
+    LawResult {
+        parameters,
+        centred: centred(law, best.theta(), &refits, level),
+        exponents: frontier.as_ref().map(LawFrontier::exponents),
+        residual_rms: (squares / sizes.len() as f64).sqrt(),
+        residual_median: crate::estimate::median(&mut sizes),
+        resampling: (wanted.draws > 0).then_some(scheme),
+        draws: wanted.draws,
+        failed_draws: refits.failed(),
+        centre,
+        compute,
+        theta: best.theta().to_vec(),
+        frontier,
+        refits,
+    }
+}
+
+/// The two terms at the centre of the runs, for sums of powers.
+fn centred(law: &dyn Law, theta: &[f64], refits: &Draws, level: f64) -> Vec<Parameter> {
+    let none = Centre {
+        log_params: 0.0,
+        log_tokens: 0.0,
+        log_flops: 0.0,
+    };
+    let mut out = Vec::new();
+    for (k, name) in [(1, "A / N^alpha"), (3, "B / D^beta")] {
+        let value = |z: &[f64]| law.chinchilla(z, &none).map_or(f64::NAN, |c| c[k]);
+        let point = value(theta);
+        if point.is_finite() && point > 0.0 {
+            let name = format!("{name} at the centre");
+            out.push(Parameter {
+                name,
+                estimate: refits.estimate(point, level, value),
+            });
+        }
+    }
+    out
+}
+
+/// ln L minus the law's, per run.
+pub(crate) fn log_residuals(law: &dyn Law, theta: &[f64], sample: &Sample) -> Vec<f64> {
+    let predicted = Model::new(law, sample, true).predicted(theta);
+    sample
+        .log_loss
+        .iter()
+        .zip(predicted)
+        .map(|(l, p)| l - p)
+        .collect()
+}
+
+pub(crate) fn resampling_plan(table: &Table) -> Plan {
+    let mut names: Vec<&str> = Vec::new();
+    let mut clusters: Vec<Vec<usize>> = Vec::new();
+    let mut place = std::collections::BTreeMap::new();
+    for (i, row) in table.rows().iter().enumerate() {
+        let name = cluster_of(row);
+        let at = *place.entry(name).or_insert_with(|| {
+            names.push(name);
+            clusters.push(Vec::new());
+            clusters.len() - 1
+        });
+        clusters[at].push(i);
+    }
+    Plan {
+        clusters,
+        slices: group_slices(table).into_iter().map(|g| g.rows).collect(),
+    }
+}
+
+fn default_scheme(table: &Table, plan: &Plan) -> Resampling {
+    if plan.clusters.len() < table.len() {
+        Resampling::Clusters
+    } else {
+        Resampling::Pairs
+    }
+}
+
+fn check_options(options: &FitOptions) -> Result<(), FitError> {
+    let bad = |option: &str, value: f64, range: &str, hint: &str| {
+        Err(FitError::BadOption {
+            option: option.into(),
+            value: value.to_string(),
+            range: range.into(),
+            hint: hint.into(),
+        })
+    };
+    let level = options.intervals.level;
+    if !(level > 0.0 && level < 1.0) {
+        return bad("level", level, "(0, 1)", "0.95 is usual");
+    }
+    if let Objective::Huber { delta } | Objective::Likelihood { delta } = options.objective
+        && !(delta > 0.0)
+    {
+        return bad(
+            "delta",
+            delta,
+            "(0, inf)",
+            "1e-3 is usual; `absolute` is its limit at 0",
+        );
+    }
+    Ok(())
+}
+
+fn check_data(table: &Table, law: &dyn Law) -> Result<(), FitError> {
+    let parameters = law.parameters().len();
+    let what = format!("the law `{}`", law.name());
+    if table.len() < parameters + 1 {
+        return Err(FitError::TooFewRows {
+            what,
+            parameters,
+            needed: parameters + 1,
+            given: table.len(),
+        });
+    }
+    let reads = law.reads();
+    let columns: [(bool, &str, fn(&crate::table::Observation) -> f64); 3] = [
+        (reads.params, "N (params)", |r| r.params),
+        (reads.tokens, "D (tokens)", |r| r.tokens),
+        (reads.flops, "C (flops)", |r| r.flops),
+    ];
+    for (read, variable, value) in columns {
+        let first = value(&table.rows()[0]);
+        if read
+            && table
+                .rows()
+                .iter()
+                .all(|r| (value(r) / first - 1.0).abs() < 1e-9)
+        {
+            return Err(FitError::Constant {
+                variable: variable.into(),
+                what: format!("its share in {what}"),
+                rows: table.len(),
+            });
+        }
+    }
+    if reads.unique
+        && let Some(row) = table.rows().iter().find(|r| r.unique_tokens.is_none())
+    {
+        return Err(FitError::MissingColumn {
+            run: row.run.clone(),
+            column: "unique tokens".into(),
+            what,
+        });
+    }
+    Ok(())
+}

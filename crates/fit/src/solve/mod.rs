@@ -1,0 +1,44 @@
+//! Minimising a smooth or Huber loss over at most [`MAX_PARAMETERS`] parameters.
+
+mod linear;
+mod newton;
+mod rows;
+
+pub(crate) use linear::{cholesky_solve, condition_number, nonnegative_least_squares};
+pub(crate) use newton::{Solution, minimise};
+pub(crate) use rows::{Model, Rows};
+
+/// Most parameters that a law may have.
+pub const MAX_PARAMETERS: usize = 10;
+
+pub(crate) type Vector = [f64; MAX_PARAMETERS];
+pub(crate) type Matrix = [[f64; MAX_PARAMETERS]; MAX_PARAMETERS];
+
+/// Value, gradient and Hessian at a point.
+#[derive(Debug, Clone)]
+pub(crate) struct Evaluation {
+    pub value: f64,
+    pub gradient: Vector,
+    pub hessian: Matrix,
+}
+
+impl Default for Evaluation {
+    fn default() -> Self {
+        Evaluation {
+            value: f64::NAN,
+            gradient: [0.0; MAX_PARAMETERS],
+            hessian: [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS],
+        }
+    }
+}
+
+/// Something to minimise: a sum over rows of the Huber loss with threshold `delta` (infinite for
+/// squares).
+pub(crate) trait Problem {
+    /// Number of parameters.
+    fn dimension(&self) -> usize;
+    /// Fills `out` at `z`.
+    fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation);
+    /// Moves `z` back into the region where the law is defined.
+    fn confine(&self, _z: &mut [f64]) {}
+}

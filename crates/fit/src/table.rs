@@ -1,0 +1,333 @@
+//! Runs, checked: what a fit reads, and every row that it left out.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::convention::{Convention, Counts};
+use crate::error::FitError;
+
+/// One trained run (or one checkpoint of it).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Name that reports use for it.
+    pub run: String,
+    /// Parameters, N.
+    pub params: f64,
+    /// Training tokens, D.
+    pub tokens: f64,
+    /// Training compute, C, in FLOPs.
+    pub flops: f64,
+    /// Final held-out loss, nats per token.
+    pub loss_nats: f64,
+    /// The budget (slice) that the run belongs to, in FLOPs; `None` to group by `flops`.
+    pub budget_flops: Option<f64>,
+    /// Seed; runs that differ in nothing else are repeats and measure the seed noise.
+    pub seed: Option<String>,
+    /// Runs of one cluster are not independent (checkpoints of one training): resampled together.
+    pub cluster: Option<String>,
+    /// Tokens seen at least once, U_D, where data were repeated.
+    pub unique_tokens: Option<f64>,
+    /// Model width.
+    pub width: Option<f64>,
+    /// Model depth.
+    pub depth: Option<f64>,
+    /// Peak learning rate.
+    pub learning_rate: Option<f64>,
+    /// Batch, tokens per step.
+    pub batch_tokens: Option<f64>,
+    /// Hardware, where runs of several machines are mixed.
+    pub hardware: Option<String>,
+    /// N and C under every way of counting that is known.
+    pub counts: Counts,
+}
+
+impl Observation {
+    /// A run with nothing optional: N, D, C in FLOPs, loss in nats.
+    pub fn new(run: impl Into<String>, params: f64, tokens: f64, flops: f64, loss: f64) -> Self {
+        Observation {
+            run: run.into(),
+            params,
+            tokens,
+            flops,
+            loss_nats: loss,
+            budget_flops: None,
+            seed: None,
+            cluster: None,
+            unique_tokens: None,
+            width: None,
+            depth: None,
+            learning_rate: None,
+            batch_tokens: None,
+            hardware: None,
+            counts: Counts::default(),
+        }
+    }
+}
+
+/// Why a row was left out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LeftOutReason {
+    /// A number is NaN or infinite.
+    NotFinite {
+        /// Which.
+        column: String,
+    },
+    /// A number is zero or negative.
+    NotPositive {
+        /// Which.
+        column: String,
+        /// Its value.
+        value: f64,
+    },
+    /// The row repeats another of the same name, number by number.
+    Duplicate,
+    /// The chosen convention needs a count that this row lacks.
+    NoCount {
+        /// Which.
+        column: String,
+    },
+    /// The caller left it out.
+    Asked {
+        /// The caller's words.
+        why: String,
+    },
+}
+
+impl std::fmt::Display for LeftOutReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LeftOutReason::NotFinite { column } => write!(f, "{column} is not a finite number"),
+            LeftOutReason::NotPositive { column, value } => {
+                write!(f, "{column} is {value}, and must be above 0")
+            }
+            LeftOutReason::Duplicate => write!(f, "repeats an earlier row, number by number"),
+            LeftOutReason::NoCount { column } => write!(f, "has no {column}"),
+            LeftOutReason::Asked { why } => write!(f, "{why}"),
+        }
+    }
+}
+
+/// One row that no fit sees.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LeftOut {
+    /// Its name.
+    pub run: String,
+    /// Its place in the input, from 0.
+    pub row: usize,
+    /// Why.
+    #[serde(flatten)]
+    pub reason: LeftOutReason,
+}
+
+/// Checked runs: every number positive and finite, no exact duplicates.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Table {
+    rows: Vec<Observation>,
+    left_out: Vec<LeftOut>,
+}
+
+impl Table {
+    /// Checks every row. Rows that cannot be used are left out and named in [`Table::left_out`].
+    ///
+    /// # Errors
+    /// [`FitError::Empty`] without rows, [`FitError::NothingUsable`] when all are left out.
+    pub fn new(rows: Vec<Observation>) -> Result<Table, FitError> {
+        if rows.is_empty() {
+            return Err(FitError::Empty);
+        }
+        let given = rows.len();
+        let mut left_out = Vec::new();
+        let mut kept: Vec<Observation> = Vec::with_capacity(given);
+        let mut seen: BTreeMap<(String, [u64; 4]), Vec<usize>> = BTreeMap::new();
+        for (row, observation) in rows.into_iter().enumerate() {
+            let reason = check(&observation).or_else(|| {
+                let key = (observation.run.clone(), bits(&observation));
+                let same = seen.entry(key).or_default();
+                if same.iter().any(|&k| kept[k] == observation) {
+                    return Some(LeftOutReason::Duplicate);
+                }
+                same.push(kept.len());
+                None
+            });
+            match reason {
+                None => kept.push(observation),
+                Some(reason) => left_out.push(LeftOut {
+                    run: observation.run,
+                    row,
+                    reason,
+                }),
+            }
+        }
+        Self::checked(kept, left_out, given)
+    }
+
+    fn checked(
+        rows: Vec<Observation>,
+        left_out: Vec<LeftOut>,
+        given: usize,
+    ) -> Result<Table, FitError> {
+        match left_out.first() {
+            Some(first) if rows.is_empty() => Err(FitError::NothingUsable {
+                given,
+                first_run: first.run.clone(),
+                first_reason: first.reason.to_string(),
+            }),
+            _ => Ok(Table { rows, left_out }),
+        }
+    }
+
+    /// Usable rows, in input order.
+    pub fn rows(&self) -> &[Observation] {
+        &self.rows
+    }
+
+    /// Number of usable rows.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Never true: a table has at least one usable row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Rows that no fit sees, with why.
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.left_out
+    }
+
+    /// The rows for which `keep` holds; the others join [`Table::left_out`] with `why`.
+    ///
+    /// # Errors
+    /// [`FitError::NothingUsable`] when none is kept.
+    pub fn filter(
+        &self,
+        why: &str,
+        keep: impl Fn(&Observation) -> bool,
+    ) -> Result<Table, FitError> {
+        let mut left_out = self.left_out.clone();
+        let mut rows = Vec::new();
+        for (row, observation) in self.rows.iter().enumerate() {
+            if keep(observation) {
+                rows.push(observation.clone());
+            } else {
+                let run = observation.run.clone();
+                let reason = LeftOutReason::Asked {
+                    why: why.to_string(),
+                };
+                left_out.push(LeftOut { run, row, reason });
+            }
+        }
+        Self::checked(rows, left_out, self.rows.len())
+    }
+
+    /// The same runs with N and C counted by `convention`. Rows without that count are left out.
+    ///
+    /// # Errors
+    /// [`FitError::NothingUsable`] when no row has the count.
+    pub fn under(&self, convention: Convention) -> Result<Table, FitError> {
+        let mut left_out = self.left_out.clone();
+        let mut rows = Vec::new();
+        for (row, observation) in self.rows.iter().enumerate() {
+            match convention.count(observation) {
+                Ok((params, flops)) => {
+                    rows.push(Observation {
+                        params,
+                        flops,
+                        ..observation.clone()
+                    });
+                }
+                Err(column) => left_out.push(LeftOut {
+                    run: observation.run.clone(),
+                    row,
+                    reason: LeftOutReason::NoCount {
+                        column: column.to_string(),
+                    },
+                }),
+            }
+        }
+        Self::checked(rows, left_out, self.rows.len())
+    }
+
+    /// Largest C, in FLOPs.
+    pub fn largest_flops(&self) -> f64 {
+        self.rows
+            .iter()
+            .map(|r| r.flops)
+            .fold(f64::MIN_POSITIVE, f64::max)
+    }
+
+    /// Whether any two rows share a cluster (or, without clusters, a run name).
+    pub fn has_clusters(&self) -> bool {
+        let mut seen = std::collections::BTreeSet::new();
+        self.rows.iter().any(|r| !seen.insert(cluster_of(r)))
+    }
+}
+
+/// The unit that is resampled together with a row.
+pub(crate) fn cluster_of(row: &Observation) -> &str {
+    row.cluster.as_deref().unwrap_or(&row.run)
+}
+
+fn bits(row: &Observation) -> [u64; 4] {
+    [row.params, row.tokens, row.flops, row.loss_nats].map(f64::to_bits)
+}
+
+fn check(row: &Observation) -> Option<LeftOutReason> {
+    let columns = [
+        ("N (params)", Some(row.params)),
+        ("D (tokens)", Some(row.tokens)),
+        ("C (flops)", Some(row.flops)),
+        ("loss", Some(row.loss_nats)),
+        ("budget", row.budget_flops),
+        ("unique tokens", row.unique_tokens),
+        ("width", row.width),
+        ("depth", row.depth),
+        ("learning rate", row.learning_rate),
+        ("batch", row.batch_tokens),
+    ];
+    for (column, value) in columns {
+        let Some(value) = value else { continue };
+        let column = column.to_string();
+        if !value.is_finite() {
+            return Some(LeftOutReason::NotFinite { column });
+        }
+        if value <= 0.0 {
+            return Some(LeftOutReason::NotPositive { column, value });
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_left_out_is_named() {
+        let good = Observation::new("good", 1e6, 1e8, 6e14, 3.0);
+        let table = Table::new(vec![
+            Observation::new("nan", 1e6, 1e8, 6e14, f64::NAN),
+            good.clone(),
+            Observation::new("zero", 0.0, 1e8, 6e14, 3.0),
+            Observation::new("minus", 1e6, 1e8, 6e14, -3.0),
+            Observation::new("inf", 1e6, f64::INFINITY, 6e14, 3.0),
+            good.clone(),
+        ])
+        .unwrap();
+        assert_eq!(table.len(), 1);
+        let names: Vec<&str> = table.left_out().iter().map(|l| l.run.as_str()).collect();
+        assert_eq!(names, ["nan", "zero", "minus", "inf", "good"]);
+        assert_eq!(table.left_out()[4].reason, LeftOutReason::Duplicate);
+        assert_eq!(table.left_out()[4].row, 5);
+    }
+
+    #[test]
+    fn nothing_usable_is_an_error_with_the_first_reason() {
+        assert_eq!(Table::new(vec![]), Err(FitError::Empty));
+        let error = Table::new(vec![Observation::new("a", 1.0, 1.0, 1.0, 0.0)]).unwrap_err();
+        assert!(error.to_string().contains("loss is 0"), "{error}");
+    }
+}
