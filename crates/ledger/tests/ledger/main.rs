@@ -1,0 +1,8 @@
+//! The ledger from outside: what a kill leaves, who may write, what reads back.
+
+mod append;
+mod lock;
+mod passport;
+mod round_trip;
+mod samples;
+mod torn;
