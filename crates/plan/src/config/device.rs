@@ -1,5 +1,17 @@
 //! `[device]`: where the training runs. Nothing here may change a result beyond rounding.
 
+use super::entries::Entries;
+use super::range::above_to;
+use super::section::Section;
+use super::train::Setting;
+
+const GIB: f64 = (1u64 << 30) as f64;
+const SHADERS: &[(&str, Shader)] = &[
+    ("auto", Shader::Auto),
+    ("spirv", Shader::Spirv),
+    ("wgsl", Shader::Wgsl),
+];
+
 /// Resolved `[device]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeviceConfig {
@@ -33,4 +45,47 @@ pub enum Shader {
     Spirv,
     /// WGSL.
     Wgsl,
+}
+
+impl DeviceConfig {
+    pub(crate) fn read(s: Section<'_>) -> Self {
+        let name = match s.text("name").as_deref() {
+            None | Some("auto") => DeviceName::Auto,
+            Some("cpu") => DeviceName::Cpu,
+            Some("gpu") => DeviceName::Gpu,
+            Some(part) => DeviceName::Named(part.into()),
+        };
+        let shader = s.choice("shader", SHADERS).unwrap_or(Shader::Auto);
+        let memory_bytes = match s.number_or("memory_gib", above_to(0.0, 4096.0), &[("auto", ())]) {
+            Some(Setting::Value(gib)) => Some((gib * GIB) as u64),
+            _ => None,
+        };
+        s.finish();
+        Self {
+            name,
+            shader,
+            memory_bytes,
+        }
+    }
+
+    pub(crate) fn entries(&self) -> Entries {
+        let mut e = Entries::new("device");
+        e.text(
+            "name",
+            match &self.name {
+                DeviceName::Auto => "auto",
+                DeviceName::Cpu => "cpu",
+                DeviceName::Gpu => "gpu",
+                DeviceName::Named(part) => part,
+            },
+        );
+        let shader = SHADERS.iter().find(|(_, s)| *s == self.shader);
+        e.text("shader", shader.map_or("auto", |(name, _)| name));
+        e.number_or(
+            "memory_gib",
+            self.memory_bytes.map(|b| b as f64 / GIB),
+            "auto",
+        );
+        e
+    }
 }

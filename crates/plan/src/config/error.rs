@@ -1,0 +1,110 @@
+//! What can be wrong with a configuration, and where it stands in the file.
+
+use std::fmt;
+
+/// Everything that is wrong with a configuration, in the order of the file. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigErrors {
+    /// The errors, by line.
+    pub errors: Vec<ConfigError>,
+}
+
+/// One thing that is wrong with a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// What sort of mistake it is.
+    pub kind: ErrorKind,
+    /// The file, as it was named by the caller.
+    pub file: String,
+    /// Where in the file; `None` where the culprit is a default or the file itself.
+    pub place: Option<Place>,
+    /// The key, such as `grid.budgets[2]`, a section, or empty for the whole file.
+    pub key: String,
+    /// What would have been right.
+    pub expected: String,
+    /// What stands there instead.
+    pub found: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
+/// A stretch of one line of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// Characters that are meant, at least 1.
+    pub length: usize,
+    /// The text of the line.
+    pub text: String,
+}
+
+/// The sorts of mistakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The file cannot be read.
+    Unreadable,
+    /// It is not TOML.
+    Syntax,
+    /// A key or section that does not exist.
+    UnknownKey,
+    /// A key that must be there is not.
+    MissingKey,
+    /// A value of another type than expected.
+    WrongType,
+    /// A value of the right type that cannot be.
+    OutOfRange,
+    /// Keys that exclude each other.
+    Contradiction,
+    /// The grid that the keys describe cannot be built.
+    ImpossibleGrid,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error: ")?;
+        if !self.key.is_empty() {
+            write!(f, "`{}`: ", self.key)?;
+        }
+        writeln!(f, "expected {}, found {}", self.expected, self.found)?;
+        match &self.place {
+            Some(Place {
+                line,
+                column,
+                length,
+                text,
+            }) => {
+                let gutter = line.to_string().len();
+                writeln!(f, "{:gutter$}--> {}:{line}:{column}", "", self.file)?;
+                writeln!(f, "{:gutter$} |", "")?;
+                writeln!(f, "{line} | {text}")?;
+                writeln!(
+                    f,
+                    "{:gutter$} | {}{}",
+                    "",
+                    " ".repeat(column - 1),
+                    "^".repeat(*length)
+                )?;
+            }
+            None => writeln!(f, " --> {}", self.file)?,
+        }
+        write!(f, "hint: {}", self.hint)
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.errors.iter().enumerate() {
+            if i > 0 {
+                write!(f, "\n\n")?;
+            }
+            write!(f, "{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+impl std::error::Error for ConfigErrors {}

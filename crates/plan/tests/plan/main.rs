@@ -1,0 +1,4 @@
+//! Tests of the public interface: configurations in, messages and grids out.
+
+mod config;
+mod errors;
