@@ -39,11 +39,7 @@ pub struct Estimate {
 impl Estimate {
     /// A value without uncertainty.
     pub fn bare(point: f64) -> Self {
-        Estimate {
-            point,
-            standard_error: None,
-            interval: None,
-        }
+        Estimate { point, standard_error: None, interval: None }
     }
 
     /// Point with the standard deviation and the percentile interval of `draws`. Draws that are
@@ -69,21 +65,14 @@ impl Estimate {
     /// The same estimate on another scale; `map` must be increasing.
     pub fn map(&self, map: impl Fn(f64) -> f64) -> Self {
         let point = map(self.point);
-        let interval = self.interval.map(|i| Interval {
-            lo: map(i.lo),
-            hi: map(i.hi),
-            level: i.level,
-        });
+        let interval =
+            self.interval.map(|i| Interval { lo: map(i.lo), hi: map(i.hi), level: i.level });
         // Delta method with a symmetric difference over one standard error.
         let standard_error = self
             .standard_error
             .map(|s| 0.5 * (map(self.point + s) - map(self.point - s)))
             .map(f64::abs);
-        Estimate {
-            point,
-            standard_error,
-            interval,
-        }
+        Estimate { point, standard_error, interval }
     }
 }
 

@@ -67,9 +67,7 @@ impl Objective {
             Objective::SquaredLinear => residuals.map(|(r, w)| w * r * r).sum(),
             Objective::Likelihood { delta } => {
                 let constant = sigma.ln() + huber_normaliser(delta).ln();
-                residuals
-                    .map(|(r, w)| w * (huber(r / sigma, delta) + constant))
-                    .sum()
+                residuals.map(|(r, w)| w * (huber(r / sigma, delta) + constant)).sum()
             }
         }
     }
@@ -122,11 +120,7 @@ pub(crate) fn likelihood_scale(residuals: &[(f64, f64)], delta: f64) -> f64 {
     }
     for _ in 0..200 {
         let middle = (lo * hi).sqrt();
-        if excess(middle) > 0.0 {
-            lo = middle
-        } else {
-            hi = middle
-        }
+        if excess(middle) > 0.0 { lo = middle } else { hi = middle }
     }
     (lo * hi).sqrt()
 }
@@ -144,9 +138,8 @@ mod tests {
 
     #[test]
     fn likelihood_scale_has_its_two_limits() {
-        let residuals: Vec<(f64, f64)> = (0..1000)
-            .map(|i| ((i as f64 / 500.0 - 1.0) * 0.01, 1.0))
-            .collect();
+        let residuals: Vec<(f64, f64)> =
+            (0..1000).map(|i| ((i as f64 / 500.0 - 1.0) * 0.01, 1.0)).collect();
         let mean = residuals.iter().map(|(r, _)| r.abs()).sum::<f64>() / 1000.0;
         let laplace = likelihood_scale(&residuals, 1e-3);
         assert!((laplace / (1e-3 * mean) - 1.0).abs() < 1e-3, "{laplace}");

@@ -64,29 +64,18 @@ impl Outcome {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Outcome::Converged {
-                starts,
-                agreeing,
-                condition,
-            } => write!(
+            Outcome::Converged { starts, agreeing, condition } => write!(
                 f,
                 "converged: {:.0}% of {starts} starts agree, condition {condition:.2e}",
                 100.0 * agreeing
             ),
-            Outcome::AtBound {
-                parameters,
-                starts,
-                agreeing,
-            } => write!(
+            Outcome::AtBound { parameters, starts, agreeing } => write!(
                 f,
                 "at bound: {} ({:.0}% of {starts} starts)",
                 parameters.join(", "),
                 100.0 * agreeing
             ),
-            Outcome::Degenerate {
-                condition,
-                parameters,
-            } => write!(
+            Outcome::Degenerate { condition, parameters } => write!(
                 f,
                 "degenerate: {} cannot be told apart, condition {condition:.2e}",
                 parameters.join(", ")

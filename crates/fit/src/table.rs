@@ -153,11 +153,7 @@ impl Table {
             });
             match reason {
                 None => kept.push(observation),
-                Some(reason) => left_out.push(LeftOut {
-                    run: observation.run,
-                    row,
-                    reason,
-                }),
+                Some(reason) => left_out.push(LeftOut { run: observation.run, row, reason }),
             }
         }
         Self::checked(kept, left_out, given)
@@ -214,9 +210,7 @@ impl Table {
                 rows.push(observation.clone());
             } else {
                 let run = observation.run.clone();
-                let reason = LeftOutReason::Asked {
-                    why: why.to_string(),
-                };
+                let reason = LeftOutReason::Asked { why: why.to_string() };
                 left_out.push(LeftOut { run, row, reason });
             }
         }
@@ -233,18 +227,12 @@ impl Table {
         for (row, observation) in self.rows.iter().enumerate() {
             match convention.count(observation) {
                 Ok((params, flops)) => {
-                    rows.push(Observation {
-                        params,
-                        flops,
-                        ..observation.clone()
-                    });
+                    rows.push(Observation { params, flops, ..observation.clone() });
                 }
                 Err(column) => left_out.push(LeftOut {
                     run: observation.run.clone(),
                     row,
-                    reason: LeftOutReason::NoCount {
-                        column: column.to_string(),
-                    },
+                    reason: LeftOutReason::NoCount { column: column.to_string() },
                 }),
             }
         }
@@ -253,10 +241,7 @@ impl Table {
 
     /// Largest C, in FLOPs.
     pub fn largest_flops(&self) -> f64 {
-        self.rows
-            .iter()
-            .map(|r| r.flops)
-            .fold(f64::MIN_POSITIVE, f64::max)
+        self.rows.iter().map(|r| r.flops).fold(f64::MIN_POSITIVE, f64::max)
     }
 
     /// Whether any two rows share a cluster (or, without clusters, a run name).

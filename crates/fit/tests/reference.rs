@@ -8,15 +8,8 @@ use isoflop_fit::parametric::{FitOptions, fit_law};
 use isoflop_fit::{Objective, Table};
 
 fn options(objective: Objective) -> FitOptions {
-    let intervals = IntervalOptions {
-        draws: 0,
-        ..Default::default()
-    };
-    FitOptions {
-        objective,
-        intervals,
-        ..Default::default()
-    }
+    let intervals = IntervalOptions { draws: 0, ..Default::default() };
+    FitOptions { objective, intervals, ..Default::default() }
 }
 
 fn tables() -> Vec<(&'static str, Table)> {
@@ -25,14 +18,8 @@ fn tables() -> Vec<(&'static str, Table)> {
         ("epoch245", support::table("epoch_chinchilla_245.csv")),
         ("llama3_all133", support::table("oa_llama3_isoflop.csv")),
         ("llama3_clean116", support::llama3_clean()),
-        (
-            "porian_rw_1_kaplan_repro",
-            support::table("porian_rw_1_kaplan_repro.csv"),
-        ),
-        (
-            "porian_rw_5_tuned_no_decay",
-            support::table("porian_rw_5_tuned_no_decay.csv"),
-        ),
+        ("porian_rw_1_kaplan_repro", support::table("porian_rw_1_kaplan_repro.csv")),
+        ("porian_rw_5_tuned_no_decay", support::table("porian_rw_5_tuned_no_decay.csv")),
         ("gemstones_hot", support::table("gemstones_hot.csv")),
         ("kyotakano234", support::table("kyotakano_llm_234.csv")),
         ("cs336_toy", support::table("cs336_toy_isoflop.csv")),
@@ -66,16 +53,10 @@ fn every_gold_fit_is_met() {
             );
             let close = |x: f64, k: &str, tolerance: f64| {
                 let w = want[k].as_f64().unwrap();
-                assert!(
-                    (x - w).abs() <= tolerance,
-                    "{name} {key} {k}: {x} wanted {w}"
-                );
+                assert!((x - w).abs() <= tolerance, "{name} {key} {k}: {x} wanted {w}");
             };
             let value = want["obj"].as_f64().unwrap();
-            assert!(
-                fit.objective_value <= value * (1.0 + 1e-6) + 1e-15,
-                "{name} {key}"
-            );
+            assert!(fit.objective_value <= value * (1.0 + 1e-6) + 1e-15, "{name} {key}");
             if name == "cs336_toy" {
                 continue;
             }

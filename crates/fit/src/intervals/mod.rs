@@ -22,11 +22,6 @@ pub struct IntervalOptions {
 
 impl Default for IntervalOptions {
     fn default() -> Self {
-        IntervalOptions {
-            resampling: None,
-            draws: 1000,
-            level: 0.95,
-            seed: 0,
-        }
+        IntervalOptions { resampling: None, draws: 1000, level: 0.95, seed: 0 }
     }
 }

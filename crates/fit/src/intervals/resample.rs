@@ -56,11 +56,7 @@ pub struct Draws {
 
 impl Draws {
     pub(crate) fn new(thetas: Vec<f64>, dimension: usize, asked: usize) -> Self {
-        Draws {
-            thetas,
-            dimension,
-            asked,
-        }
+        Draws { thetas, dimension, asked }
     }
 
     /// Parameter vectors, one per refit that converged.
@@ -112,12 +108,7 @@ pub(crate) fn refit(
     let n = best.dimension;
     let predicted = model.predicted(best.theta());
     let rows = model.sample.len();
-    let residuals: Vec<f64> = model
-        .targets()
-        .iter()
-        .zip(&predicted)
-        .map(|(t, p)| t - p)
-        .collect();
+    let residuals: Vec<f64> = model.targets().iter().zip(&predicted).map(|(t, p)| t - p).collect();
     let free = (rows.saturating_sub(n)).max(1) as f64;
     let inflate = (rows as f64 / free).sqrt();
     let mut sizes: Vec<f64> = residuals.iter().map(|r| r.abs()).collect();
@@ -128,17 +119,11 @@ pub(crate) fn refit(
         Objective::Absolute => (1e-5 * width).max(1e-13),
         Objective::Likelihood { delta } => (delta * best.sigma).max(1e-5 * width).max(1e-13),
     };
-    let (deltas, stages) = if last.is_finite() {
-        thresholds(width, last)
-    } else {
-        ([f64::INFINITY; 24], 1)
-    };
+    let (deltas, stages) =
+        if last.is_finite() { thresholds(width, last) } else { ([f64::INFINITY; 24], 1) };
     let base = ChaCha8Rng::seed_from_u64(seed);
-    let scratch = || Scratch {
-        rows: Rows::default(),
-        targets: vec![0.0; rows],
-        weights: vec![0.0; rows],
-    };
+    let scratch =
+        || Scratch { rows: Rows::default(), targets: vec![0.0; rows], weights: vec![0.0; rows] };
     let thetas: Vec<Option<[f64; MAX_PARAMETERS]>> = (0..count)
         .into_par_iter()
         .map_init(scratch, |s, k| {
@@ -147,11 +132,7 @@ pub(crate) fn refit(
             let weighted = match scheme {
                 Resampling::Wild => {
                     for cluster in &plan.clusters {
-                        let sign = if random.random::<bool>() {
-                            inflate
-                        } else {
-                            -inflate
-                        };
+                        let sign = if random.random::<bool>() { inflate } else { -inflate };
                         for &i in cluster {
                             s.targets[i] = predicted[i] + sign * residuals[i];
                         }
@@ -173,11 +154,7 @@ pub(crate) fn refit(
             (end.converged && end.z[..n].iter().all(|v| v.is_finite())).then_some(end.z)
         })
         .collect();
-    let kept: Vec<f64> = thetas
-        .iter()
-        .flatten()
-        .flat_map(|z| z[..n].iter().copied())
-        .collect();
+    let kept: Vec<f64> = thetas.iter().flatten().flat_map(|z| z[..n].iter().copied()).collect();
     Draws::new(kept, n, count)
 }
 

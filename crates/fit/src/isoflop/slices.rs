@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::{Curve, Found, LEAST_SIZES, Minimum, SliceFit, SliceRefusal, Unbracketed};
+use crate::estimate::Estimate;
 use crate::table::Table;
 
 /// Runs of one budget.
@@ -44,13 +46,154 @@ pub(crate) fn group_slices(table: &Table) -> Vec<Group> {
     let finish = |mut group: Vec<usize>| {
         let sum: f64 = group.iter().map(|&i| budget(i).ln()).sum();
         let all_same = group.iter().all(|&i| budget(i) == budget(group[0]));
-        let flops = if all_same {
-            budget(group[0])
-        } else {
-            (sum / group.len() as f64).exp()
-        };
+        let flops = if all_same { budget(group[0]) } else { (sum / group.len() as f64).exp() };
         group.sort_by(|&i, &j| rows[i].params.total_cmp(&rows[j].params).then(i.cmp(&j)));
         Group { flops, rows: group }
     };
     groups.into_iter().map(finish).collect()
+}
+
+/// A slice as columns, ascending in N.
+#[derive(Debug, Clone)]
+pub(crate) struct Slice {
+    pub flops: f64,
+    /// Row numbers in the table.
+    pub rows: Vec<usize>,
+    /// Centre of ln N.
+    pub mx: f64,
+    /// Centre of ln D.
+    pub my: f64,
+    /// Centred ln N.
+    pub x: Vec<f64>,
+    /// Centred ln D.
+    pub y: Vec<f64>,
+    pub loss: Vec<f64>,
+    /// `y = -slope x` along the slice: 1 for C = 6ND.
+    pub slope: f64,
+    /// Different sizes: index of the first run of each, then the end.
+    pub sizes: Vec<usize>,
+}
+
+impl Slice {
+    pub fn new(table: &Table, group: &Group) -> Slice {
+        let of = |f: &dyn Fn(&crate::table::Observation) -> f64| -> Vec<f64> {
+            group.rows.iter().map(|&i| f(&table.rows()[i])).collect()
+        };
+        let mut x = of(&|r| r.params.ln());
+        let mut y = of(&|r| r.tokens.ln());
+        let n = x.len() as f64;
+        let (mx, my) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
+        x.iter_mut().for_each(|v| *v -= mx);
+        y.iter_mut().for_each(|v| *v -= my);
+        let xx: f64 = x.iter().map(|v| v * v).sum();
+        let xy: f64 = x.iter().zip(&y).map(|(a, b)| a * b).sum();
+        let slope = if xx > 0.0 { -xy / xx } else { 1.0 };
+        let mut sizes = vec![0];
+        for i in 1..x.len() {
+            if x[i] - x[i - 1] > 1e-9 {
+                sizes.push(i);
+            }
+        }
+        sizes.push(x.len());
+        let loss = of(&|r| r.loss_nats);
+        Slice { flops: group.flops, rows: group.rows.clone(), mx, my, x, y, loss, slope, sizes }
+    }
+
+    /// ln N and ln D at centred `x`.
+    pub fn logs(&self, x: f64) -> (f64, f64) {
+        (self.mx + x, self.my - self.slope * x)
+    }
+
+    pub fn distinct(&self) -> usize {
+        self.sizes.len() - 1
+    }
+
+    /// Centred ln N and mean loss of each size.
+    pub fn by_size(&self, loss: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let mean =
+            |w: &[usize], v: &[f64]| v[w[0]..w[1]].iter().sum::<f64>() / (w[1] - w[0]) as f64;
+        let windows = || self.sizes.windows(2);
+        (windows().map(|w| mean(w, &self.x)).collect(), windows().map(|w| mean(w, loss)).collect())
+    }
+
+    /// Why no method may use this slice.
+    pub fn refusal(&self, unbracketed: Unbracketed) -> Option<SliceRefusal> {
+        if self.distinct() < LEAST_SIZES {
+            return Some(SliceRefusal::TooFewSizes { sizes: self.distinct(), needed: LEAST_SIZES });
+        }
+        if unbracketed == Unbracketed::Extrapolate {
+            return None;
+        }
+        let (_, means) = self.by_size(&self.loss);
+        let mut best = 0;
+        for (k, l) in means.iter().enumerate() {
+            if *l < means[best] {
+                best = k;
+            }
+        }
+        match best {
+            0 => Some(SliceRefusal::FallsTowardsSmall),
+            k if k + 1 == means.len() => Some(SliceRefusal::FallsTowardsLarge),
+            _ => None,
+        }
+    }
+
+    /// A minimum at centred `x`, refused outside the sizes run.
+    pub fn found(
+        &self,
+        x: f64,
+        loss: f64,
+        curvature: f64,
+        unbracketed: Unbracketed,
+    ) -> Result<Found, SliceRefusal> {
+        let (log_params, log_tokens) = self.logs(x);
+        let (lo, hi) = (self.x[0], self.x[self.x.len() - 1]);
+        let inside = x > lo && x < hi;
+        if !(loss > 0.0 && x.is_finite()) {
+            return Err(SliceRefusal::NotConvex);
+        }
+        if !inside && unbracketed == Unbracketed::Refuse {
+            return Err(SliceRefusal::OutsideSizes { params: log_params.exp() });
+        }
+        Ok(Found { log_params, log_tokens, loss, curvature })
+    }
+
+    /// (N, loss) of a curve over the sizes run.
+    pub fn plot(&self, value: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
+        let (lo, hi) = (self.x[0], self.x[self.x.len() - 1]);
+        let at = |k: usize| {
+            let x = lo + (hi - lo) * k as f64 / 60.0;
+            ((self.mx + x).exp(), value(x))
+        };
+        (0..=60).map(at).collect()
+    }
+
+    pub fn report(
+        &self,
+        group: &Group,
+        table: &Table,
+        found: Option<Found>,
+        refusal: Option<SliceRefusal>,
+        curve: &Curve,
+    ) -> SliceFit {
+        let squares: f64 =
+            self.loss.iter().zip(&curve.at_runs).map(|(l, m)| (l / m).ln().powi(2)).sum();
+        SliceFit {
+            flops: group.flops,
+            runs: group.rows.iter().map(|&i| table.rows()[i].run.clone()).collect(),
+            sizes: self.distinct(),
+            params: group.rows.iter().map(|&i| table.rows()[i].params).collect(),
+            loss_nats: self.loss.clone(),
+            minimum: found.map(|f| Minimum {
+                params: Estimate::bare(f.log_params.exp()),
+                tokens: Estimate::bare(f.log_tokens.exp()),
+                loss_nats: Estimate::bare(f.loss),
+                curvature: f.curvature,
+            }),
+            refusal,
+            residual_rms: (!curve.at_runs.is_empty())
+                .then(|| (squares / self.loss.len() as f64).sqrt()),
+            curve: curve.plot.clone(),
+        }
+    }
 }

@@ -74,11 +74,7 @@ mod tests {
     fn logarithm_matches_std() {
         let mut worst = 0.0f64;
         for i in 1..200_000 {
-            for x in [
-                i as f64 * 1.234_567e-5,
-                i as f64 * 1e30,
-                1.0 / (i as f64 * 1e20),
-            ] {
+            for x in [i as f64 * 1.234_567e-5, i as f64 * 1e30, 1.0 / (i as f64 * 1e20)] {
                 let truth = x.ln();
                 worst = worst.max((ln(x) - truth).abs() / truth.abs().max(1e-3));
             }

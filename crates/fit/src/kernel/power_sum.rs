@@ -20,12 +20,7 @@ pub(crate) struct Columns {
 impl Columns {
     pub fn with_capacity(rows: usize) -> Self {
         let room = || Vec::with_capacity(rows.next_multiple_of(LANES));
-        Columns {
-            x: room(),
-            y: room(),
-            target: room(),
-            weight: room(),
-        }
+        Columns { x: room(), y: room(), target: room(), weight: room() }
     }
 
     pub fn clear(&mut self) {
@@ -83,19 +78,11 @@ impl Restriction {
         for (k, direction) in directions.iter_mut().enumerate() {
             direction[k] = 1.0;
         }
-        Restriction {
-            base: [0.0; 5],
-            directions,
-            identity: true,
-        }
+        Restriction { base: [0.0; 5], directions, identity: true }
     }
 
     pub fn new(base: [f64; 5], directions: Vec<[f64; 5]>) -> Self {
-        Restriction {
-            base,
-            directions,
-            identity: false,
-        }
+        Restriction { base, directions, identity: false }
     }
 
     pub fn full(&self, z: &[f64]) -> [f64; 5] {
@@ -188,11 +175,7 @@ fn dispatch(columns: &Columns, log: bool, theta: &[f64; 5], delta: f64) -> [Lane
 
 #[inline(always)]
 fn portable(columns: &Columns, log: bool, theta: &[f64; 5], delta: f64) -> [Lanes; SUMS] {
-    if log {
-        body::<true>(columns, theta, delta)
-    } else {
-        body::<false>(columns, theta, delta)
-    }
+    if log { body::<true>(columns, theta, delta) } else { body::<false>(columns, theta, delta) }
 }
 
 #[inline(always)]
@@ -213,10 +196,7 @@ fn body<const LOG: bool>(columns: &Columns, theta: &[f64; 5], delta: f64) -> [La
     let mut sums = [[0.0; LANES]; SUMS];
     let blocks = columns.x.len() / LANES;
     let (xs, ys) = (&columns.x[..blocks * LANES], &columns.y[..blocks * LANES]);
-    let (targets, weights) = (
-        &columns.target[..blocks * LANES],
-        &columns.weight[..blocks * LANES],
-    );
+    let (targets, weights) = (&columns.target[..blocks * LANES], &columns.weight[..blocks * LANES]);
     for block in 0..blocks {
         let at = block * LANES;
         let x: &Lanes = xs[at..at + LANES].try_into().unwrap_or(&[0.0; LANES]);
@@ -283,12 +263,7 @@ mod tests {
         for i in 0..19 {
             let t = i as f64;
             let target = 0.9 + 0.1 * (t * 0.7).sin();
-            c.push(
-                (t * 1.3).sin() * 2.0,
-                (t * 0.37).cos() * 2.0,
-                target,
-                1.0 + 0.1 * t,
-            );
+            c.push((t * 1.3).sin() * 2.0, (t * 0.37).cos() * 2.0, target, 1.0 + 0.1 * t);
         }
         c.pad();
         c
@@ -300,23 +275,14 @@ mod tests {
         let free = Restriction::free();
         let tied = Restriction::new(
             [0.1, 0.0, 0.0, 0.0, 0.0],
-            vec![
-                [0.0, 1.0, 0.0, 0.0, 0.0],
-                [0.0, 0.0, 1.0, 0.0, 1.0],
-                [0.0, 0.0, 0.0, 1.0, 0.0],
-            ],
+            vec![[0.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0, 0.0]],
         );
         for log in [true, false] {
-            for (restriction, z) in [
-                (&free, vec![0.3, -0.4, 0.35, -0.8, 0.28]),
-                (&tied, vec![-0.4, 0.3, -0.8]),
-            ] {
+            for (restriction, z) in
+                [(&free, vec![0.3, -0.4, 0.35, -0.8, 0.28]), (&tied, vec![-0.4, 0.3, -0.8])]
+            {
                 for delta in [f64::INFINITY, 0.5, 0.07] {
-                    let problem = PowerSum {
-                        columns: &c,
-                        log,
-                        restriction,
-                    };
+                    let problem = PowerSum { columns: &c, log, restriction };
                     let mut here = Evaluation::default();
                     problem.evaluate(&z, delta, &mut here);
                     let h = 1e-6;
@@ -348,10 +314,7 @@ mod tests {
         let c = columns();
         let theta = [0.3, -0.4, 0.35, -0.8, 0.28];
         for log in [true, false] {
-            assert_eq!(
-                dispatch(&c, log, &theta, 0.05),
-                portable(&c, log, &theta, 0.05)
-            );
+            assert_eq!(dispatch(&c, log, &theta, 0.05), portable(&c, log, &theta, 0.05));
         }
     }
 }

@@ -33,12 +33,7 @@ impl Law for Hoffmann {
     }
 
     fn reads(&self) -> Reads {
-        Reads {
-            params: true,
-            tokens: true,
-            flops: false,
-            unique: false,
-        }
+        Reads { params: true, tokens: true, flops: false, unique: false }
     }
 
     fn log_loss(&self, theta: &[f64], point: &Point, gradient: &mut [f64]) -> f64 {
@@ -85,25 +80,13 @@ impl Law for Hoffmann {
         let rest = least * (0.05 + uniform());
         let exponent = |u: f64| 0.05 * 30f64.powf(u);
         let (alpha, beta) = (exponent(uniform()), exponent(uniform()));
-        vec![
-            e.ln(),
-            (rest * share).ln(),
-            alpha,
-            (rest * (1.0 - share)).ln(),
-            beta,
-        ]
+        vec![e.ln(), (rest * share).ln(), alpha, (rest * (1.0 - share)).ln(), beta]
     }
 
     fn range(&self, sample: &Sample) -> Vec<(f64, f64)> {
         let least = sample.least_loss().ln();
         let term = (least - 60.0, least + 60.0);
-        vec![
-            (least - 25.0, least + 0.5),
-            term,
-            (-4.0, 12.0),
-            term,
-            (-4.0, 12.0),
-        ]
+        vec![(least - 25.0, least + 0.5), term, (-4.0, 12.0), term, (-4.0, 12.0)]
     }
 
     fn at_bound(&self, theta: &[f64], sample: &Sample) -> Vec<&'static str> {
@@ -125,10 +108,7 @@ impl Law for Hoffmann {
     }
 
     fn fast_form(&self, _sample: &Sample) -> Option<FastForm> {
-        Some(FastForm {
-            restriction: Restriction::free(),
-            flops_for_params: false,
-        })
+        Some(FastForm { restriction: Restriction::free(), flops_for_params: false })
     }
 }
 
@@ -162,10 +142,7 @@ pub(crate) fn projected_starts(
     let ee = dot(&inverse, &inverse);
     let e1 = dot(&inverse, &ones);
     let first = |columns: &[Vec<f64>]| -> Vec<[f64; 3]> {
-        columns
-            .iter()
-            .map(|c| [dot(c, c), dot(c, &inverse), dot(c, &ones)])
-            .collect()
+        columns.iter().map(|c| [dot(c, c), dot(c, &inverse), dot(c, &ones)]).collect()
     };
     let (u_sums, v_sums) = (first(&us), first(&vs));
     let mut values = vec![vec![f64::INFINITY; betas.len()]; alphas.len()];
@@ -205,12 +182,7 @@ pub(crate) fn projected_starts(
 pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = a8
-        .remainder()
-        .iter()
-        .zip(b8.remainder())
-        .map(|(x, y)| x * y)
-        .sum();
+    let rest: f64 = a8.remainder().iter().zip(b8.remainder()).map(|(x, y)| x * y).sum();
     for (x, y) in a8.zip(b8) {
         for i in 0..8 {
             lanes[i] += x[i] * y[i];

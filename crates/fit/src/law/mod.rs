@@ -61,9 +61,8 @@ impl Sample {
             log_tokens: mean(&|r| r.tokens.ln()),
             log_flops: mean(&|r| r.flops.ln()),
         };
-        let points = rows
-            .iter()
-            .map(|r| centre.point(r.params, r.tokens, r.flops, r.unique_tokens));
+        let points =
+            rows.iter().map(|r| centre.point(r.params, r.tokens, r.flops, r.unique_tokens));
         Sample {
             centre,
             points: points.collect(),

@@ -52,13 +52,7 @@ pub(crate) struct Terms {
 
 impl Terms {
     pub(crate) fn new([e, a, alpha, b, beta]: [f64; 5]) -> Terms {
-        Terms {
-            e: e.ln(),
-            a: a.ln(),
-            alpha,
-            b: b.ln(),
-            beta,
-        }
+        Terms { e: e.ln(), a: a.ln(), alpha, b: b.ln(), beta }
     }
 
     /// Exponents of N* and D*.
@@ -138,9 +132,8 @@ impl LawFrontier {
         let log_tokens = c.log_tokens(log_flops, log_params);
         let loss = self.point.loss(log_params, log_tokens);
         let params = self.estimate(log_params, |t| t.log_params(log_flops, c));
-        let tokens = self.estimate(log_tokens, |t| {
-            c.log_tokens(log_flops, t.log_params(log_flops, c))
-        });
+        let tokens =
+            self.estimate(log_tokens, |t| c.log_tokens(log_flops, t.log_params(log_flops, c)));
         let ratio = self.estimate(log_tokens - log_params, |t| {
             let n = t.log_params(log_flops, c);
             c.log_tokens(log_flops, n) - n
@@ -160,10 +153,7 @@ impl LawFrontier {
     pub fn loss_at(&self, params: f64, tokens: f64) -> (Estimate, Estimate) {
         let (n, d) = (params.ln(), tokens.ln());
         let loss = self.point.loss(n, d);
-        (
-            self.estimate(loss, |t| t.loss(n, d)),
-            self.new_run(loss, |t| t.loss(n, d)),
-        )
+        (self.estimate(loss, |t| t.loss(n, d)), self.new_run(loss, |t| t.loss(n, d)))
     }
 
     /// How C follows from N and D.
@@ -177,12 +167,7 @@ impl LawFrontier {
 
     /// Estimate of a function of the law, over the refits.
     pub(crate) fn estimate(&self, point: f64, value: impl Fn(&Terms) -> f64) -> Estimate {
-        let mut values: Vec<f64> = self
-            .draws
-            .iter()
-            .map(value)
-            .filter(|v| v.is_finite())
-            .collect();
+        let mut values: Vec<f64> = self.draws.iter().map(value).filter(|v| v.is_finite()).collect();
         if (values.len() as f64) < 0.95 * self.draws.len() as f64 {
             return Estimate::bare(point);
         }

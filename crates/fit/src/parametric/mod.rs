@@ -125,10 +125,7 @@ impl LawFit {
 impl LawResult {
     /// A natural parameter by name.
     pub fn parameter(&self, name: &str) -> Option<&Estimate> {
-        self.parameters
-            .iter()
-            .find(|p| p.name == name)
-            .map(|p| &p.estimate)
+        self.parameters.iter().find(|p| p.name == name).map(|p| &p.estimate)
     }
 }
 
@@ -170,21 +167,11 @@ fn result(
     let wanted = options.intervals;
     let model = Model::new(law, sample, options.objective.is_log());
     let plan = resampling_plan(table);
-    let scheme = wanted
-        .resampling
-        .unwrap_or_else(|| default_scheme(table, &plan));
+    let scheme = wanted.resampling.unwrap_or_else(|| default_scheme(table, &plan));
     let refits = if wanted.draws == 0 {
         Draws::new(Vec::new(), best.dimension, 0)
     } else {
-        refit(
-            &model,
-            options.objective,
-            best,
-            &plan,
-            scheme,
-            wanted.draws,
-            wanted.seed,
-        )
+        refit(&model, options.objective, best, &plan, scheme, wanted.draws, wanted.seed)
     };
     let level = wanted.level;
     let centre = sample.centre;
@@ -218,21 +205,14 @@ fn result(
 
 /// The two terms at the centre of the runs, for sums of powers.
 fn centred(law: &dyn Law, theta: &[f64], refits: &Draws, level: f64) -> Vec<Parameter> {
-    let none = Centre {
-        log_params: 0.0,
-        log_tokens: 0.0,
-        log_flops: 0.0,
-    };
+    let none = Centre { log_params: 0.0, log_tokens: 0.0, log_flops: 0.0 };
     let mut out = Vec::new();
     for (k, name) in [(1, "A / N^alpha"), (3, "B / D^beta")] {
         let value = |z: &[f64]| law.chinchilla(z, &none).map_or(f64::NAN, |c| c[k]);
         let point = value(theta);
         if point.is_finite() && point > 0.0 {
             let name = format!("{name} at the centre");
-            out.push(Parameter {
-                name,
-                estimate: refits.estimate(point, level, value),
-            });
+            out.push(Parameter { name, estimate: refits.estimate(point, level, value) });
         }
     }
     out
@@ -241,12 +221,7 @@ fn centred(law: &dyn Law, theta: &[f64], refits: &Draws, level: f64) -> Vec<Para
 /// ln L minus the law's, per run.
 pub(crate) fn log_residuals(law: &dyn Law, theta: &[f64], sample: &Sample) -> Vec<f64> {
     let predicted = Model::new(law, sample, true).predicted(theta);
-    sample
-        .log_loss
-        .iter()
-        .zip(predicted)
-        .map(|(l, p)| l - p)
-        .collect()
+    sample.log_loss.iter().zip(predicted).map(|(l, p)| l - p).collect()
 }
 
 pub(crate) fn resampling_plan(table: &Table) -> Plan {
@@ -262,18 +237,11 @@ pub(crate) fn resampling_plan(table: &Table) -> Plan {
         });
         clusters[at].push(i);
     }
-    Plan {
-        clusters,
-        slices: group_slices(table).into_iter().map(|g| g.rows).collect(),
-    }
+    Plan { clusters, slices: group_slices(table).into_iter().map(|g| g.rows).collect() }
 }
 
 fn default_scheme(table: &Table, plan: &Plan) -> Resampling {
-    if plan.clusters.len() < table.len() {
-        Resampling::Clusters
-    } else {
-        Resampling::Pairs
-    }
+    if plan.clusters.len() < table.len() { Resampling::Clusters } else { Resampling::Pairs }
 }
 
 fn check_options(options: &FitOptions) -> Result<(), FitError> {
@@ -292,12 +260,7 @@ fn check_options(options: &FitOptions) -> Result<(), FitError> {
     if let Objective::Huber { delta } | Objective::Likelihood { delta } = options.objective
         && !(delta > 0.0)
     {
-        return bad(
-            "delta",
-            delta,
-            "(0, inf)",
-            "1e-3 is usual; `absolute` is its limit at 0",
-        );
+        return bad("delta", delta, "(0, inf)", "1e-3 is usual; `absolute` is its limit at 0");
     }
     Ok(())
 }
@@ -321,12 +284,7 @@ fn check_data(table: &Table, law: &dyn Law) -> Result<(), FitError> {
     ];
     for (read, variable, value) in columns {
         let first = value(&table.rows()[0]);
-        if read
-            && table
-                .rows()
-                .iter()
-                .all(|r| (value(r) / first - 1.0).abs() < 1e-9)
-        {
+        if read && table.rows().iter().all(|r| (value(r) / first - 1.0).abs() < 1e-9) {
             return Err(FitError::Constant {
                 variable: variable.into(),
                 what: format!("its share in {what}"),

@@ -61,12 +61,7 @@ pub(crate) fn optimum(
     for _ in 0..starts.wild {
         candidates.push(law.wild_start(sample, &mut || random.random::<f64>()));
     }
-    let mut search = Search {
-        model: &model,
-        rows: &rows,
-        objective,
-        evaluations: 0,
-    };
+    let mut search = Search { model: &model, rows: &rows, objective, evaluations: 0 };
     // Widest loss first; starts that meet there go on as one. A robust objective may have minima
     // that no least-squares basin leads to, so the best start and every third wild one go
     // straight to it.
@@ -80,11 +75,7 @@ pub(crate) fn optimum(
         if direct {
             tried += 1;
             let width = search.median_residual(start);
-            ends.extend(
-                search
-                    .polish(start, width)
-                    .map(|(t, v, s, c)| (t, v, s, c, 1)),
-            );
+            ends.extend(search.polish(start, width).map(|(t, v, s, c)| (t, v, s, c, 1)));
             if k > 0 {
                 continue;
             }
@@ -106,11 +97,7 @@ pub(crate) fn optimum(
     }
     for (z, value, count) in rough {
         let width = (2.0 * value / sample.len() as f64).sqrt().max(1e-12);
-        ends.extend(
-            search
-                .polish(&z[..n], width)
-                .map(|(t, v, s, c)| (t, v, s, c, count)),
-        );
+        ends.extend(search.polish(&z[..n], width).map(|(t, v, s, c)| (t, v, s, c, count)));
     }
     ends.sort_by(|a, b| a.1.total_cmp(&b.1));
     let Some(&(theta, value, sigma, _, _)) = ends.first() else {
@@ -131,14 +118,7 @@ pub(crate) fn optimum(
     let converged = ends.iter().filter(agree).any(|e| e.3);
     let share = agreeing as f64 / tried as f64;
     let outcome = judge(&model, &theta[..n], converged, tried, share);
-    Optimum {
-        theta,
-        dimension: n,
-        value,
-        sigma,
-        outcome,
-        evaluations: search.evaluations,
-    }
+    Optimum { theta, dimension: n, value, sigma, outcome, evaluations: search.evaluations }
 }
 
 fn judge(model: &Model, theta: &[f64], converged: bool, starts: usize, agreeing: f64) -> Outcome {
@@ -146,28 +126,17 @@ fn judge(model: &Model, theta: &[f64], converged: bool, starts: usize, agreeing:
     let bound = model.law.at_bound(theta, model.sample);
     if !bound.is_empty() {
         let parameters = bound.iter().map(|s| s.to_string()).collect();
-        return Outcome::AtBound {
-            parameters,
-            starts,
-            agreeing,
-        };
+        return Outcome::AtBound { parameters, starts, agreeing };
     }
     let (condition, mixed) = gauss_newton_condition(model, theta);
     if !(condition < WORST_CONDITION) {
         let parameters = mixed.iter().map(|k| names[*k].to_string()).collect();
-        return Outcome::Degenerate {
-            condition,
-            parameters,
-        };
+        return Outcome::Degenerate { condition, parameters };
     }
     if !converged {
         return Outcome::DidNotConverge { starts };
     }
-    Outcome::Converged {
-        starts,
-        agreeing,
-        condition,
-    }
+    Outcome::Converged { starts, agreeing, condition }
 }
 
 /// Condition number of the scaled `J'J` of ln L at `theta`.
@@ -260,27 +229,16 @@ impl Search<'_> {
         let solution = self.model.minimise(self.rows, z, deltas);
         self.evaluations += solution.evaluations;
         let theta = &solution.z[..z.len()];
-        (
-            solution.z,
-            self.value(theta, sigma),
-            sigma,
-            solution.converged,
-        )
+        (solution.z, self.value(theta, sigma), sigma, solution.converged)
     }
 
     fn residuals(&self, theta: &[f64]) -> Vec<(f64, f64)> {
         let predicted = self.model.predicted(theta);
-        self.model
-            .targets()
-            .iter()
-            .zip(predicted)
-            .map(|(t, p)| (t - p, 1.0))
-            .collect()
+        self.model.targets().iter().zip(predicted).map(|(t, p)| (t - p, 1.0)).collect()
     }
 
     fn value(&self, theta: &[f64], sigma: f64) -> f64 {
-        self.objective
-            .value(self.residuals(theta).into_iter(), sigma)
+        self.objective.value(self.residuals(theta).into_iter(), sigma)
     }
 }
 

@@ -112,11 +112,7 @@ pub(crate) fn condition_number(a: &Matrix, n: usize) -> (f64, Vec<usize>) {
         }
     }
     let (values, vector) = smallest_eigenpair(&scaled, n);
-    let condition = if values[0] > 0.0 {
-        values[n - 1] / values[0]
-    } else {
-        f64::INFINITY
-    };
+    let condition = if values[0] > 0.0 { values[n - 1] / values[0] } else { f64::INFINITY };
     let mut mixed: Vec<usize> = (0..n).filter(|&k| vector[k].abs() > 0.3).collect();
     mixed.sort_by(|&i, &j| vector[j].abs().total_cmp(&vector[i].abs()));
     (condition, mixed)

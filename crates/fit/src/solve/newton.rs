@@ -27,20 +27,10 @@ pub(crate) fn minimise(problem: &impl Problem, start: &[f64], deltas: &[f64]) ->
     let n = problem.dimension();
     let mut z = [0.0; MAX_PARAMETERS];
     z[..n].copy_from_slice(&start[..n]);
-    let mut solution = Solution {
-        z,
-        value: f64::NAN,
-        evaluations: 0,
-        converged: false,
-    };
+    let mut solution = Solution { z, value: f64::NAN, evaluations: 0, converged: false };
     for (k, &delta) in deltas.iter().enumerate() {
         let last = k + 1 == deltas.len();
-        descend(
-            problem,
-            &mut solution,
-            delta,
-            if last { 1e-15 } else { 1e-3 },
-        );
+        descend(problem, &mut solution, delta, if last { 1e-15 } else { 1e-3 });
     }
     solution
 }
@@ -98,11 +88,7 @@ fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, toleranc
                 damping
             };
             // Steady but negligible gains: rounding noise, not progress.
-            stalled = if gain <= 1e-14 * here.value.abs() {
-                stalled + 1
-            } else {
-                0
-            };
+            stalled = if gain <= 1e-14 * here.value.abs() { stalled + 1 } else { 0 };
             if stalled >= 3 {
                 solution.converged = true;
                 break;
@@ -124,10 +110,7 @@ fn diagonal(hessian: &Matrix, n: usize) -> Vector {
     let mut scale = [0.0; MAX_PARAMETERS];
     let largest = (0..n).fold(0.0f64, |m, k| m.max(hessian[k][k].abs()));
     for k in 0..n {
-        scale[k] = hessian[k][k]
-            .abs()
-            .max(1e-10 * largest)
-            .max(f64::MIN_POSITIVE);
+        scale[k] = hessian[k][k].abs().max(1e-10 * largest).max(f64::MIN_POSITIVE);
     }
     scale
 }
@@ -162,11 +145,7 @@ fn expected_decrease(here: &Evaluation, step: &Vector, n: usize) -> f64 {
     }
     let quadratic = -slope - 0.5 * curve;
     // With an indefinite Hessian the model can promise less than the slope alone does.
-    if quadratic > 0.0 {
-        quadratic
-    } else {
-        -0.5 * slope
-    }
+    if quadratic > 0.0 { quadratic } else { -0.5 * slope }
 }
 
 #[cfg(test)]

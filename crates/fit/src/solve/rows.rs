@@ -24,13 +24,7 @@ pub(crate) struct Rows {
 impl<'a> Model<'a> {
     pub fn new(law: &'a dyn Law, sample: &'a Sample, log: bool) -> Self {
         let (fast, range) = (law.fast_form(sample), law.range(sample));
-        Model {
-            law,
-            sample,
-            log,
-            fast,
-            range,
-        }
+        Model { law, sample, log, fast, range }
     }
 
     pub fn dimension(&self) -> usize {
@@ -39,11 +33,7 @@ impl<'a> Model<'a> {
 
     /// What residuals are taken of.
     pub fn targets(&self) -> &'a [f64] {
-        if self.log {
-            &self.sample.log_loss
-        } else {
-            &self.sample.loss
-        }
+        if self.log { &self.sample.log_loss } else { &self.sample.loss }
     }
 
     /// All rows once.
@@ -66,11 +56,7 @@ impl<'a> Model<'a> {
             }
             match &self.fast {
                 Some(form) => {
-                    let x = if form.flops_for_params {
-                        point.c
-                    } else {
-                        point.x
-                    };
+                    let x = if form.flops_for_params { point.c } else { point.x };
                     rows.columns.push(x, point.y, targets[i], w);
                 }
                 None => rows.points.push((*point, targets[i], w)),
@@ -84,33 +70,12 @@ impl<'a> Model<'a> {
         match &self.fast {
             Some(form) => {
                 let columns = &rows.columns;
-                let problem = PowerSum {
-                    columns,
-                    log: self.log,
-                    restriction: &form.restriction,
-                };
-                minimise(
-                    &Confined {
-                        problem,
-                        range: &self.range,
-                    },
-                    start,
-                    deltas,
-                )
+                let problem = PowerSum { columns, log: self.log, restriction: &form.restriction };
+                minimise(&Confined { problem, range: &self.range }, start, deltas)
             }
             None => {
-                let problem = Plain {
-                    model: self,
-                    rows: &rows.points,
-                };
-                minimise(
-                    &Confined {
-                        problem,
-                        range: &self.range,
-                    },
-                    start,
-                    deltas,
-                )
+                let problem = Plain { model: self, rows: &rows.points };
+                minimise(&Confined { problem, range: &self.range }, start, deltas)
             }
         }
     }
@@ -121,18 +86,10 @@ impl<'a> Model<'a> {
         match &self.fast {
             Some(form) => {
                 let columns = &rows.columns;
-                PowerSum {
-                    columns,
-                    log: self.log,
-                    restriction: &form.restriction,
-                }
-                .evaluate(theta, delta, &mut out);
+                PowerSum { columns, log: self.log, restriction: &form.restriction }
+                    .evaluate(theta, delta, &mut out);
             }
-            None => Plain {
-                model: self,
-                rows: &rows.points,
-            }
-            .evaluate(theta, delta, &mut out),
+            None => Plain { model: self, rows: &rows.points }.evaluate(theta, delta, &mut out),
         }
         out
     }

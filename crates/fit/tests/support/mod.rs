@@ -62,8 +62,5 @@ pub fn table(name: &str) -> Table {
 
 /// The Llama 3 rows that are not marked as outliers.
 pub fn llama3_clean() -> Table {
-    Table::new(rows("oa_llama3_isoflop.csv", |cell| {
-        cell("oa_outlier") == "0"
-    }))
-    .unwrap()
+    Table::new(rows("oa_llama3_isoflop.csv", |cell| cell("oa_outlier") == "0")).unwrap()
 }

@@ -1,0 +1,215 @@
+//! The noise bootstrap of approach 2: new losses around the fitted curves, new minima.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::slices::Slice;
+use super::{
+    Found, FoundAll, IsoflopOptions, Method, SliceFit, Unbracketed, akima, corrected, parabola,
+};
+use crate::estimate::Estimate;
+use crate::table::Table;
+
+/// Standard deviation of ln L that the bootstrap draws.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Noise {
+    /// Residuals about the slice curves, or the spread of repeated seeds where that is larger.
+    Residual,
+    /// The spread of repeated seeds.
+    Seeds,
+    /// A given value, e.g. 0.005.
+    Given {
+        /// Standard deviation of ln L.
+        sd: f64,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NoiseSd {
+    pub value: f64,
+    /// Degrees of freedom behind it; infinite where it is given.
+    pub free: f64,
+}
+
+pub(crate) fn standard_deviation(
+    table: &Table,
+    slices: &[&Slice],
+    found: &FoundAll,
+    voting: &[usize],
+    options: &IsoflopOptions,
+) -> NoiseSd {
+    let seeds = seed_spread(table);
+    match options.noise {
+        Noise::Given { sd } => NoiseSd { value: sd, free: f64::INFINITY },
+        Noise::Seeds => seeds.unwrap_or(NoiseSd { value: 0.0, free: f64::INFINITY }),
+        Noise::Residual => {
+            let about = residual(slices, found, voting, options);
+            match seeds {
+                Some(s) if s.value > about.value && s.free >= 3.0 => s,
+                _ => about,
+            }
+        }
+    }
+}
+
+fn residual(
+    slices: &[&Slice],
+    found: &FoundAll,
+    voting: &[usize],
+    options: &IsoflopOptions,
+) -> NoiseSd {
+    // Akima passes through every run, so its noise is measured about the corrected curves.
+    let other;
+    let (curves, spent): (Vec<&[f64]>, usize) = if options.method == Method::Akima {
+        let owned: Vec<Slice> = slices.iter().map(|s| (*s).clone()).collect();
+        let mut refusals = vec![None; owned.len()];
+        let mut all = FoundAll {
+            minima: vec![None; owned.len()],
+            curves: vec![super::Curve::default(); owned.len()],
+            shape: None,
+            spent: 0,
+        };
+        corrected::find(&owned, &mut refusals, Unbracketed::Extrapolate, &mut all);
+        other = all;
+        (other.curves.iter().map(|c| c.at_runs.as_slice()).collect(), other.spent)
+    } else {
+        (voting.iter().map(|&i| found.curves[i].at_runs.as_slice()).collect(), found.spent)
+    };
+    let (mut sum, mut count) = (0.0, 0usize);
+    for (slice, curve) in slices.iter().zip(curves) {
+        for (l, m) in slice.loss.iter().zip(curve) {
+            sum += (l / m).ln().powi(2);
+            count += 1;
+        }
+    }
+    let free = count.saturating_sub(spent).max(1) as f64;
+    NoiseSd { value: (sum / free).sqrt(), free }
+}
+
+/// Pooled standard deviation of ln L over runs that differ only in their seed.
+pub(crate) fn seed_spread(table: &Table) -> Option<NoiseSd> {
+    let mut cells = std::collections::BTreeMap::<Vec<u64>, Vec<f64>>::new();
+    for row in table.rows() {
+        if row.seed.is_none() {
+            continue;
+        }
+        let bits = |v: Option<f64>| v.map_or(0, f64::to_bits);
+        let key = vec![
+            row.params.to_bits(),
+            row.tokens.to_bits(),
+            row.flops.to_bits(),
+            bits(row.width),
+            bits(row.depth),
+            bits(row.learning_rate),
+            bits(row.batch_tokens),
+            bits(row.unique_tokens),
+        ];
+        cells.entry(key).or_default().push(row.loss_nats.ln());
+    }
+    let (mut sum, mut free) = (0.0, 0.0);
+    for cell in cells.values().filter(|c| c.len() > 1) {
+        let mean = crate::estimate::mean(cell);
+        sum += cell.iter().map(|l| (l - mean).powi(2)).sum::<f64>();
+        free += cell.len() as f64 - 1.0;
+    }
+    (free > 0.0).then(|| NoiseSd { value: (sum / free).sqrt(), free })
+}
+
+/// Minima of every draw in which all voting slices had one.
+#[derive(Default)]
+pub(crate) struct Boot {
+    pub draws: Vec<Vec<Found>>,
+    point: Vec<Found>,
+}
+
+impl Boot {
+    /// Adds the interval of minimum `k` to its slice.
+    pub fn fill_minimum(&self, k: usize, slice: &mut SliceFit, level: f64) {
+        let Some(minimum) = &mut slice.minimum else { return };
+        let estimate = |f: &dyn Fn(&Found) -> f64| {
+            let mut values: Vec<f64> = self.draws.iter().map(|d| f(&d[k])).collect();
+            Estimate::from_draws(f(&self.point[k]), &mut values, level)
+        };
+        minimum.params = estimate(&|f| f.log_params).map(f64::exp);
+        minimum.tokens = estimate(&|f| f.log_tokens).map(f64::exp);
+        minimum.loss_nats = estimate(&|f| f.loss);
+    }
+}
+
+pub(crate) fn bootstrap(
+    slices: &[&Slice],
+    found: &FoundAll,
+    voting: &[usize],
+    noise: NoiseSd,
+    options: &IsoflopOptions,
+) -> Boot {
+    let point: Vec<Found> = voting.iter().filter_map(|&i| found.minima[i]).collect();
+    let curves: Vec<&[f64]> = voting
+        .iter()
+        .zip(slices)
+        .map(|(&i, slice)| match options.method {
+            // Akima has no curve of its own to scatter about but the runs themselves.
+            Method::Akima => slice.loss.as_slice(),
+            _ => found.curves[i].at_runs.as_slice(),
+        })
+        .collect();
+    let base = ChaCha8Rng::seed_from_u64(options.seed ^ 0x1501_f10b);
+    let one = |k: usize| -> Option<Vec<Found>> {
+        let mut random = base.clone();
+        random.set_stream(k as u64 + 1);
+        // The noise is itself estimated: a scaled inverse chi-square draw gives the intervals the
+        // tails of Student's t.
+        let sd = noise.value * spread_factor(noise.free, &mut random);
+        let losses: Vec<Vec<f64>> = curves
+            .iter()
+            .map(|c| c.iter().map(|l| l * (sd * normal(&mut random)).exp()).collect())
+            .collect();
+        again(slices, &losses, found.shape, options.method)
+    };
+    let draws = (0..options.draws).into_par_iter().filter_map(one).collect();
+    Boot { draws, point }
+}
+
+/// The minima of drawn losses. Bracketing is not asked again: the slice passed once, and dropping
+/// draws that stray outside would narrow the interval.
+fn again(
+    slices: &[&Slice],
+    losses: &[Vec<f64>],
+    shape: Option<(f64, f64)>,
+    method: Method,
+) -> Option<Vec<Found>> {
+    let shape = shape.map(|s| {
+        let borrowed: Vec<&[f64]> = losses.iter().map(|l| l.as_slice()).collect();
+        corrected::fit_shape(slices, &borrowed, Some(s))
+    });
+    let each = |(slice, loss): (&&Slice, &Vec<f64>)| match (method, shape) {
+        (Method::Corrected, Some(shape)) => {
+            let terms = corrected::project(slice, loss, shape)?;
+            corrected::minimum(slice, &terms, shape, Unbracketed::Extrapolate).ok()
+        }
+        (Method::Akima, _) => akima::minimum(slice, loss).ok().map(|m| m.0),
+        _ => parabola::minimum(slice, loss, Unbracketed::Extrapolate).ok().map(|m| m.0),
+    };
+    slices.iter().zip(losses).map(each).collect()
+}
+
+/// `sqrt(free / chi-square(free))`.
+fn spread_factor(free: f64, random: &mut ChaCha8Rng) -> f64 {
+    if !free.is_finite() {
+        return 1.0;
+    }
+    // Below 4 degrees of freedom the tails have no variance; hold them there.
+    let count = (free.round() as usize).clamp(4, 400);
+    let sum: f64 = (0..count).map(|_| normal(random).powi(2)).sum();
+    (count as f64 / sum).sqrt()
+}
+
+/// A standard normal number (Box & Muller 1958).
+pub(crate) fn normal(random: &mut impl Rng) -> f64 {
+    let u: f64 = 1.0 - random.random::<f64>();
+    let v: f64 = random.random();
+    (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+}

@@ -1,0 +1,137 @@
+//! Approach 2: the known bias of the parabola, and the minimum without it.
+
+mod support;
+
+use isoflop_fit::isoflop::{IsoflopOptions, Method, Unbracketed, fit_isoflop};
+use isoflop_fit::{Observation, Table};
+
+/// (alpha, beta, A, B, E) of a surface of the bias study.
+type Surface = (f64, f64, f64, f64, f64);
+
+const SURFACES: [(&str, Surface); 3] = [
+    ("symmetric", (0.31, 0.31, 400.0, 400.0, 1.69)),
+    ("chinchilla", (0.34, 0.28, 406.4, 410.7, 1.69)),
+    ("asymmetric", (0.465, 0.155, 400.0, 400.0, 1.69)),
+];
+
+fn optimum((alpha, beta, a, b, _): Surface, flops: f64) -> (f64, f64) {
+    let g = (alpha * a / (beta * b)).powf(1.0 / (alpha + beta));
+    let n = g * (flops / 6.0).powf(beta / (alpha + beta));
+    (n, flops / 6.0 / n)
+}
+
+/// 15 sizes a slice, even in log D within a factor `width` of the optimum times 10^shift.
+fn grid(surface: Surface, width: f64, shift: impl Fn(usize) -> f64) -> Table {
+    let (alpha, beta, a, b, e) = surface;
+    let mut rows = Vec::new();
+    for k in 0..5 {
+        let flops = 10f64.powi(17 + k);
+        let centre = optimum(surface, flops).1.log10() + shift(k as usize);
+        for i in 0..15 {
+            let d = 10f64.powf(centre + width.log10() * (i as f64 / 7.0 - 1.0));
+            let n = flops / 6.0 / d;
+            let loss = e + a / n.powf(alpha) + b / d.powf(beta);
+            let mut row = Observation::new(format!("{k}-{i}"), n, d, flops, loss);
+            row.budget_flops = Some(flops);
+            rows.push(row);
+        }
+    }
+    Table::new(rows).unwrap()
+}
+
+/// Error of the exponent of D*, and relative error of D* at 1e24.
+fn bias(table: &Table, surface: Surface, method: Method) -> (f64, f64) {
+    let options = IsoflopOptions {
+        method,
+        unbracketed: Unbracketed::Extrapolate,
+        draws: 0,
+        ..Default::default()
+    };
+    let fit = fit_isoflop(table, &options).unwrap();
+    let exponent = surface.0 / (surface.0 + surface.1);
+    let truth = optimum(surface, 1e24).1;
+    let d = fit.at(1e24).unwrap().tokens.point;
+    (fit.tokens.exponent.point - exponent, d / truth - 1.0)
+}
+
+#[test]
+fn parabola_bias_is_reproduced_and_corrected() {
+    let Some(gold) = support::gold() else { return };
+    let want = &gold["open_athena_vpnls"]["approach2_bias_noise_free"];
+    let mut rows = 0;
+    for (name, surface) in SURFACES {
+        let l3 = 3f64.log10();
+        let mut cases: Vec<(String, f64, Box<dyn Fn(usize) -> f64>)> = Vec::new();
+        for (w, width) in [("XS", 2.0), ("S", 4.0), ("L", 8.0), ("XL", 16.0)] {
+            cases.push((format!("{name}_{w}"), width, Box::new(|_| 0.0)));
+        }
+        cases.push((format!("{name}_XS_drift3"), 2.0, Box::new(move |k| l3 * k as f64 / 4.0)));
+        cases.push((format!("{name}_XS_offset3"), 2.0, Box::new(move |_| l3)));
+        for (key, width, shift) in cases {
+            let table = grid(surface, width, shift);
+            let (b, d) = bias(&table, surface, Method::Parabola);
+            let (b_want, d_want) = (
+                want[&key]["b_err"].as_f64().unwrap(),
+                want[&key]["D_rel_err_at_1e24"].as_f64().unwrap(),
+            );
+            assert!((b - b_want).abs() < 1e-9, "{key}: {b} {b_want}");
+            assert!((d - d_want).abs() < 1e-9, "{key}: {d} {d_want}");
+            let (b_corrected, d_corrected) = bias(&table, surface, Method::Corrected);
+            println!(
+                "{key}: parabola b {b:.2e} D {d:.2e}; corrected b {b_corrected:.2e} D {d_corrected:.2e}"
+            );
+            // Rows on which the parabola is right to rounding have nothing left to correct.
+            assert!(b_corrected.abs() <= b.abs() / 5.0 + 1e-9, "{key}");
+            assert!(d_corrected.abs() <= d.abs() / 5.0 + 1e-9, "{key}");
+            rows += 1;
+        }
+    }
+    assert_eq!(rows, 18);
+}
+
+#[test]
+fn others_slice_minima_are_met() {
+    let Some(gold) = support::gold() else { return };
+    for (name, table) in [
+        ("llama3_all133", support::table("oa_llama3_isoflop.csv")),
+        ("llama3_clean116", support::llama3_clean()),
+        ("porian_rw_1_kaplan_repro", support::table("porian_rw_1_kaplan_repro.csv")),
+        ("porian_rw_5_tuned_no_decay", support::table("porian_rw_5_tuned_no_decay.csv")),
+        ("cs336_toy", support::table("cs336_toy_isoflop.csv")),
+    ] {
+        for (key, method) in
+            [("approach2", Method::Parabola), ("akima", Method::Akima), ("", Method::Corrected)]
+        {
+            let options = IsoflopOptions { method, draws: 0, ..Default::default() };
+            let fit = fit_isoflop(&table, &options).unwrap();
+            println!(
+                "{name} {method:?}: a {:.4} b {:.4} shape {:?}, {} of {}; gold {}",
+                fit.params.exponent.point,
+                fit.tokens.exponent.point,
+                fit.shape,
+                fit.bracketed,
+                fit.slices.len(),
+                gold["gold_fits"][name][key]["a"]
+            );
+            let Some(budgets) = gold["gold_fits"][name][key]["budgets"].as_array() else {
+                continue;
+            };
+            for (k, budget) in budgets.iter().enumerate() {
+                let budget = budget.as_f64().unwrap();
+                let want = gold["gold_fits"][name][key]["N_star"][k].as_f64().unwrap();
+                let slice =
+                    fit.slices.iter().find(|s| (s.flops / budget - 1.0).abs() < 1e-6).unwrap();
+                match (&slice.minimum, &slice.refusal) {
+                    (Some(m), _) => println!(
+                        "   {budget:e} {:.5e} {want:.5e} {:.2e}",
+                        m.params.point,
+                        m.params.point / want - 1.0
+                    ),
+                    (None, r) => {
+                        println!("   {budget:e} refused {} {want:.4e}", r.clone().unwrap())
+                    }
+                }
+            }
+        }
+    }
+}
