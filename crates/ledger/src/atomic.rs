@@ -18,14 +18,10 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
         .suffix(".tmp")
         .tempfile_in(folder)
         .map_err(LedgerError::io("create a temporary file in", folder))?;
-    file.write_all(bytes)
-        .map_err(LedgerError::io("write", path))?;
+    file.write_all(bytes).map_err(LedgerError::io("write", path))?;
     widen_permissions(file.as_file(), path)?;
-    file.as_file()
-        .sync_all()
-        .map_err(LedgerError::io("sync", path))?;
-    file.persist(path)
-        .map_err(|error| LedgerError::io("rename into place", path)(error.error))?;
+    file.as_file().sync_all().map_err(LedgerError::io("sync", path))?;
+    file.persist(path).map_err(|error| LedgerError::io("rename into place", path)(error.error))?;
     sync_folder(folder)
 }
 

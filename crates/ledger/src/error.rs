@@ -80,15 +80,22 @@ pub enum LedgerError {
     },
     /// The folder belongs to another configuration.
     #[error(
-        "{} holds results of a different configuration:\n{}\nhint: choose another results folder for the changed study, or undo the change to continue this one",
+        "{} holds results of a different configuration:\n{}\nhint: {}",
         folder.display(),
-        changes.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n")
+        changes.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n"),
+        if *extendable {
+            "`--extend` keeps the cells in common and trains the rest; or choose another results folder, or undo the change"
+        } else {
+            "choose another results folder for the changed study, or undo the change to continue this one"
+        }
     )]
     ConfigChanged {
         /// The results folder.
         folder: PathBuf,
         /// What changed, one line per key.
         changes: Vec<String>,
+        /// Whether the changes only decide which cells there are, so that the records stay true.
+        extendable: bool,
     },
     /// Records without the configuration they belong to.
     #[error("{} has {records} records but no config.resolved.toml to tell what they belong to\nhint: restore the file from a copy, or choose another results folder", folder.display())]
@@ -110,10 +117,6 @@ pub enum LedgerError {
 
 impl LedgerError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
+        move |source| Self::Io { action, path: path.to_owned(), source }
     }
 }

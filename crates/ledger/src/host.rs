@@ -26,10 +26,7 @@ impl Host {
             .with_cpu(CpuRefreshKind::nothing())
             .with_memory(MemoryRefreshKind::nothing().with_ram());
         let system = System::new_with_specifics(kind);
-        let cpu = system
-            .cpus()
-            .first()
-            .map(|cpu| cpu.brand().trim().to_owned());
+        let cpu = system.cpus().first().map(|cpu| cpu.brand().trim().to_owned());
         Self {
             os: System::long_os_version().unwrap_or_else(|| std::env::consts::OS.to_owned()),
             arch: std::env::consts::ARCH.to_owned(),

@@ -33,11 +33,7 @@ pub enum Repair {
 impl std::fmt::Display for Repair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::TornLine {
-                line,
-                bytes,
-                moved_to,
-            } => write!(
+            Self::TornLine { line, bytes, moved_to } => write!(
                 f,
                 "the ledger's last line ({line}) was cut short, as by a kill: its {bytes} bytes were moved to {}, \
                  and the cell it was for is finished again",
@@ -75,11 +71,7 @@ pub(crate) enum Tail {
 
 /// Reads the bytes of a ledger file. Only the end of the file may be unfinished.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, LedgerError> {
-    let mut parsed = Parsed {
-        records: Vec::new(),
-        sound_bytes: 0,
-        tail: Tail::Clean,
-    };
+    let mut parsed = Parsed { records: Vec::new(), sound_bytes: 0, tail: Tail::Clean };
     let mut ended: BTreeMap<CellId, usize> = BTreeMap::new();
     while parsed.sound_bytes < bytes.len() {
         let rest = &bytes[parsed.sound_bytes..];
@@ -100,12 +92,7 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, LedgerError> {
             && let Some(first) = ended.insert(record.id().clone(), line)
         {
             let cell = record.id().to_string();
-            return Err(LedgerError::Twice {
-                path: path.to_owned(),
-                line,
-                first,
-                cell,
-            });
+            return Err(LedgerError::Twice { path: path.to_owned(), line, first, cell });
         }
         parsed.records.push(record);
         parsed.sound_bytes += text.len() + usize::from(complete);
@@ -134,11 +121,7 @@ fn parse_line(path: &Path, line: usize, text: &[u8]) -> Result<Record, LedgerErr
     // The version first: a later format need not have this one's fields.
     let header: Header = serde_json::from_slice(text).map_err(corrupt)?;
     if header.schema != u64::from(SCHEMA) {
-        return Err(LedgerError::Schema {
-            path: path.to_owned(),
-            line,
-            found: header.schema,
-        });
+        return Err(LedgerError::Schema { path: path.to_owned(), line, found: header.schema });
     }
     serde_json::from_slice(text).map_err(corrupt)
 }
@@ -154,19 +137,14 @@ pub(crate) fn repair(
     let repair = match parsed.tail {
         Tail::Clean => None,
         Tail::NoLineEnd => {
-            file.seek(SeekFrom::End(0))
-                .map_err(LedgerError::io("seek in", path))?;
-            file.write_all(b"\n")
-                .map_err(LedgerError::io("write", path))?;
-            Some(Repair::LineEndAdded {
-                line: parsed.records.len(),
-            })
+            file.seek(SeekFrom::End(0)).map_err(LedgerError::io("seek in", path))?;
+            file.write_all(b"\n").map_err(LedgerError::io("write", path))?;
+            Some(Repair::LineEndAdded { line: parsed.records.len() })
         }
         Tail::Torn => {
             let torn = &bytes[parsed.sound_bytes..];
             keep_aside(aside, torn)?;
-            file.set_len(parsed.sound_bytes as u64)
-                .map_err(LedgerError::io("truncate", path))?;
+            file.set_len(parsed.sound_bytes as u64).map_err(LedgerError::io("truncate", path))?;
             Some(Repair::TornLine {
                 line: parsed.records.len() + 1,
                 bytes: torn.len(),
@@ -175,8 +153,7 @@ pub(crate) fn repair(
         }
     };
     file.sync_all().map_err(LedgerError::io("sync", path))?;
-    file.seek(SeekFrom::End(0))
-        .map_err(LedgerError::io("seek in", path))?;
+    file.seek(SeekFrom::End(0)).map_err(LedgerError::io("seek in", path))?;
     Ok(repair)
 }
 

@@ -66,11 +66,7 @@ impl Ledger {
             folder: folder.to_owned(),
             path,
             file,
-            contents: Contents {
-                records: parsed.records,
-                passports,
-                unfinished_line: false,
-            },
+            contents: Contents { records: parsed.records, passports, unfinished_line: false },
             repair,
             _lock: lock,
         })
@@ -101,10 +97,7 @@ impl Ledger {
 
     /// The cells still to do, in the given order.
     pub fn remaining<'a>(&self, cells: impl IntoIterator<Item = &'a Cell>) -> Vec<&'a Cell> {
-        cells
-            .into_iter()
-            .filter(|cell| !self.is_done(&cell.id))
-            .collect()
+        cells.into_iter().filter(|cell| !self.is_done(&cell.id)).collect()
     }
 
     /// Keeps a passport and returns its hash, which records refer to. A passport known already is not kept twice;
@@ -146,15 +139,9 @@ impl Ledger {
         }
         let mut line = serde_json::to_vec(&record).expect("a record is plain data");
         line.push(b'\n');
-        let before = self
-            .file
-            .seek(SeekFrom::End(0))
-            .map_err(LedgerError::io("seek in", &self.path))?;
-        if let Err(error) = self
-            .file
-            .write_all(&line)
-            .and_then(|()| self.file.sync_data())
-        {
+        let before =
+            self.file.seek(SeekFrom::End(0)).map_err(LedgerError::io("seek in", &self.path))?;
+        if let Err(error) = self.file.write_all(&line).and_then(|()| self.file.sync_data()) {
             // If this fails as well, the next opening finds a torn line and moves it aside.
             let _ = self.file.set_len(before);
             return Err(LedgerError::io("append to", &self.path)(error));

@@ -53,6 +53,7 @@ mod passport;
 mod read;
 mod record;
 mod result;
+mod snapshot;
 
 pub use atomic::write_atomic;
 pub use error::LedgerError;
@@ -61,6 +62,7 @@ pub use jsonl::Repair;
 pub use ledger::{Append, Ledger};
 pub use lock::Holder;
 pub use passport::{DevicePassport, Passport, PeakFlops, Versions};
-pub use read::{CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read};
+pub use read::{CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read};
 pub use record::{Record, RunInfo, SCHEMA};
 pub use result::{CurvePoint, RunFlops, RunResult, Status, Valid, ValidPoint};
+pub use snapshot::Settled;

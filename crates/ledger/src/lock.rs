@@ -28,12 +28,7 @@ pub struct Holder {
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            pid,
-            host,
-            started_utc,
-            command,
-        } = self;
+        let Self { pid, host, started_utc, command } = self;
         write!(f, "process {pid} on {host} since {started_utc}: {command}")
     }
 }
@@ -61,10 +56,7 @@ impl Lock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let holder = read_holder(&holder_path);
-                return Err(LedgerError::Locked {
-                    folder: folder.to_owned(),
-                    holder,
-                });
+                return Err(LedgerError::Locked { folder: folder.to_owned(), holder });
             }
             Err(TryLockError::Error(source)) => {
                 return Err(LedgerError::LockUnsupported { path, source });

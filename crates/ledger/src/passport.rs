@@ -76,16 +76,9 @@ pub struct Versions {
 impl Passport {
     /// Stable name: 16 hex digits of SHA-256 over all but the measured speed.
     pub fn hash(&self) -> String {
-        let identity = Self {
-            peak_flops: None,
-            ..self.clone()
-        };
+        let identity = Self { peak_flops: None, ..self.clone() };
         let bytes = serde_json::to_vec(&identity).expect("a passport is plain data");
-        Sha256::digest(&bytes)
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

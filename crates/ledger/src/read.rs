@@ -16,6 +16,8 @@ pub const LEDGER_FILE: &str = "ledger.jsonl";
 pub const PASSPORT_FILE: &str = "passport.json";
 /// Name of the resolved configuration in a results folder.
 pub const CONFIG_FILE: &str = "config.resolved.toml";
+/// Name of the folder of checkpoints in a results folder; gone when every cell has ended.
+pub const CHECKPOINT_FOLDER: &str = "checkpoints";
 
 /// What a results folder holds, at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -50,19 +52,13 @@ pub fn read(folder: &Path) -> Result<Contents, LedgerError> {
 impl Contents {
     /// The record that counts of each cell, by id: the last one.
     pub fn current(&self) -> BTreeMap<&CellId, &Record> {
-        self.records
-            .iter()
-            .map(|record| (record.id(), record))
-            .collect()
+        self.records.iter().map(|record| (record.id(), record)).collect()
     }
 
     /// The part of the current records that must be the same when the same configuration is run again: one line
     /// of JSON per cell, by id.
     pub fn deterministic_jsonl(&self) -> String {
-        self.current()
-            .values()
-            .map(|record| record.deterministic_json() + "\n")
-            .collect()
+        self.current().values().map(|record| record.deterministic_json() + "\n").collect()
     }
 }
 
@@ -80,8 +76,6 @@ pub(crate) fn read_passports(folder: &Path) -> Result<BTreeMap<String, Passport>
     if bytes.is_empty() {
         return Ok(BTreeMap::new());
     }
-    serde_json::from_slice(&bytes).map_err(|error| LedgerError::Passport {
-        path,
-        reason: error.to_string(),
-    })
+    serde_json::from_slice(&bytes)
+        .map_err(|error| LedgerError::Passport { path, reason: error.to_string() })
 }

@@ -51,11 +51,7 @@ pub struct RunInfo {
 impl Record {
     /// A record of the present format.
     pub fn new(result: RunResult, run: RunInfo) -> Self {
-        Self {
-            schema: SCHEMA,
-            result,
-            run,
-        }
+        Self { schema: SCHEMA, result, run }
     }
 
     /// The cell's name.

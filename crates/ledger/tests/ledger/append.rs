@@ -36,10 +36,7 @@ fn failed_cells_are_tried_again_and_the_last_record_counts() {
     assert!(ledger.is_done(&cell(0).id));
     let contents = read(folder.path()).unwrap();
     assert_eq!(contents.records.len(), 3);
-    assert_eq!(
-        contents.current().into_values().collect::<Vec<_>>(),
-        vec![&finished(0)]
-    );
+    assert_eq!(contents.current().into_values().collect::<Vec<_>>(), vec![&finished(0)]);
 }
 
 #[test]
@@ -49,16 +46,10 @@ fn the_first_final_record_stands() {
     ledger.append(finished(0)).unwrap();
     let mut again = finished(0);
     again.run.train_seconds = 99.0;
-    assert_eq!(
-        ledger.append(again.clone()).unwrap(),
-        Append::AlreadyThere { same: true }
-    );
+    assert_eq!(ledger.append(again.clone()).unwrap(), Append::AlreadyThere { same: true });
     let valid = again.result.valid.as_mut().unwrap();
     valid.loss_nats = f64::from_bits(valid.loss_nats.to_bits() + 1);
-    assert_eq!(
-        ledger.append(again).unwrap(),
-        Append::AlreadyThere { same: false }
-    );
+    assert_eq!(ledger.append(again).unwrap(), Append::AlreadyThere { same: false });
     assert_eq!(read(folder.path()).unwrap().records, vec![finished(0)]);
 }
 

@@ -28,11 +28,7 @@ fn start_holder(folder: &Path) -> Child {
         .spawn()
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(
-        lines
-            .map_while(Result::ok)
-            .any(|line| line.contains("holding"))
-    );
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("holding")));
     child
 }
 
@@ -43,19 +39,10 @@ fn a_second_process_is_refused_by_name_and_death_frees_the_folder() {
     match Ledger::open(folder.path(), "sweep").unwrap_err() {
         error @ LedgerError::Locked { .. } => {
             let message = error.to_string();
-            assert!(
-                message.contains(&format!("process {}", child.id())),
-                "{message}"
-            );
+            assert!(message.contains(&format!("process {}", child.id())), "{message}");
             assert!(message.contains("sweep --config other.toml"), "{message}");
             assert!(message.contains("hint: "), "{message}");
-            let LedgerError::Locked {
-                holder: Some(holder),
-                ..
-            } = error
-            else {
-                panic!()
-            };
+            let LedgerError::Locked { holder: Some(holder), .. } = error else { panic!() };
             assert!(!holder.host.is_empty());
             assert!(holder.started_utc.ends_with('Z'), "{}", holder.started_utc);
         }
@@ -85,9 +72,6 @@ fn a_folder_that_cannot_be_made_is_named() {
     std::fs::write(&file, "").unwrap();
     let error = Ledger::open(&file.join("runs"), "test").unwrap_err();
     let message = error.to_string();
-    assert!(
-        message.contains("cannot create") && message.contains("runs"),
-        "{message}"
-    );
+    assert!(message.contains("cannot create") && message.contains("runs"), "{message}");
     assert!(message.contains("hint: "), "{message}");
 }

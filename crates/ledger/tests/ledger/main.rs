@@ -1,6 +1,7 @@
 //! The ledger from outside: what a kill leaves, who may write, what reads back.
 
 mod append;
+mod config;
 mod lock;
 mod passport;
 mod round_trip;

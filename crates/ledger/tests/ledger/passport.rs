@@ -11,10 +11,7 @@ fn a_passport_is_kept_once() {
 
     // The speed is measured anew by every process; the first figure stays.
     let mut again = passport();
-    again.peak_flops = Some(PeakFlops {
-        flops_per_second: 1.0,
-        side: 1,
-    });
+    again.peak_flops = Some(PeakFlops { flops_per_second: 1.0, side: 1 });
     assert_eq!(ledger.keep_passport(again).unwrap(), hash);
     assert_eq!(ledger.passport(&hash), Some(&passport()));
 

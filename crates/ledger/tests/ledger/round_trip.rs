@@ -34,18 +34,14 @@ fn status() -> impl Strategy<Value = Status> {
 }
 
 fn valid() -> impl Strategy<Value = Valid> {
-    (
-        float(),
-        option::of(float()),
-        any::<u64>(),
-        option::of(float()),
-    )
-        .prop_map(|(loss_nats, bits_per_byte, tokens, true_loss_nats)| Valid {
+    (float(), option::of(float()), any::<u64>(), option::of(float())).prop_map(
+        |(loss_nats, bits_per_byte, tokens, true_loss_nats)| Valid {
             loss_nats,
             bits_per_byte,
             tokens,
             true_loss_nats,
-        })
+        },
+    )
 }
 
 prop_compose! {

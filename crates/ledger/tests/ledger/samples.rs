@@ -20,9 +20,7 @@ pub fn cell(seed: u64) -> Cell {
         batch_sequences: 8,
         learning_rate: 3e-3,
         warmup_steps: 4,
-        schedule: Schedule::Cosine {
-            final_fraction: 0.1,
-        },
+        schedule: Schedule::Cosine { final_fraction: 0.1 },
         optimizer: Optimizer::AdamW,
         beta1: 0.9,
         beta2: 0.99,
@@ -53,28 +51,13 @@ pub fn finished(seed: u64) -> Record {
             grad_norm: (i > 1).then_some(0.7),
         })
         .collect();
-    result.valid_curve = vec![ValidPoint {
-        step: 100,
-        loss_nats,
-    }];
-    Record::new(
-        result,
-        RunInfo {
-            train_seconds: 1.5,
-            ..RunInfo::default()
-        }
-        .with_rates(10, 1e9),
-    )
+    result.valid_curve = vec![ValidPoint { step: 100, loss_nats }];
+    Record::new(result, RunInfo { train_seconds: 1.5, ..RunInfo::default() }.with_rates(10, 1e9))
 }
 
 pub fn failed(seed: u64) -> Record {
-    let status = Status::Failed {
-        error: "out of memory".into(),
-    };
-    Record::new(
-        RunResult::new("demo", "c0ffee", cell(seed), status),
-        RunInfo::default(),
-    )
+    let status = Status::Failed { error: "out of memory".into() };
+    Record::new(RunResult::new("demo", "c0ffee", cell(seed), status), RunInfo::default())
 }
 
 pub fn passport() -> Passport {
@@ -91,9 +74,6 @@ pub fn passport() -> Passport {
         host: Host::this(),
         versions: Versions::new("0.0.0", None, Some("abc")),
         data_sha256: "c0ffee".into(),
-        peak_flops: Some(PeakFlops {
-            flops_per_second: 1.25e11,
-            side: 1024,
-        }),
+        peak_flops: Some(PeakFlops { flops_per_second: 1.25e11, side: 1024 }),
     }
 }

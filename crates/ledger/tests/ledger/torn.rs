@@ -31,11 +31,7 @@ fn a_kill_inside_the_last_line_loses_that_line_only() {
 
         let mut ledger = Ledger::open(folder.path(), "test").unwrap();
         match ledger.repair() {
-            Some(Repair::TornLine {
-                line,
-                bytes: moved,
-                moved_to,
-            }) => {
+            Some(Repair::TornLine { line, bytes: moved, moved_to }) => {
                 assert!(torn, "cut at {cut}");
                 assert_eq!((*line, *moved), (2, cut - first));
                 let kept = std::fs::read(moved_to).unwrap();
@@ -59,14 +55,7 @@ fn zeroes_at_the_end_are_torn_too() {
     let path = folder.path().join("ledger.jsonl");
     std::fs::write(&path, [&bytes[..], &[0; 4096]].concat()).unwrap();
     let ledger = Ledger::open(folder.path(), "test").unwrap();
-    assert!(matches!(
-        ledger.repair(),
-        Some(Repair::TornLine {
-            line: 3,
-            bytes: 4096,
-            ..
-        })
-    ));
+    assert!(matches!(ledger.repair(), Some(Repair::TornLine { line: 3, bytes: 4096, .. })));
     assert!(ledger.repair().unwrap().to_string().contains("ledger.torn"));
     drop(ledger);
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
@@ -87,10 +76,7 @@ fn a_corrupt_line_elsewhere_is_an_error_that_names_it() {
     ];
     for (line, text) in damaged {
         std::fs::write(&path, &text).unwrap();
-        for error in [
-            read(folder.path()).err(),
-            Ledger::open(folder.path(), "test").err(),
-        ] {
+        for error in [read(folder.path()).err(), Ledger::open(folder.path(), "test").err()] {
             match error.expect(&text) {
                 error @ LedgerError::Corrupt { line: found, .. } => {
                     assert_eq!(found, line, "{error}");
@@ -101,11 +87,7 @@ fn a_corrupt_line_elsewhere_is_an_error_that_names_it() {
                 other => panic!("{other}"),
             }
         }
-        assert_eq!(
-            std::fs::read_to_string(&path).unwrap(),
-            text,
-            "an error must change nothing"
-        );
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "an error must change nothing");
     }
 }
 
