@@ -109,8 +109,7 @@ impl Ledger {
     pub fn keep_passport(&mut self, passport: Passport) -> Result<String, LedgerError> {
         let hash = passport.hash();
         let known = self.contents.passports.get(&hash);
-        let adds =
-            known.is_none_or(|old| old.peak_flops.is_none() && passport.peak_flops.is_some());
+        let adds = known.is_none_or(|old| old.peaks.is_empty() && !passport.peaks.is_empty());
         if adds {
             let mut passports = self.contents.passports.clone();
             passports.insert(hash.clone(), passport);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use isoflop_plan::NUMERICS_VERSION;
+use isoflop_plan::{NUMERICS_VERSION, Precision};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -10,7 +10,7 @@ use crate::host::Host;
 
 /// Machine, software and data behind a record.
 ///
-/// The hash leaves out what is measured anew each time ([`Passport::peak_flops`]), so that two runs on one machine carry
+/// The hash leaves out what is measured anew each time ([`Passport::peaks`]), so that two runs on one machine carry
 /// one passport.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,8 +23,8 @@ pub struct Passport {
     pub versions: Versions,
     /// SHA-256 of the tokenised data, in hex.
     pub data_sha256: String,
-    /// Measured peak speed of matrix products, where it was measured.
-    pub peak_flops: Option<PeakFlops>,
+    /// Measured peak speeds of matrix products, one per precision that was measured.
+    pub peaks: Vec<PeakFlops>,
 }
 
 /// The device that trained.
@@ -51,6 +51,8 @@ pub struct DevicePassport {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PeakFlops {
+    /// Precision of the operands.
+    pub precision: Precision,
     /// Best rate seen, FLOP/s.
     pub flops_per_second: f64,
     /// Side of the matrices it was seen at.
@@ -74,9 +76,14 @@ pub struct Versions {
 }
 
 impl Passport {
+    /// The fastest matrix products seen at a precision, FLOP/s; `None` where it was not measured.
+    pub fn peak_flops_per_second(&self, precision: Precision) -> Option<f64> {
+        self.peaks.iter().find(|peak| peak.precision == precision).map(|peak| peak.flops_per_second)
+    }
+
     /// Stable name: 16 hex digits of SHA-256 over all but the measured speed.
     pub fn hash(&self) -> String {
-        let identity = Self { peak_flops: None, ..self.clone() };
+        let identity = Self { peaks: Vec::new(), ..self.clone() };
         let bytes = serde_json::to_vec(&identity).expect("a passport is plain data");
         Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }

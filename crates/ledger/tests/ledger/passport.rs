@@ -1,4 +1,5 @@
-use isoflop_ledger::{Ledger, LedgerError, PeakFlops, read};
+use isoflop_ledger::{Ledger, LedgerError, read};
+use isoflop_plan::Precision;
 
 use crate::samples::passport;
 
@@ -11,7 +12,7 @@ fn a_passport_is_kept_once() {
 
     // The speed is measured anew by every process; the first figure stays.
     let mut again = passport();
-    again.peak_flops = Some(PeakFlops { flops_per_second: 1.0, side: 1 });
+    again.peaks[0].flops_per_second = 1.0;
     assert_eq!(ledger.keep_passport(again).unwrap(), hash);
     assert_eq!(ledger.passport(&hash), Some(&passport()));
 
@@ -30,10 +31,13 @@ fn a_speed_measured_later_is_added() {
     let folder = tempfile::tempdir().unwrap();
     let mut ledger = Ledger::open(folder.path(), "test").unwrap();
     let mut slow = passport();
-    slow.peak_flops = None;
+    slow.peaks.clear();
     let hash = ledger.keep_passport(slow).unwrap();
     assert_eq!(ledger.keep_passport(passport()).unwrap(), hash);
-    assert_eq!(read(folder.path()).unwrap().passports[&hash], passport());
+    let kept = &read(folder.path()).unwrap().passports[&hash];
+    assert_eq!(kept, &passport());
+    assert_eq!(kept.peak_flops_per_second(Precision::F32), Some(1.25e11));
+    assert_eq!(kept.peak_flops_per_second(Precision::Bf16), None);
 }
 
 #[test]

@@ -74,6 +74,6 @@ pub fn passport() -> Passport {
         host: Host::this(),
         versions: Versions::new("0.0.0", None, Some("abc")),
         data_sha256: "c0ffee".into(),
-        peak_flops: Some(PeakFlops { flops_per_second: 1.25e11, side: 1024 }),
+        peaks: vec![PeakFlops { precision: Precision::F32, flops_per_second: 1.25e11, side: 1024 }],
     }
 }
