@@ -137,14 +137,7 @@ impl Cell {
         let bytes = serde_json::to_vec(&identity).expect("an identity is plain data");
         let digest = Sha256::digest(&bytes);
         let id = CellId(digest.iter().take(8).map(|b| format!("{b:02x}")).collect());
-        Self {
-            id,
-            budget_flops,
-            shape,
-            steps,
-            hyper,
-            seed,
-        }
+        Self { id, budget_flops, shape, steps, hyper, seed }
     }
 
     /// Tokens of one step.

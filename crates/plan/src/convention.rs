@@ -26,12 +26,8 @@ pub enum Convention {
 
 impl Convention {
     /// Every convention, in the order of tables.
-    pub const ALL: [Self; 4] = [
-        Self::Exact,
-        Self::SixNd,
-        Self::SixNdNonEmbedding,
-        Self::SixNdNonEmbeddingWithHead,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::Exact, Self::SixNd, Self::SixNdNonEmbedding, Self::SixNdNonEmbeddingWithHead];
 
     /// Its name in configurations and tables.
     pub fn name(self) -> &'static str {

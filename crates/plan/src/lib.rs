@@ -1,10 +1,18 @@
 //! From a TOML file to a checked grid of cells.
 
+mod architecture;
 mod cell;
 pub mod config;
 mod convention;
+mod grid;
+mod memory;
+mod render;
+pub mod rules;
 mod shape;
+mod summary;
+mod throughput;
 
+pub use architecture::ShapeError;
 pub use cell::{Cell, CellId, Hyper, NUMERICS_VERSION, Optimizer, Precision, Schedule, Stack};
 pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
@@ -13,4 +21,10 @@ pub use config::{
     Setting, Shader, Sizes, StudyConfig, SyntheticConfig, TokenizerConfig, TrainConfig, WarmupRule,
 };
 pub use convention::Convention;
+pub use grid::{DataFacts, Evaluation, Grid, HyperSources, PlanWarning, PlannedCell, StackLimits};
+pub use memory::{MemoryEstimate, stack_memory};
+pub use render::render_plan;
+pub use rules::Provenance;
 pub use shape::{Family, FlopCount, ParamCount, Shape};
+pub use summary::{ModelRow, SliceRow, StackRow};
+pub use throughput::{SpeedSample, Throughput};

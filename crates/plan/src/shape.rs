@@ -99,14 +99,8 @@ impl Shape {
 
     /// Exact parameter count by group.
     pub fn params(&self) -> ParamCount {
-        let [l, d, h, v, t] = [
-            self.depth,
-            self.width,
-            self.hidden,
-            self.vocab,
-            self.context,
-        ]
-        .map(|x| x as u64);
+        let [l, d, h, v, t] =
+            [self.depth, self.width, self.hidden, self.vocab, self.context].map(|x| x as u64);
         let head_dim = self.head_dim() as u64;
         match self.family {
             Family::Llama => ParamCount {
@@ -128,14 +122,8 @@ impl Shape {
 
     /// Exact matrix-product FLOPs per token by group.
     pub fn flops_per_token(&self) -> FlopCount {
-        let [l, d, h, v, t] = [
-            self.depth,
-            self.width,
-            self.hidden,
-            self.vocab,
-            self.context,
-        ]
-        .map(|x| x as f64);
+        let [l, d, h, v, t] =
+            [self.depth, self.width, self.hidden, self.vocab, self.context].map(|x| x as f64);
         let mlp_matrices = match self.family {
             Family::Llama => 3.0,
             Family::Gpt2 => 2.0,

@@ -56,11 +56,7 @@ impl CellSpec {
         let (depth, heads, hidden) = (by_shape("depth"), by_shape("heads"), by_shape("hidden"));
         if matches!(size, Some(CellSize::Params(_))) {
             for key in ["depth", "heads", "hidden"] {
-                s.forbid(
-                    key,
-                    "`params`",
-                    "give the `width` of a model whose shape you choose",
-                );
+                s.forbid(key, "`params`", "give the `width` of a model whose shape you choose");
             }
         }
         if let (Some(CellSize::Width(width)), Some(heads)) = (size, heads)
@@ -100,25 +96,10 @@ impl CellSpec {
             Length::Steps(steps) => format!("steps = {steps}"),
             Length::TokensPerParam(x) => format!("tokens_per_param = {}", number(x)),
         });
-        let shape = [
-            ("depth", self.depth),
-            ("heads", self.heads),
-            ("hidden", self.hidden),
-        ];
-        parts.extend(
-            shape
-                .iter()
-                .filter_map(|(key, x)| x.map(|x| format!("{key} = {x}"))),
-        );
-        let numbers = [
-            ("learning_rate", self.learning_rate),
-            ("batch_tokens", self.batch_tokens),
-        ];
-        parts.extend(
-            numbers
-                .iter()
-                .filter_map(|(k, x)| x.map(|x| format!("{k} = {}", number(x)))),
-        );
+        let shape = [("depth", self.depth), ("heads", self.heads), ("hidden", self.hidden)];
+        parts.extend(shape.iter().filter_map(|(key, x)| x.map(|x| format!("{key} = {x}"))));
+        let numbers = [("learning_rate", self.learning_rate), ("batch_tokens", self.batch_tokens)];
+        parts.extend(numbers.iter().filter_map(|(k, x)| x.map(|x| format!("{k} = {}", number(x)))));
         format!("{{ {} }}", parts.join(", "))
     }
 }
@@ -127,22 +108,12 @@ fn read_size(s: &Section<'_>) -> Option<CellSize> {
     match (s.has("width"), s.has("params")) {
         (true, both) => {
             if both {
-                s.forbid(
-                    "params",
-                    "`width`",
-                    "a cell has one size: leave out one of the two",
-                );
+                s.forbid("params", "`width`", "a cell has one size: leave out one of the two");
             }
-            let width = s.whole("width", 8..=65_536)?;
-            if width % 8 != 0 {
-                let hint = format!("write `width = {}`", width.next_multiple_of(8));
-                s.fault(
-                    ErrorKind::OutOfRange,
-                    "width",
-                    "a multiple of 8",
-                    width.to_string(),
-                    hint,
-                );
+            let width = s.whole("width", 4..=65_536)?;
+            if !width.is_multiple_of(4) {
+                let hint = format!("write `width = {}`", width.next_multiple_of(4));
+                s.fault(ErrorKind::OutOfRange, "width", "a multiple of 4", width.to_string(), hint);
                 return None;
             }
             Some(CellSize::Width(width as usize))
@@ -150,13 +121,7 @@ fn read_size(s: &Section<'_>) -> Option<CellSize> {
         (false, true) => s.number("params", PARAMS).map(CellSize::Params),
         (false, false) => {
             let hint = "add `width = 64` or `params = 1e6`";
-            s.fault(
-                ErrorKind::MissingKey,
-                "",
-                "a size",
-                "a cell without one",
-                hint,
-            );
+            s.fault(ErrorKind::MissingKey, "", "a size", "a cell without one", hint);
             None
         }
     }
@@ -167,30 +132,18 @@ fn read_length(s: &Section<'_>) -> Option<Length> {
     let given: Vec<&'static str> = keys.into_iter().filter(|k| s.has(k)).collect();
     if let [first, rest @ ..] = given.as_slice() {
         for key in rest {
-            s.forbid(
-                key,
-                &format!("`{first}`"),
-                "a cell has one length: leave out the others",
-            );
+            s.forbid(key, &format!("`{first}`"), "a cell has one length: leave out the others");
         }
     }
     match given.first().copied() {
         Some("flops") => s.number("flops", FLOPS).map(Length::Flops),
         Some("tokens") => s.number("tokens", from_to(1.0, 1e15)).map(Length::Tokens),
         Some("steps") => s.whole("steps", 1..=1_000_000_000).map(Length::Steps),
-        Some(_) => s
-            .number("tokens_per_param", RATIOS)
-            .map(Length::TokensPerParam),
+        Some(_) => s.number("tokens_per_param", RATIOS).map(Length::TokensPerParam),
         None => {
             let hint =
                 "add `flops = 1e12`, `tokens = 1e6`, `steps = 1000` or `tokens_per_param = 20`";
-            s.fault(
-                ErrorKind::MissingKey,
-                "",
-                "a length",
-                "a cell without one",
-                hint,
-            );
+            s.fault(ErrorKind::MissingKey, "", "a length", "a cell without one", hint);
             None
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::entries::{Entries, list, quoted};
 use super::error::ErrorKind;
-use super::range::above_to;
+use super::range::{above_to, from_to};
 use super::section::Section;
 use super::words::nearest;
 
@@ -65,11 +65,9 @@ pub enum TokenizerConfig {
 pub struct SyntheticConfig {
     /// Vocabulary size.
     pub vocab: usize,
-    /// Longest context, in tokens, that the next token depends on.
-    pub order: usize,
-    /// Number of distinct rules ("skills") of the language.
-    pub rules: u64,
-    /// Exponent of the power law of how often a rule is used: the `r`-th rule has weight `r^-exponent`.
+    /// Probability that a word ends after any letter, inside (0, 1).
+    pub word_end: f64,
+    /// Zipf exponent of the letters that may follow one prefix of a word.
     pub exponent: f64,
 }
 
@@ -80,7 +78,7 @@ enum SourceWord {
     Synthetic,
 }
 
-const SYNTHETIC_KEYS: [&str; 3] = ["order", "rules", "exponent"];
+const SYNTHETIC_KEYS: [&str; 2] = ["word_end", "exponent"];
 
 impl DataConfig {
     pub(crate) fn read(s: Section<'_>) -> Self {
@@ -116,38 +114,24 @@ impl DataConfig {
         let synthetic = matches!(source, DataSource::Synthetic(_));
         if !synthetic {
             for key in SYNTHETIC_KEYS {
-                s.forbid(
-                    key,
-                    "text data",
-                    "write `source = \"synthetic\"`, or leave the key out",
-                );
+                s.forbid(key, "text data", "write `source = \"synthetic\"`, or leave the key out");
             }
         }
         let config = Self {
-            tokenizer: if synthetic {
-                None
-            } else {
-                Some(read_tokenizer(&s))
-            },
+            tokenizer: if synthetic { None } else { Some(read_tokenizer(&s)) },
             valid_fraction: if synthetic {
                 0.0
             } else {
-                s.number("valid_fraction", above_to(0.0, 0.5))
-                    .unwrap_or(0.05)
+                s.number("valid_fraction", above_to(0.0, 0.5)).unwrap_or(0.05)
             },
-            valid_tokens: s
-                .whole("valid_tokens", 1..=1_000_000_000)
-                .unwrap_or(131_072),
+            valid_tokens: s.whole("valid_tokens", 1..=1_000_000_000).unwrap_or(131_072),
             max_bytes: if synthetic {
                 None
             } else {
-                s.whole_or("max_bytes", 1..=i64::MAX as u64, "all")
-                    .flatten()
+                s.whole_or("max_bytes", 1..=i64::MAX as u64, "all").flatten()
             },
             seed: s.whole("seed", 0..=i64::MAX as u64).unwrap_or(0),
-            cache: s
-                .text("cache")
-                .map_or_else(|| PathBuf::from("runs/cache"), PathBuf::from),
+            cache: s.text("cache").map_or_else(|| PathBuf::from("runs/cache"), PathBuf::from),
             source,
         };
         s.finish();
@@ -166,8 +150,7 @@ impl DataConfig {
             DataSource::Synthetic(language) => {
                 e.text("source", "synthetic");
                 e.put("vocab", language.vocab.to_string());
-                e.put("order", language.order.to_string());
-                e.put("rules", language.rules.to_string());
+                e.number("word_end", language.word_end);
                 e.number("exponent", language.exponent);
             }
         }
@@ -199,10 +182,9 @@ impl SyntheticConfig {
             s.forbid(key, "`source = \"synthetic\"`", hint);
         }
         Self {
-            vocab: s.whole("vocab", 8..=65_536).unwrap_or(256) as usize,
-            order: s.whole("order", 1..=16).unwrap_or(3) as usize,
-            rules: s.whole("rules", 1..=1 << 40).unwrap_or(1 << 20),
-            exponent: s.number("exponent", above_to(0.0, 4.0)).unwrap_or(1.0),
+            vocab: s.whole("vocab", 3..=65_536).unwrap_or(64) as usize,
+            word_end: s.number("word_end", from_to(0.001, 0.999)).unwrap_or(0.3),
+            exponent: s.number("exponent", from_to(0.0, 4.0)).unwrap_or(1.5),
         }
     }
 }

@@ -6,11 +6,8 @@ use super::section::Section;
 use super::train::Setting;
 
 const GIB: f64 = (1u64 << 30) as f64;
-const SHADERS: &[(&str, Shader)] = &[
-    ("auto", Shader::Auto),
-    ("spirv", Shader::Spirv),
-    ("wgsl", Shader::Wgsl),
-];
+const SHADERS: &[(&str, Shader)] =
+    &[("auto", Shader::Auto), ("spirv", Shader::Spirv), ("wgsl", Shader::Wgsl)];
 
 /// Resolved `[device]` section.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,11 +58,7 @@ impl DeviceConfig {
             _ => None,
         };
         s.finish();
-        Self {
-            name,
-            shader,
-            memory_bytes,
-        }
+        Self { name, shader, memory_bytes }
     }
 
     pub(crate) fn entries(&self) -> Entries {
@@ -81,11 +74,7 @@ impl DeviceConfig {
         );
         let shader = SHADERS.iter().find(|(_, s)| *s == self.shader);
         e.text("shader", shader.map_or("auto", |(name, _)| name));
-        e.number_or(
-            "memory_gib",
-            self.memory_bytes.map(|b| b as f64 / GIB),
-            "auto",
-        );
+        e.number_or("memory_gib", self.memory_bytes.map(|b| b as f64 / GIB), "auto");
         e
     }
 }

@@ -10,10 +10,7 @@ pub(crate) struct Entries {
 
 impl Entries {
     pub(crate) fn new(section: &'static str) -> Self {
-        Self {
-            section,
-            list: Vec::new(),
-        }
+        Self { section, list: Vec::new() }
     }
 
     pub(crate) fn put(&mut self, key: &'static str, value: impl Into<String>) {
@@ -52,11 +49,7 @@ pub(crate) fn quoted(text: &str) -> String {
 /// A TOML number that reads back as exactly `x`.
 pub(crate) fn number(x: f64) -> String {
     let text = plain(x);
-    if text.contains(['.', 'e']) {
-        text
-    } else {
-        format!("{text}.0")
-    }
+    if text.contains(['.', 'e']) { text } else { format!("{text}.0") }
 }
 
 /// A TOML list.

@@ -70,23 +70,12 @@ impl fmt::Display for ConfigError {
         }
         writeln!(f, "expected {}, found {}", self.expected, self.found)?;
         match &self.place {
-            Some(Place {
-                line,
-                column,
-                length,
-                text,
-            }) => {
+            Some(Place { line, column, length, text }) => {
                 let gutter = line.to_string().len();
                 writeln!(f, "{:gutter$}--> {}:{line}:{column}", "", self.file)?;
                 writeln!(f, "{:gutter$} |", "")?;
                 writeln!(f, "{line} | {text}")?;
-                writeln!(
-                    f,
-                    "{:gutter$} | {}{}",
-                    "",
-                    " ".repeat(column - 1),
-                    "^".repeat(*length)
-                )?;
+                writeln!(f, "{:gutter$} | {}{}", "", " ".repeat(column - 1), "^".repeat(*length))?;
             }
             None => writeln!(f, " --> {}", self.file)?,
         }

@@ -23,9 +23,7 @@ pub struct FitConfig {
 impl FitConfig {
     pub(crate) fn read(s: Section<'_>) -> Self {
         let config = Self {
-            convention: s
-                .choice("convention", CONVENTIONS)
-                .unwrap_or(Convention::Exact),
+            convention: s.choice("convention", CONVENTIONS).unwrap_or(Convention::Exact),
             bootstrap: s.whole("bootstrap", 0..=1_000_000).unwrap_or(1000) as usize,
             confidence: s.number("confidence", from_below(0.5, 1.0)).unwrap_or(0.95),
             seed: s.whole("seed", 0..=i64::MAX as u64).unwrap_or(0),

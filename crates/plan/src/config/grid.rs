@@ -96,10 +96,7 @@ pub struct OptimumRule {
 impl OptimumRule {
     /// The default. Assumed until it is calibrated: C = 6 N D with 20 tokens per parameter
     /// (Hoffmann et al. 2022, table 3) is N = (C / 120)^.5 = .091 C^.5.
-    pub const DEFAULT: Self = Self {
-        coefficient: 0.09,
-        exponent: 0.5,
-    };
+    pub const DEFAULT: Self = Self { coefficient: 0.09, exponent: 0.5 };
 
     /// Expected optimal parameters at `flops`.
     pub fn params(&self, flops: f64) -> f64 {
@@ -116,27 +113,21 @@ pub enum MultiplierDesign {
     Product,
 }
 
-const MULTIPLIERS: &[(&str, MultiplierDesign)] = &[
-    ("one-at-a-time", MultiplierDesign::OneAtATime),
-    ("product", MultiplierDesign::Product),
-];
+const MULTIPLIERS: &[(&str, MultiplierDesign)] =
+    &[("one-at-a-time", MultiplierDesign::OneAtATime), ("product", MultiplierDesign::Product)];
 
 impl GridConfig {
     pub(crate) fn read(s: Section<'_>) -> Self {
         let factors = above_to(0.0, 1e3);
         let config = Self {
             design: read_design(&s),
-            seeds: s
-                .wholes("seeds", 0..=i64::MAX as u64)
-                .unwrap_or_else(|| vec![0]),
+            seeds: s.wholes("seeds", 0..=i64::MAX as u64).unwrap_or_else(|| vec![0]),
             lr_multipliers: sorted(s.numbers("lr_multipliers", factors)).unwrap_or(vec![1.0]),
             batch_multipliers: sorted(s.numbers("batch_multipliers", factors)).unwrap_or(vec![1.0]),
             multipliers: s
                 .choice("multipliers", MULTIPLIERS)
                 .unwrap_or(MultiplierDesign::OneAtATime),
-            convention: s
-                .choice("convention", CONVENTIONS)
-                .unwrap_or(Convention::Exact),
+            convention: s.choice("convention", CONVENTIONS).unwrap_or(Convention::Exact),
             tolerance: s.number("tolerance", above_to(0.0, 0.2)).unwrap_or(0.01),
             min_steps: s.whole("min_steps", 1..=1_000_000).unwrap_or(100),
         };
@@ -159,10 +150,7 @@ impl GridConfig {
         }
         e.put("seeds", list(&self.seeds, u64::to_string));
         e.put("lr_multipliers", list(&self.lr_multipliers, |x| number(*x)));
-        e.put(
-            "batch_multipliers",
-            list(&self.batch_multipliers, |x| number(*x)),
-        );
+        e.put("batch_multipliers", list(&self.batch_multipliers, |x| number(*x)));
         let multipliers = MULTIPLIERS.iter().find(|(_, m)| *m == self.multipliers);
         e.text("multipliers", multipliers.map_or("", |(name, _)| name));
         e.put("convention", quoted(self.convention.name()));
@@ -181,11 +169,7 @@ impl Sizes {
                 many => e.put("widths", list(many, widths)),
             },
             Sizes::Params(params) => e.put("params", list(params, |x| number(*x))),
-            Sizes::Auto {
-                count,
-                spread,
-                optimum,
-            } => {
+            Sizes::Auto { count, spread, optimum } => {
                 e.put("sizes", count.to_string());
                 e.number("spread", *spread);
                 e.number("optimum_coefficient", optimum.coefficient);
@@ -218,10 +202,7 @@ fn read_design(s: &Section<'_>) -> Design {
                 "add `widths = [64, 128, 256]` or `params = [1e6, 4e6, 16e6]` to [grid]",
             );
         }
-        return Design::TokensPerParam {
-            ratios,
-            sizes: read_sizes(s, None),
-        };
+        return Design::TokensPerParam { ratios, sizes: read_sizes(s, None) };
     }
     if !s.has("budgets") {
         s.fault(
@@ -239,10 +220,8 @@ fn read_design(s: &Section<'_>) -> Design {
 
 /// `budgets` is how many there are, and `None` where sizes cannot depend on one.
 fn read_sizes(s: &Section<'_>, budgets: Option<usize>) -> Sizes {
-    let given: Vec<&'static str> = ["widths", "params", "sizes"]
-        .into_iter()
-        .filter(|k| s.has(k))
-        .collect();
+    let given: Vec<&'static str> =
+        ["widths", "params", "sizes"].into_iter().filter(|k| s.has(k)).collect();
     if let [first, rest @ ..] = given.as_slice() {
         for key in rest {
             s.forbid(
@@ -277,23 +256,19 @@ fn read_sizes(s: &Section<'_>, budgets: Option<usize>) -> Sizes {
 }
 
 fn read_widths(s: &Section<'_>, budgets: Option<usize>) -> Sizes {
-    let Some(mut lists) = s.wholes_nested("widths", 8..=65_536) else {
+    let Some(mut lists) = s.wholes_nested("widths", 4..=65_536) else {
         return Sizes::Widths(Vec::new());
     };
     for (i, widths) in lists.iter_mut().enumerate() {
-        for (j, width) in widths.iter().enumerate().filter(|(_, w)| **w % 8 != 0) {
+        for (j, width) in widths.iter().enumerate().filter(|(_, w)| !w.is_multiple_of(4)) {
             let nested = s.is_nested("widths");
-            let key = if nested {
-                format!("widths[{i}][{j}]")
-            } else {
-                format!("widths[{j}]")
-            };
+            let key = if nested { format!("widths[{i}][{j}]") } else { format!("widths[{j}]") };
             s.fault(
                 ErrorKind::OutOfRange,
                 &key,
-                "a multiple of 8",
+                "a multiple of 4",
                 width.to_string(),
-                format!("write {}", width.next_multiple_of(8)),
+                format!("write {}", width.next_multiple_of(4)),
             );
         }
         widths.sort_unstable();
@@ -312,21 +287,12 @@ fn read_widths(s: &Section<'_>, budgets: Option<usize>) -> Sizes {
             hint,
         );
     }
-    Sizes::Widths(
-        lists
-            .into_iter()
-            .map(|l| l.into_iter().map(|w| w as usize).collect())
-            .collect(),
-    )
+    Sizes::Widths(lists.into_iter().map(|l| l.into_iter().map(|w| w as usize).collect()).collect())
 }
 
 fn forbid_auto(s: &Section<'_>, with: &str) {
     for key in ["spread", "optimum_coefficient", "optimum_exponent"] {
-        s.forbid(
-            key,
-            with,
-            "only sizes spread around an expected optimum (`sizes = 7`) have one",
-        );
+        s.forbid(key, with, "only sizes spread around an expected optimum (`sizes = 7`) have one");
     }
 }
 

@@ -41,10 +41,7 @@ pub struct Key {
 impl Key {
     /// One line on what the key is for, with an example.
     pub fn hint(&self) -> String {
-        format!(
-            "{}; for example `{} = {}`",
-            self.about, self.name, self.example
-        )
+        format!("{}; for example `{} = {}`", self.about, self.name, self.example)
     }
 }
 
@@ -62,15 +59,9 @@ pub fn find(section: &str, name: &str) -> Option<&'static Key> {
 pub const SECTIONS: &[(&str, &str)] = &[
     ("study", "what the study is called and where it is kept"),
     ("data", "what is trained on and how it is cut into tokens"),
-    (
-        "model",
-        "the architecture family and how its shapes follow from the width",
-    ),
+    ("model", "the architecture family and how its shapes follow from the width"),
     ("grid", "which cells are trained"),
-    (
-        "train",
-        "hyper-parameters, or the rules they come from, and how runs are driven",
-    ),
+    ("train", "hyper-parameters, or the rules they come from, and how runs are driven"),
     ("device", "where the training runs"),
     ("fit", "how the results are fitted"),
 ];
@@ -83,15 +74,7 @@ const fn key(
     example: &'static str,
     effect: Effect,
 ) -> Key {
-    Key {
-        section: path.0,
-        name: path.1,
-        takes,
-        default,
-        about,
-        example,
-        effect,
-    }
+    Key { section: path.0, name: path.1, takes, default, about, example, effect }
 }
 
 use Effect::{Cells, Fit, Grid, Nothing};
@@ -112,7 +95,7 @@ pub const KEYS: &[Key] = &[
         "the field of a JSONL line that holds its text", "\"text\"", Cells),
     key(("data", "tokenizer"), "`\"bytes\"`, `\"bpe\"`, a `tokenizer.json`", "`\"bytes\"`",
         "how text becomes tokens", "\"bpe\"", Cells),
-    key(("data", "vocab"), "whole number", "`4096` (BPE), `256` (synthetic)",
+    key(("data", "vocab"), "whole number", "`4096` (BPE), `64` (synthetic)",
         "vocabulary size of a trained BPE or of the synthetic language", "4096", Cells),
     key(("data", "valid_fraction"), "number above 0 to 0.5", "`0.05`",
         "share of the documents that is held out", "0.05", Cells),
@@ -124,12 +107,10 @@ pub const KEYS: &[Key] = &[
         "seed of the split, of the BPE and of the synthetic language", "0", Cells),
     key(("data", "cache"), "folder", "`\"runs/cache\"`",
         "folder for token shards, shared by studies", "\"runs/cache\"", Nothing),
-    key(("data", "order"), "whole number 1 to 16", "`3`",
-        "synthetic: longest context, in tokens, that the next token depends on", "3", Cells),
-    key(("data", "rules"), "whole number", "`1048576`",
-        "synthetic: number of rules of the language", "1048576", Cells),
-    key(("data", "exponent"), "number above 0 to 4", "`1`",
-        "synthetic: power law of how often a rule is used", "1.0", Cells),
+    key(("data", "word_end"), "number 0.001 to 0.999", "`0.3`",
+        "synthetic: probability that a word ends after any letter", "0.3", Cells),
+    key(("data", "exponent"), "number 0 to 4", "`1.5`",
+        "synthetic: Zipf exponent of the letters that may follow a prefix", "1.5", Cells),
 
     key(("model", "family"), "`\"llama\"`, `\"gpt2\"`", "`\"llama\"`",
         "the architecture family", "\"llama\"", Cells),
@@ -149,7 +130,7 @@ pub const KEYS: &[Key] = &[
     key(("grid", "budgets"), "list of FLOPs", "none",
         "training FLOPs of each slice", "[1e12, 2.5e12, 6e12, 1.5e13, 4e13]", Grid),
     key(("grid", "widths"), "list of widths, or one such list per budget", "none",
-        "widths of the models, multiples of 8", "[64, 96, 128, 192, 256]", Grid),
+        "widths of the models, multiples of 4", "[64, 96, 128, 192, 256]", Grid),
     key(("grid", "params"), "list of parameter counts", "none",
         "sizes of the models, snapped to the nearest real shape", "[1e6, 2e6, 4e6, 8e6]", Grid),
     key(("grid", "sizes"), "whole number 2 to 64", "`7`, where no other sizes are given",
@@ -179,7 +160,7 @@ pub const KEYS: &[Key] = &[
     key(("grid", "min_steps"), "whole number 1 to 1000000", "`100`",
         "fewest optimizer steps of a cell", "100", Nothing),
 
-    key(("grid.cells", "width"), "multiple of 8", "none; this or `params`",
+    key(("grid.cells", "width"), "multiple of 4", "none; this or `params`",
         "width of the model", "64", Grid),
     key(("grid.cells", "params"), "parameter count", "none; this or `width`",
         "size of the model, snapped to the nearest real shape", "1e6", Grid),

@@ -74,13 +74,7 @@ pub struct Difference {
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "not there".into());
-        write!(
-            f,
-            "{}: {} -> {}",
-            self.key,
-            show(&self.old),
-            show(&self.new)
-        )
+        write!(f, "{}: {} -> {}", self.key, show(&self.old), show(&self.new))
     }
 }
 
@@ -96,16 +90,9 @@ impl Config {
         let text = std::fs::read_to_string(path).map_err(|e| {
             let hint = "give the path of a configuration with `--config`";
             let origin = Origin::new(&file, "");
-            let error = origin.error(
-                ErrorKind::Unreadable,
-                "",
-                "a readable file",
-                e.to_string(),
-                hint,
-            );
-            ConfigErrors {
-                errors: vec![error],
-            }
+            let error =
+                origin.error(ErrorKind::Unreadable, "", "a readable file", e.to_string(), hint);
+            ConfigErrors { errors: vec![error] }
         })?;
         Self::parse(&text, &file)
     }
@@ -121,23 +108,15 @@ impl Config {
             let hint = "TOML is `key = value` under `[section]`; text stands in double quotes";
             let (kind, found) = (ErrorKind::Syntax, e.message());
             let error = origin.error_at(e.span(), kind, "", "TOML", found, hint);
-            ConfigErrors {
-                errors: vec![error],
-            }
+            ConfigErrors { errors: vec![error] }
         })?;
         let root = root.into_inner();
         origin.index(&root);
-        let log = Log {
-            origin,
-            errors: RefCell::default(),
-        };
+        let log = Log { origin, errors: RefCell::default() };
         report_unknown_sections(&root, &log);
 
         let section = |name| Section::new(&log, name, table_of(&root, name, &log));
-        let stem = Path::new(file)
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         let study = StudyConfig::read(section("study"), &stem);
         let data = DataConfig::read(section("data"));
         let model = ModelConfig::read(section("model"));
@@ -149,16 +128,7 @@ impl Config {
         let Log { origin, errors } = log;
         let mut errors = errors.into_inner();
         if errors.is_empty() {
-            return Ok(Self {
-                study,
-                data,
-                model,
-                grid,
-                train,
-                device,
-                fit,
-                origin,
-            });
+            return Ok(Self { study, data, model, grid, train, device, fit, origin });
         }
         errors.sort_by_key(|e| e.place.as_ref().map(|p| (p.line, p.column)));
         errors.dedup();
@@ -171,11 +141,8 @@ impl Config {
             .entries()
             .iter()
             .map(|section| {
-                let lines: String = section
-                    .list
-                    .iter()
-                    .map(|(key, value)| format!("{key} = {value}\n"))
-                    .collect();
+                let lines: String =
+                    section.list.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
                 format!("[{}]\n{lines}", section.section)
             })
             .collect();
@@ -187,11 +154,7 @@ impl Config {
         let (old, new) = (self.entries(), new.entries());
         let value = |sections: &[Entries], key: &keys::Key| {
             let section = sections.iter().find(|s| s.section == key.section)?;
-            section
-                .list
-                .iter()
-                .find(|(name, _)| *name == key.name)
-                .map(|(_, v)| v.clone())
+            section.list.iter().find(|(name, _)| *name == key.name).map(|(_, v)| v.clone())
         };
         keys::KEYS
             .iter()
@@ -218,11 +181,7 @@ impl Config {
                 }
             }
         }
-        hash.finalize()
-            .iter()
-            .take(8)
-            .map(|b| format!("{b:02x}"))
-            .collect()
+        hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
     }
 
     fn entries(&self) -> Vec<Entries> {
@@ -245,8 +204,7 @@ impl Config {
         found: impl Into<String>,
         hint: impl Into<String>,
     ) -> ConfigError {
-        self.origin
-            .error(ErrorKind::ImpossibleGrid, key, expected, found, hint)
+        self.origin.error(ErrorKind::ImpossibleGrid, key, expected, found, hint)
     }
 }
 
@@ -255,9 +213,7 @@ fn table_of<'a>(root: &'a DeTable<'a>, name: &str, log: &Log) -> Option<&'a DeTa
         DeValue::Table(table) => Some(table),
         _ => {
             let hint = format!("write `[{name}]` on a line of its own, and its keys below");
-            let error = log
-                .origin
-                .error(ErrorKind::WrongType, name, "a section", "a value", hint);
+            let error = log.origin.error(ErrorKind::WrongType, name, "a section", "a value", hint);
             log.push(error);
             None
         }
@@ -266,10 +222,7 @@ fn table_of<'a>(root: &'a DeTable<'a>, name: &str, log: &Log) -> Option<&'a DeTa
 
 fn report_unknown_sections(root: &DeTable<'_>, log: &Log) {
     let known: Vec<&str> = keys::SECTIONS.iter().map(|(name, _)| *name).collect();
-    for (key, _) in root
-        .iter()
-        .filter(|(key, _)| !known.contains(&key.get_ref().as_ref()))
-    {
+    for (key, _) in root.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
         let name = key.get_ref();
         let hint = match words::nearest(name, &known) {
             Some(near) => format!("did you mean `[{near}]`?"),

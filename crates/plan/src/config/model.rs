@@ -40,10 +40,7 @@ pub enum DepthRule {
 impl ModelConfig {
     pub(crate) fn read(s: Section<'_>) -> Self {
         let family = s
-            .choice(
-                "family",
-                &[("llama", Family::Llama), ("gpt2", Family::Gpt2)],
-            )
+            .choice("family", &[("llama", Family::Llama), ("gpt2", Family::Gpt2)])
             .unwrap_or(Family::Llama);
         let context = s.whole("context", 8..=65_536).unwrap_or(256) as usize;
         let depth = match s.whole_or("depth", 1..=256, "auto").flatten() {
@@ -54,9 +51,7 @@ impl ModelConfig {
                 DepthRule::Fixed(depth as usize)
             }
             None => DepthRule::Aspect {
-                aspect_ratio: s
-                    .number("aspect_ratio", from_to(4.0, 1024.0))
-                    .unwrap_or(64.0),
+                aspect_ratio: s.number("aspect_ratio", from_to(4.0, 1024.0)).unwrap_or(64.0),
                 min_depth: s.whole("min_depth", 1..=64).unwrap_or(2) as usize,
             },
         };
@@ -75,13 +70,7 @@ impl ModelConfig {
             _ => None,
         };
         s.finish();
-        Self {
-            family,
-            context,
-            depth,
-            head_dim: head_dim.map(|h| h as usize),
-            mlp_ratio,
-        }
+        Self { family, context, depth, head_dim: head_dim.map(|h| h as usize), mlp_ratio }
     }
 
     pub(crate) fn entries(&self) -> Entries {
@@ -96,10 +85,7 @@ impl ModelConfig {
         e.put("context", self.context.to_string());
         match self.depth {
             DepthRule::Fixed(depth) => e.put("depth", depth.to_string()),
-            DepthRule::Aspect {
-                aspect_ratio,
-                min_depth,
-            } => {
+            DepthRule::Aspect { aspect_ratio, min_depth } => {
                 e.text("depth", "auto");
                 e.number("aspect_ratio", aspect_ratio);
                 e.put("min_depth", min_depth.to_string());

@@ -26,11 +26,7 @@ impl PartialEq for Origin {
 impl Origin {
     /// An origin that knows the file but no keys yet.
     pub(crate) fn new(file: &str, text: &str) -> Self {
-        Self {
-            file: file.into(),
-            text: text.into(),
-            spans: BTreeMap::new(),
-        }
+        Self { file: file.into(), text: text.into(), spans: BTreeMap::new() }
     }
 
     /// Remembers the place of every value under `table`, the root.
@@ -84,17 +80,12 @@ impl Origin {
     }
 
     fn place(&self, span: Range<usize>) -> Place {
-        let start = self
-            .text
-            .floor_char_boundary(span.start.min(self.text.len()));
+        let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
         let line_start = self.text[..start].rfind('\n').map_or(0, |i| i + 1);
-        let line_end = self.text[start..]
-            .find('\n')
-            .map_or(self.text.len(), |i| start + i);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |i| start + i);
         let line_text = self.text[line_start..line_end].trim_end();
         let end = self.text.floor_char_boundary(
-            span.end
-                .clamp(start, line_start + line_text.len().max(start - line_start)),
+            span.end.clamp(start, line_start + line_text.len().max(start - line_start)),
         );
         Place {
             line: self.text[..line_start].matches('\n').count() + 1,
@@ -107,11 +98,7 @@ impl Origin {
     fn index_table(&mut self, path: &str, table: &DeTable<'_>) {
         for (key, value) in table {
             let name = key.get_ref();
-            let path = if path.is_empty() {
-                name.to_string()
-            } else {
-                format!("{path}.{name}")
-            };
+            let path = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
             let span = if matches!(value.get_ref(), DeValue::Table(_)) {
                 key.span()
             } else {

@@ -13,58 +13,30 @@ pub(crate) struct Span {
 
 /// From `low` to `high`, both included.
 pub(crate) const fn from_to(low: f64, high: f64) -> Span {
-    Span {
-        low,
-        low_open: false,
-        high,
-        high_open: false,
-    }
+    Span { low, low_open: false, high, high_open: false }
 }
 
 /// Above `low`, up to and including `high`.
 pub(crate) const fn above_to(low: f64, high: f64) -> Span {
-    Span {
-        low,
-        low_open: true,
-        high,
-        high_open: false,
-    }
+    Span { low, low_open: true, high, high_open: false }
 }
 
 /// From `low`, included, to below `high`.
 pub(crate) const fn from_below(low: f64, high: f64) -> Span {
-    Span {
-        low,
-        low_open: false,
-        high,
-        high_open: true,
-    }
+    Span { low, low_open: false, high, high_open: true }
 }
 
 impl Span {
     pub(crate) fn contains(&self, x: f64) -> bool {
-        let low = if self.low_open {
-            x > self.low
-        } else {
-            x >= self.low
-        };
-        let high = if self.high_open {
-            x < self.high
-        } else {
-            x <= self.high
-        };
+        let low = if self.low_open { x > self.low } else { x >= self.low };
+        let high = if self.high_open { x < self.high } else { x <= self.high };
         low && high
     }
 }
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            low,
-            low_open,
-            high,
-            high_open,
-        } = *self;
+        let Self { low, low_open, high, high_open } = *self;
         let (low, high) = (plain(low), plain(high));
         match (low_open, high_open) {
             (false, false) => write!(f, "from {low} to {high}"),
@@ -77,11 +49,7 @@ impl fmt::Display for Span {
 
 /// A number as one would type it: `65536`, `1e26`, `0.5`.
 pub(crate) fn plain(x: f64) -> String {
-    if x != 0.0 && (x.abs() >= 1e6 || x.abs() < 1e-3) {
-        format!("{x:e}")
-    } else {
-        format!("{x}")
-    }
+    if x != 0.0 && (x.abs() >= 1e6 || x.abs() < 1e-3) { format!("{x:e}") } else { format!("{x}") }
 }
 
 #[cfg(test)]

@@ -43,13 +43,7 @@ pub(crate) struct Section<'a> {
 impl<'a> Section<'a> {
     /// The section `name`; `table` is `None` where the file does not have it.
     pub(crate) fn new(log: &'a Log, name: &'static str, table: Option<&'a DeTable<'a>>) -> Self {
-        Self {
-            log,
-            path: name.into(),
-            name,
-            table,
-            asked: RefCell::default(),
-        }
+        Self { log, path: name.into(), name, table, asked: RefCell::default() }
     }
 
     /// Whether the file has the key.
@@ -85,9 +79,9 @@ impl<'a> Section<'a> {
     ) -> Option<Setting<T>> {
         let value = self.get(key)?;
         match value.get_ref() {
-            DeValue::String(_) => self
-                .word_of(key, value, words, &format!("a number {range} or "))
-                .map(Setting::Rule),
+            DeValue::String(_) => {
+                self.word_of(key, value, words, &format!("a number {range} or ")).map(Setting::Rule)
+            }
             _ => self
                 .number_of(key, &self.full(key), value, range, &or_words(words))
                 .map(Setting::Value),
@@ -108,9 +102,7 @@ impl<'a> Section<'a> {
                 let also = format!("{} or ", describe_whole(&range));
                 self.word_of(key, value, &words, &also).map(|()| None)
             }
-            _ => self
-                .whole_of(key, &self.full(key), value, &range, &or_words(&words))
-                .map(Some),
+            _ => self.whole_of(key, &self.full(key), value, &range, &or_words(&words)).map(Some),
         }
     }
 
@@ -127,17 +119,15 @@ impl<'a> Section<'a> {
 
     /// A list of numbers, not empty, all different.
     pub(crate) fn numbers(&self, key: &'static str, range: Span) -> Option<Vec<f64>> {
-        let list = self.list(key, "numbers", |path, item| {
-            self.number_of(key, path, item, range, "")
-        })?;
+        let list =
+            self.list(key, "numbers", |path, item| self.number_of(key, path, item, range, ""))?;
         self.all_different(key, list)
     }
 
     /// A list of whole numbers, not empty, all different.
     pub(crate) fn wholes(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<Vec<u64>> {
-        let list = self.list(key, "whole numbers", |path, item| {
-            self.whole_of(key, path, item, &range, "")
-        })?;
+        let list = self
+            .list(key, "whole numbers", |path, item| self.whole_of(key, path, item, &range, ""))?;
         self.all_different(key, list)
     }
 
@@ -185,13 +175,7 @@ impl<'a> Section<'a> {
     pub(crate) fn forbid(&self, key: &'static str, with: &str, hint: &str) {
         if self.has(key) {
             let expected = format!("no `{key}` with {with}");
-            self.fault(
-                ErrorKind::Contradiction,
-                key,
-                expected,
-                self.found(key),
-                hint,
-            );
+            self.fault(ErrorKind::Contradiction, key, expected, self.found(key), hint);
         }
     }
 
@@ -204,13 +188,8 @@ impl<'a> Section<'a> {
         found: impl Into<String>,
         hint: impl Into<String>,
     ) {
-        let path = if key.is_empty() {
-            self.path.clone()
-        } else {
-            self.full(key)
-        };
-        self.log
-            .push(self.log.origin.error(kind, &path, expected, found, hint));
+        let path = if key.is_empty() { self.path.clone() } else { self.full(key) };
+        self.log.push(self.log.origin.error(kind, &path, expected, found, hint));
     }
 
     /// Logs every key that was never asked for. Call it last.
@@ -236,8 +215,7 @@ impl<'a> Section<'a> {
 
     /// The value of a key as the file has it, for messages.
     pub(crate) fn found(&self, key: &str) -> String {
-        self.raw(key)
-            .map_or_else(|| "nothing".into(), |v| describe(v.get_ref()))
+        self.raw(key).map_or_else(|| "nothing".into(), |v| describe(v.get_ref()))
     }
 
     fn full(&self, key: &str) -> String {
@@ -249,11 +227,7 @@ impl<'a> Section<'a> {
     }
 
     fn get(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        debug_assert!(
-            keys::find(self.name, key).is_some(),
-            "{}.{key} is not listed",
-            self.name
-        );
+        debug_assert!(keys::find(self.name, key).is_some(), "{}.{key} is not listed", self.name);
         self.asked.borrow_mut().insert(key);
         self.raw(key)
     }
@@ -271,11 +245,7 @@ impl<'a> Section<'a> {
     ) -> Option<T> {
         let found = describe(value.get_ref());
         let hint = self.hint(key);
-        self.log.push(
-            self.log
-                .origin
-                .error(ErrorKind::WrongType, path, expected, found, hint),
-        );
+        self.log.push(self.log.origin.error(ErrorKind::WrongType, path, expected, found, hint));
         None
     }
 
@@ -288,11 +258,7 @@ impl<'a> Section<'a> {
     ) -> Option<T> {
         let found = describe(value.get_ref());
         let hint = self.hint(key);
-        self.log.push(
-            self.log
-                .origin
-                .error(ErrorKind::OutOfRange, path, expected, found, hint),
-        );
+        self.log.push(self.log.origin.error(ErrorKind::OutOfRange, path, expected, found, hint));
         None
     }
 
@@ -329,10 +295,7 @@ impl<'a> Section<'a> {
                 .map(|x| x as i128),
             _ => return self.wrong_type(key, path, expected, value),
         };
-        match exact
-            .and_then(|i| u64::try_from(i).ok())
-            .filter(|i| range.contains(i))
-        {
+        match exact.and_then(|i| u64::try_from(i).ok()).filter(|i| range.contains(i)) {
             Some(i) => Some(i),
             None => self.out_of_range(key, path, expected, value),
         }
@@ -357,13 +320,7 @@ impl<'a> Section<'a> {
             Some(word) => format!("did you mean \"{word}\"?"),
             None => self.hint(key),
         };
-        self.fault(
-            ErrorKind::OutOfRange,
-            key,
-            expected,
-            describe(value.get_ref()),
-            hint,
-        );
+        self.fault(ErrorKind::OutOfRange, key, expected, describe(value.get_ref()), hint);
         None
     }
 

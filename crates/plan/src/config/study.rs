@@ -19,14 +19,8 @@ impl StudyConfig {
     pub(crate) fn read(s: Section<'_>, file_stem: &str) -> Self {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         let named = s.text("name");
-        if let Some(name) = named
-            .as_ref()
-            .filter(|n| !n.chars().all(plain) || n.starts_with('.'))
-        {
-            let safe: String = name
-                .chars()
-                .map(|c| if plain(c) { c } else { '-' })
-                .collect();
+        if let Some(name) = named.as_ref().filter(|n| !n.chars().all(plain) || n.starts_with('.')) {
+            let safe: String = name.chars().map(|c| if plain(c) { c } else { '-' }).collect();
             s.fault(
                 ErrorKind::OutOfRange,
                 "name",
@@ -36,20 +30,12 @@ impl StudyConfig {
             );
         }
         let name = named.unwrap_or_else(|| {
-            let stem: String = file_stem
-                .chars()
-                .map(|c| if plain(c) { c } else { '-' })
-                .collect();
+            let stem: String = file_stem.chars().map(|c| if plain(c) { c } else { '-' }).collect();
             let stem = stem.trim_start_matches('.');
-            if stem.is_empty() {
-                "study".into()
-            } else {
-                stem.into()
-            }
+            if stem.is_empty() { "study".into() } else { stem.into() }
         });
-        let results = s
-            .text("results")
-            .map_or_else(|| PathBuf::from("runs").join(&name), PathBuf::from);
+        let results =
+            s.text("results").map_or_else(|| PathBuf::from("runs").join(&name), PathBuf::from);
         s.finish();
         Self { name, results }
     }

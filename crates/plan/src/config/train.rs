@@ -95,24 +95,15 @@ const RATE_RULES: &[(&str, RateRule)] = &[
     ("deepseek", RateRule::DeepSeek),
     ("auto", RateRule::Measured),
 ];
-const BETA2_RULES: &[(&str, Beta2Rule)] = &[
-    ("half-life", Beta2Rule::HalfLife),
-    ("auto", Beta2Rule::HalfLife),
-];
-const WARMUP_RULES: &[(&str, WarmupRule)] = &[
-    ("params-tokens", WarmupRule::ParamsTokens),
-    ("auto", WarmupRule::ParamsTokens),
-];
-const DECAY_RULES: &[(&str, DecayRule)] = &[
-    ("customary", DecayRule::Customary),
-    ("auto", DecayRule::Customary),
-];
+const BETA2_RULES: &[(&str, Beta2Rule)] =
+    &[("half-life", Beta2Rule::HalfLife), ("auto", Beta2Rule::HalfLife)];
+const WARMUP_RULES: &[(&str, WarmupRule)] =
+    &[("params-tokens", WarmupRule::ParamsTokens), ("auto", WarmupRule::ParamsTokens)];
+const DECAY_RULES: &[(&str, DecayRule)] =
+    &[("customary", DecayRule::Customary), ("auto", DecayRule::Customary)];
 const OPTIMIZERS: &[(&str, Optimizer)] = &[("adamw", Optimizer::AdamW), ("muon", Optimizer::Muon)];
-const PRECISIONS: &[(&str, Precision)] = &[
-    ("f32", Precision::F32),
-    ("f16", Precision::F16),
-    ("bf16", Precision::Bf16),
-];
+const PRECISIONS: &[(&str, Precision)] =
+    &[("f32", Precision::F32), ("f16", Precision::F16), ("bf16", Precision::Bf16)];
 
 #[derive(Clone, Copy)]
 enum ScheduleWord {
@@ -142,16 +133,11 @@ impl TrainConfig {
                 .number_or("weight_decay", from_to(0.0, 10.0), DECAY_RULES)
                 .unwrap_or(Setting::Rule(DecayRule::Customary)),
             schedule: read_schedule(&s),
-            optimizer: s
-                .choice("optimizer", OPTIMIZERS)
-                .unwrap_or(Optimizer::AdamW),
+            optimizer: s.choice("optimizer", OPTIMIZERS).unwrap_or(Optimizer::AdamW),
             precision: s.choice("precision", PRECISIONS).unwrap_or(Precision::F32),
             clip_norm: read_or_off(&s, "clip_norm", 1e6, Some(1.0)),
             z_loss: read_or_off(&s, "z_loss", 1.0, None).unwrap_or(0.0),
-            stack: s
-                .whole_or("stack", 1..=256, "auto")
-                .flatten()
-                .map(|n| n as usize),
+            stack: s.whole_or("stack", 1..=256, "auto").flatten().map(|n| n as usize),
             micro_batch_sequences: s
                 .whole_or("micro_batch_sequences", 1..=1_000_000, "auto")
                 .flatten()
@@ -209,27 +195,17 @@ fn read_schedule(s: &Section<'_>) -> Schedule {
     ];
     let schedule = s.choice("schedule", &words).unwrap_or(ScheduleWord::Cosine);
     if !matches!(schedule, ScheduleWord::Cosine) {
-        s.forbid(
-            "final_fraction",
-            "this schedule",
-            "only `schedule = \"cosine\"` has one",
-        );
+        s.forbid("final_fraction", "this schedule", "only `schedule = \"cosine\"` has one");
     }
     if !matches!(schedule, ScheduleWord::Wsd) {
-        s.forbid(
-            "cooldown_fraction",
-            "this schedule",
-            "only `schedule = \"wsd\"` has one",
-        );
+        s.forbid("cooldown_fraction", "this schedule", "only `schedule = \"wsd\"` has one");
     }
     match schedule {
         ScheduleWord::Cosine => Schedule::Cosine {
             final_fraction: s.number("final_fraction", from_to(0.0, 1.0)).unwrap_or(0.1),
         },
         ScheduleWord::Wsd => Schedule::Wsd {
-            cooldown_fraction: s
-                .number("cooldown_fraction", above_to(0.0, 1.0))
-                .unwrap_or(0.2),
+            cooldown_fraction: s.number("cooldown_fraction", above_to(0.0, 1.0)).unwrap_or(0.2),
         },
         ScheduleWord::Constant => Schedule::Constant,
     }
@@ -245,10 +221,7 @@ fn read_or_off(s: &Section<'_>, key: &'static str, most: f64, default: Option<f6
 }
 
 fn word<T: PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
-    words
-        .iter()
-        .find(|(_, w)| *w == value)
-        .map_or("", |(name, _)| name)
+    words.iter().find(|(_, w)| *w == value).map_or("", |(name, _)| name)
 }
 
 fn setting<R: PartialEq>(value: Setting<R>, words: &[(&'static str, R)]) -> String {

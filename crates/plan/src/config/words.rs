@@ -12,10 +12,7 @@ pub(crate) fn unknown_hint(name: &str, section: &str, known: &[&str]) -> String 
     if let Some(near) = nearest(name, known) {
         return format!("did you mean `{near}`?");
     }
-    if let Some(other) = keys::KEYS
-        .iter()
-        .find(|k| k.name == name && k.section != section)
-    {
+    if let Some(other) = keys::KEYS.iter().find(|k| k.name == name && k.section != section) {
         return format!("`{name}` is a key of [{}]", other.section);
     }
     format!("[{section}] has {}", known.join(", "))
@@ -26,12 +23,7 @@ pub(crate) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
     let lower = word.to_lowercase().replace('-', "_");
     known
         .iter()
-        .map(|k| {
-            (
-                strsim::damerau_levenshtein(&lower, &k.replace('-', "_")),
-                *k,
-            )
-        })
+        .map(|k| (strsim::damerau_levenshtein(&lower, &k.replace('-', "_")), *k))
         .filter(|(distance, k)| *distance <= (k.len().max(3) / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, k)| k)
@@ -39,9 +31,7 @@ pub(crate) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
 
 pub(crate) fn as_number(value: &DeValue<'_>) -> Option<f64> {
     match value {
-        DeValue::Integer(i) => i128::from_str_radix(i.as_str(), i.radix())
-            .ok()
-            .map(|i| i as f64),
+        DeValue::Integer(i) => i128::from_str_radix(i.as_str(), i.radix()).ok().map(|i| i as f64),
         DeValue::Float(x) => x.as_str().parse().ok(),
         _ => None,
     }
@@ -64,11 +54,7 @@ pub(crate) fn describe(value: &DeValue<'_>) -> String {
 
 pub(crate) fn describe_whole(range: &RangeInclusive<u64>) -> String {
     let end = *range.end();
-    let end = if end >= 1_000_000 {
-        plain(end as f64)
-    } else {
-        end.to_string()
-    };
+    let end = if end >= 1_000_000 { plain(end as f64) } else { end.to_string() };
     format!("a whole number from {} to {end}", range.start())
 }
 

@@ -16,10 +16,7 @@ fn defaults_are_resolved() {
     assert_eq!(config.data.tokenizer, Some(TokenizerConfig::Bytes));
     assert!(matches!(
         config.grid.design,
-        Design::Budgets {
-            sizes: Sizes::Auto { count: 7, .. },
-            ..
-        }
+        Design::Budgets { sizes: Sizes::Auto { count: 7, .. }, .. }
     ));
 }
 
@@ -53,9 +50,7 @@ fn the_name_comes_from_the_file() {
 
 #[test]
 fn whole_numbers_may_be_written_as_floats_and_rules_by_name() {
-    let config = parse(&format!(
-        "{SMALL}[train]\nbatch_tokens = 4096\nlearning_rate = \"auto\"\n"
-    ));
+    let config = parse(&format!("{SMALL}[train]\nbatch_tokens = 4096\nlearning_rate = \"auto\"\n"));
     assert_eq!(config.train.batch_tokens, Setting::Value(4096.0));
     assert_eq!(config.train.learning_rate, parse(SMALL).train.learning_rate);
     let config = parse(&format!("[data]\nmax_bytes = 1e9\n{SMALL}"));
@@ -71,11 +66,8 @@ fn differences_name_the_key_and_what_it_touches() {
         "configs/small.toml",
     )
     .unwrap();
-    let found: Vec<(String, Effect)> = old
-        .differences(&new)
-        .iter()
-        .map(|d| (d.to_string(), d.effect))
-        .collect();
+    let found: Vec<(String, Effect)> =
+        old.differences(&new).iter().map(|d| (d.to_string(), d.effect)).collect();
     let expected = [
         ("grid.budgets: [1e9, 3e9] -> [1e9, 3e9, 9e9]", Effect::Grid),
         ("train.schedule: \"cosine\" -> \"wsd\"", Effect::Cells),
@@ -84,10 +76,7 @@ fn differences_name_the_key_and_what_it_touches() {
         ("device.name: \"auto\" -> \"cpu\"", Effect::Nothing),
         ("fit.bootstrap: 1000 -> 9", Effect::Fit),
     ];
-    assert_eq!(
-        found,
-        expected.map(|(text, effect)| (text.to_string(), effect))
-    );
+    assert_eq!(found, expected.map(|(text, effect)| (text.to_string(), effect)));
     assert_ne!(old.study_hash(), new.study_hash());
 }
 
@@ -108,10 +97,7 @@ fn every_printed_key_is_listed() {
     let table: toml::Table = config.resolved_toml().parse().unwrap();
     for (section, keys) in &table {
         for name in keys.as_table().unwrap().keys() {
-            assert!(
-                keys::find(section, name).is_some(),
-                "{section}.{name} is not listed"
-            );
+            assert!(keys::find(section, name).is_some(), "{section}.{name} is not listed");
         }
     }
     let sections: Vec<&String> = table.keys().collect();

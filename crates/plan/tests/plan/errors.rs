@@ -19,7 +19,7 @@ name = \"my study\"
 sauce = \"text\"
 valid_fraction = 0.9
 tokenizer = \"bpee\"
-order = 3
+word_end = 0.5
 
 [model]
 contxt = 256
@@ -48,9 +48,7 @@ name = \"gpu\"
 
 #[test]
 fn text_that_is_no_toml() {
-    insta::assert_snapshot!(errors(
-        "[grid]\nbudgets = [1e12, 2e12\n[train\nstack = four\n"
-    ));
+    insta::assert_snapshot!(errors("[grid]\nbudgets = [1e12, 2e12\n[train\nstack = four\n"));
     insta::assert_snapshot!(errors("[grid]\nsizes = 7\nsizes = 8\n"));
 }
 
@@ -65,9 +63,7 @@ fn grids_that_contradict_themselves() {
     insta::assert_snapshot!(errors(
         "[grid]\nbudgets = [1e12, 1e12]\ncells = [{ width = 63, tokens = 1e6, steps = 4 }, { flops = 1 }, { width = 64, heads = 5, tokens = 1, tokns = 2 }]\n"
     ));
-    insta::assert_snapshot!(errors(
-        "[grid]\ntokens_per_param = [20]\nbudgets = [1e12]\n"
-    ));
+    insta::assert_snapshot!(errors("[grid]\ntokens_per_param = [20]\nbudgets = [1e12]\n"));
     insta::assert_snapshot!(errors(
         "[grid]\nbudgets = [1e12, 2e12, 4e12]\nwidths = [[64, 64], [12]]\n"
     ));
@@ -81,9 +77,7 @@ fn data_that_contradicts_itself() {
     insta::assert_snapshot!(errors(
         "[data]\nsource = \"text\"\nvocab = 9\n[grid]\nbudgets = [1e12]\n"
     ));
-    insta::assert_snapshot!(errors(
-        "[data]\npaths = [\"a\"]\n[grid]\nbudgets = [1e12]\n"
-    ));
+    insta::assert_snapshot!(errors("[data]\npaths = [\"a\"]\n[grid]\nbudgets = [1e12]\n"));
 }
 
 #[test]
@@ -102,12 +96,7 @@ fn every_error_ends_in_a_hint_and_points_at_its_line() {
     for error in all {
         assert!(
             !error.hint.is_empty()
-                && error
-                    .to_string()
-                    .lines()
-                    .last()
-                    .unwrap()
-                    .starts_with("hint: ")
+                && error.to_string().lines().last().unwrap().starts_with("hint: ")
         );
     }
 }

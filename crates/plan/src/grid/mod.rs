@@ -1,0 +1,202 @@
+//! A checked configuration and the facts about its data -> the cells to train, in stacks.
+
+mod layout;
+mod stacks;
+mod tune;
+mod warning;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::config::{Config, ConfigError, ConfigErrors};
+use crate::rules::Provenance;
+use crate::{Cell, Convention, Stack};
+
+pub use stacks::StackLimits;
+pub use warning::PlanWarning;
+
+/// What a plan needs to know about the data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DataFacts {
+    /// The tokenizer's vocabulary size.
+    pub vocab: usize,
+    /// Training tokens there are; `None` where they never end.
+    pub train_tokens: Option<u64>,
+    /// Names the tokenised data.
+    pub data_sha256: String,
+    /// Bytes of text per token; `None` where the tokens stand for no text.
+    pub bytes_per_token: Option<f64>,
+}
+
+/// Everything that is going to be trained.
+#[derive(Debug, Clone, Serialize)]
+pub struct Grid {
+    /// The cells: by budget, then by size, seed and multipliers.
+    pub cells: Vec<PlannedCell>,
+    /// The same cells in the groups that train together, cheapest first.
+    pub stacks: Vec<Stack>,
+    /// What is doubtful about the design.
+    pub warnings: Vec<PlanWarning>,
+    /// How N and C of the design were counted.
+    pub convention: Convention,
+    /// The data it was made for.
+    pub data: DataFacts,
+    /// Held-out tokens and evaluations per cell, for the time they take.
+    pub evaluation: Evaluation,
+}
+
+/// What evaluating costs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Held-out tokens per evaluation.
+    pub tokens: u64,
+    /// Evaluations per cell.
+    pub points: usize,
+}
+
+/// A cell and how it came about.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlannedCell {
+    /// The cell.
+    pub cell: Cell,
+    /// Factor on the learning rate that the rule or the user gives.
+    pub lr_multiplier: f64,
+    /// Factor on the batch that the rule or the user gives.
+    pub batch_multiplier: f64,
+    /// Where its hyper-parameters come from.
+    pub sources: HyperSources,
+    /// Passes over the training data; `None` where the data never ends.
+    pub epochs: Option<f64>,
+}
+
+/// Where the hyper-parameters of a cell come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct HyperSources {
+    /// Of the learning rate.
+    pub learning_rate: Provenance,
+    /// Of the batch.
+    pub batch: Provenance,
+    /// Of the second-moment decay.
+    pub beta2: Provenance,
+    /// Of the warm-up.
+    pub warmup: Provenance,
+    /// Of the weight decay.
+    pub weight_decay: Provenance,
+}
+
+impl PlannedCell {
+    /// Whether the cell has the plain learning rate and batch, so that it belongs in a slice.
+    pub fn is_plain(&self) -> bool {
+        self.lr_multiplier == 1.0 && self.batch_multiplier == 1.0
+    }
+}
+
+impl Grid {
+    /// Lays the grid out, resolves every hyper-parameter and groups the cells into stacks.
+    ///
+    /// # Errors
+    ///
+    /// Every reason why the grid cannot be: sizes that are the same model, runs of too few steps,
+    /// budgets that whole steps cannot meet, shapes that do not exist. Each names its key and line.
+    pub fn build(config: &Config, data: &DataFacts) -> Result<Self, ConfigErrors> {
+        let mut errors = Vec::new();
+        let requests = layout::requests(config, data.vocab, &mut errors);
+        let mut cells = Vec::new();
+        for request in &requests {
+            match tune::cells(config, data, request) {
+                Ok(planned) => cells.extend(planned),
+                Err(error) => errors.push(error),
+            }
+        }
+        refuse_twins(config, &cells, &mut errors);
+        if !errors.is_empty() {
+            return Err(ConfigErrors { errors: merged(errors) });
+        }
+        let mut grid = Self {
+            cells,
+            stacks: Vec::new(),
+            warnings: Vec::new(),
+            convention: config.grid.convention,
+            data: data.clone(),
+            evaluation: Evaluation {
+                tokens: config.data.valid_tokens,
+                points: config.train.valid_points,
+            },
+        };
+        let limits = StackLimits::of(config);
+        grid.restack(limits);
+        grid.warnings = warning::check(config, &grid, limits);
+        Ok(grid)
+    }
+
+    /// Groups the cells anew, as when the device's memory or the best width has been measured.
+    pub fn restack(&mut self, limits: StackLimits) {
+        self.stacks = stacks::group(self.cells.iter().map(|c| &c.cell), limits);
+    }
+
+    /// The cells of each budget, ascending; cells outside any slice are left out.
+    pub fn slices(&self) -> Vec<(f64, Vec<&PlannedCell>)> {
+        let mut slices: BTreeMap<u64, Vec<&PlannedCell>> = BTreeMap::new();
+        for planned in &self.cells {
+            if let Some(budget) = planned.cell.budget_flops {
+                // Positive floats sort as their bits do.
+                slices.entry(budget.to_bits()).or_default().push(planned);
+            }
+        }
+        slices.into_iter().map(|(bits, cells)| (f64::from_bits(bits), cells)).collect()
+    }
+
+    /// Exact training FLOPs of all cells.
+    pub fn train_flops(&self) -> f64 {
+        self.cells.iter().map(|c| c.cell.flops()).sum()
+    }
+
+    /// Exact FLOPs of all evaluations.
+    pub fn evaluation_flops(&self) -> f64 {
+        let tokens = self.evaluation.tokens as f64 * self.evaluation.points as f64;
+        self.cells.iter().map(|c| c.cell.shape.flops_per_token().forward() * tokens).sum()
+    }
+
+    /// Tokens of the longest cell: what the data has to have for a single epoch.
+    pub fn tokens_needed(&self) -> u64 {
+        self.cells.iter().map(|c| c.cell.tokens()).max().unwrap_or(0)
+    }
+
+    /// Most passes over the data that any cell makes; `None` where the data never ends.
+    pub fn most_epochs(&self) -> Option<f64> {
+        self.cells.iter().filter_map(|c| c.epochs).max_by(f64::total_cmp)
+    }
+}
+
+/// Two cells of one id would be one run counted twice.
+fn refuse_twins(config: &Config, cells: &[PlannedCell], errors: &mut Vec<ConfigError>) {
+    let mut seen = BTreeMap::new();
+    for planned in cells {
+        let cell = &planned.cell;
+        if seen.insert(&cell.id, cell).is_some() {
+            errors.push(config.error(
+                "grid",
+                "cells that all differ",
+                format!("{} with {} steps twice", cell.shape, cell.steps),
+                "leave out one of the two, or give them different seeds",
+            ));
+        }
+    }
+}
+
+/// In the order of the file; errors of one key and one kind become one that names all it found.
+fn merged(errors: Vec<ConfigError>) -> Vec<ConfigError> {
+    let mut kept: Vec<ConfigError> = Vec::new();
+    for error in errors {
+        let alike = |e: &&mut ConfigError| {
+            (&e.key, &e.expected, &e.hint) == (&error.key, &error.expected, &error.hint)
+        };
+        match kept.iter_mut().find(alike) {
+            Some(first) => first.found += &format!("; {}", error.found),
+            None => kept.push(error),
+        }
+    }
+    kept.sort_by_key(|e| e.place.as_ref().map(|p| (p.line, p.column)));
+    kept
+}

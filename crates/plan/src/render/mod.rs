@@ -1,0 +1,248 @@
+//! The plan as text for a terminal.
+
+mod figures;
+mod table;
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+use crate::{Convention, Grid, PlannedCell, Provenance, SliceRow, Throughput};
+
+use figures::{bytes, count, counted, duration, flops, percent, rate};
+use table::table;
+
+/// All of a plan: models, slices, hyper-parameters and their sources, stacks, data, time and
+/// doubts. `throughput` is a measurement on the device that would train it.
+pub fn render_plan(grid: &Grid, throughput: Option<&Throughput>) -> String {
+    let parts = [
+        headline(grid),
+        models(grid),
+        slices(grid),
+        hyper(grid),
+        stacks(grid),
+        data(grid),
+        time(grid, throughput),
+        warnings(grid),
+    ];
+    parts.join("\n")
+}
+
+fn headline(grid: &Grid) -> String {
+    let slices = grid.slices();
+    let inside: usize = slices.iter().map(|(_, cells)| cells.len()).sum();
+    format!(
+        "{}, {inside} of them in {}; {}, {}; {} training FLOPs\n",
+        counted(grid.cells.len(), "cell"),
+        counted(slices.len(), "slice"),
+        counted(grid.models().len(), "model"),
+        counted(grid.stacks.len(), "stack"),
+        flops(grid.train_flops()),
+    )
+}
+
+fn models(grid: &Grid) -> String {
+    let rows = grid.models().into_iter().map(|row| {
+        let p = row.params;
+        vec![
+            format!("L{} d{}", row.shape.depth, row.shape.width),
+            format!("{} x {}", row.shape.heads, row.shape.head_dim()),
+            row.shape.hidden.to_string(),
+            count(p.total() as f64),
+            count(p.embedding as f64),
+            count(p.attention as f64),
+            count(p.mlp as f64),
+            count(p.norms as f64),
+            count(p.head as f64),
+            count(row.flops_per_token),
+            percent(row.head_share),
+            row.cells.to_string(),
+        ]
+    });
+    let head = [
+        "model",
+        "heads",
+        "hidden",
+        "params",
+        "embedding",
+        "attention",
+        "MLP",
+        "norms",
+        "head",
+        "FLOPs/token",
+        "in head",
+        "cells",
+    ];
+    let shape = grid.cells.first().map(|c| c.cell.shape);
+    let about = shape.map_or(String::new(), |s| {
+        let family = format!("{:?}", s.family).to_lowercase();
+        format!(" ({family}, vocabulary {}, context {})", s.vocab, s.context)
+    });
+    format!("Models{about}\n{}", table(&head, rows))
+}
+
+fn slices(grid: &Grid) -> String {
+    let mut out = format!("Slices: N and budgets by the convention {}\n", grid.convention);
+    let rows = grid.rows();
+    let budgets: Vec<&[SliceRow]> =
+        rows.chunk_by(|a, b| a.budget_flops == b.budget_flops).collect();
+    let [exact, total, without, with] = Convention::ALL.map(Convention::name);
+    let head = [
+        "budget", "model", "N", "tokens D", "D/N", "steps", "batch", "rate", "warm-up", "beta2",
+        exact, total, without, with, "off", "epochs", "runs",
+    ];
+    let lines = budgets.iter().flat_map(|slice| {
+        slice.iter().enumerate().map(|(i, row)| {
+            let budget = row.budget_flops.filter(|_| i == 0).map_or(String::new(), flops);
+            let [a, b, c, d] = row.flops.map(flops);
+            vec![
+                budget,
+                format!("L{} d{}", row.shape.depth, row.shape.width),
+                count(row.params),
+                count(row.tokens as f64),
+                format!("{:.1}", row.tokens as f64 / row.params),
+                row.steps.to_string(),
+                row.batch_tokens.to_string(),
+                rate(row.learning_rate),
+                row.warmup_steps.to_string(),
+                format!("{:.3}", row.beta2),
+                a,
+                b,
+                c,
+                d,
+                row.off_budget.map_or("-".into(), |x| format!("{:+.2}%", 100.0 * x)),
+                row.epochs.map_or("-".into(), |x| format!("{x:.2}")),
+                row.runs.to_string(),
+            ]
+        })
+    });
+    out += &table(&head, lines);
+    out
+}
+
+/// One line per hyper-parameter: its range over the grid and where it comes from.
+fn hyper(grid: &Grid) -> String {
+    let mut out = String::from("Hyper-parameters\n");
+    let mut line =
+        |name: &str, values: Vec<f64>, show: fn(f64) -> String, sources: Vec<Provenance>| {
+            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let range =
+                if low == high { show(low) } else { format!("{} to {}", show(low), show(high)) };
+            let sources: BTreeSet<Provenance> = sources.into_iter().collect();
+            let sources: Vec<String> = sources.iter().map(Provenance::to_string).collect();
+            let _ = writeln!(out, "  {name:<16} {range:<22} {}", sources.join("; "));
+        };
+    let cells = &grid.cells;
+    let all = |f: &dyn Fn(&PlannedCell) -> f64| cells.iter().map(f).collect::<Vec<f64>>();
+    let from = |f: &dyn Fn(&PlannedCell) -> Provenance| cells.iter().map(f).collect::<Vec<_>>();
+    line(
+        "learning rate",
+        all(&|c| c.cell.hyper.learning_rate),
+        rate,
+        from(&|c| c.sources.learning_rate),
+    );
+    line(
+        "batch, tokens",
+        all(&|c| c.cell.batch_tokens() as f64),
+        |x| x.to_string(),
+        from(&|c| c.sources.batch),
+    );
+    line("beta2", all(&|c| c.cell.hyper.beta2), |x| format!("{x:.3}"), from(&|c| c.sources.beta2));
+    line(
+        "warm-up, steps",
+        all(&|c| c.cell.hyper.warmup_steps as f64),
+        |x| x.to_string(),
+        from(&|c| c.sources.warmup),
+    );
+    line(
+        "weight decay",
+        all(&|c| c.cell.hyper.weight_decay),
+        |x| x.to_string(),
+        from(&|c| c.sources.weight_decay),
+    );
+    if let Some(first) = cells.first() {
+        let h = &first.cell.hyper;
+        let clip = h.clip_norm.map_or("off".into(), |c| c.to_string());
+        let z_loss = if h.z_loss > 0.0 { h.z_loss.to_string() } else { "off".into() };
+        let _ = writeln!(
+            out,
+            "  {:?}, beta1 {}, epsilon {:e}, clip {clip}, z-loss {z_loss}, {:?}, schedule {}",
+            h.optimizer,
+            h.beta1,
+            h.epsilon,
+            h.precision,
+            figures::schedule(h.schedule)
+        );
+    }
+    out
+}
+
+fn stacks(grid: &Grid) -> String {
+    let rows = grid.stack_rows();
+    let most = rows.iter().map(|r| r.memory_bytes).max().unwrap_or(0);
+    let lines = rows.iter().map(|row| {
+        let steps = if row.longest_steps == row.shortest_steps {
+            row.longest_steps.to_string()
+        } else {
+            format!("{} to {}", row.shortest_steps, row.longest_steps)
+        };
+        vec![
+            format!("L{} d{}", row.shape.depth, row.shape.width),
+            row.replicas.to_string(),
+            row.batch_tokens.to_string(),
+            steps,
+            flops(row.flops),
+            bytes(row.memory_bytes),
+        ]
+    });
+    let head = ["model", "replicas", "batch", "steps", "FLOPs", "memory"];
+    format!(
+        "Stacks, in order (memory at whole batches, estimated: {} at most)\n{}",
+        bytes(most),
+        table(&head, lines)
+    )
+}
+
+fn data(grid: &Grid) -> String {
+    let needed = grid.tokens_needed() as f64;
+    let text = |tokens: f64| {
+        let bytes = grid
+            .data
+            .bytes_per_token
+            .map(|b| format!(", {} of text", figures::bytes((b * tokens) as u64)));
+        format!("{} tokens{}", count(tokens), bytes.unwrap_or_default())
+    };
+    let there = match (grid.data.train_tokens, grid.most_epochs()) {
+        (Some(there), Some(epochs)) => {
+            format!("there are {}: {epochs:.2} epochs at most", text(there as f64))
+        }
+        _ => "the data never ends".into(),
+    };
+    format!("Data: the longest cell needs {}; {there}\n", text(needed))
+}
+
+fn time(grid: &Grid, throughput: Option<&Throughput>) -> String {
+    let measured = throughput.and_then(|t| Some((t, grid.seconds(t)?)));
+    let Some((throughput, seconds)) = measured else {
+        return "Time: no measurement\n".into();
+    };
+    let speed = (grid.train_flops() + grid.evaluation_flops()) / seconds;
+    format!(
+        "Time: about {} on {} at {} FLOP/s, with {} FLOPs of evaluation\n",
+        duration(seconds),
+        throughput.device,
+        flops(speed),
+        flops(grid.evaluation_flops()),
+    )
+}
+
+fn warnings(grid: &Grid) -> String {
+    if grid.warnings.is_empty() {
+        return "No doubts about this design.\n".into();
+    }
+    let mut out = String::new();
+    for warning in &grid.warnings {
+        let _ = writeln!(out, "warning: {warning}\n  hint: {}", warning.advice());
+    }
+    out
+}

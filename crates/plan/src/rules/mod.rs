@@ -1,0 +1,172 @@
+//! Hyper-parameters as functions of a run's size and length, and where each comes from.
+//!
+//! One rule per file, with its formula, its source and the range it was fitted on. The published
+//! rules for learning rate and batch differ by a factor of 20 below 1e16 FLOPs, so that a rule of
+//! this project's own, calibrated at small sizes, is the default.
+
+pub mod beta2;
+pub mod decay;
+pub mod deepseek;
+pub mod measured;
+pub mod steplaw;
+pub mod warmup;
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::Shape;
+use crate::config::RateRule;
+
+/// Where the value of a hyper-parameter comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "kind", content = "source", rename_all = "lowercase")]
+pub enum Provenance {
+    /// A publication.
+    Published(&'static str),
+    /// Runs of this project, kept in `results/`.
+    Measured(&'static str),
+    /// Nobody has shown it for models like these.
+    Assumed(&'static str),
+    /// The configuration.
+    User,
+}
+
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Published(source) => write!(f, "published: {source}"),
+            Self::Measured(source) => write!(f, "measured: {source}"),
+            Self::Assumed(source) => write!(f, "assumed: {source}"),
+            Self::User => f.write_str("user"),
+        }
+    }
+}
+
+/// The range of runs that a rule was fitted on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Fitted {
+    /// Smallest and largest model, in non-embedding parameters.
+    pub params: (f64, f64),
+    /// Shortest and longest run, in tokens.
+    pub tokens: (f64, f64),
+}
+
+impl Fitted {
+    /// The factor by which a run lies outside the range, in the worse of its two directions; 1 inside.
+    pub fn outside(&self, shape: &Shape, tokens: f64) -> f64 {
+        let n = shape.params().non_embedding() as f64;
+        let beyond = |(low, high): (f64, f64), x: f64| (low / x).max(x / high).max(1.0);
+        beyond(self.params, n).max(beyond(self.tokens, tokens))
+    }
+}
+
+impl RateRule {
+    /// Peak learning rate of a run of `tokens` tokens.
+    pub fn learning_rate(self, shape: &Shape, tokens: f64) -> f64 {
+        match self {
+            Self::Measured => measured::learning_rate(shape, tokens),
+            Self::StepLaw => steplaw::learning_rate(shape, tokens),
+            Self::DeepSeek => deepseek::learning_rate(shape, tokens),
+        }
+    }
+
+    /// Tokens per step of a run of `tokens` tokens, before rounding to whole sequences.
+    pub fn batch_tokens(self, shape: &Shape, tokens: f64) -> f64 {
+        match self {
+            Self::Measured => measured::batch_tokens(tokens),
+            Self::StepLaw => steplaw::batch_tokens(tokens),
+            Self::DeepSeek => deepseek::batch_tokens(shape, tokens),
+        }
+    }
+
+    /// Where the rule comes from.
+    pub fn provenance(self) -> Provenance {
+        match self {
+            Self::Measured => measured::PROVENANCE,
+            Self::StepLaw => steplaw::PROVENANCE,
+            Self::DeepSeek => deepseek::PROVENANCE,
+        }
+    }
+
+    /// What the rule was fitted on; `None` where it has not been fitted.
+    pub fn fitted(self) -> Option<Fitted> {
+        match self {
+            Self::Measured => measured::FITTED,
+            Self::StepLaw => Some(steplaw::FITTED),
+            Self::DeepSeek => Some(deepseek::FITTED),
+        }
+    }
+
+    /// Its name in configurations.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Measured => "measured",
+            Self::StepLaw => "steplaw",
+            Self::DeepSeek => "deepseek",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Family;
+
+    const SHAPE: Shape = Shape {
+        family: Family::Llama,
+        depth: 12,
+        width: 768,
+        heads: 12,
+        hidden: 2048,
+        vocab: 50_304,
+        context: 1024,
+    };
+
+    #[test]
+    fn published_rules_give_the_published_figures() {
+        let n = SHAPE.params().non_embedding() as f64;
+        let d = 20.0 * n;
+        let rate = RateRule::StepLaw.learning_rate(&SHAPE, d);
+        assert!((rate / (1.79 * n.powf(-0.713) * d.powf(0.307)) - 1.0).abs() < 1e-12);
+        let batch = RateRule::StepLaw.batch_tokens(&SHAPE, d);
+        assert!((batch / (0.58 * d.powf(0.571)) - 1.0).abs() < 1e-12);
+    }
+
+    /// DeepSeek LLM 7B (Bi et al. 2024, table 2): 4.2e-4 and 2304 sequences on 2e12 tokens.
+    #[test]
+    fn deepseek_gives_the_settings_of_its_own_model() {
+        let shape = Shape {
+            family: Family::Llama,
+            depth: 30,
+            width: 4096,
+            heads: 32,
+            hidden: 11_008,
+            vocab: 102_400,
+            context: 4096,
+        };
+        let rate = RateRule::DeepSeek.learning_rate(&shape, 2e12);
+        let batch = RateRule::DeepSeek.batch_tokens(&shape, 2e12) / 4096.0;
+        assert!((rate / 4.2e-4 - 1.0).abs() < 0.02, "{rate}");
+        assert!((batch / 2304.0 - 1.0).abs() < 0.05, "{batch}");
+    }
+
+    #[test]
+    fn runs_outside_the_fitted_range_are_told_how_far() {
+        let fitted = Fitted { params: (1e6, 1e9), tokens: (1e9, 1e11) };
+        assert_eq!(fitted.outside(&SHAPE, 1e10), 1.0);
+        assert_eq!(fitted.outside(&SHAPE, 1e8), 10.0);
+        assert_eq!(fitted.outside(&SHAPE, 4e11), 4.0);
+    }
+
+    #[test]
+    fn rules_stay_finite_from_bytes_to_trillions() {
+        for rule in [RateRule::Measured, RateRule::StepLaw, RateRule::DeepSeek] {
+            for tokens in [1.0, 1e6, 1e13] {
+                let (rate, batch) =
+                    (rule.learning_rate(&SHAPE, tokens), rule.batch_tokens(&SHAPE, tokens));
+                assert!(rate > 0.0 && rate.is_finite() && batch > 0.0 && batch.is_finite());
+            }
+        }
+    }
+}

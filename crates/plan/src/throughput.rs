@@ -1,0 +1,91 @@
+//! From a short measurement to the time that a grid will take.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Grid;
+
+/// Measured training speed of a device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Throughput {
+    /// The device, in words.
+    pub device: String,
+    /// Measurements, in any order.
+    pub samples: Vec<SpeedSample>,
+}
+
+/// Speed of one stack.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SpeedSample {
+    /// Width of its models.
+    pub width: usize,
+    /// Exact training FLOPs per second, over all its replicas.
+    pub flops_per_second: f64,
+}
+
+impl Throughput {
+    /// Expected training FLOPs per second of stacks of models of some width: on the line through
+    /// the neighbouring measurements in logarithms, and that of the nearest one outside them.
+    /// `None` without a usable measurement.
+    pub fn flops_per_second(&self, width: usize) -> Option<f64> {
+        let usable = |s: &&SpeedSample| {
+            s.width > 0 && s.flops_per_second > 0.0 && s.flops_per_second.is_finite()
+        };
+        let mut points: Vec<(f64, f64)> = self
+            .samples
+            .iter()
+            .filter(usable)
+            .map(|s| ((s.width as f64).ln(), s.flops_per_second.ln()))
+            .collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (first, last) = (points.first()?, points.last()?);
+        let x = (width.max(1) as f64).ln().clamp(first.0, last.0);
+        let above = points.partition_point(|p| p.0 < x).min(points.len() - 1);
+        let (low, high) = (points[above.saturating_sub(1)], points[above]);
+        let share = if high.0 > low.0 { (x - low.0) / (high.0 - low.0) } else { 1.0 };
+        Some((low.1 + share * (high.1 - low.1)).exp())
+    }
+}
+
+impl Grid {
+    /// Expected seconds of training and evaluation. `None` without a usable measurement.
+    pub fn seconds(&self, throughput: &Throughput) -> Option<f64> {
+        let evaluated = self.evaluation.tokens as f64 * self.evaluation.points as f64;
+        let mut seconds = 0.0;
+        for planned in &self.cells {
+            let shape = &planned.cell.shape;
+            let flops = planned.cell.flops() + evaluated * shape.flops_per_token().forward();
+            seconds += flops / throughput.flops_per_second(shape.width)?;
+        }
+        Some(seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn throughput(samples: &[(usize, f64)]) -> Throughput {
+        let sample =
+            |(width, speed): &(usize, f64)| SpeedSample { width: *width, flops_per_second: *speed };
+        Throughput { device: "test".into(), samples: samples.iter().map(sample).collect() }
+    }
+
+    #[test]
+    fn speeds_lie_on_the_line_between_measurements() {
+        let t = throughput(&[(64, 4e10), (16, 1e10)]);
+        let speed = |w| t.flops_per_second(w).unwrap();
+        assert!((speed(32) / 2e10 - 1.0).abs() < 1e-12);
+        assert!((speed(16) / 1e10 - 1.0).abs() < 1e-12);
+        assert!((speed(4) / 1e10 - 1.0).abs() < 1e-12);
+        assert!((speed(999) / 4e10 - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn nothing_comes_of_no_measurement() {
+        assert_eq!(throughput(&[]).flops_per_second(8), None);
+        assert_eq!(throughput(&[(8, 0.0), (0, 1.0), (9, f64::NAN)]).flops_per_second(8), None);
+        assert!(
+            (throughput(&[(8, 3.0), (8, 3.0)]).flops_per_second(8).unwrap() - 3.0).abs() < 1e-12
+        );
+    }
+}
