@@ -2,6 +2,7 @@
 
 mod compute;
 mod convention;
+pub mod envelope;
 mod error;
 mod estimate;
 pub mod intervals;
@@ -12,7 +13,10 @@ mod objective;
 mod outcome;
 pub mod parametric;
 mod solve;
+pub mod study;
 mod table;
+pub mod validate;
+mod warning;
 
 pub use compute::ComputeRule;
 pub use convention::{Convention, Counts};
@@ -22,3 +26,4 @@ pub use objective::Objective;
 pub use outcome::Outcome;
 pub use solve::MAX_PARAMETERS;
 pub use table::{LeftOut, LeftOutReason, Observation, Table};
+pub use warning::Warning;

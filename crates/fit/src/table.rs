@@ -201,7 +201,7 @@ impl Table {
     pub fn filter(
         &self,
         why: &str,
-        keep: impl Fn(&Observation) -> bool,
+        mut keep: impl FnMut(&Observation) -> bool,
     ) -> Result<Table, FitError> {
         let mut left_out = self.left_out.clone();
         let mut rows = Vec::new();

@@ -1,7 +1,7 @@
 //! `L(N, D) = E + A / N^alpha + B / D^beta` (Hoffmann et al. 2022, "Training Compute-Optimal Large
 //! Language Models", equation 2; approach 3).
 
-use super::{Centre, FastForm, Law, Point, Reads, Sample};
+use super::{Centre, FastForm, Law, Point, Reads, Sample, SumOfPowers};
 use crate::kernel::Restriction;
 use crate::solve::nonnegative_least_squares;
 
@@ -102,9 +102,15 @@ impl Law for Hoffmann {
         names
     }
 
-    fn chinchilla(&self, theta: &[f64], centre: &Centre) -> Option<[f64; 5]> {
-        let n = self.natural(theta, centre);
-        Some([n[0], n[1], n[2], n[3], n[4]])
+    fn sum_of_powers(&self, theta: &[f64], centre: &Centre) -> Option<SumOfPowers> {
+        Some(SumOfPowers {
+            log_floor: theta[0],
+            log_a: theta[1] + theta[2] * centre.log_params,
+            alpha: theta[2],
+            log_b: theta[3] + theta[4] * centre.log_tokens,
+            beta: theta[4],
+            power: 1.0,
+        })
     }
 
     fn fast_form(&self, _sample: &Sample) -> Option<FastForm> {

@@ -4,9 +4,23 @@
 //! beyond .999 (`A' = ln A - alpha * mean(ln N)` is free of that), and its first derivatives are
 //! analytic.
 
+mod broken;
 mod hoffmann;
+mod kaplan;
+mod kind;
+mod pinned;
+mod power;
+mod repeated;
+mod tied;
 
+pub use broken::Broken;
 pub use hoffmann::Hoffmann;
+pub use kaplan::{Kaplan, least_compute};
+pub use kind::LawKind;
+pub use pinned::PinnedFloor;
+pub use power::{PowerLaw, Variable};
+pub use repeated::Repeated;
+pub use tied::Tied;
 
 use crate::kernel::Restriction;
 use crate::solve::{MAX_PARAMETERS, Matrix};
@@ -34,6 +48,10 @@ pub struct Point {
     pub c: f64,
     /// ln U_D minus the centre of ln D (unique tokens; equals `y` where all are unique).
     pub unique: f64,
+    /// The centre of ln N, for laws that need N itself.
+    pub centre_x: f64,
+    /// The centre of ln D.
+    pub centre_y: f64,
 }
 
 /// Runs prepared for fitting.
@@ -96,6 +114,8 @@ impl Centre {
             y,
             c: flops.ln() - self.log_flops,
             unique: unique.map_or(y, |u| u.min(tokens).ln() - self.log_tokens),
+            centre_x: self.log_params,
+            centre_y: self.log_tokens,
         }
     }
 }
@@ -168,8 +188,8 @@ pub trait Law: Send + Sync + std::fmt::Debug {
         }
     }
 
-    /// `(E, A, alpha, B, beta)` where the law is `E + A / N^alpha + B / D^beta`.
-    fn chinchilla(&self, _theta: &[f64], _centre: &Centre) -> Option<[f64; 5]> {
+    /// The law as a sum of a power of N and one of D, which gives N*(C) in closed form.
+    fn sum_of_powers(&self, _theta: &[f64], _centre: &Centre) -> Option<SumOfPowers> {
         None
     }
 
@@ -185,4 +205,31 @@ pub struct FastForm {
     pub(crate) restriction: Restriction,
     /// The law reads C in place of N.
     pub(crate) flops_for_params: bool,
+}
+
+/// `L = (E + A / N^alpha + B / D^beta)^power`, coefficients as logarithms.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct SumOfPowers {
+    /// ln E; minus infinity where there is none.
+    pub log_floor: f64,
+    /// ln A.
+    pub log_a: f64,
+    /// Exponent of N.
+    pub alpha: f64,
+    /// ln B.
+    pub log_b: f64,
+    /// Exponent of D.
+    pub beta: f64,
+    /// Outer power: 1 but for Kaplan's `L(N, D)`.
+    pub power: f64,
+}
+
+/// Least squares of `y` on `x`: (intercept, slope); a flat line where `x` never varies.
+pub(crate) fn log_linear(x: &[f64], y: &[f64]) -> (f64, f64) {
+    let n = x.len() as f64;
+    let (mx, my) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
+    let xx: f64 = x.iter().map(|v| (v - mx).powi(2)).sum();
+    let xy: f64 = x.iter().zip(y).map(|(a, b)| (a - mx) * (b - my)).sum();
+    let slope = if xx > 0.0 { xy / xx } else { 0.0 };
+    (my - slope * mx, slope)
 }

@@ -7,7 +7,7 @@ use crate::compute::{ComputeRule, check_flops};
 use crate::error::FitError;
 use crate::estimate::Estimate;
 use crate::intervals::Draws;
-use crate::law::{Law, Sample};
+use crate::law::{Law, Sample, SumOfPowers};
 use crate::table::Table;
 
 /// The best split of one budget.
@@ -29,52 +29,40 @@ pub struct Allocation {
     pub extrapolation: f64,
 }
 
-/// A law `E + A / N^alpha + B / D^beta` and its refits, as a planning tool.
+/// A law that is a sum of powers, and its refits, as a planning tool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LawFrontier {
-    point: Terms,
-    draws: Vec<Terms>,
+    point: SumOfPowers,
+    draws: Vec<SumOfPowers>,
     compute: ComputeRule,
     level: f64,
     largest_flops: f64,
     residuals: Vec<f64>,
 }
 
-/// `ln E, ln A, alpha, ln B, beta`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Terms {
-    pub e: f64,
-    pub a: f64,
-    pub alpha: f64,
-    pub b: f64,
-    pub beta: f64,
-}
-
-impl Terms {
-    pub(crate) fn new([e, a, alpha, b, beta]: [f64; 5]) -> Terms {
-        Terms { e: e.ln(), a: a.ln(), alpha, b: b.ln(), beta }
-    }
-
+/// Closed forms for the best split of a budget.
+impl SumOfPowers {
     /// Exponents of N* and D*.
-    fn exponents(&self, c: &ComputeRule) -> (f64, f64) {
+    pub(crate) fn exponents(&self, c: &ComputeRule) -> (f64, f64) {
         let below = self.alpha * c.tokens_power + self.beta * c.params_power;
         (self.beta / below, self.alpha / below)
     }
 
     /// ln N* at ln C: where `alpha A N^-alpha / p = beta B D^-beta / q` for `C = k N^p D^q`.
     pub(crate) fn log_params(&self, log_flops: f64, c: &ComputeRule) -> f64 {
-        let ratio = (self.alpha / c.params_power).ln() + self.a
+        let ratio = (self.alpha / c.params_power).ln() + self.log_a
             - (self.beta / c.tokens_power).ln()
-            - self.b;
+            - self.log_b;
         let below = self.alpha * c.tokens_power + self.beta * c.params_power;
         (c.tokens_power * ratio + self.beta * (log_flops - c.log_coefficient)) / below
     }
 
     /// Loss at ln N and ln D.
     pub(crate) fn loss(&self, log_params: f64, log_tokens: f64) -> f64 {
-        self.e.exp()
-            + (self.a - self.alpha * log_params).exp()
-            + (self.b - self.beta * log_tokens).exp()
+        let sum = self.log_floor.exp()
+            + (self.log_a - self.alpha * log_params).exp()
+            + (self.log_b - self.beta * log_tokens).exp();
+        if self.power == 1.0 { sum } else { sum.powf(self.power) }
     }
 
     /// Least loss at ln C.
@@ -95,7 +83,7 @@ impl LawFrontier {
         level: f64,
     ) -> Option<LawFrontier> {
         let both = law.reads().params && law.reads().tokens;
-        let terms = |z: &[f64]| law.chinchilla(z, &sample.centre).map(Terms::new);
+        let terms = |z: &[f64]| law.sum_of_powers(z, &sample.centre);
         let point = terms(best.theta()).filter(|_| both)?;
         let rows = sample.len() as f64;
         let free = (rows - best.dimension as f64).max(1.0);
@@ -161,12 +149,12 @@ impl LawFrontier {
         &self.compute
     }
 
-    pub(crate) fn point(&self) -> &Terms {
+    pub(crate) fn point(&self) -> &SumOfPowers {
         &self.point
     }
 
     /// Estimate of a function of the law, over the refits.
-    pub(crate) fn estimate(&self, point: f64, value: impl Fn(&Terms) -> f64) -> Estimate {
+    pub(crate) fn estimate(&self, point: f64, value: impl Fn(&SumOfPowers) -> f64) -> Estimate {
         let mut values: Vec<f64> = self.draws.iter().map(value).filter(|v| v.is_finite()).collect();
         if (values.len() as f64) < 0.95 * self.draws.len() as f64 {
             return Estimate::bare(point);
@@ -176,7 +164,7 @@ impl LawFrontier {
 
     /// Every refit's loss scattered by one of the fit's residuals, in a fixed rotation that pairs
     /// each refit with residuals spread over their whole range.
-    fn new_run(&self, point: f64, value: impl Fn(&Terms) -> f64) -> Estimate {
+    fn new_run(&self, point: f64, value: impl Fn(&SumOfPowers) -> f64) -> Estimate {
         let many = self.residuals.len();
         if self.draws.is_empty() {
             return Estimate::bare(point);

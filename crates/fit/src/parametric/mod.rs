@@ -14,7 +14,7 @@ use crate::error::FitError;
 use crate::estimate::Estimate;
 use crate::intervals::{Draws, IntervalOptions, Plan, Resampling, refit};
 use crate::isoflop::group_slices;
-use crate::law::{Centre, Law, Sample};
+use crate::law::{Centre, Law, Sample, SumOfPowers};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::solve::Model;
@@ -207,14 +207,16 @@ fn result(
 fn centred(law: &dyn Law, theta: &[f64], refits: &Draws, level: f64) -> Vec<Parameter> {
     let none = Centre { log_params: 0.0, log_tokens: 0.0, log_flops: 0.0 };
     let mut out = Vec::new();
-    for (k, name) in [(1, "A / N^alpha"), (3, "B / D^beta")] {
-        let value = |z: &[f64]| law.chinchilla(z, &none).map_or(f64::NAN, |c| c[k]);
-        let point = value(theta);
-        if point.is_finite() && point > 0.0 {
-            let name = format!("{name} at the centre");
-            out.push(Parameter { name, estimate: refits.estimate(point, level, value) });
-        }
-    }
+    let Some(here) = law.sum_of_powers(theta, &none).filter(|p| p.power == 1.0) else {
+        return out;
+    };
+    let mut add = |name: &str, point: f64, value: &dyn Fn(&SumOfPowers) -> f64| {
+        let of = |z: &[f64]| law.sum_of_powers(z, &none).map_or(f64::NAN, |p| value(&p).exp());
+        let estimate = refits.estimate(point.exp(), level, of);
+        out.push(Parameter { name: format!("{name} at the centre"), estimate });
+    };
+    add("A / N^alpha", here.log_a, &|p| p.log_a);
+    add("B / D^beta", here.log_b, &|p| p.log_b);
     out
 }
 

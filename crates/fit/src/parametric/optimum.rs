@@ -214,7 +214,7 @@ impl Search<'_> {
                     let value = self.value(&end.0[..z.len()], scale);
                     let done = (value - best.1).abs() <= 1e-12 * value.abs();
                     best = (end.0, value, scale, end.3);
-                    if done {
+                    if done || scale < 1e-9 * delta {
                         break;
                     }
                     at = end.0[..z.len()].to_vec();

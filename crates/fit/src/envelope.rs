@@ -1,0 +1,279 @@
+//! Approach 1: the lower envelope of training curves (Hoffmann et al. 2022, section 3.1), as the convex
+//! hull in log C - log L (McLeish et al. 2025, "Gemstones", section 4).
+//!
+//! Every point of a training curve is a (C, N, D, L); those on the lower hull are the best use of their
+//! compute. Points of the smallest and of the largest model are left out: nothing smaller or larger was
+//! there to beat them, so they bracket nothing. Checkpoints before the learning rate has decayed sit above a finished
+//! run's loss, which biases this approach; it is a check on the other two.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::compute::check_flops;
+use crate::error::FitError;
+use crate::estimate::Estimate;
+use crate::law::log_linear;
+use crate::parametric::Allocation;
+use crate::table::{Table, cluster_of};
+
+/// One point of a training curve.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CurvePoint {
+    /// Tokens seen.
+    pub tokens: f64,
+    /// FLOPs spent.
+    pub flops: f64,
+    /// Loss, nats.
+    pub loss_nats: f64,
+}
+
+/// The training curve of one run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Curve {
+    /// Name.
+    pub run: String,
+    /// N.
+    pub params: f64,
+    /// Points in any order.
+    pub points: Vec<CurvePoint>,
+}
+
+/// A point of the envelope.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EnvelopePoint {
+    /// The run it belongs to.
+    pub run: String,
+    /// N.
+    pub params: f64,
+    /// Tokens seen by then.
+    pub tokens: f64,
+    /// FLOPs spent by then.
+    pub flops: f64,
+    /// Loss, nats.
+    pub loss_nats: f64,
+    /// Whether it votes: its model is neither the smallest nor the largest.
+    pub votes: bool,
+}
+
+/// Approach 1 on one set of curves.
+#[derive(Debug, Clone, Serialize)]
+pub struct EnvelopeFit {
+    /// The hull, ascending in C.
+    pub hull: Vec<EnvelopePoint>,
+    /// Exponent of N*(C).
+    pub params: Estimate,
+    /// Exponent of D*(C).
+    pub tokens: Estimate,
+    /// Different models that vote.
+    pub models: usize,
+    /// Whether the points are finished runs and not curves.
+    pub finished_runs_only: bool,
+    /// Draws in which too few models were left on the hull.
+    pub failed_draws: usize,
+    lines: [(f64, f64); 2],
+    #[serde(skip)]
+    draws: Vec<[(f64, f64); 2]>,
+    #[serde(skip)]
+    level: f64,
+    largest_flops: f64,
+}
+
+/// Options of approach 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EnvelopeOptions {
+    /// Bootstrap draws over runs; 0 for no intervals.
+    pub draws: usize,
+    /// Level.
+    pub level: f64,
+    /// Seed.
+    pub seed: u64,
+}
+
+impl Default for EnvelopeOptions {
+    fn default() -> Self {
+        EnvelopeOptions { draws: 1000, level: 0.95, seed: 0 }
+    }
+}
+
+/// Fewest different models that must vote.
+const LEAST_MODELS: usize = 3;
+
+impl EnvelopeFit {
+    /// N* and D* of a budget.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] unless `flops` is positive and finite.
+    pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
+        let x = check_flops(flops)?.ln();
+        let line = |l: &(f64, f64)| l.0 + l.1 * x;
+        let estimate = |f: &dyn Fn(&[(f64, f64); 2]) -> f64| {
+            let mut values: Vec<f64> = self.draws.iter().map(f).collect();
+            Estimate::from_draws(f(&self.lines), &mut values, self.level)
+        };
+        Ok(Allocation {
+            flops,
+            params: estimate(&|l| line(&l[0])).map(f64::exp),
+            tokens: estimate(&|l| line(&l[1])).map(f64::exp),
+            tokens_per_param: estimate(&|l| line(&l[1]) - line(&l[0])).map(f64::exp),
+            loss_nats: None,
+            new_run_nats: None,
+            extrapolation: flops / self.largest_flops,
+        })
+    }
+}
+
+/// Curves out of a table: rows of one cluster are points of one curve; a row alone is its last point.
+pub fn curves_of(table: &Table) -> Vec<Curve> {
+    let mut curves: Vec<Curve> = Vec::new();
+    let mut place = std::collections::BTreeMap::new();
+    for row in table.rows() {
+        let name = cluster_of(row);
+        let at = *place.entry((name, row.params.to_bits())).or_insert_with(|| {
+            curves.push(Curve { run: name.into(), params: row.params, points: Vec::new() });
+            curves.len() - 1
+        });
+        let (tokens, flops, loss_nats) = (row.tokens, row.flops, row.loss_nats);
+        curves[at].points.push(CurvePoint { tokens, flops, loss_nats });
+    }
+    curves
+}
+
+/// Fits `N* ~ C^a` and `D* ~ C^b` through the lower envelope. Points that are not positive and finite are
+/// not part of any envelope and are passed over.
+///
+/// # Errors
+/// [`FitError::TooFewMinima`] when fewer than three models between the smallest and the largest lie on it.
+pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<EnvelopeFit, FitError> {
+    let mut points = Vec::new();
+    for (run, curve) in curves.iter().enumerate() {
+        for p in &curve.points {
+            let ok = |v: f64| v.is_finite() && v > 0.0;
+            if ok(p.flops) && ok(p.tokens) && ok(p.loss_nats) && ok(curve.params) {
+                points.push(Spot {
+                    run,
+                    c: p.flops.ln(),
+                    l: p.loss_nats.ln(),
+                    n: curve.params.ln(),
+                    d: p.tokens.ln(),
+                });
+            }
+        }
+    }
+    points.sort_by(|a, b| a.c.total_cmp(&b.c).then(a.l.total_cmp(&b.l)).then(a.run.cmp(&b.run)));
+    if points.is_empty() {
+        return Err(FitError::Empty);
+    }
+    let hull = lower_hull(&points);
+    let (lo, hi) = ends(&points);
+    let votes = |s: &Spot| s.n > lo && s.n < hi;
+    let models = distinct(hull.iter().filter(|s| votes(s)).map(|s| s.n));
+    let Some(lines) = lines(&hull, lo, hi) else {
+        return Err(FitError::TooFewMinima {
+            bracketed: models,
+            slices: distinct(points.iter().map(|s| s.n)),
+            needed: LEAST_MODELS,
+            hint: "approach 1 needs at least 5 model sizes whose training curves cross; here `slices` counts model sizes".into(),
+        });
+    };
+    let base = ChaCha8Rng::seed_from_u64(options.seed ^ 0xe17e_1093);
+    let one = |k: usize| {
+        let mut random = base.clone();
+        random.set_stream(k as u64 + 1);
+        let mut chosen = vec![false; curves.len()];
+        for _ in 0..curves.len() {
+            chosen[random.random_range(0..curves.len())] = true;
+        }
+        let drawn: Vec<Spot> = points.iter().filter(|s| chosen[s.run]).copied().collect();
+        if drawn.is_empty() {
+            return None;
+        }
+        let (lo, hi) = ends(&drawn);
+        self::lines(&lower_hull(&drawn), lo, hi)
+    };
+    let draws: Vec<[(f64, f64); 2]> = (0..options.draws).into_par_iter().filter_map(one).collect();
+    // Intervals from a bootstrap that mostly fails would be from its lucky part only.
+    let enough = draws.len() * 10 >= options.draws * 8;
+    let estimate = |k: usize| {
+        let mut values: Vec<f64> = draws.iter().filter(|_| enough).map(|d| d[k].1).collect();
+        Estimate::from_draws(lines[k].1, &mut values, options.level)
+    };
+    let point = |s: &Spot| EnvelopePoint {
+        run: curves[s.run].run.clone(),
+        params: s.n.exp(),
+        tokens: s.d.exp(),
+        flops: s.c.exp(),
+        loss_nats: s.l.exp(),
+        votes: votes(s),
+    };
+    Ok(EnvelopeFit {
+        hull: hull.iter().map(point).collect(),
+        params: estimate(0),
+        tokens: estimate(1),
+        models,
+        finished_runs_only: curves.iter().all(|c| c.points.len() == 1),
+        failed_draws: options.draws - draws.len(),
+        lines,
+        draws: if enough { draws } else { Vec::new() },
+        level: options.level,
+        largest_flops: points.iter().fold(0.0f64, |m, s| m.max(s.c.exp())),
+    })
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Spot {
+    run: usize,
+    c: f64,
+    l: f64,
+    n: f64,
+    d: f64,
+}
+
+/// Lower hull of points sorted by C, up to the least loss (Andrew 1979).
+fn lower_hull(points: &[Spot]) -> Vec<Spot> {
+    let mut hull: Vec<Spot> = Vec::new();
+    for &p in points {
+        while hull.len() > 1 {
+            let (a, b) = (hull[hull.len() - 2], hull[hull.len() - 1]);
+            if (b.c - a.c) * (p.l - a.l) - (b.l - a.l) * (p.c - a.c) > 0.0 {
+                break;
+            }
+            hull.pop();
+        }
+        if let [only] = hull.as_slice()
+            && p.c <= only.c
+        {
+            continue;
+        }
+        hull.push(p);
+    }
+    let mut least = 0;
+    for (k, p) in hull.iter().enumerate() {
+        if p.l < hull[least].l {
+            least = k;
+        }
+    }
+    hull.truncate(least + 1);
+    hull
+}
+
+/// Smallest and largest ln N.
+fn ends(points: &[Spot]) -> (f64, f64) {
+    points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |m, s| (m.0.min(s.n), m.1.max(s.n)))
+}
+
+fn distinct(values: impl Iterator<Item = f64>) -> usize {
+    values.map(f64::to_bits).collect::<std::collections::BTreeSet<_>>().len()
+}
+
+/// (intercept, slope) of ln N and ln D on ln C, over the hull's voting points.
+fn lines(hull: &[Spot], lo: f64, hi: f64) -> Option<[(f64, f64); 2]> {
+    let voting: Vec<&Spot> = hull.iter().filter(|s| s.n > lo && s.n < hi).collect();
+    if distinct(voting.iter().map(|s| s.n)) < LEAST_MODELS {
+        return None;
+    }
+    let of = |f: &dyn Fn(&Spot) -> f64| voting.iter().map(|s| f(s)).collect::<Vec<f64>>();
+    let c = of(&|s| s.c);
+    Some([log_linear(&c, &of(&|s| s.n)), log_linear(&c, &of(&|s| s.d))])
+}

@@ -1,0 +1,138 @@
+//! Laws by name.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Broken, Hoffmann, Kaplan, Law, PinnedFloor, PowerLaw, Repeated, Tied, Variable, least_compute,
+};
+use crate::error::FitError;
+use crate::table::{Observation, Table};
+
+/// Every law, by the name that the command line takes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "law", rename_all = "snake_case")]
+pub enum LawKind {
+    /// [`Hoffmann`].
+    Hoffmann,
+    /// [`Tied`].
+    Tied,
+    /// [`PinnedFloor`].
+    Pinned {
+        /// E, nats per token.
+        floor_nats: f64,
+    },
+    /// [`Kaplan`].
+    Kaplan,
+    /// [`Repeated`].
+    Repeated,
+    /// [`PowerLaw`] without floor: Kaplan's `L(N)`, `L(D)`, `L(C)`.
+    Power {
+        /// X.
+        variable: Variable,
+    },
+    /// [`PowerLaw`] with floor.
+    Offset {
+        /// X.
+        variable: Variable,
+    },
+    /// Kaplan's `L(C_min)`: C is first corrected for the batch; see [`least_compute`].
+    LeastCompute,
+    /// [`Broken`].
+    Broken {
+        /// X.
+        variable: Variable,
+    },
+}
+
+impl LawKind {
+    /// Names that [`LawKind::parse`] takes.
+    pub const NAMES: [&'static str; 15] = [
+        "hoffmann",
+        "tied",
+        "pinned=E",
+        "kaplan",
+        "repeated",
+        "power-n",
+        "power-d",
+        "power-c",
+        "power-cmin",
+        "offset-n",
+        "offset-d",
+        "offset-c",
+        "broken-n",
+        "broken-d",
+        "broken-c",
+    ];
+
+    /// The law of a name; `pinned=1.69` gives E.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] that lists the names.
+    pub fn parse(name: &str) -> Result<LawKind, FitError> {
+        let bad = || FitError::BadOption {
+            option: "law".into(),
+            value: name.into(),
+            range: Self::NAMES.join(", "),
+            hint: "`pinned` takes its E in nats, as in pinned=1.69".into(),
+        };
+        let variable = || match name.rsplit('-').next() {
+            Some("n") => Ok(Variable::Params),
+            Some("d") => Ok(Variable::Tokens),
+            Some("c") => Ok(Variable::Flops),
+            _ => Err(bad()),
+        };
+        if let Some(floor) = name.strip_prefix("pinned=") {
+            let floor_nats: f64 = floor.parse().map_err(|_| bad())?;
+            if !(floor_nats > 0.0 && floor_nats.is_finite()) {
+                return Err(bad());
+            }
+            return Ok(LawKind::Pinned { floor_nats });
+        }
+        match name {
+            "hoffmann" => Ok(LawKind::Hoffmann),
+            "tied" => Ok(LawKind::Tied),
+            "kaplan" => Ok(LawKind::Kaplan),
+            "repeated" => Ok(LawKind::Repeated),
+            "power-cmin" => Ok(LawKind::LeastCompute),
+            _ if name.starts_with("power-") => Ok(LawKind::Power { variable: variable()? }),
+            _ if name.starts_with("offset-") => Ok(LawKind::Offset { variable: variable()? }),
+            _ if name.starts_with("broken-") => Ok(LawKind::Broken { variable: variable()? }),
+            _ => Err(bad()),
+        }
+    }
+
+    /// The law itself.
+    pub fn law(&self) -> Box<dyn Law> {
+        match *self {
+            LawKind::Hoffmann => Box::new(Hoffmann),
+            LawKind::Tied => Box::new(Tied),
+            LawKind::Pinned { floor_nats } => Box::new(PinnedFloor { floor_nats }),
+            LawKind::Kaplan => Box::new(Kaplan),
+            LawKind::Repeated => Box::new(Repeated),
+            LawKind::Power { variable } => Box::new(PowerLaw { variable, floor: false }),
+            LawKind::Offset { variable } => Box::new(PowerLaw { variable, floor: true }),
+            LawKind::LeastCompute => Box::new(PowerLaw { variable: Variable::Flops, floor: false }),
+            LawKind::Broken { variable } => Box::new(Broken { variable }),
+        }
+    }
+
+    /// The table that the law is fitted to: C becomes C_min for [`LawKind::LeastCompute`].
+    ///
+    /// # Errors
+    /// [`FitError::MissingColumn`] when a run has no batch.
+    pub fn prepare(&self, table: &Table) -> Result<Table, FitError> {
+        if *self != LawKind::LeastCompute {
+            return Ok(table.clone());
+        }
+        let mut rows: Vec<Observation> = table.rows().to_vec();
+        for row in &mut rows {
+            let batch = row.batch_tokens.ok_or_else(|| FitError::MissingColumn {
+                run: row.run.clone(),
+                column: "batch (tokens)".into(),
+                what: "the law `power-cmin`".into(),
+            })?;
+            row.flops = least_compute(row.flops, batch, row.loss_nats);
+        }
+        Table::new(rows)
+    }
+}

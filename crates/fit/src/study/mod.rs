@@ -1,0 +1,206 @@
+//! Everything about one table at once: three approaches side by side, the checks, the warnings.
+
+mod compare;
+mod doubts;
+
+pub use compare::{ConventionRow, ExponentRow, ObjectiveRow};
+
+use serde::Serialize;
+
+use crate::compute::ComputeRule;
+use crate::convention::Convention;
+use crate::envelope::{Curve, EnvelopeFit, EnvelopeOptions, curves_of, fit_envelope};
+use crate::error::FitError;
+use crate::isoflop::{IsoflopFit, IsoflopOptions, Method, fit_isoflop};
+use crate::law::LawKind;
+use crate::parametric::{FitOptions, LawFit, fit_law};
+use crate::table::{LeftOut, Table};
+use crate::validate::{
+    HeldOut, LeftOutSlice, Outliers, Residuals, hold_out_top, leave_one_slice_out, outliers,
+    residual_structure,
+};
+use crate::warning::Warning;
+
+/// A result, or why there is none.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer<T> {
+    /// The result.
+    Given(T),
+    /// Why there is none.
+    Refused(FitError),
+}
+
+impl<T> Answer<T> {
+    /// The result, if there is one.
+    pub fn given(&self) -> Option<&T> {
+        match self {
+            Answer::Given(value) => Some(value),
+            Answer::Refused(_) => None,
+        }
+    }
+
+    /// Why there is none.
+    pub fn refusal(&self) -> Option<&FitError> {
+        match self {
+            Answer::Given(_) => None,
+            Answer::Refused(error) => Some(error),
+        }
+    }
+}
+
+impl<T> From<Result<T, FitError>> for Answer<T> {
+    fn from(result: Result<T, FitError>) -> Self {
+        match result {
+            Ok(value) => Answer::Given(value),
+            Err(error) => Answer::Refused(error),
+        }
+    }
+}
+
+/// What to run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StudyOptions {
+    /// How N and C are counted.
+    pub convention: Convention,
+    /// The law of approach 3.
+    pub law: LawKind,
+    /// Its fit.
+    pub fit: FitOptions,
+    /// Approach 2; its method is the first of those compared.
+    pub isoflop: IsoflopOptions,
+    /// Approach 1.
+    pub envelope: EnvelopeOptions,
+}
+
+impl Default for StudyOptions {
+    fn default() -> Self {
+        StudyOptions {
+            convention: Convention::AsGiven,
+            law: LawKind::Hoffmann,
+            fit: FitOptions::default(),
+            isoflop: IsoflopOptions::default(),
+            envelope: EnvelopeOptions::default(),
+        }
+    }
+}
+
+/// Approach 2 by one method.
+#[derive(Debug, Clone, Serialize)]
+pub struct IsoflopRow {
+    /// The method.
+    pub method: Method,
+    /// What it gave.
+    pub answer: Answer<IsoflopFit>,
+}
+
+/// Everything about one table.
+#[derive(Debug, Clone, Serialize)]
+pub struct Study {
+    /// What was asked.
+    pub options: StudyOptions,
+    /// Runs used.
+    pub rows: usize,
+    /// Rows that no fit saw.
+    pub left_out: Vec<LeftOut>,
+    /// Largest C, FLOPs.
+    pub largest_flops: f64,
+    /// How C follows from N and D.
+    pub compute: ComputeRule,
+    /// Lower envelope.
+    pub approach1: Answer<EnvelopeFit>,
+    /// Slice minima, the chosen method first.
+    pub approach2: Vec<IsoflopRow>,
+    /// Parametric law.
+    pub approach3: Answer<LawFit>,
+    /// Exponents of all approaches side by side.
+    pub exponents: Vec<ExponentRow>,
+    /// One sentence per pair of approaches that disagree beyond their intervals; empty when none do.
+    pub disagreements: Vec<String>,
+    /// The exponent under each objective.
+    pub objectives: Vec<ObjectiveRow>,
+    /// The exponents under each convention that the table has counts for.
+    pub conventions: Vec<ConventionRow>,
+    /// Forecasts of the top 1 and 2 budgets.
+    pub held_out: Vec<Answer<HeldOut>>,
+    /// Residuals of the law; `None` unless it converged.
+    pub residuals: Option<Residuals>,
+    /// Outliers of the law; `None` unless it converged.
+    pub outliers: Option<Outliers>,
+    /// The exponent without each slice.
+    pub without_slice: Vec<LeftOutSlice>,
+    /// Doubts.
+    pub warnings: Vec<Warning>,
+}
+
+impl Study {
+    /// The chosen method's approach 2.
+    pub fn isoflop(&self) -> Option<&IsoflopFit> {
+        self.approach2.first().and_then(|r| r.answer.given())
+    }
+
+    /// The parametric fit, if it converged.
+    pub fn law(&self) -> Option<&crate::parametric::LawResult> {
+        self.approach3.given().and_then(|f| f.result.as_ref())
+    }
+}
+
+/// Runs everything. `curves` are training curves for approach 1; without them the table's own rows serve.
+///
+/// # Errors
+/// Only when the table has no row under the convention asked; every other refusal is part of the result.
+pub fn run(given: &Table, curves: &[Curve], options: &StudyOptions) -> Result<Study, FitError> {
+    let table = given.under(options.convention)?;
+    let table = options.law.prepare(&table)?;
+    let law = options.law.law();
+    let own;
+    let curves = if curves.is_empty() {
+        own = curves_of(&table);
+        &own
+    } else {
+        curves
+    };
+    let approach1: Answer<EnvelopeFit> = fit_envelope(curves, &options.envelope).into();
+    let mut methods = vec![options.isoflop.method];
+    methods.extend(Method::ALL.into_iter().filter(|m| *m != options.isoflop.method));
+    let slices = |method| IsoflopRow {
+        method,
+        answer: fit_isoflop(&table, &IsoflopOptions { method, ..options.isoflop }).into(),
+    };
+    let approach2: Vec<IsoflopRow> = methods.into_iter().map(slices).collect();
+    let approach3: Answer<LawFit> = fit_law(&table, law.as_ref(), &options.fit).into();
+    let fitted = approach3.given().and_then(|f| f.result.as_ref());
+    let residuals = fitted.and_then(|r| residual_structure(&table, law.as_ref(), r).ok());
+    let outliers = fitted.map(|r| outliers(&table, law.as_ref(), r, &options.fit));
+    let without_slice = if fitted.is_some() {
+        leave_one_slice_out(&table, law.as_ref(), &options.fit)
+    } else {
+        Vec::new()
+    };
+    let held_out =
+        [1, 2].map(|k| hold_out_top(&table, k, law.as_ref(), &options.fit).into()).to_vec();
+    let objectives = compare::objectives(&table, law.as_ref(), &options.fit);
+    let conventions = compare::conventions(given, options);
+    let exponents = compare::exponents(&approach1, &approach2, &approach3);
+    let mut study = Study {
+        options: *options,
+        rows: table.len(),
+        left_out: table.left_out().to_vec(),
+        largest_flops: table.largest_flops(),
+        compute: ComputeRule::of(&table),
+        disagreements: compare::disagreements(&exponents),
+        approach1,
+        approach2,
+        approach3,
+        exponents,
+        objectives,
+        conventions,
+        held_out,
+        residuals,
+        outliers,
+        without_slice,
+        warnings: Vec::new(),
+    };
+    study.warnings = doubts::warnings(&table, &study);
+    Ok(study)
+}

@@ -1,0 +1,125 @@
+//! Forecasting the largest budgets from the rest, against the naive forecast.
+//!
+//! Random cross-validation does not notice a bad law; extrapolation does (Choshen et al. 2024, "A
+//! Hitchhiker's Guide to Scaling Law Estimation"). The naive forecast of a larger run is the best loss seen so far.
+
+use serde::Serialize;
+
+use crate::error::FitError;
+use crate::isoflop::group_slices;
+use crate::law::{Law, Sample};
+use crate::outcome::Outcome;
+use crate::parametric::{FitOptions, optimum};
+use crate::solve::Model;
+use crate::table::{Observation, Table};
+
+/// A forecast of held-out runs. Errors are relative, `|L - L_law| / L`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HeldOut {
+    /// Budgets held out, where runs come in slices.
+    pub budgets: usize,
+    /// Runs that the law was fitted to.
+    pub train_runs: usize,
+    /// Runs that it forecast.
+    pub test_runs: usize,
+    /// Largest C held out over largest C fitted.
+    pub scale_up: f64,
+    /// How the fit ended.
+    pub outcome: Outcome,
+    /// Mean relative error of the law (ARE).
+    pub law_error: f64,
+    /// Its worst relative error.
+    pub law_worst: f64,
+    /// Mean of `(L_law - L) / L`: positive where the law is too pessimistic.
+    pub law_signed: f64,
+    /// Mean relative error of the best loss seen.
+    pub naive_error: f64,
+    /// Whether the naive forecast is better.
+    pub law_loses: bool,
+}
+
+/// Fits `law` to `train` and forecasts `test`.
+///
+/// # Errors
+/// [`FitError::TooFewRows`] when `train` is smaller than the law needs, [`FitError::Empty`] without test runs.
+pub fn hold_out(
+    train: &Table,
+    test: &[Observation],
+    law: &dyn Law,
+    options: &FitOptions,
+) -> Result<HeldOut, FitError> {
+    let parameters = law.parameters().len();
+    if train.len() < parameters + 1 {
+        return Err(FitError::TooFewRows {
+            what: format!("holding out, the law `{}`", law.name()),
+            parameters,
+            needed: parameters + 1,
+            given: train.len(),
+        });
+    }
+    if test.is_empty() {
+        return Err(FitError::Empty);
+    }
+    let sample = Sample::new(train);
+    let best = optimum(law, &sample, options.objective, options.starts);
+    let held = Sample {
+        points: test
+            .iter()
+            .map(|r| sample.centre.point(r.params, r.tokens, r.flops, r.unique_tokens))
+            .collect(),
+        loss: test.iter().map(|r| r.loss_nats).collect(),
+        log_loss: test.iter().map(|r| r.loss_nats.ln()).collect(),
+        centre: sample.centre,
+    };
+    let forecast = Model::new(law, &held, false).predicted(best.theta());
+    let n = test.len() as f64;
+    let off: Vec<f64> = forecast.iter().zip(&held.loss).map(|(f, l)| (f - l) / l).collect();
+    let seen = sample.least_loss();
+    let naive_error = held.loss.iter().map(|l| (seen - l).abs() / l).sum::<f64>() / n;
+    let law_error = off.iter().map(|o| o.abs()).sum::<f64>() / n;
+    let largest = test.iter().map(|r| r.flops).fold(0.0, f64::max);
+    Ok(HeldOut {
+        budgets: 0,
+        train_runs: train.len(),
+        test_runs: test.len(),
+        scale_up: largest / train.largest_flops(),
+        outcome: best.outcome,
+        law_error,
+        law_worst: off.iter().fold(0.0, |m, o| m.max(o.abs())),
+        law_signed: off.iter().sum::<f64>() / n,
+        naive_error,
+        // Written so that an error that is not a number loses.
+        law_loses: !(law_error < naive_error),
+    })
+}
+
+/// Holds out the `budgets` largest slices; where runs do not come in slices, the tenth of the runs of
+/// largest C per budget asked.
+///
+/// # Errors
+/// As [`hold_out`].
+pub fn hold_out_top(
+    table: &Table,
+    budgets: usize,
+    law: &dyn Law,
+    options: &FitOptions,
+) -> Result<HeldOut, FitError> {
+    let slices: Vec<_> = group_slices(table).into_iter().filter(|g| g.rows.len() >= 3).collect();
+    let inside: usize = slices.iter().map(|g| g.rows.len()).sum();
+    let mut flops: Vec<f64> = table.rows().iter().map(|r| r.flops).collect();
+    flops.sort_unstable_by(f64::total_cmp);
+    let sliced = slices.len() > budgets + 2 && inside * 10 >= table.len() * 8;
+    let threshold = if sliced {
+        let first = &slices[slices.len() - budgets];
+        first.rows.iter().map(|&i| table.rows()[i].flops).fold(f64::INFINITY, f64::min)
+    } else {
+        let keep = table.len() - (table.len() * budgets).div_ceil(10).min(table.len() - 1);
+        flops[keep.min(table.len() - 1)]
+    };
+    let train = table.filter("held out", |r| r.flops < threshold)?;
+    let test: Vec<Observation> =
+        table.rows().iter().filter(|r| r.flops >= threshold).cloned().collect();
+    let mut held = hold_out(&train, &test, law, options)?;
+    held.budgets = if sliced { budgets } else { 0 };
+    Ok(held)
+}

@@ -1,0 +1,127 @@
+//! Which runs and which slices a fit is made of.
+
+use serde::Serialize;
+
+use crate::isoflop::group_slices;
+use crate::law::{Law, Sample};
+use crate::outcome::Outcome;
+use crate::parametric::{FitOptions, LawResult, log_residuals, optimum};
+use crate::table::Table;
+
+/// A run that lies far from the law.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outlier {
+    /// Its name.
+    pub run: String,
+    /// ln L minus the law's.
+    pub log_residual: f64,
+    /// The same in robust standard deviations (1.4826 times the median absolute residual).
+    pub deviations: f64,
+}
+
+/// Runs far from the law, and what they do to the exponent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outliers {
+    /// Beyond [`Outliers::LIMIT`], the farthest first.
+    pub runs: Vec<Outlier>,
+    /// Exponent of N* without them; `None` without outliers, or where the fit then fails.
+    pub exponent_without: Option<f64>,
+}
+
+impl Outliers {
+    /// Robust standard deviations beyond which a run is an outlier.
+    pub const LIMIT: f64 = 5.0;
+}
+
+/// A fit without one slice.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LeftOutSlice {
+    /// Budget of the slice left out, FLOPs.
+    pub flops: f64,
+    /// How the fit ended.
+    pub outcome: Outcome,
+    /// Exponent of N*; `None` unless the fit converged.
+    pub exponent: Option<f64>,
+}
+
+/// Runs that lie far from the law.
+pub fn outliers(
+    table: &Table,
+    law: &dyn Law,
+    result: &LawResult,
+    options: &FitOptions,
+) -> Outliers {
+    let sample = Sample::new(table);
+    let residuals = log_residuals(law, &result.theta, &sample);
+    let mut sizes: Vec<f64> = residuals.iter().map(|r| r.abs()).collect();
+    let scale = 1.4826 * crate::estimate::median(&mut sizes);
+    // Rounding in the losses is no scale to measure outliers by.
+    let scale = scale.max(1e-9);
+    let mut runs: Vec<Outlier> = table
+        .rows()
+        .iter()
+        .zip(&residuals)
+        .filter(|(_, r)| r.abs() > Outliers::LIMIT * scale)
+        .map(|(row, r)| Outlier { run: row.run.clone(), log_residual: *r, deviations: r / scale })
+        .collect();
+    runs.sort_by(|a, b| b.deviations.abs().total_cmp(&a.deviations.abs()));
+    let exponent_without = (!runs.is_empty())
+        .then(|| {
+            let mut at = 0;
+            let kept: Vec<bool> =
+                residuals.iter().map(|r| r.abs() <= Outliers::LIMIT * scale).collect();
+            let rest = table
+                .filter("outlier", |_| {
+                    at += 1;
+                    kept[at - 1]
+                })
+                .ok()?;
+            exponent(&rest, law, options).1
+        })
+        .flatten();
+    Outliers { runs, exponent_without }
+}
+
+/// The exponent of N* without each slice in turn.
+pub fn leave_one_slice_out(
+    table: &Table,
+    law: &dyn Law,
+    options: &FitOptions,
+) -> Vec<LeftOutSlice> {
+    let slices: Vec<_> = group_slices(table).into_iter().filter(|g| g.rows.len() > 1).collect();
+    if slices.len() < 3 || slices.len() > 60 {
+        return Vec::new();
+    }
+    let without = |slice: &crate::isoflop::Group| {
+        let names: std::collections::BTreeSet<usize> = slice.rows.iter().copied().collect();
+        let mut at = 0;
+        let rest = table
+            .filter("its slice", |_| {
+                at += 1;
+                !names.contains(&(at - 1))
+            })
+            .ok()?;
+        if rest.len() <= law.parameters().len() {
+            return None;
+        }
+        let (outcome, exponent) = exponent(&rest, law, options);
+        Some(LeftOutSlice { flops: slice.flops, outcome, exponent })
+    };
+    slices.iter().filter_map(without).collect()
+}
+
+/// Outcome and exponent of N* of a fit without intervals.
+pub(crate) fn exponent(
+    table: &Table,
+    law: &dyn Law,
+    options: &FitOptions,
+) -> (Outcome, Option<f64>) {
+    let sample = Sample::new(table);
+    let best = optimum(law, &sample, options.objective, options.starts);
+    let compute = crate::compute::ComputeRule::of(table);
+    let exponent = law
+        .sum_of_powers(best.theta(), &sample.centre)
+        .filter(|_| best.outcome.is_result())
+        .map(|p| p.exponents(&compute).0);
+    (best.outcome, exponent)
+}
