@@ -1,0 +1,77 @@
+//! From a source to a cache folder of token files, in two passes over the text.
+
+mod cache;
+mod scan;
+mod tokenize;
+
+use isoflop_plan::{DataConfig, DataSource};
+
+use crate::corpus::{Corpus, Summary};
+use crate::error::DataError;
+use crate::progress::ProgressSink;
+use crate::source::{self, Source};
+use crate::split::split;
+use crate::tokenizer::Recipe;
+
+pub(crate) use cache::Opened;
+pub(crate) use scan::{Scan, scan};
+
+/// Prepares real text: from the cache if it is there, else from the source.
+pub(crate) fn prepare(config: &DataConfig, progress: ProgressSink) -> Result<Corpus, DataError> {
+    let source = source::open(config)?.expect("the synthetic language is prepared elsewhere");
+    let scanned = scan(&*source, progress)?;
+    prepare_scanned(config, &*source, &scanned, progress)
+}
+
+/// The part after the first pass.
+pub(crate) fn prepare_scanned(
+    config: &DataConfig,
+    source: &dyn Source,
+    scanned: &Scan,
+    progress: ProgressSink,
+) -> Result<Corpus, DataError> {
+    debug_assert!(!matches!(config.source, DataSource::Synthetic(_)));
+    let tokenizer = config.tokenizer.as_ref().ok_or_else(|| DataError::Option {
+        key: "tokenizer",
+        problem: "text needs a tokenizer".into(),
+        hint: "set tokenizer = \"bytes\"".into(),
+    })?;
+    let recipe = Recipe::new(tokenizer)?;
+    // One more than asked for: the first token of the stream is an input only.
+    let reserve = (config.valid_tokens + 1) * recipe.reserve_bytes_per_token();
+    let split = split(&scanned.entries, reserve, config.valid_fraction, config.max_bytes);
+    if split.fates.iter().all(|f| *f != crate::split::Fate::Train) {
+        let problem = format!(
+            "{} holds {} different documents of {} bytes in all, so none is left to train on",
+            source.describe(),
+            scanned.entries.len() as u64 - split.duplicates,
+            scanned.entries.iter().map(|e| e.bytes).sum::<u64>(),
+        );
+        let hint = "give at least two documents; files longer than 32 KiB count as several";
+        return Err(DataError::TooSmall { problem, hint });
+    }
+    let key = cache::key(config, &recipe, scanned);
+    let folder = config.cache.join(&key[..16]);
+    let mut notes = Vec::new();
+    match cache::open(&folder, &key) {
+        Ok(Some(opened)) => return Ok(Corpus::stored(opened, config.valid_tokens, notes)),
+        Ok(None) => {}
+        Err(problem) => {
+            notes.push(format!("rebuilt {}: {problem}", folder.display()));
+            cache::remove(&folder)?;
+        }
+    }
+    std::fs::create_dir_all(&config.cache).map_err(|e| DataError::write(&config.cache, e))?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".building-")
+        .tempdir_in(&config.cache)
+        .map_err(|e| DataError::write(&config.cache, e))?;
+    let summary: Summary =
+        tokenize::build(config, source, scanned, &split, recipe, temporary.path(), progress)?;
+    cache::seal(temporary, &folder, &key, &summary)?;
+    match cache::open(&folder, &key) {
+        Ok(Some(opened)) => Ok(Corpus::stored(opened, config.valid_tokens, notes)),
+        Ok(None) => Err(cache::damaged(&folder, "it vanished".into())),
+        Err(problem) => Err(cache::damaged(&folder, problem)),
+    }
+}

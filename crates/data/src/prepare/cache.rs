@@ -1,0 +1,117 @@
+//! The folder of token files of one corpus: named by its content, complete or not there at all.
+
+use std::path::Path;
+
+use isoflop_plan::DataConfig;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::scan::Scan;
+use crate::corpus::Summary;
+use crate::error::DataError;
+use crate::hash::hex;
+use crate::store::TokenFile;
+use crate::tokenizer::{self, Recipe, Tokenizer};
+
+/// Raised when the meaning of the files changes.
+pub(crate) const FORMAT: u32 = 1;
+
+/// `meta.json` of a cache folder.
+#[derive(Debug, Serialize, Deserialize)]
+struct Meta {
+    format: u32,
+    key: String,
+    summary: Summary,
+}
+
+/// An opened cache folder.
+pub(crate) struct Opened {
+    pub summary: Summary,
+    pub train: TokenFile,
+    pub valid: TokenFile,
+    pub valid_bytes: TokenFile,
+    pub tokenizer: Box<dyn Tokenizer>,
+}
+
+/// Hash of all that decides the token files: documents in order, tokenizer, split.
+pub(super) fn key(config: &DataConfig, recipe: &Recipe, scanned: &Scan) -> String {
+    let mut digest = Sha256::new();
+    let max = config.max_bytes.map_or("all".into(), |m| m.to_string());
+    digest.update(format!(
+        "isoflop cache {FORMAT}\n{}\n{} {} {max}\n",
+        recipe.key(),
+        config.valid_tokens,
+        config.valid_fraction,
+    ));
+    for entry in &scanned.entries {
+        digest.update(entry.hash);
+    }
+    hex(&digest.finalize())
+}
+
+/// Opens a folder. `None`: it is not there. The error says why it cannot be used.
+pub(super) fn open(folder: &Path, key: &str) -> Result<Option<Opened>, String> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let meta = std::fs::read(folder.join("meta.json"))
+        .map_err(|e| format!("meta.json cannot be read ({e})"))?;
+    let meta: Meta =
+        serde_json::from_slice(&meta).map_err(|e| format!("meta.json is damaged ({e})"))?;
+    if meta.format != FORMAT || meta.key != key {
+        return Err("it belongs to other data or another version".into());
+    }
+    let tokens = |name: &str| {
+        TokenFile::open(&folder.join(name)).map_err(|problem| format!("{name}: {problem}"))
+    };
+    let opened = Opened {
+        train: tokens("train.tokens")?,
+        valid: tokens("valid.tokens")?,
+        valid_bytes: tokens("valid.bytes")?,
+        tokenizer: tokenizer::reopen(folder).map_err(|e| e.to_string())?,
+        summary: meta.summary,
+    };
+    let counts = [opened.train.len(), opened.valid.len(), opened.valid_bytes.len()];
+    let Summary { train, valid, .. } = &opened.summary;
+    if counts != [train.tokens, valid.tokens, valid.tokens] {
+        return Err("its token files are not those that meta.json counts".into());
+    }
+    Ok(Some(opened))
+}
+
+/// Completes a folder under construction and moves it into place.
+pub(super) fn seal(
+    temporary: TempDir,
+    folder: &Path,
+    key: &str,
+    summary: &Summary,
+) -> Result<(), DataError> {
+    let path = temporary.path().join("meta.json");
+    let meta = Meta { format: FORMAT, key: key.into(), summary: summary.clone() };
+    let json = serde_json::to_vec_pretty(&meta).expect("a summary is plain data");
+    std::fs::write(&path, json).map_err(|e| DataError::write(&path, e))?;
+    match std::fs::rename(temporary.path(), folder) {
+        Ok(()) => {
+            let _moved = temporary.keep();
+            Ok(())
+        }
+        // Another process was faster: its folder has the same content.
+        Err(_) if folder.join("meta.json").exists() => Ok(()),
+        Err(e) => Err(DataError::write(folder, e)),
+    }
+}
+
+/// Removes a folder that cannot be used.
+pub(super) fn remove(folder: &Path) -> Result<(), DataError> {
+    std::fs::remove_dir_all(folder).map_err(|e| DataError::write(folder, e))
+}
+
+/// A folder that was just written and cannot be read.
+pub(super) fn damaged(folder: &Path, problem: String) -> DataError {
+    DataError::Format {
+        path: folder.into(),
+        problem,
+        hint: "check the disk that data.cache is on".into(),
+    }
+}

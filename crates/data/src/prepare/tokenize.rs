@@ -1,0 +1,196 @@
+//! Second pass: documents to token files.
+
+use std::path::Path;
+
+use isoflop_plan::DataConfig;
+use rayon::prelude::*;
+
+use super::scan::{Scan, batches};
+use crate::corpus::Summary;
+use crate::document::Piece;
+use crate::error::DataError;
+use crate::hash::{hex, sha256};
+use crate::progress::{Progress, ProgressSink, Stage};
+use crate::source::Source;
+use crate::split::{Fate, Split};
+use crate::store::TokenWriter;
+use crate::tokenizer::{Encoded, Recipe, Tokenizer, identity, train_bpe};
+
+/// A BPE vocabulary is trained on at most this much of the training split, in reading order.
+const BPE_BYTES: usize = 256 << 20;
+
+/// Writes `train.tokens`, `valid.tokens`, `valid.bytes` and, if there is one, `tokenizer.json`.
+pub(super) fn build(
+    config: &DataConfig,
+    source: &dyn Source,
+    scanned: &Scan,
+    split: &Split,
+    recipe: Recipe,
+    folder: &Path,
+    progress: ProgressSink,
+) -> Result<Summary, DataError> {
+    let tokenizer = match recipe {
+        Recipe::Ready(tokenizer) => tokenizer,
+        Recipe::Bpe(vocab) => {
+            let text = training_text(source, scanned, split, progress)?;
+            Box::new(train_bpe(text.iter().map(String::as_str), vocab)?)
+        }
+    };
+    let vocab = tokenizer.vocab();
+    let mut train = Output::create(&folder.join("train.tokens"), vocab)?;
+    let mut reserve = vec![Encoded::default(); split.reserve as usize];
+    let mut unknown = 0;
+    let total_bytes = Some(scanned.entries.iter().map(|e| e.bytes).sum());
+    let mut done_bytes = 0;
+    each_piece(source, scanned, split, &mut |pieces| {
+        let encoded: Vec<_> = pieces
+            .par_iter()
+            .map(|(piece, fate)| match fate {
+                Fate::Train | Fate::Reserve(_) => encode(&*tokenizer, &piece.text),
+                Fate::Duplicate | Fate::Beyond => Ok(Encoded::default()),
+            })
+            .collect::<Result<_, _>>()?;
+        for ((piece, fate), encoded) in pieces.iter().zip(encoded) {
+            done_bytes += piece.text.len() as u64;
+            let is_unknown = |id: &&u32| Some(**id) == tokenizer.unknown();
+            unknown += encoded.ids.iter().filter(is_unknown).count() as u64;
+            match fate {
+                Fate::Train => train.push(&encoded, piece.text.len())?,
+                Fate::Reserve(at) => reserve[*at as usize] = encoded,
+                Fate::Duplicate | Fate::Beyond => {}
+            }
+        }
+        progress(Progress { stage: Stage::Tokenize, done_bytes, total_bytes });
+        Ok(())
+    })?;
+
+    // The held-out set is as many of the reserved documents as it takes; the others go back.
+    let mut valid = Output::create(&folder.join("valid.tokens"), vocab)?;
+    let mut lengths = TokenWriter::create(&folder.join("valid.bytes"), 1 << 16)?;
+    for encoded in &reserve {
+        let bytes = encoded.bytes.iter().map(|&b| b as usize).sum();
+        if valid.tokens <= config.valid_tokens {
+            valid.push(encoded, bytes)?;
+            lengths.push(&encoded.bytes.iter().map(|&b| u32::from(b)).collect::<Vec<_>>())?;
+        } else {
+            train.push(encoded, bytes)?;
+        }
+    }
+    lengths.finish()?;
+    if let Some(json) = tokenizer.to_json() {
+        let path = folder.join("tokenizer.json");
+        std::fs::write(&path, json).map_err(|e| DataError::write(&path, e))?;
+    }
+    let (train, train_sha256) = train.finish()?;
+    let (valid, valid_sha256) = valid.finish()?;
+    let name = format!(
+        "isoflop data 1\n{}\n{}\n{}\n",
+        identity(&*tokenizer),
+        hex(&train_sha256),
+        hex(&valid_sha256)
+    );
+    Ok(Summary {
+        sha256: hex(&sha256(name.as_bytes())),
+        source: source.describe(),
+        tokenizer: tokenizer.name(),
+        vocab,
+        separator: tokenizer.separator(),
+        documents: scanned.documents,
+        pieces: scanned.entries.len() as u64,
+        bytes: scanned.entries.iter().map(|e| e.bytes).sum(),
+        duplicate_pieces: split.duplicates,
+        duplicate_bytes: split.duplicate_bytes,
+        beyond_max_pieces: split.beyond,
+        beyond_max_bytes: split.beyond_bytes,
+        empty_documents: scanned.empty,
+        invalid_utf8_sequences: scanned.replaced,
+        invalid_utf8_documents: scanned.replaced_documents,
+        invalid_utf8_examples: scanned.replaced_examples.clone(),
+        crlf_documents: scanned.line_ends,
+        left_out: scanned.left_out.clone(),
+        unknown_tokens: unknown,
+        train,
+        valid,
+    })
+}
+
+/// A token file being written, with its counts.
+struct Output {
+    writer: TokenWriter,
+    part: crate::corpus::Part,
+    tokens: u64,
+}
+
+impl Output {
+    fn create(path: &Path, vocab: usize) -> Result<Self, DataError> {
+        let writer = TokenWriter::create(path, vocab)?;
+        Ok(Self { writer, part: Default::default(), tokens: 0 })
+    }
+
+    fn push(&mut self, encoded: &Encoded, bytes: usize) -> Result<(), DataError> {
+        self.tokens += encoded.ids.len() as u64;
+        self.part.pieces += 1;
+        self.part.bytes += bytes as u64;
+        self.writer.push(&encoded.ids)
+    }
+
+    fn finish(mut self) -> Result<(crate::corpus::Part, [u8; 32]), DataError> {
+        self.part.tokens = self.tokens;
+        Ok((self.part, self.writer.finish()?))
+    }
+}
+
+/// A separator and a document.
+fn encode(tokenizer: &dyn Tokenizer, text: &str) -> Result<Encoded, DataError> {
+    let mut out = Encoded { ids: vec![tokenizer.separator()], bytes: vec![0] };
+    tokenizer.encode(text, &mut out)?;
+    Ok(out)
+}
+
+/// Reads the source again, checking that it is what the first pass saw.
+fn each_piece(
+    source: &dyn Source,
+    scanned: &Scan,
+    split: &Split,
+    sink: &mut dyn FnMut(Vec<(Piece, Fate)>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let mut at = 0;
+    batches(source, &mut |batch| {
+        let mut out = Vec::new();
+        for piece in batch.into_iter().flat_map(|d| d.pieces) {
+            match scanned.entries.get(at) {
+                Some(entry) if entry.hash == piece.hash => out.push((piece, split.fates[at])),
+                _ => return Err(DataError::Changed { origin: piece.origin }),
+            }
+            at += 1;
+        }
+        sink(out)
+    })?;
+    if at == scanned.entries.len() {
+        Ok(())
+    } else {
+        Err(DataError::Changed { origin: source.describe() })
+    }
+}
+
+fn training_text(
+    source: &dyn Source,
+    scanned: &Scan,
+    split: &Split,
+    progress: ProgressSink,
+) -> Result<Vec<String>, DataError> {
+    let mut text = Vec::new();
+    let mut bytes = 0;
+    each_piece(source, scanned, split, &mut |pieces| {
+        for (piece, fate) in pieces {
+            if fate == Fate::Train && bytes < BPE_BYTES {
+                bytes += piece.text.len();
+                text.push(piece.text);
+            }
+        }
+        let (done_bytes, total_bytes) = (bytes as u64, None);
+        progress(Progress { stage: Stage::TrainTokenizer, done_bytes, total_bytes });
+        Ok(())
+    })?;
+    Ok(text)
+}

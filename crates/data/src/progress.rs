@@ -1,0 +1,40 @@
+//! How far the preparation of a corpus has come.
+
+/// What is being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// First pass: reading, normalising and hashing documents.
+    Scan,
+    /// Training a tokenizer on the training split.
+    TrainTokenizer,
+    /// Second pass: encoding documents and writing token files.
+    Tokenize,
+    /// Compressing text, for [`assess`](crate::assess) only.
+    Compress,
+}
+
+impl Stage {
+    /// A word or two for a progress bar.
+    pub fn label(self) -> &'static str {
+        match self {
+            Stage::Scan => "reading",
+            Stage::TrainTokenizer => "training the tokenizer",
+            Stage::Tokenize => "tokenising",
+            Stage::Compress => "compressing",
+        }
+    }
+}
+
+/// One report of progress. Called a few times per second at most on real text; cheap to ignore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// Bytes of text done so far in this stage.
+    pub done_bytes: u64,
+    /// Bytes of text in all, where that is known (compressed files hide it during the scan).
+    pub total_bytes: Option<u64>,
+}
+
+/// What receives [`Progress`]; `&mut |_| {}` ignores it.
+pub type ProgressSink<'a> = &'a mut dyn FnMut(Progress);

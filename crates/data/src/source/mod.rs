@@ -1,0 +1,61 @@
+//! Where text comes from. A new source is a new file here and a line in [`open`].
+
+mod cargo;
+mod compression;
+mod files;
+mod jsonl;
+mod plain;
+mod text;
+
+pub use cargo::{CargoSource, Manifest, ManifestCrate};
+pub use text::TextSource;
+
+use isoflop_plan::{DataConfig, DataSource};
+use serde::{Deserialize, Serialize};
+
+use crate::document::RawDocument;
+use crate::error::DataError;
+
+/// What takes a source's documents, one after the other.
+pub type DocumentSink<'a> = &'a mut dyn FnMut(RawDocument) -> Result<(), DataError>;
+
+/// A finite, repeatable stream of documents.
+///
+/// Reading twice gives the same documents in the same order: the first pass hashes and splits
+/// them, the second tokenises them.
+pub trait Source: Send + Sync {
+    /// One line for logs and reports.
+    fn describe(&self) -> String;
+
+    /// Bytes of text, where that is known without reading it.
+    fn total_bytes(&self) -> Option<u64>;
+
+    /// Hands every document to `sink`, and says what it left out.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DataError`] of the source itself, and whatever `sink` returns.
+    fn read(&self, sink: DocumentSink<'_>) -> Result<LeftOut, DataError>;
+}
+
+/// Files that a source met and did not read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Files with a NUL byte in their first 8 KiB, taken for binary.
+    pub binary_files: u64,
+    /// Up to five of them.
+    pub examples: Vec<String>,
+}
+
+/// The source of a configuration; `None` for the synthetic language, which has no text.
+///
+/// # Errors
+///
+/// Paths that match nothing, a broken manifest.
+pub fn open(config: &DataConfig) -> Result<Option<Box<dyn Source>>, DataError> {
+    Ok(match &config.source {
+        DataSource::Cargo => Some(Box::new(CargoSource::embedded()?)),
+        DataSource::Text { paths, field } => Some(Box::new(TextSource::new(paths, field)?)),
+        DataSource::Synthetic(_) => None,
+    })
+}

@@ -1,0 +1,100 @@
+//! How text becomes ids. A new tokenizer is a new file here and a line in [`Recipe`].
+
+mod bpe;
+mod bytes;
+mod file;
+mod hugging_face;
+
+pub use bytes::Bytes;
+pub(crate) use bpe::train as train_bpe;
+pub(crate) use hugging_face::HuggingFace;
+
+use std::path::Path;
+
+use isoflop_plan::TokenizerConfig;
+
+use crate::error::DataError;
+use crate::hash::{hex, sha256};
+
+/// Encoded text: ids, and how many bytes of the text each stands for.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// Token ids.
+    pub ids: Vec<u32>,
+    /// Bytes of text behind each id; they add up to the length of the text. A separator has 0.
+    pub bytes: Vec<u16>,
+}
+
+/// Turns documents into ids.
+pub trait Tokenizer: Send + Sync {
+    /// For messages and reports.
+    fn name(&self) -> String;
+
+    /// Number of ids: every id is smaller.
+    fn vocab(&self) -> usize;
+
+    /// The id that stands before every document.
+    fn separator(&self) -> u32;
+
+    /// The id of "unknown", if there is one: text behind it is lost.
+    fn unknown(&self) -> Option<u32>;
+
+    /// Appends the ids of one document, separator not included. The text is at most 65,535 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Tokenizer`] if the text cannot be encoded.
+    fn encode(&self, text: &str, out: &mut Encoded) -> Result<(), DataError>;
+
+    /// The `tokenizer.json`, where there is one.
+    fn to_json(&self) -> Option<String>;
+}
+
+/// A tokenizer to be: everything known before the text is.
+pub(crate) enum Recipe {
+    /// Ready to use.
+    Ready(Box<dyn Tokenizer>),
+    /// Byte-level BPE of this vocabulary, trained on the training split.
+    Bpe(usize),
+}
+
+impl Recipe {
+    pub(crate) fn new(config: &TokenizerConfig) -> Result<Self, DataError> {
+        Ok(match config {
+            TokenizerConfig::Bytes => Recipe::Ready(Box::new(Bytes)),
+            TokenizerConfig::Bpe { vocab } => Recipe::Bpe(*vocab),
+            TokenizerConfig::File { path } => Recipe::Ready(Box::new(file::load(path)?)),
+        })
+    }
+
+    /// Names the tokenizer before it exists; part of the cache key.
+    pub(crate) fn key(&self) -> String {
+        match self {
+            Recipe::Bpe(vocab) => format!("bpe {vocab}"),
+            Recipe::Ready(tokenizer) => identity(&**tokenizer),
+        }
+    }
+
+    /// The most bytes of text one token is expected to stand for; sizes the reserve that the
+    /// held-out documents are taken from.
+    pub(crate) fn reserve_bytes_per_token(&self) -> u64 {
+        match self {
+            Recipe::Ready(tokenizer) if tokenizer.to_json().is_none() => 1,
+            _ => 16,
+        }
+    }
+}
+
+/// Names a tokenizer by what it does.
+pub(crate) fn identity(tokenizer: &dyn Tokenizer) -> String {
+    match tokenizer.to_json() {
+        None => tokenizer.name(),
+        Some(json) => format!("{} {}", tokenizer.separator(), hex(&sha256(json.as_bytes()))),
+    }
+}
+
+/// Opens the tokenizer that a cache folder was built with.
+pub(crate) fn reopen(folder: &Path) -> Result<Box<dyn Tokenizer>, DataError> {
+    let path = folder.join("tokenizer.json");
+    Ok(if path.exists() { Box::new(file::load(&path)?) } else { Box::new(Bytes) })
+}
