@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""PyTorch against Isoflop on one machine, alternating in one run.
+
+Model for model (forward + backward + clipping + AdamW on random tokens):
+
+    python scripts/compare_pytorch.py --shapes L2d32h1V256x16x64 L4d64h2V256x16x128 \\
+        --ours "target/release/sweep bench" --out results/bench/cpu
+
+Sweep for sweep (the same cells, trained one by one as a plain PyTorch loop would):
+
+    python scripts/compare_pytorch.py --cells cells.json --train-tokens T --valid-tokens V \\
+        --ours "target/release/sweep --config configs/quickstart.toml --results runs/compare-{round}" --out results/sweep/cpu
+
+Writes OUT.json (all rounds, settings, passports of both) and OUT.md (medians and ratios); the table goes to stdout,
+progress to stderr. Without --ours only PyTorch is measured. Needs torch; --cells needs numpy too.
+
+SHAPES  `[gpt2:]L<depth>d<width>h<heads>[H<hidden>]V<vocab>x<sequences>x<context>`.
+
+WHAT --ours MUST DO, with --shapes: it is run once per shape and round, as `COMMAND --shapes <shape> --json`, and prints
+one JSON object on stdout:
+
+    {"L4d64h2V256x16x128": 61000.0,                        tokens per second of training, warm-up left out
+     "L4d64h2V256x16x128@8": {"tokens_per_second": 2.1e5,   a stack of 8 replicas: tokens of all of them together
+                              "peak_memory_bytes": 1.2e8,   (optional)
+                              "shape": {...}},              (optional; isoflop_plan::Shape, checked against ours)
+     "passport": {...}}                                     (optional; kept as it is)
+
+Every key that is the shape, or the shape followed by `@...`, becomes a contender (`ours`, `ours@8`). With --cells it is
+run once per round, must train the whole grid from nothing, and is timed from outside; `{round}` in it becomes the
+round's number, so that every round can have a fresh results folder. Its stdout goes to stderr.
+
+CELLS   a JSON list (or {"cells": [...]}) of cells as `isoflop_plan::Cell` writes them:
+    {"id": "..", "shape": {"family": "llama", "depth": 2, "width": 64, "heads": 2, "hidden": 168, "vocab": 512,
+     "context": 128}, "steps": 400, "seed": 1, "hyper": {"batch_sequences": 16, "learning_rate": 3e-3,
+     "warmup_steps": 20, "schedule": {"kind": "cosine", "final_fraction": 0.1}, "optimizer": "adamw", "beta1": 0.9,
+     "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1, "clip_norm": 1.0, "z_loss": 0.0, "precision": "f32"}}
+Token files are those of `sweep`'s data cache, or bare little-endian u16 ids; without them tokens are random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import time
+
+import compare_report
+import torch_shape
+
+SETTLE_SECONDS = 0.5
+HYPER = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1}
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--shapes", nargs="+", metavar="SHAPE", help="measure these shapes")
+    what.add_argument("--cells", metavar="FILE", help="train these cells one after the other")
+    parser.add_argument("--ours", metavar="COMMAND", help="the contender, see above")
+    parser.add_argument("--out", metavar="PATH", help="where to write PATH.json and PATH.md")
+    parser.add_argument("--rounds", type=int, help="alternations (default: 5 with --shapes, 1 with --cells)")
+    parser.add_argument("--modes", nargs="+", help="PyTorch's modes: eager, compile, compile:<inductor mode> "
+                        "(default: eager compile, on a GPU compile:reduce-overhead too)")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--precision", choices=["f32", "bf16"], help="default: f32 on the CPU, bf16 autocast on CUDA")
+    parser.add_argument("--threads", type=int, help="threads of both (sets RAYON_NUM_THREADS for ours too)")
+    group = parser.add_argument_group("with --shapes")
+    group.add_argument("--seconds", type=float, default=5.0, help="length of one PyTorch measurement (default 5)")
+    group.add_argument("--warm-up", type=float, default=3.0, help="seconds before the first one (default 3)")
+    group.add_argument("--clip", type=float, default=1.0, help="gradient-norm limit; 0 leaves clipping out (default 1)")
+    group.add_argument("--z-loss", type=float, default=0.0, help="weight of the z-loss (default 0: left out)")
+    group = parser.add_argument_group("with --cells")
+    group.add_argument("--train-tokens", metavar="FILE")
+    group.add_argument("--valid-tokens", metavar="FILE")
+    group.add_argument("--valid-limit", type=int, metavar="TOKENS", help="held-out tokens to use (default: all)")
+    group.add_argument("--valid-points", type=int, default=1, help="held-out evaluations per cell (default 1)")
+    group.add_argument("--eval-sequences", type=int, default=32, help="sequences per evaluation pass (default 32)")
+    return parser.parse_args()
+
+
+def note(text: str):
+    print(text, file=sys.stderr, flush=True)
+
+
+def environment(options) -> dict:
+    extra = {"RAYON_NUM_THREADS": str(options.threads)} if options.threads else {}
+    return os.environ | extra
+
+
+def ask_ours(options, name: str, shape: torch_shape.Shape) -> dict[str, dict]:
+    """Runs the contender on one shape. Returns its measurements by contender, and its passport."""
+    command = shlex.split(options.ours) + ["--shapes", name, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment(options))
+    if done.returncode != 0:
+        return {"ours": {"failed": f"{shlex.join(command)} ended with code {done.returncode}"}}
+    out = {}
+    for key, value in json.loads(done.stdout).items():
+        if key == "passport":
+            out["passport"] = value
+        if key != name and not key.startswith(name + "@"):
+            continue
+        value = value if isinstance(value, dict) else {"tokens_per_second": value}
+        if value.get("shape", shape.as_dict()) != shape.as_dict():
+            sys.exit(f"{name}: ours measured {value['shape']}, PyTorch {shape.as_dict()}\n"
+                     "hint: name the hidden width in the shape: L4d64h2H168V256x16x128")
+        out["ours" + key[len(name):]] = value
+    if not any(key.startswith("ours") for key in out):
+        out["ours"] = {"failed": f"{shlex.join(command)} printed no figure for {name}"}
+    return out
+
+
+def compare_shape(options, name: str) -> dict:
+    """All rounds of one shape: the modes of PyTorch and ours take turns, each round starting with another."""
+    from torch_bench import Worker
+
+    shape, sequences = torch_shape.parse(name)
+    hyper = HYPER | {"clip_norm": options.clip or None, "z_loss": options.z_loss, "precision": options.precision}
+    workers, contenders, passport = {}, {}, None
+    try:
+        for mode in options.modes:
+            note(f"{name}: PyTorch {mode}, warm-up")
+            worker = Worker(shape, sequences, mode, hyper, options.device, options.threads, options.warm_up)
+            contenders[f"torch {mode}"] = {"rounds": []} | worker.ready
+            if "failed" not in worker.ready:
+                workers[f"torch {mode}"] = worker
+        turns = list(workers) + (["ours"] if options.ours else [])
+        for number in range(options.rounds):
+            shift = number % max(len(turns), 1)
+            for turn in turns[shift:] + turns[:shift]:
+                time.sleep(SETTLE_SECONDS)
+                if turn == "ours":
+                    found = ask_ours(options, name, shape)
+                    passport = found.pop("passport", passport)
+                else:
+                    found = {turn: workers[turn].measure(options.seconds)}
+                for key, value in found.items():
+                    contenders.setdefault(key, {"rounds": []})["rounds"].append(value)
+                    speed = value.get("tokens_per_second")
+                    note(f"{name}: round {number + 1}, {key}: " + (f"{speed:,.0f} tokens/s" if speed else value["failed"]))
+    finally:
+        for worker in workers.values():
+            worker.stop()
+    return {
+        "name": name,
+        "shape": shape.as_dict(),
+        "sequences": sequences,
+        "params": shape.params(),
+        "train_flops_per_token": shape.train_flops_per_token(),
+        "contenders": contenders,
+        "ours_passport": passport,
+    }
+
+
+def compare_cells(options) -> dict:
+    """All rounds of the grid."""
+    import torch_bench
+    import torch_cells
+
+    torch_bench.prepare(options.device, options.threads)
+    cells = torch_cells.read_cells(options.cells)
+    vocab = min(cell["shape"]["vocab"] for cell in cells)
+    tokens = torch_cells.Tokens(options.train_tokens, options.valid_tokens, options.valid_limit, vocab)
+    contenders: dict[str, dict] = {}
+    for number in range(options.rounds):
+        for mode in options.modes:
+            done, start = [], time.perf_counter()
+            for index, cell in enumerate(cells):
+                result = torch_cells.train_cell(cell, tokens, mode, options.device, options.precision, options)
+                done.append(result)
+                note(f"{mode}: cell {index + 1} of {len(cells)}, {result['seconds']:.1f} s, "
+                     f"{result['tokens_per_second']:,.0f} tokens/s, held-out loss {result['valid_loss_nats']:.4f}")
+            round_ = {"seconds": time.perf_counter() - start, "cells": done}
+            contenders.setdefault(f"torch {mode}", {"rounds": []})["rounds"].append(round_)
+        if options.ours:
+            command, start = shlex.split(options.ours.replace("{round}", str(number + 1))), time.perf_counter()
+            code = subprocess.run(command, stdout=sys.stderr, env=environment(options)).returncode
+            seconds = time.perf_counter() - start
+            failed = {"failed": f"{shlex.join(command)} ended with code {code}"} if code else {}
+            contenders.setdefault("ours", {"rounds": []})["rounds"].append({"seconds": seconds} | failed)
+            note(f"ours: {seconds:.1f} s" + ("".join(f", {v}" for v in failed.values())))
+    flops = sum(r["flops"] for r in contenders[f"torch {options.modes[0]}"]["rounds"][0]["cells"])
+    return {"cells": len(cells), "flops": flops, "contenders": contenders}
+
+
+def resolve(options):
+    """Fills in what was left to the machine."""
+    import torch
+
+    if options.device == "auto":
+        options.device = "cuda" if torch.cuda.is_available() else "cpu"
+    options.precision = options.precision or ("bf16" if options.device == "cuda" else "f32")
+    graphs = ["compile:reduce-overhead"] if options.device == "cuda" else []
+    options.modes = options.modes or ["eager", "compile"] + graphs
+    options.rounds = options.rounds or (5 if options.shapes else 1)
+    if (options.train_tokens is None) != (options.valid_tokens is None):
+        sys.exit("--train-tokens and --valid-tokens go together\nhint: give both, or neither for random tokens")
+    for name in options.shapes or []:
+        torch_shape.parse(name)
+
+
+def main():
+    options = arguments()
+    try:
+        resolve(options)
+    except ValueError as error:
+        sys.exit(str(error))
+    import torch_bench
+
+    result = {
+        "made_by": "scripts/compare_pytorch.py",
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "settings": vars(options),
+        "torch_passport": torch_bench.passport(options.device, options.threads),
+        "gemm_flops_per_second": torch_bench.gemm_peak(options.device, options.precision, options.threads),
+    }
+    if options.cells:
+        result["sweep"] = compare_cells(options)
+        save(options, result)
+        return
+    result["shapes"] = []
+    for name in options.shapes:
+        shape = compare_shape(options, name)
+        result["ours_passport"] = shape.pop("ours_passport") or result.get("ours_passport")
+        result["shapes"].append(compare_report.summarise(shape, result["gemm_flops_per_second"]))
+        save(options, result, last=name == options.shapes[-1])
+
+
+def save(options, result: dict, last: bool = True):
+    """Writes what there is, whole at every moment; prints the table at the end."""
+    table = compare_report.markdown(result)
+    if options.out:
+        for ending, text in ((".json", json.dumps(result, indent=1) + "\n"), (".md", table)):
+            path = pathlib.Path(options.out + ending)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside = path.with_name(path.name + ".tmp")
+            aside.write_text(text)
+            aside.replace(path)
+    if last:
+        print(table, end="")
+
+
+if __name__ == "__main__":
+    main()
