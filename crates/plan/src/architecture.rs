@@ -48,7 +48,7 @@ impl ModelConfig {
     /// Where the fixed head size does not divide the width, or no even size does.
     pub fn shape(&self, width: usize, vocab: usize) -> Result<Shape, ShapeError> {
         let head_dim = match self.head_dim {
-            Some(head_dim) if width % head_dim != 0 => {
+            Some(head_dim) if !width.is_multiple_of(head_dim) => {
                 return Err(ShapeError::HeadDim { width, head_dim });
             }
             Some(head_dim) => head_dim,

@@ -66,6 +66,33 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("fit", "how the results are fitted"),
 ];
 
+/// The reference of all keys as Markdown tables, one per section.
+pub fn reference() -> String {
+    let mut out = String::new();
+    let cells = ("grid.cells", "one explicit cell, `[[grid.cells]]` or an inline table");
+    let sections = SECTIONS.iter().flat_map(|s| match s.0 {
+        "grid" => vec![*s, cells],
+        _ => vec![*s],
+    });
+    for (section, about) in sections {
+        out += &format!("### `[{section}]`: {about}\n\n");
+        out += "| key | takes | default | what it is | a change touches |\n";
+        out += "| --- | --- | --- | --- | --- |\n";
+        for key in of_section(section) {
+            let touches = match key.effect {
+                Effect::Cells => "results",
+                Effect::Grid => "which cells there are",
+                Effect::Fit => "fits",
+                Effect::Nothing => "-",
+            };
+            let Key { name, takes, default, about, .. } = key;
+            out += &format!("| `{name}` | {takes} | {default} | {about} | {touches} |\n");
+        }
+        out += "\n";
+    }
+    out
+}
+
 const fn key(
     path: (&'static str, &'static str),
     takes: &'static str,

@@ -203,8 +203,8 @@ impl Config {
         expected: impl Into<String>,
         found: impl Into<String>,
         hint: impl Into<String>,
-    ) -> ConfigError {
-        self.origin.error(ErrorKind::ImpossibleGrid, key, expected, found, hint)
+    ) -> Box<ConfigError> {
+        Box::new(self.origin.error(ErrorKind::ImpossibleGrid, key, expected, found, hint))
     }
 }
 

@@ -131,7 +131,7 @@ impl Layout<'_> {
                 Err(error) => errors.push(*error),
                 Ok(shape) => match kept.iter().find(|k| k.shape == shape) {
                     Some(twin) => {
-                        errors.push(self.same_shape(key, slice, &twin.name, &name, &shape))
+                        errors.push(*self.same_shape(key, slice, &twin.name, &name, &shape))
                     }
                     None => kept.push(Sized { name, shape }),
                 },
@@ -144,7 +144,7 @@ impl Layout<'_> {
         self.config.model.shape(width, self.vocab).map_err(|e| {
             let hint = "choose other widths, or leave `model.head_dim` to the rule";
             let expected = "widths that attention heads fill";
-            Box::new(self.config.error(key, expected, e.to_string(), hint))
+            self.config.error(key, expected, e.to_string(), hint)
         })
     }
 
@@ -160,7 +160,7 @@ impl Layout<'_> {
                 "with a vocabulary of {} the smallest model has that size; change the budgets, `spread` or the sizes",
                 self.vocab
             );
-            Box::new(self.config.error(key, expected, format!("a size of {params:.2e}"), hint))
+            self.config.error(key, expected, format!("a size of {params:.2e}"), hint)
         })
     }
 
@@ -171,12 +171,14 @@ impl Layout<'_> {
         first: &str,
         second: &str,
         shape: &Shape,
-    ) -> ConfigError {
-        let at = slice.map_or(String::new(), |s| format!(" at {:e} FLOPs", s.budget));
-        let hint = if key == "grid.sizes" {
-            "ask for fewer `sizes`, a larger `spread` or larger budgets, or list `widths`"
-        } else {
-            "leave one of them out, or move them further apart"
+    ) -> Box<ConfigError> {
+        // Only sizes that follow the budget may be twins in one slice and not in the next.
+        let (at, hint) = match slice.filter(|_| key == "grid.sizes") {
+            Some(slice) => (
+                format!(" at {:e} FLOPs", slice.budget),
+                "ask for fewer `sizes`, a larger `spread` or larger budgets, or list `widths`",
+            ),
+            None => (String::new(), "leave one of them out, or move them further apart"),
         };
         let params = self.config.grid.convention.params(shape);
         self.config.error(
@@ -201,7 +203,7 @@ impl Layout<'_> {
                 model.head_dim = Some(width / heads);
                 model.shape(width, self.vocab).map_err(|e| {
                     let expected = "heads that divide the width into even parts";
-                    Box::new(self.config.error(key, expected, e.to_string(), "change `heads`"))
+                    self.config.error(key, expected, e.to_string(), "change `heads`")
                 })?
             }
             None => self.width(key, width)?,

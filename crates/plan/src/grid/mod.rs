@@ -106,7 +106,7 @@ impl Grid {
         for request in &requests {
             match tune::cells(config, data, request) {
                 Ok(planned) => cells.extend(planned),
-                Err(error) => errors.push(error),
+                Err(error) => errors.push(*error),
             }
         }
         refuse_twins(config, &cells, &mut errors);
@@ -175,7 +175,7 @@ fn refuse_twins(config: &Config, cells: &[PlannedCell], errors: &mut Vec<ConfigE
     for planned in cells {
         let cell = &planned.cell;
         if seen.insert(&cell.id, cell).is_some() {
-            errors.push(config.error(
+            errors.push(*config.error(
                 "grid",
                 "cells that all differ",
                 format!("{} with {} steps twice", cell.shape, cell.steps),
@@ -193,6 +193,7 @@ fn merged(errors: Vec<ConfigError>) -> Vec<ConfigError> {
             (&e.key, &e.expected, &e.hint) == (&error.key, &error.expected, &error.hint)
         };
         match kept.iter_mut().find(alike) {
+            Some(first) if first.found.contains(&error.found) => {}
             Some(first) => first.found += &format!("; {}", error.found),
             None => kept.push(error),
         }

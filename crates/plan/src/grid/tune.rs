@@ -6,12 +6,15 @@ use crate::config::{Config, ConfigError, Length, MultiplierDesign, Setting};
 use crate::rules::{Provenance, beta2, decay, warmup};
 use crate::{Cell, Hyper};
 
+/// More tokens than anyone has, and few enough to count in 64 bits.
+const MOST_TOKENS: f64 = 1e17;
+
 /// The cells of one request.
 pub(super) fn cells(
     config: &Config,
     data: &DataFacts,
     request: &Request,
-) -> Result<Vec<PlannedCell>, ConfigError> {
+) -> Result<Vec<PlannedCell>, Box<ConfigError>> {
     let mut tokens = tokens(config, request);
     let plain_batch = batch_sequences(config, request, tokens)?;
     if let Length::Steps(steps) = request.length {
@@ -71,7 +74,11 @@ fn batch_tokens(config: &Config, request: &Request, tokens: f64) -> f64 {
 
 /// Sequences per step: the user's, which must be whole, or the rule's, to the nearest power of 2
 /// so that neighbouring cells share a batch and train in one stack.
-fn batch_sequences(config: &Config, request: &Request, tokens: f64) -> Result<usize, ConfigError> {
+fn batch_sequences(
+    config: &Config,
+    request: &Request,
+    tokens: f64,
+) -> Result<usize, Box<ConfigError>> {
     let context = request.shape.context as f64;
     let sequences = batch_tokens(config, request, tokens) / context;
     let by_user =
@@ -100,7 +107,7 @@ fn multiplied_batch(
     request: &Request,
     sequences: usize,
     multiplier: f64,
-) -> Result<usize, ConfigError> {
+) -> Result<usize, Box<ConfigError>> {
     let exact = sequences as f64 * multiplier;
     let rounded = exact.round();
     if rounded < 1.0 || (rounded / exact).ln().abs() > 0.1 {
@@ -123,7 +130,7 @@ fn steps(
     request: &Request,
     tokens: f64,
     batch_sequences: usize,
-) -> Result<u64, ConfigError> {
+) -> Result<u64, Box<ConfigError>> {
     let batch = (batch_sequences * request.shape.context) as f64;
     let exact = tokens / batch;
     let steps = exact.round().max(1.0);
@@ -137,6 +144,14 @@ fn steps(
             format!("at least {} steps per cell (`grid.min_steps`)", config.grid.min_steps),
             format!("{asked}: {exact:.1} steps of {batch} tokens"),
             "leave out the largest sizes, raise the budget, lower `batch_tokens`, or lower `min_steps` if you mean it",
+        ));
+    }
+    if steps * batch > MOST_TOKENS {
+        return Err(config.error(
+            &request.key,
+            format!("at most {MOST_TOKENS:e} tokens per cell"),
+            asked,
+            "leave out the smallest sizes, or lower the budget",
         ));
     }
     let error = steps / exact - 1.0;

@@ -48,7 +48,7 @@ pub(super) fn duration(seconds: f64) -> String {
     match minutes {
         _ if seconds < 100.0 => format!("{seconds:.0} s"),
         ..100 => format!("{minutes} min"),
-        ..2880 => format!("{} h {} min", minutes / 60, minutes % 60),
+        100..2880 => format!("{} h {} min", minutes / 60, minutes % 60),
         _ => format!("{} d {} h", minutes / 1440, minutes % 1440 / 60),
     }
 }
@@ -67,7 +67,7 @@ pub(super) fn schedule(schedule: Schedule) -> String {
 fn digits(x: f64) -> String {
     match x {
         ..9.995 => format!("{x:.2}"),
-        ..99.95 => format!("{x:.1}"),
+        9.995..99.95 => format!("{x:.1}"),
         _ => format!("{x:.0}"),
     }
 }

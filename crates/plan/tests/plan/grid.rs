@@ -347,3 +347,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn no_grid_makes_it_panic() {
+    let number = prop::sample::select(vec![
+        "1e6", "1e27", "8", "4", "65536", "1e-3", "0.3", "1e13", "100", "1e9", "1",
+    ]);
+    let key = prop::sample::select(vec!["flops", "tokens", "steps", "tokens_per_param"]);
+    let size = prop::sample::select(vec!["width", "params"]);
+    let extra = prop::sample::select(vec![
+        "",
+        ", batch_tokens = 1e9",
+        ", learning_rate = 10",
+        ", depth = 65536, hidden = 1",
+    ]);
+    let cell = (size, number.clone(), key, number.clone(), extra);
+    let rule = prop::sample::select(vec!["measured", "steplaw", "deepseek"]);
+    let facts =
+        prop::sample::select(vec![facts(2, Some(1)), facts(1_000_000, None), facts(256, Some(0))]);
+    proptest!(|(cells in prop::collection::vec(cell, 1..4), rule in rule, facts in facts, multiplier in number)| {
+        let cells: Vec<String> = cells
+            .into_iter()
+            .map(|(size, n, key, x, extra)| format!("{{ {size} = {n}, {key} = {x}{extra} }}"))
+            .collect();
+        let text = format!(
+            "[grid]\ncells = [{}]\nbatch_multipliers = [{multiplier}]\nmin_steps = 1\n[train]\nlearning_rate = \"{rule}\"\nbatch_tokens = \"{rule}\"\n[device]\nmemory_gib = 1\n",
+            cells.join(", ")
+        );
+        if let Ok(config) = Config::parse(&text, "x.toml") {
+            match Grid::build(&config, &facts) {
+                Ok(grid) => prop_assert!(!render_plan(&grid, None).is_empty()),
+                Err(errors) => prop_assert!(!errors.to_string().is_empty()),
+            }
+        }
+    });
+}

@@ -3,3 +3,5 @@
 mod config;
 mod errors;
 mod grid;
+mod readme;
+mod shipped;
