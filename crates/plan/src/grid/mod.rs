@@ -124,15 +124,17 @@ impl Grid {
                 points: config.train.valid_points,
             },
         };
-        let limits = StackLimits::of(config);
-        grid.restack(limits);
-        grid.warnings = warning::check(config, &grid, limits);
+        grid.warnings = warning::check(config, &grid);
+        grid.restack(StackLimits::of(config));
         Ok(grid)
     }
 
-    /// Groups the cells anew, as when the device's memory or the best width has been measured.
+    /// Groups the cells anew, as when the device's memory or the best width has been measured, and
+    /// warns of stacks that may not fit.
     pub fn restack(&mut self, limits: StackLimits) {
         self.stacks = stacks::group(self.cells.iter().map(|c| &c.cell), limits);
+        self.warnings.retain(|w| !matches!(w, PlanWarning::MemoryShort { .. }));
+        self.warnings.extend(warning::memory_short(&self.stacks, limits));
     }
 
     /// The cells of each budget, ascending; cells outside any slice are left out.

@@ -298,6 +298,12 @@ fn stacks_hold_every_cell_once_and_respect_the_limits() {
     let limits = StackLimits { max_width: 8, memory_bytes: Some(1), micro_batch_sequences: None };
     grid.restack(limits);
     assert_eq!(grid.stacks.len(), grid.cells.len());
+    let short = |g: &Grid| {
+        g.warnings.iter().filter(|w| matches!(w, PlanWarning::MemoryShort { .. })).count()
+    };
+    assert_eq!(short(&grid), 1);
+    grid.restack(StackLimits { memory_bytes: Some(1 << 40), ..limits });
+    assert_eq!(short(&grid), 0);
 }
 
 #[test]

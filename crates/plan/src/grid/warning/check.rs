@@ -6,7 +6,7 @@ use super::{BUDGETS, PlanWarning, SIZES};
 use crate::config::{Config, Design, RateRule, Setting, Sizes};
 use crate::memory::stack_memory;
 use crate::rules::Provenance;
-use crate::{Cell, Grid, Optimizer, OptimumRule, PlannedCell, Schedule, Shape, StackLimits};
+use crate::{Cell, Grid, Optimizer, OptimumRule, PlannedCell, Schedule, Shape, Stack, StackLimits};
 
 /// Ratios of neighbouring budgets, with room for round figures.
 const SPACING: (f64, f64) = (1.9, 3.3);
@@ -23,7 +23,7 @@ const WARMUP: f64 = 0.1;
 /// How far a user's batch may be from the one that a learning-rate rule expects, as a factor.
 const BATCH: f64 = 4.0;
 
-/// All doubts about a grid, design first.
+/// All doubts about a grid that do not depend on the device, design first.
 pub(in crate::grid) fn check(
     config: &Config,
     grid: &Grid,
@@ -36,7 +36,6 @@ pub(in crate::grid) fn check(
     check_heads(grid, &mut warnings);
     check_rules(config, grid, &mut warnings);
     check_schedule(config, grid, &mut warnings);
-    check_memory(grid, limits, &mut warnings);
     warnings
 }
 
@@ -216,16 +215,15 @@ fn check_schedule(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>)
     }
 }
 
-fn check_memory(grid: &Grid, limits: StackLimits, warnings: &mut Vec<PlanWarning>) {
-    let Some(available) = limits.memory_bytes else { return };
-    let needed: Vec<u64> = grid
-        .stacks
+/// Whether some stacks may need more memory than there is.
+pub(in crate::grid) fn memory_short(stacks: &[Stack], limits: StackLimits) -> Option<PlanWarning> {
+    let available = limits.memory_bytes?;
+    let needed: Vec<u64> = stacks
         .iter()
-        .map(|s| (&s.cells[0], s.cells.len()))
+        .filter_map(|s| s.cells.first().map(|c| (c, s.cells.len())))
         .map(|(c, r)| stack_memory(&c.shape, &c.hyper, r, limits.sequences(c)).total())
         .filter(|bytes| *bytes > available)
         .collect();
-    if let Some(worst) = needed.iter().max() {
-        warnings.push(PlanWarning::MemoryShort { stacks: needed.len(), needed: *worst, available });
-    }
+    let worst = *needed.iter().max()?;
+    Some(PlanWarning::MemoryShort { stacks: needed.len(), needed: worst, available })
 }

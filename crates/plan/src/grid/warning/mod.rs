@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::Shape;
 
-pub(super) use check::check;
+pub(super) use check::{check, memory_short};
 
 /// Fewest budgets that tell a power law from an accident.
 const BUDGETS: usize = 5;
