@@ -257,13 +257,6 @@ impl Corpus {
             Kind::Endless(_) => None,
         }
     }
-
-    /// Copies training tokens in reading order.
-    pub(crate) fn copy_train(&self, start: u64, out: &mut [i32]) {
-        if let Kind::Stored(stored) = &self.kind {
-            stored.train.copy(start, out);
-        }
-    }
 }
 
 impl std::fmt::Debug for Corpus {

@@ -29,7 +29,9 @@ impl Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Split {
     /// Windows `0..len` of the order of this seed.
-    Train { seed: u64 },
+    Train {
+        seed: u64,
+    },
     Valid,
 }
 

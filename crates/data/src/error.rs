@@ -29,7 +29,9 @@ pub enum DataError {
         hint: String,
     },
     /// A path or glob of the text source matched no file.
-    #[error("data.paths: {pattern:?} matches no file\nhint: paths are files, folders or globs, relative to the folder the command runs in")]
+    #[error(
+        "data.paths: {pattern:?} matches no file\nhint: paths are files, folders or globs, relative to the folder the command runs in"
+    )]
     NoMatch {
         /// The path or glob as written.
         pattern: String,
@@ -77,7 +79,9 @@ pub enum DataError {
         problem: String,
     },
     /// The built-in manifest cannot be parsed.
-    #[error("the manifest of the `cargo` source is broken: {0}\nhint: regenerate it (see crates/data/README.md)")]
+    #[error(
+        "the manifest of the `cargo` source is broken: {0}\nhint: regenerate it (see crates/data/README.md)"
+    )]
     Manifest(String),
     /// The tokenizer failed to load, train or encode.
     #[error("tokenizer {name}: {problem}\nhint: {hint}")]
@@ -98,7 +102,9 @@ pub enum DataError {
         hint: &'static str,
     },
     /// A source changed between the pass that hashed it and the pass that tokenised it.
-    #[error("{origin} changed while it was being read\nhint: let whatever writes it finish, then run again")]
+    #[error(
+        "{origin} changed while it was being read\nhint: let whatever writes it finish, then run again"
+    )]
     Changed {
         /// The document.
         origin: String,

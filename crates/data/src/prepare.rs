@@ -10,11 +10,12 @@ use crate::corpus::{Corpus, Summary};
 use crate::error::DataError;
 use crate::progress::ProgressSink;
 use crate::source::{self, Source};
-use crate::split::split;
+use crate::split::{Fate, Split, split};
 use crate::tokenizer::Recipe;
 
 pub(crate) use cache::Opened;
 pub(crate) use scan::{Scan, scan};
+pub(crate) use tokenize::each_piece;
 
 /// Prepares real text: from the cache if it is there, else from the source.
 pub(crate) fn prepare(config: &DataConfig, progress: ProgressSink) -> Result<Corpus, DataError> {
@@ -31,16 +32,8 @@ pub(crate) fn prepare_scanned(
     progress: ProgressSink,
 ) -> Result<Corpus, DataError> {
     debug_assert!(!matches!(config.source, DataSource::Synthetic(_)));
-    let tokenizer = config.tokenizer.as_ref().ok_or_else(|| DataError::Option {
-        key: "tokenizer",
-        problem: "text needs a tokenizer".into(),
-        hint: "set tokenizer = \"bytes\"".into(),
-    })?;
-    let recipe = Recipe::new(tokenizer)?;
-    // One more than asked for: the first token of the stream is an input only.
-    let reserve = (config.valid_tokens + 1) * recipe.reserve_bytes_per_token();
-    let split = split(&scanned.entries, reserve, config.valid_fraction, config.max_bytes);
-    if split.fates.iter().all(|f| *f != crate::split::Fate::Train) {
+    let (recipe, split) = split_of(config, scanned)?;
+    if split.fates.iter().all(|f| *f != Fate::Train) {
         let problem = format!(
             "{} holds {} different documents of {} bytes in all, so none is left to train on",
             source.describe(),
@@ -74,4 +67,18 @@ pub(crate) fn prepare_scanned(
         Ok(None) => Err(cache::damaged(&folder, "it vanished".into())),
         Err(problem) => Err(cache::damaged(&folder, problem)),
     }
+}
+
+/// The tokenizer to use and the split of the scanned documents.
+pub(crate) fn split_of(config: &DataConfig, scanned: &Scan) -> Result<(Recipe, Split), DataError> {
+    let tokenizer = config.tokenizer.as_ref().ok_or_else(|| DataError::Option {
+        key: "tokenizer",
+        problem: "text needs a tokenizer".into(),
+        hint: "set tokenizer = \"bytes\"".into(),
+    })?;
+    let recipe = Recipe::new(tokenizer)?;
+    // One more than asked for: the first token of the stream is an input only.
+    let reserve = (config.valid_tokens + 1) * recipe.reserve_bytes_per_token();
+    let split = split(&scanned.entries, reserve, config.valid_fraction, config.max_bytes);
+    Ok((recipe, split))
 }

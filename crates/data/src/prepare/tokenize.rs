@@ -6,7 +6,7 @@ use isoflop_plan::DataConfig;
 use rayon::prelude::*;
 
 use super::scan::{Scan, batches};
-use crate::corpus::Summary;
+use crate::corpus::{Part, Summary};
 use crate::document::Piece;
 use crate::error::DataError;
 use crate::hash::{hex, sha256};
@@ -117,7 +117,7 @@ pub(super) fn build(
 /// A token file being written, with its counts.
 struct Output {
     writer: TokenWriter,
-    part: crate::corpus::Part,
+    part: Part,
     tokens: u64,
 }
 
@@ -134,7 +134,7 @@ impl Output {
         self.writer.push(&encoded.ids)
     }
 
-    fn finish(mut self) -> Result<(crate::corpus::Part, [u8; 32]), DataError> {
+    fn finish(mut self) -> Result<(Part, [u8; 32]), DataError> {
         self.part.tokens = self.tokens;
         Ok((self.part, self.writer.finish()?))
     }
@@ -148,7 +148,7 @@ fn encode(tokenizer: &dyn Tokenizer, text: &str) -> Result<Encoded, DataError> {
 }
 
 /// Reads the source again, checking that it is what the first pass saw.
-fn each_piece(
+pub(crate) fn each_piece(
     source: &dyn Source,
     scanned: &Scan,
     split: &Split,

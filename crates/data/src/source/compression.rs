@@ -21,8 +21,7 @@ pub(super) enum Packing {
 impl Packing {
     /// The packing, and the name without its ending.
     pub(super) fn of(name: &str) -> (Self, &str) {
-        let endings =
-            [(".gz", Packing::Gzip), (".zst", Packing::Zstd), (".zstd", Packing::Zstd)];
+        let endings = [(".gz", Packing::Gzip), (".zst", Packing::Zstd), (".zstd", Packing::Zstd)];
         for (ending, packing) in endings {
             if let Some(stem) = name.strip_suffix(ending) {
                 return (packing, stem);

@@ -19,8 +19,7 @@ pub(super) fn read(
     let mut bytes = Vec::new();
     for line in 1_u64.. {
         bytes.clear();
-        let count =
-            reader.read_until(b'\n', &mut bytes).map_err(|e| DataError::read(path, e))?;
+        let count = reader.read_until(b'\n', &mut bytes).map_err(|e| DataError::read(path, e))?;
         if count == 0 {
             break;
         }
@@ -50,7 +49,9 @@ fn text_of(line: &[u8], field: &str) -> Result<Vec<u8>, (String, String)> {
     match object.remove(field) {
         Some(Value::String(text)) => Ok(text.into_bytes()),
         Some(_) => {
-            let hint = format!("data.field names the field that holds the text; {field:?} here holds something else");
+            let hint = format!(
+                "data.field names the field that holds the text; {field:?} here holds something else"
+            );
             Err((format!("field {field:?} is not a string"), hint))
         }
         None => {

@@ -71,13 +71,15 @@ mod tests {
         #[test]
         fn areas_are_the_probabilities(weights in prop::collection::vec(1e-6_f64..10.0, 1..200)) {
             let alias = Alias::new(&weights);
-            let mut area = vec![0_u128; weights.len()];
+            let mut area = vec![0_u128; alias.columns.len()];
             for &(threshold, below, above) in &alias.columns {
                 area[below as usize] += u128::from(threshold);
                 area[above as usize] += (1 << 32) - u128::from(threshold);
             }
             let total = (alias.columns.len() as f64) * 2_f64.powi(32);
             let sum: f64 = weights.iter().sum();
+            let (area, beyond) = area.split_at(weights.len());
+            prop_assert!(beyond.iter().all(|&a| a == 0));
             for (i, &a) in area.iter().enumerate() {
                 prop_assert_eq!(a as f64 / total, alias.probabilities()[i]);
                 prop_assert!((alias.probabilities()[i] - weights[i] / sum).abs() < 1e-7);

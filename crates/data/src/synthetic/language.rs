@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
-use isoflop_plan::{DataConfig, DataSource};
+use isoflop_plan::{DataConfig, DataSource, SyntheticConfig};
 
 use super::alias::Alias;
 use crate::error::DataError;
@@ -29,7 +29,8 @@ impl LanguageOptions {
         let DataSource::Synthetic(language) = &config.source else {
             unreachable!("only asked of synthetic data")
         };
-        Ok(Self { vocab: language.vocab, word_end: 0.3, exponent: 1.5, seed: config.seed })
+        let SyntheticConfig { vocab, word_end, exponent } = *language;
+        Ok(Self { vocab, word_end, exponent, seed: config.seed })
     }
 }
 
@@ -101,6 +102,22 @@ impl Language {
             if sum > 1.0 { low = middle } else { high = middle }
         }
         0.5 * (low + high)
+    }
+
+    /// Loss of a model that knows how often words end and nothing about letters, in nats per token.
+    pub fn ignorant_nats(&self) -> f64 {
+        let end = self.outcomes.probabilities()[0];
+        -end * end.ln() - (1.0 - end) * ((1.0 - end) / self.letters as f64).ln()
+    }
+
+    /// `1/beta - 1`: how the excess loss falls with the number of prefixes known.
+    pub fn rules_exponent(&self) -> f64 {
+        1.0 / self.beta() - 1.0
+    }
+
+    /// `1 - beta`: how the excess loss of an ideal learner falls with the number of tokens seen.
+    pub fn tokens_exponent(&self) -> f64 {
+        1.0 - self.beta()
     }
 
     /// Exact probabilities of the next token after the tokens of a window so far. Indexed by token.

@@ -31,7 +31,8 @@ impl HuggingFace {
     /// Picks the separator and switches truncation and padding off.
     pub(crate) fn new(name: String, mut inner: tokenizers::Tokenizer) -> Result<Self, DataError> {
         inner.with_padding(None);
-        let problem = |problem: String, hint| DataError::Tokenizer { name: name.clone(), problem, hint };
+        let problem =
+            |problem: String, hint| DataError::Tokenizer { name: name.clone(), problem, hint };
         inner
             .with_truncation(None)
             .map_err(|e| problem(e.to_string(), "remove \"truncation\" from the file"))?;
@@ -40,7 +41,10 @@ impl HuggingFace {
         let id = |names: &[&str]| names.iter().find_map(|n| vocabulary.get(*n).copied());
         let separator = id(&SEPARATORS).ok_or_else(|| {
             problem(
-                format!("none of {} is in its vocabulary, so documents cannot be separated", SEPARATORS.join(" ")),
+                format!(
+                    "none of {} is in its vocabulary, so documents cannot be separated",
+                    SEPARATORS.join(" ")
+                ),
                 "add one of them under \"added_tokens\" in the file",
             )
         })?;

@@ -5,8 +5,8 @@ mod bytes;
 mod file;
 mod hugging_face;
 
-pub use bytes::Bytes;
 pub(crate) use bpe::train as train_bpe;
+pub use bytes::Bytes;
 pub(crate) use hugging_face::HuggingFace;
 
 use std::path::Path;

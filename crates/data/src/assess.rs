@@ -1,0 +1,167 @@
+//! What a data set is worth before anything is trained on it.
+
+mod compress;
+mod table;
+
+use isoflop_plan::{DataConfig, DataSource};
+use serde::Serialize;
+
+use crate::corpus::{Corpus, Summary};
+use crate::error::DataError;
+use crate::prepare;
+use crate::progress::ProgressSink;
+use crate::source;
+
+/// Facts about a data set; `Display` prints them as a table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Assessment {
+    /// Names the tokens and the tokenizer.
+    pub sha256: String,
+    /// Vocabulary size.
+    pub vocab: usize,
+    /// Tokens to train on; `None`: endless.
+    pub train_tokens: Option<u64>,
+    /// Tokens held out.
+    pub valid_tokens: u64,
+    /// Entropy of the distribution of single tokens, in nats: what a model without context loses.
+    /// Over the training tokens; over the held-out windows where training never ends.
+    pub unigram_nats: f64,
+    /// What only text has.
+    pub text: Option<TextFacts>,
+    /// What only the synthetic language has.
+    pub language: Option<LanguageFacts>,
+    /// Sentences of warning.
+    pub notes: Vec<String>,
+}
+
+/// Facts about text.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TextFacts {
+    /// Counts of documents, bytes, duplicates and so on.
+    pub summary: Summary,
+    /// Bytes of training text per training token.
+    pub bytes_per_token: f64,
+    /// The unigram entropy in bits per byte of text.
+    pub unigram_bits_per_byte: f64,
+    /// How far gzip gets.
+    pub gzip: Gzip,
+}
+
+/// The training text under `gzip -9`, all of it or the first 64 MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Gzip {
+    /// Bytes before.
+    pub bytes: u64,
+    /// Bytes after.
+    pub compressed_bytes: u64,
+    /// Bits after per byte before: a model that knows anything about the text is below.
+    pub bits_per_byte: f64,
+}
+
+/// Facts about a synthetic language.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct LanguageFacts {
+    /// The irreducible loss E, in nats per token.
+    pub entropy_nats: f64,
+    /// Loss of a model that knows nothing but how often words end, in nats per token.
+    pub ignorant_nats: f64,
+    /// Exponent that the excess loss has in the number of rules known.
+    pub rules_exponent: f64,
+    /// Exponent that the excess loss of an ideal learner has in the number of training tokens.
+    pub tokens_exponent: f64,
+}
+
+/// Prepares the data of a configuration and measures it.
+///
+/// # Errors
+///
+/// Those of [`Corpus::prepare`].
+pub fn assess(
+    config: &DataConfig,
+    progress: ProgressSink,
+) -> Result<(Corpus, Assessment), DataError> {
+    match &config.source {
+        DataSource::Synthetic(_) => {
+            let corpus = Corpus::prepare(config, progress)?;
+            let language = corpus.language().map(|language| LanguageFacts {
+                entropy_nats: language.entropy_nats(),
+                ignorant_nats: language.ignorant_nats(),
+                rules_exponent: language.rules_exponent(),
+                tokens_exponent: language.tokens_exponent(),
+            });
+            let assessment = facts(&corpus, unigram_nats(held_out(&corpus)), None, language);
+            Ok((corpus, assessment))
+        }
+        DataSource::Cargo | DataSource::Text { .. } => {
+            let source = source::open(config)?.expect("text has a source");
+            let scanned = prepare::scan(&*source, progress)?;
+            let corpus = prepare::prepare_scanned(config, &*source, &scanned, progress)?;
+            let gzip = compress::gzip(config, &*source, &scanned, progress)?;
+            let nats = unigram_nats(corpus.train_ids().into_iter().flatten());
+            let text = corpus.summary().map(|summary| {
+                let bytes_per_token = summary.train.bytes as f64 / summary.train.tokens as f64;
+                TextFacts {
+                    summary: summary.clone(),
+                    bytes_per_token,
+                    unigram_bits_per_byte: nats / std::f64::consts::LN_2 / bytes_per_token,
+                    gzip,
+                }
+            });
+            let assessment = facts(&corpus, nats, text, None);
+            Ok((corpus, assessment))
+        }
+    }
+}
+
+fn facts(
+    corpus: &Corpus,
+    unigram_nats: f64,
+    text: Option<TextFacts>,
+    language: Option<LanguageFacts>,
+) -> Assessment {
+    Assessment {
+        sha256: corpus.sha256().to_owned(),
+        vocab: corpus.vocab(),
+        train_tokens: corpus.train_tokens(),
+        valid_tokens: corpus.valid_tokens(),
+        unigram_nats,
+        text,
+        language,
+        notes: corpus.notes().to_vec(),
+    }
+}
+
+/// The held-out tokens as windows of 128.
+fn held_out(corpus: &Corpus) -> impl Iterator<Item = u32> {
+    const CONTEXT: usize = 128;
+    (0..corpus.valid_sequences(CONTEXT)).flat_map(move |index| {
+        let mut window = vec![0; CONTEXT + 1];
+        corpus.valid_sequence(index, CONTEXT, &mut window);
+        window.into_iter().skip(1).map(|id| id as u32)
+    })
+}
+
+fn unigram_nats(ids: impl Iterator<Item = u32>) -> f64 {
+    let mut counts = Vec::<u64>::new();
+    for id in ids {
+        let id = id as usize;
+        if id >= counts.len() {
+            counts.resize(id + 1, 0);
+        }
+        counts[id] += 1;
+    }
+    let total = counts.iter().sum::<u64>() as f64;
+    counts.iter().filter(|&&c| c > 0).map(|&c| c as f64 / total).map(|p| -p * p.ln()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entropy_of_known_distributions() {
+        assert_eq!(unigram_nats([3, 3, 3].into_iter()), 0.0);
+        let four = unigram_nats((0..400).map(|i| i % 4));
+        assert!((four - 4_f64.ln()).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,61 @@
+//! How small gzip makes the training text.
+
+use std::io::{self, Write};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use isoflop_plan::DataConfig;
+
+use super::Gzip;
+use crate::error::DataError;
+use crate::prepare::{Scan, each_piece, split_of};
+use crate::progress::{Progress, ProgressSink, Stage};
+use crate::source::Source;
+use crate::split::Fate;
+
+const SAMPLE_BYTES: u64 = 64 << 20;
+
+/// Compresses the training text, or its first [`SAMPLE_BYTES`].
+pub(super) fn gzip(
+    config: &DataConfig,
+    source: &dyn Source,
+    scanned: &Scan,
+    progress: ProgressSink,
+) -> Result<Gzip, DataError> {
+    let (_, split) = split_of(config, scanned)?;
+    let train = |(entry, fate): (&crate::split::Entry, &Fate)| {
+        (*fate == Fate::Train).then_some(entry.bytes)
+    };
+    let train_bytes: u64 = scanned.entries.iter().zip(&split.fates).filter_map(train).sum();
+    let total = train_bytes.min(SAMPLE_BYTES);
+    let mut encoder = GzEncoder::new(Count(0), Compression::best());
+    let mut bytes = 0;
+    each_piece(source, scanned, &split, &mut |pieces| {
+        for (piece, fate) in pieces {
+            if fate == Fate::Train && bytes < SAMPLE_BYTES {
+                bytes += piece.text.len() as u64;
+                encoder.write_all(piece.text.as_bytes()).expect("counting does not fail");
+            }
+        }
+        let (done_bytes, total_bytes) = (bytes.min(total), Some(total));
+        progress(Progress { stage: Stage::Compress, done_bytes, total_bytes });
+        Ok(())
+    })?;
+    let compressed_bytes = encoder.finish().expect("counting does not fail").0;
+    let bits_per_byte = 8.0 * compressed_bytes as f64 / bytes as f64;
+    Ok(Gzip { bytes, compressed_bytes, bits_per_byte })
+}
+
+/// Counts what is written to it.
+struct Count(u64);
+
+impl Write for Count {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.0 += buffer.len() as u64;
+        Ok(buffer.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! The token cache: reused, and rebuilt when it is damaged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::fixture::{prepare, text_config, write_text};
+use isoflop_plan::TokenizerConfig;
+
+fn folders(cache: &Path) -> Vec<PathBuf> {
+    fs::read_dir(cache).unwrap().map(|e| e.unwrap().path()).collect()
+}
+
+fn modified(path: &Path) -> SystemTime {
+    fs::metadata(path).unwrap().modified().unwrap()
+}
+
+#[test]
+fn is_reused_and_leaves_no_litter() {
+    let folder = tempfile::tempdir().unwrap();
+    write_text(folder.path(), 30);
+    let config = text_config(folder.path(), TokenizerConfig::Bytes);
+    prepare(&config).unwrap();
+    let [built] = &folders(&config.cache)[..] else { panic!("one folder") };
+    let before = modified(&built.join("train.tokens"));
+    prepare(&config).unwrap();
+    assert_eq!(modified(&built.join("train.tokens")), before);
+    assert_eq!(folders(&config.cache).len(), 1);
+}
+
+#[test]
+fn is_rebuilt_when_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    write_text(folder.path(), 30);
+    let config = text_config(folder.path(), TokenizerConfig::Bytes);
+    let corpus = prepare(&config).unwrap();
+    let sha256 = corpus.sha256().to_owned();
+    drop(corpus);
+    let [built] = &folders(&config.cache)[..] else { panic!("one folder") };
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 6] = [
+        ("train.tokens", |b| b.truncate(b.len() - 2)),
+        ("train.tokens", |b| b[20] ^= 1),
+        ("valid.tokens", |b| b[0] ^= 1),
+        ("valid.bytes", |b| b.clear()),
+        ("meta.json", |b| b.truncate(40)),
+        ("meta.json", |b| b.clear()),
+    ];
+    for (name, damage) in damages {
+        let path = built.join(name);
+        let mut bytes = fs::read(&path).unwrap();
+        damage(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        let corpus = prepare(&config).unwrap();
+        assert_eq!(corpus.sha256(), sha256);
+        assert!(corpus.notes().iter().any(|n| n.starts_with("rebuilt")), "{name}");
+        corpus.verify().unwrap();
+        assert_eq!(folders(&config.cache).len(), 1);
+    }
+    assert!(prepare(&config).unwrap().notes().is_empty());
+}
+
+#[test]
+fn flipped_tokens_are_found_by_verify() {
+    let folder = tempfile::tempdir().unwrap();
+    write_text(folder.path(), 30);
+    let config = text_config(folder.path(), TokenizerConfig::Bytes);
+    drop(prepare(&config).unwrap());
+    let [built] = &folders(&config.cache)[..] else { panic!("one folder") };
+    let path = built.join("train.tokens");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let error = prepare(&config).unwrap().verify().unwrap_err().to_string();
+    assert!(error.contains("train.tokens"), "{error}");
+}

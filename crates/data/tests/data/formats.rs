@@ -1,0 +1,111 @@
+//! Plain, JSONL, gzip and zstd files; what is reported instead of dropped; errors.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use crate::fixture::{prepare, text, text_config, write_text};
+use isoflop_plan::{DataConfig, DataSource, TokenizerConfig};
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
+}
+
+fn config_of(folder: &Path, paths: &[&str], field: &str) -> DataConfig {
+    let paths = paths.iter().map(|p| folder.join(p).to_string_lossy().into_owned()).collect();
+    let source = DataSource::Text { paths, field: field.into() };
+    DataConfig { source, ..text_config(folder, TokenizerConfig::Bytes) }
+}
+
+fn json_lines(files: usize) -> Vec<u8> {
+    let line = |file| serde_json::json!({ "id": file, "content": text(file) }).to_string() + "\n";
+    (0..files).map(line).collect::<String>().into_bytes()
+}
+
+#[test]
+fn all_forms_of_the_same_text_are_the_same_corpus() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write_text(folder.path(), 30);
+    // The order of reading is part of the data, so all forms list the files alike.
+    fs::create_dir_all(at("flat")).unwrap();
+    fs::create_dir_all(at("packed")).unwrap();
+    for file in 0..30 {
+        fs::write(at(&format!("flat/{file:03}.txt")), text(file)).unwrap();
+        let (end, packed) = if file % 2 == 0 {
+            ("gz", gzip(text(file).as_bytes()))
+        } else {
+            ("zst", zstd(text(file).as_bytes()))
+        };
+        fs::write(at(&format!("packed/{file:03}.txt.{end}")), packed).unwrap();
+    }
+    fs::write(at("all.jsonl"), json_lines(30)).unwrap();
+    fs::write(at("all.jsonl.gz"), gzip(&json_lines(30))).unwrap();
+    fs::write(at("all.ndjson.zst"), zstd(&json_lines(30))).unwrap();
+    let sha256 = |paths: &[&str]| {
+        prepare(&config_of(folder.path(), paths, "content")).unwrap().sha256().to_owned()
+    };
+    let flat = sha256(&["flat"]);
+    assert_eq!(sha256(&["flat/*.txt"]), flat, "a glob");
+    assert_eq!(sha256(&["**/0[0-9][0-9].txt"]).len(), 64);
+    assert_eq!(sha256(&["flat", "flat/001.txt"]), flat, "a file matched twice is read once");
+    assert_eq!(sha256(&["packed"]), flat, "gzip and zstd");
+    assert_eq!(sha256(&["all.jsonl"]), flat, "JSONL");
+    assert_eq!(sha256(&["all.jsonl.gz"]), flat, "JSONL in gzip");
+    assert_eq!(sha256(&["all.ndjson.zst"]), flat, "JSONL in zstd");
+}
+
+#[test]
+fn invalid_utf8_and_binary_files_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    write_text(folder.path(), 30);
+    fs::write(folder.path().join("text/latin1.txt"), b"caf\xe9 cr\xe8me\n").unwrap();
+    fs::write(folder.path().join("text/image.png"), b"\x89PNG\0\0\0\0").unwrap();
+    fs::write(folder.path().join("text/empty.txt"), b"").unwrap();
+    fs::write(folder.path().join("text/.hidden"), b"not read").unwrap();
+    let corpus = prepare(&text_config(folder.path(), TokenizerConfig::Bytes)).unwrap();
+    let summary = corpus.summary().unwrap();
+    assert_eq!(summary.documents, 31);
+    assert_eq!(summary.invalid_utf8_sequences, 2);
+    assert_eq!(summary.left_out.binary_files, 1);
+    let notes = corpus.notes().join("\n");
+    assert!(notes.contains("2 invalid UTF-8") && notes.contains("latin1.txt"), "{notes}");
+    assert!(notes.contains("1 binary file") && notes.contains("image.png"), "{notes}");
+}
+
+#[test]
+fn errors_name_the_place_and_a_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("broken.jsonl"), "{\"text\": \"fine\"}\n\n{\"text\": \n").unwrap();
+    fs::write(at("other.jsonl"), "{\"body\": \"x\", \"id\": 3}\n").unwrap();
+    fs::write(at("number.jsonl"), "{\"text\": 3}\n").unwrap();
+    fs::write(at("array.jsonl"), "[1]\n").unwrap();
+    fs::write(at("table.parquet"), "PAR1").unwrap();
+    fs::write(at("torn.txt.gz"), &gzip(text(0).repeat(50).as_bytes())[..60]).unwrap();
+    fs::write(at("torn.txt.zst"), &zstd(text(0).repeat(50).as_bytes())[..60]).unwrap();
+    let cases: [(&str, &[&str]); 9] = [
+        ("broken.jsonl", &["broken.jsonl:3", "not valid JSON"]),
+        ("other.jsonl", &["other.jsonl:1", "no field \"text\"", "\"body\", \"id\""]),
+        ("number.jsonl", &["number.jsonl:1", "not a string"]),
+        ("array.jsonl", &["array.jsonl:1", "not a JSON object"]),
+        ("table.parquet", &["table.parquet", "Parquet", "JSONL"]),
+        ("torn.txt.gz", &["cannot read", "torn.txt.gz"]),
+        ("torn.txt.zst", &["cannot read", "torn.txt.zst"]),
+        ("missing/*.txt", &["missing/*.txt", "matches no file"]),
+        ("a/***", &["a/***", "glob"]),
+    ];
+    for (path, parts) in cases {
+        let error = prepare(&config_of(folder.path(), &[path], "text")).unwrap_err().to_string();
+        for part in parts {
+            assert!(error.contains(part), "{path}: {part:?} is not in: {error}");
+        }
+        assert!(error.contains("\nhint: "), "{error}");
+    }
+}

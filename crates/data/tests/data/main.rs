@@ -1,0 +1,10 @@
+//! Corpora from end to end, through the public interface.
+
+mod cache;
+mod cargo;
+mod corpus;
+mod dataset;
+mod fixture;
+mod formats;
+mod language;
+mod tokenizers;
