@@ -24,11 +24,7 @@ const WARMUP: f64 = 0.1;
 const BATCH: f64 = 4.0;
 
 /// All doubts about a grid that do not depend on the device, design first.
-pub(in crate::grid) fn check(
-    config: &Config,
-    grid: &Grid,
-    limits: StackLimits,
-) -> Vec<PlanWarning> {
+pub(in crate::grid) fn check(config: &Config, grid: &Grid) -> Vec<PlanWarning> {
     let mut warnings = Vec::new();
     check_slices(config, grid, &mut warnings);
     check_ratios(grid, &mut warnings);
