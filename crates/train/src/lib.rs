@@ -1,1 +1,19 @@
-//! From a stack of cells to outcomes.
+//! From a stack of cells to outcomes: steps, schedules, evaluation, checkpoints, devices.
+
+mod checkpoint;
+pub mod device;
+mod error;
+mod evaluate;
+mod feed;
+mod measure;
+mod outcome;
+mod replica;
+mod run;
+mod schedule;
+
+pub use checkpoint::path as checkpoint_path;
+pub use error::TrainError;
+pub use measure::{Throughput, measure};
+pub use outcome::{Control, CurvePoint, Event, Outcome, StackEnd, Status, TrainOptions};
+pub use run::run_stack;
+pub use schedule::{learning_rate, stable_steps};

@@ -1,0 +1,62 @@
+//! Token ids of one step of a stack.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+/// Token ids `[R, sequences * context]`, kept on the host and moved to a device when needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    ids: Vec<i32>,
+    /// Replicas, R.
+    pub replicas: usize,
+    /// Tokens per sequence.
+    pub context: usize,
+}
+
+impl Tokens {
+    /// From ids in row-major order.
+    ///
+    /// # Panics
+    /// If the ids are not whole sequences for every replica.
+    pub fn new(ids: Vec<i32>, replicas: usize, context: usize) -> Self {
+        assert_eq!(ids.len() % (replicas * context), 0, "whole sequences for every replica");
+        Self { ids, replicas, context }
+    }
+
+    /// Inputs and targets from sequences of `context + 1` ids each.
+    pub fn inputs_and_targets(windows: &[i32], replicas: usize, context: usize) -> (Self, Self) {
+        let sequences = windows.chunks_exact(context + 1);
+        let inputs = sequences.clone().flat_map(|s| &s[..context]).copied().collect();
+        let targets = sequences.flat_map(|s| &s[1..]).copied().collect();
+        (Self::new(inputs, replicas, context), Self::new(targets, replicas, context))
+    }
+
+    /// The ids, row-major.
+    pub fn ids(&self) -> &[i32] {
+        &self.ids
+    }
+
+    /// Tokens of one replica, M.
+    pub fn per_replica(&self) -> usize {
+        self.ids.len() / self.replicas
+    }
+
+    /// Sequences of one replica.
+    pub fn sequences(&self) -> usize {
+        self.per_replica() / self.context
+    }
+
+    /// As `[R, M, 1]`.
+    pub(crate) fn tensor(&self, device: &Device) -> Tensor<3, Int> {
+        let shape = [self.replicas, self.per_replica(), 1];
+        Tensor::from_data(TensorData::new(self.ids.clone(), shape), device)
+    }
+
+    /// Rows of a table `[R * vocab, ..]`, flat.
+    pub(crate) fn flat_tensor(&self, vocab: usize, device: &Device) -> Tensor<1, Int> {
+        let m = self.per_replica();
+        let rows: Vec<i32> =
+            self.ids.iter().enumerate().map(|(i, &id)| (i / m * vocab) as i32 + id).collect();
+        let shape = [rows.len()];
+        Tensor::from_data(TensorData::new(rows, shape), device)
+    }
+}

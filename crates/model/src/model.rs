@@ -1,0 +1,317 @@
+//! The stacked decoder: forward, loss and gradients for `R` replicas at once.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use isoflop_plan::{Family, Precision, Shape};
+
+use crate::batch::Tokens;
+use crate::ops::activation::{self, Activation};
+use crate::ops::attention::{self, Dims, QkNorm};
+use crate::ops::{cross_entropy, embedding, linear, norm};
+use crate::params::{ParamSpec, param_specs};
+
+/// `R` models of one shape. Every weight is `[R, rows, cols]`, in the order of [`param_specs`].
+#[derive(Debug, Clone)]
+pub struct StackModel {
+    shape: Shape,
+    specs: Vec<ParamSpec>,
+    weights: Vec<Tensor<3>>,
+    cast: Option<DType>,
+}
+
+/// Gradients, one per weight, in the same order.
+pub type Grads = Vec<Tensor<3>>;
+
+/// Positions of one block's weights in the list.
+#[derive(Clone, Copy)]
+struct Block {
+    norm1: usize,
+    qkv: usize,
+    qk_norm: Option<usize>,
+    out: usize,
+    norm2: usize,
+    up: usize,
+    down: usize,
+}
+
+/// What the backward pass of a block needs.
+struct BlockSaved {
+    norm1: norm::Saved,
+    normed1: Tensor<3>,
+    attention: attention::Saved,
+    attended: Tensor<3>,
+    norm2: norm::Saved,
+    normed2: Tensor<3>,
+    up: Tensor<3>,
+    active: Tensor<3>,
+}
+
+/// What the backward pass of the whole model needs.
+struct Saved {
+    blocks: Vec<BlockSaved>,
+    norm: norm::Saved,
+    normed: Tensor<3>,
+}
+
+impl StackModel {
+    /// Fresh replicas, one per seed. The same seed gives the same weights in any stack.
+    pub fn init(shape: &Shape, seeds: &[u64], precision: Precision, device: &Device) -> Self {
+        let specs = param_specs(shape);
+        let weights = specs
+            .iter()
+            .map(|spec| {
+                let values: Vec<f32> = seeds.iter().flat_map(|&s| spec.initial(s)).collect();
+                let data = TensorData::new(values, [seeds.len(), spec.rows, spec.cols]);
+                Tensor::from_data(data, device)
+            })
+            .collect();
+        Self::from_weights(shape, weights, precision)
+    }
+
+    /// From weights in the order of [`param_specs`], as a checkpoint holds them.
+    pub fn from_weights(shape: &Shape, weights: Vec<Tensor<3>>, precision: Precision) -> Self {
+        let cast = match precision {
+            Precision::F32 => None,
+            Precision::F16 => Some(DType::F16),
+            Precision::Bf16 => Some(DType::BF16),
+        };
+        Self { shape: *shape, specs: param_specs(shape), weights, cast }
+    }
+
+    /// The same shape and precision with other weights, for any number of replicas.
+    pub fn with_weights(&self, weights: Vec<Tensor<3>>) -> Self {
+        Self { weights, specs: self.specs.clone(), shape: self.shape, cast: self.cast }
+    }
+
+    /// The shape of every replica.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// What each weight is.
+    pub fn specs(&self) -> &[ParamSpec] {
+        &self.specs
+    }
+
+    /// The weights, `[R, rows, cols]` each.
+    pub fn weights(&self) -> &[Tensor<3>] {
+        &self.weights
+    }
+
+    /// The weights, for an update in place.
+    pub fn weights_mut(&mut self) -> &mut [Tensor<3>] {
+        &mut self.weights
+    }
+
+    /// Number of replicas.
+    pub fn replicas(&self) -> usize {
+        self.weights[0].dims()[0]
+    }
+
+    /// Where the tensors live.
+    pub fn device(&self) -> Device {
+        self.weights[0].device()
+    }
+
+    /// Mean loss of each replica over its targets, `[R]`, in nats.
+    pub fn loss(&self, inputs: &Tokens, targets: &Tokens) -> Tensor<1> {
+        let (normed, _) = self.forward(inputs, false);
+        let head = self.weights.last().expect("a model has a head");
+        cross_entropy::loss(linear::forward(&normed, head, None, self.cast), targets)
+    }
+
+    /// Mean loss of each replica and the gradients of all weights, both times `scale` (the share
+    /// of this micro-batch). The gradients include the z-loss's, with weight `z`.
+    pub fn loss_and_grads(
+        &self,
+        inputs: &Tokens,
+        targets: &Tokens,
+        z: f32,
+        scale: f32,
+    ) -> (Tensor<1>, Grads) {
+        let (_, saved) = self.forward(inputs, true);
+        let saved = saved.expect("asked for");
+        let head = self.weights.last().expect("a model has a head");
+        let logits = linear::forward(&saved.normed, head, None, self.cast);
+        let (loss, dlogits) = cross_entropy::loss_and_grad(logits, targets, z, scale);
+        (loss, self.backward(saved, inputs, dlogits))
+    }
+
+    /// Where block `index`'s weights stand.
+    fn block(&self, index: usize) -> Block {
+        match self.shape.family {
+            Family::Llama => {
+                let at = 1 + 8 * index;
+                Block {
+                    norm1: at,
+                    qkv: at + 1,
+                    qk_norm: Some(at + 2),
+                    out: at + 4,
+                    norm2: at + 5,
+                    up: at + 6,
+                    down: at + 7,
+                }
+            }
+            Family::Gpt2 => {
+                let at = 2 + 12 * index;
+                Block {
+                    norm1: at,
+                    qkv: at + 2,
+                    qk_norm: None,
+                    out: at + 4,
+                    norm2: at + 6,
+                    up: at + 8,
+                    down: at + 10,
+                }
+            }
+        }
+    }
+
+    fn has_biases(&self) -> bool {
+        self.shape.family == Family::Gpt2
+    }
+
+    fn activation(&self) -> Activation {
+        match self.shape.family {
+            Family::Llama => Activation::SwiGlu,
+            Family::Gpt2 => Activation::Gelu,
+        }
+    }
+
+    /// The bias that follows weight `at` in families that have biases.
+    fn bias(&self, at: usize) -> Option<&Tensor<3>> {
+        self.has_biases().then(|| &self.weights[at + 1])
+    }
+
+    fn dims(&self, tokens: &Tokens) -> Dims {
+        Dims {
+            replicas: tokens.replicas,
+            sequences: tokens.sequences(),
+            context: tokens.context,
+            heads: self.shape.heads,
+            head_dim: self.shape.head_dim(),
+        }
+    }
+
+    fn qk_norm(&self, block: Block) -> Option<QkNorm> {
+        block
+            .qk_norm
+            .map(|at| QkNorm { q: self.weights[at].clone(), k: self.weights[at + 1].clone() })
+    }
+
+    fn project(&self, x: &Tensor<3>, at: usize) -> Tensor<3> {
+        linear::forward(x, &self.weights[at], self.bias(at), self.cast)
+    }
+
+    fn normalise(&self, x: &Tensor<3>, at: usize) -> (Tensor<3>, norm::Saved) {
+        norm::forward(x, &self.weights[at], self.bias(at))
+    }
+
+    /// Final normed hidden states `[R, M, D]`, and what the backward pass needs when `save`.
+    fn forward(&self, tokens: &Tokens, save: bool) -> (Tensor<3>, Option<Saved>) {
+        let positions = self.has_biases().then(|| &self.weights[1]);
+        let dims = self.dims(tokens);
+        let mut x = embedding::forward(&self.weights[0], positions, tokens);
+        let mut blocks = Vec::new();
+        for index in 0..self.shape.depth {
+            let block = self.block(index);
+            let (normed1, norm1) = self.normalise(&x, block.norm1);
+            let qkv = self.project(&normed1, block.qkv);
+            let qk_norm = self.qk_norm(block);
+            let (attended, attention) = attention::forward(qkv, qk_norm.as_ref(), dims);
+            x = x + self.project(&attended, block.out);
+            let (normed2, norm2) = self.normalise(&x, block.norm2);
+            let up = self.project(&normed2, block.up);
+            let active = activation::forward(&up, self.activation());
+            x = x + self.project(&active, block.down);
+            if save {
+                blocks.push(BlockSaved {
+                    norm1,
+                    normed1,
+                    attention,
+                    attended,
+                    norm2,
+                    normed2,
+                    up,
+                    active,
+                });
+            }
+        }
+        let (normed, norm) = self.normalise(&x, self.final_norm());
+        let saved = save.then(|| Saved { blocks, norm, normed: normed.clone() });
+        (normed, saved)
+    }
+
+    fn final_norm(&self) -> usize {
+        self.block(self.shape.depth).norm1
+    }
+
+    fn backward(&self, saved: Saved, tokens: &Tokens, dlogits: Tensor<3>) -> Grads {
+        let mut grads = GradSink { slots: vec![None; self.weights.len()], model: self };
+        let head = self.weights.len() - 1;
+        let mut dx = {
+            let g = linear::backward(saved.normed, &self.weights[head], false, dlogits, self.cast);
+            grads.slots[head] = Some(g.w);
+            grads.norm(self.final_norm(), saved.norm, g.x, None)
+        };
+        let dims = self.dims(tokens);
+        for (index, s) in saved.blocks.into_iter().enumerate().rev() {
+            let block = self.block(index);
+            let dactive = grads.linear(block.down, s.active, dx.clone());
+            let dup = activation::backward(s.up, self.activation(), dactive);
+            let dnormed = grads.linear(block.up, s.normed2, dup);
+            dx = grads.norm(block.norm2, s.norm2, dnormed, Some(dx));
+            let dattended = grads.linear(block.out, s.attended, dx.clone());
+            let qk_norm = self.qk_norm(block);
+            let g = attention::backward(s.attention, qk_norm.as_ref(), dims, dattended);
+            if let (Some(at), Some(norm)) = (block.qk_norm, g.qk_norm) {
+                grads.slots[at] = Some(norm.q);
+                grads.slots[at + 1] = Some(norm.k);
+            }
+            let dnormed = grads.linear(block.qkv, s.normed1, g.qkv);
+            dx = grads.norm(block.norm1, s.norm1, dnormed, Some(dx));
+        }
+        let (table, positions) =
+            embedding::backward(self.shape.vocab, self.has_biases(), tokens, dx);
+        grads.slots[0] = Some(table);
+        if positions.is_some() {
+            grads.slots[1] = positions;
+        }
+        grads.slots.into_iter().map(|g| g.expect("every weight has a gradient")).collect()
+    }
+}
+
+/// Collects gradients at the places of their weights.
+struct GradSink<'a> {
+    slots: Vec<Option<Tensor<3>>>,
+    model: &'a StackModel,
+}
+
+impl GradSink<'_> {
+    /// Files the gradients of projection `at`; returns its input's.
+    fn linear(&mut self, at: usize, x: Tensor<3>, dy: Tensor<3>) -> Tensor<3> {
+        let model = self.model;
+        let g = linear::backward(x, &model.weights[at], model.has_biases(), dy, model.cast);
+        self.slots[at] = Some(g.w);
+        if g.bias.is_some() {
+            self.slots[at + 1] = g.bias;
+        }
+        g.x
+    }
+
+    /// Files the gradients of norm `at`; returns its input's with the residual's added.
+    fn norm(
+        &mut self,
+        at: usize,
+        saved: norm::Saved,
+        dy: Tensor<3>,
+        residual: Option<Tensor<3>>,
+    ) -> Tensor<3> {
+        let model = self.model;
+        let g = norm::backward(saved, &model.weights[at], model.has_biases(), dy, residual);
+        self.slots[at] = Some(g.gain);
+        if g.bias.is_some() {
+            self.slots[at + 1] = g.bias;
+        }
+        g.x
+    }
+}

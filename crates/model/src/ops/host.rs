@@ -1,0 +1,49 @@
+//! Tensors of the CPU backend as slices of `f32`.
+
+use burn::backend::{DispatchDevice, Flex};
+use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
+use burn_flex::FlexTensor;
+
+/// Whether the operations written for slices apply to tensors of this device.
+pub(crate) fn is_host(device: &Device) -> bool {
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && !device.is_autodiff()
+}
+
+/// A contiguous `f32` tensor of the CPU backend.
+pub(crate) struct Host(FlexTensor);
+
+impl Host {
+    /// Takes a tensor of the CPU backend; copies only where it is not contiguous.
+    pub(crate) fn new<const D: usize>(tensor: Tensor<D>) -> Self {
+        let tensor = tensor
+            .try_into_primitive::<Flex>()
+            .unwrap_or_else(|e| panic!("a CPU operation was called on another backend: {e:?}"));
+        assert_eq!(tensor.dtype(), DType::F32, "CPU operations work in f32");
+        let whole = tensor
+            .layout()
+            .contiguous_offsets()
+            .is_some_and(|(start, end)| start == 0 && end * 4 == tensor.bytes().len());
+        Self(if whole { tensor } else { tensor.to_contiguous() })
+    }
+
+    /// The elements, row-major.
+    pub(crate) fn slice(&self) -> &[f32] {
+        self.0.storage::<f32>()
+    }
+
+    /// The elements for writing; copies first where the tensor is shared.
+    pub(crate) fn slice_mut(&mut self) -> &mut [f32] {
+        self.0.storage_mut::<f32>()
+    }
+
+    /// Back to a tensor.
+    pub(crate) fn into_tensor<const D: usize>(self) -> Tensor<D> {
+        Tensor::from_primitive::<Flex>(self.0)
+    }
+}
+
+/// A tensor of the CPU backend from its elements, row-major.
+pub(crate) fn tensor<const D: usize>(elements: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
+    let data = TensorData::new(elements, Shape::from(shape));
+    Tensor::from_primitive::<Flex>(FlexTensor::from_data(data))
+}

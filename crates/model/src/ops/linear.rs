@@ -1,0 +1,135 @@
+//! Projection: `y = x w (+ bias)`, `[R, M, K] x [R, K, N] -> [R, M, N]`.
+
+use burn::tensor::{DType, Tensor};
+use rayon::prelude::*;
+
+use super::gemm::{Out, View, gemm};
+use super::host::{self, Host};
+
+/// Rows of one block of a product.
+const ROW_BLOCK: usize = 256;
+/// Columns of one block of a weight gradient.
+const COL_BLOCK: usize = 64;
+
+/// Arithmetic of the products on a GPU: the operands are cast, the result is cast back to f32.
+pub(crate) type Cast = Option<DType>;
+
+fn cast(x: Tensor<3>, to: Cast) -> Tensor<3> {
+    match to {
+        Some(dtype) => x.cast(dtype),
+        None => x,
+    }
+}
+
+fn product(a: Tensor<3>, b: Tensor<3>, to: Cast) -> Tensor<3> {
+    let y = cast(a, to).matmul(cast(b, to));
+    if to.is_some() { y.cast(DType::F32) } else { y }
+}
+
+/// `x w`, with `bias` `[R, 1, N]` added where there is one.
+pub fn forward(x: &Tensor<3>, w: &Tensor<3>, bias: Option<&Tensor<3>>, to: Cast) -> Tensor<3> {
+    if host::is_host(&x.device()) {
+        return forward_host(x, w, bias);
+    }
+    let y = product(x.clone(), w.clone(), to);
+    match bias {
+        Some(bias) => y + bias.clone(),
+        None => y,
+    }
+}
+
+/// Gradients of [`forward`].
+pub struct Grads {
+    /// `[R, M, K]`.
+    pub x: Tensor<3>,
+    /// `[R, K, N]`.
+    pub w: Tensor<3>,
+    /// `[R, 1, N]`, where there is a bias.
+    pub bias: Option<Tensor<3>>,
+}
+
+/// `dx = dy w^T`, `dw = x^T dy`, `dbias = sum of dy over rows`.
+pub fn backward(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>, to: Cast) -> Grads {
+    if host::is_host(&dy.device()) {
+        return backward_host(x, w, bias, dy);
+    }
+    let (dy, x, w) = (cast(dy, to), cast(x, to), cast(w.clone(), to));
+    let back = |y: Tensor<3>| if to.is_some() { y.cast(DType::F32) } else { y };
+    Grads {
+        bias: bias.then(|| back(dy.clone()).sum_dim(1)),
+        x: back(dy.clone().matmul(w.swap_dims(1, 2))),
+        w: back(x.swap_dims(1, 2).matmul(dy)),
+    }
+}
+
+fn forward_host(x: &Tensor<3>, w: &Tensor<3>, bias: Option<&Tensor<3>>) -> Tensor<3> {
+    let ([r, m, k], [_, _, n]) = (x.dims(), w.dims());
+    let (x, w) = (Host::new(x.clone()), Host::new(w.clone()));
+    let bias = bias.map(|b| Host::new(b.clone()));
+    let mut y = vec![0.0f32; r * m * n];
+    let (xs, ws) = (x.slice(), w.slice());
+    y.par_chunks_mut(m * n).enumerate().for_each(|(i, y)| {
+        let w = &ws[i * k * n..(i + 1) * k * n];
+        y.par_chunks_mut(ROW_BLOCK * n).enumerate().for_each(|(block, y)| {
+            let rows = y.len() / n;
+            let start = (i * m + block * ROW_BLOCK) * k;
+            if let Some(bias) = &bias {
+                let bias = &bias.slice()[i * n..(i + 1) * n];
+                y.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
+            }
+            let x = View::new(&xs[start..start + rows * k], rows, k, k);
+            gemm(Out::new(y, rows, n, n), x, View::new(w, k, n, n), bias.is_some(), 1.0);
+        });
+    });
+    host::tensor(y, [r, m, n])
+}
+
+/// A block of work of the backward pass; every block writes its own part of the result.
+enum Block<'a> {
+    X { replica: usize, row: usize, out: &'a mut [f32] },
+    W { replica: usize, col: usize, cols: usize, out: Out },
+}
+
+fn backward_host(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>) -> Grads {
+    let ([r, m, k], [_, _, n]) = (x.dims(), w.dims());
+    let (x, w, dy) = (Host::new(x), Host::new(w.clone()), Host::new(dy));
+    let (xs, ws, dys) = (x.slice(), w.slice(), dy.slice());
+    let (mut dx, mut dw) = (vec![0.0f32; r * m * k], vec![0.0f32; r * k * n]);
+    let mut blocks = Vec::new();
+    for (replica, dw) in dw.chunks_exact_mut(k * n).enumerate() {
+        for col in (0..n).step_by(COL_BLOCK) {
+            let cols = COL_BLOCK.min(n - col);
+            // Blocks of columns are disjoint.
+            let out = Out::new(&mut dw[col..], k, cols, n);
+            blocks.push(Block::W { replica, col, cols, out });
+        }
+    }
+    for (replica, dx) in dx.chunks_exact_mut(m * k).enumerate() {
+        for (i, out) in dx.chunks_mut(ROW_BLOCK * k).enumerate() {
+            blocks.push(Block::X { replica, row: i * ROW_BLOCK, out });
+        }
+    }
+    blocks.into_par_iter().for_each(|block| match block {
+        Block::X { replica, row, out } => {
+            let rows = out.len() / k;
+            let dy = &dys[(replica * m + row) * n..][..rows * n];
+            let w = View::new(&ws[replica * k * n..][..k * n], k, n, n);
+            gemm(Out::new(out, rows, k, k), View::new(dy, rows, n, n), w.t(), false, 1.0);
+        }
+        Block::W { replica, col, cols, out } => {
+            let x = View::new(&xs[replica * m * k..][..m * k], m, k, k);
+            let dy = View::new(&dys[replica * m * n + col..(replica + 1) * m * n], m, cols, n);
+            gemm(out, x.t(), dy, false, 1.0);
+        }
+    });
+    let bias = bias.then(|| {
+        let mut db = vec![0.0f32; r * n];
+        for (db, dy) in db.chunks_exact_mut(n).zip(dys.chunks_exact(m * n)) {
+            for row in dy.chunks_exact(n) {
+                db.iter_mut().zip(row).for_each(|(b, &g)| *b += g);
+            }
+        }
+        host::tensor(db, [r, 1, n])
+    });
+    Grads { x: host::tensor(dx, [r, m, k]), w: host::tensor(dw, [r, k, n]), bias }
+}

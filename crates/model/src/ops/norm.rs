@@ -1,0 +1,211 @@
+//! RMSNorm (Zhang & Sennrich 2019) and LayerNorm (Ba et al. 2016) over the last axis.
+//!
+//! `y = (x - mean) * rstd * gain + bias`; RMSNorm leaves out mean and bias.
+
+use burn::tensor::Tensor;
+use multiversion::multiversion;
+use rayon::prelude::*;
+
+use super::host::{self, Host};
+use super::lanes;
+
+/// Added to the mean square (or variance) before the root.
+pub const EPSILON: f32 = 1e-5;
+
+/// Rows that one task sums gains' gradients over, before the partial sums are added in order.
+const ROW_BLOCK: usize = 128;
+
+/// What [`backward`] needs again: the input and the weights are not copied.
+pub struct Saved {
+    x: Tensor<3>,
+}
+
+/// Normalises `x` `[R, M, D]` with `gain` `[R, 1, D]`; a `bias` makes it LayerNorm.
+pub fn forward(x: &Tensor<3>, gain: &Tensor<3>, bias: Option<&Tensor<3>>) -> (Tensor<3>, Saved) {
+    let y = if host::is_host(&x.device()) {
+        forward_host(x, gain, bias)
+    } else {
+        forward_plain(x, gain, bias)
+    };
+    (y, Saved { x: x.clone() })
+}
+
+/// Gradients of [`forward`].
+pub struct Grads {
+    /// `[R, M, D]`, the residual gradient added.
+    pub x: Tensor<3>,
+    /// `[R, 1, D]`.
+    pub gain: Tensor<3>,
+    /// `[R, 1, D]`, for LayerNorm.
+    pub bias: Option<Tensor<3>>,
+}
+
+/// Gradients for `dy`; `residual` is added to the input's (the branch around the norm).
+pub fn backward(
+    saved: Saved,
+    gain: &Tensor<3>,
+    layer_norm: bool,
+    dy: Tensor<3>,
+    residual: Option<Tensor<3>>,
+) -> Grads {
+    if host::is_host(&dy.device()) {
+        return backward_host(saved, gain, layer_norm, dy, residual);
+    }
+    let x = saved.x;
+    let xc = if layer_norm { x.clone() - x.mean_dim(2) } else { x };
+    let rstd = ((xc.clone() * xc.clone()).mean_dim(2) + EPSILON).sqrt().recip();
+    let xhat = xc * rstd.clone();
+    let bias = layer_norm.then(|| dy.clone().sum_dim(1));
+    let dgain = (dy.clone() * xhat.clone()).sum_dim(1);
+    let dxhat = dy * gain.clone();
+    let projection = xhat.clone() * (dxhat.clone() * xhat).mean_dim(2);
+    let inner = dxhat.clone() - projection;
+    let inner = if layer_norm { inner - dxhat.mean_dim(2) } else { inner };
+    let dx = inner * rstd;
+    let dx = match residual {
+        Some(residual) => dx + residual,
+        None => dx,
+    };
+    Grads { x: dx, gain: dgain, bias }
+}
+
+/// The same in tensor operations, for devices other than the CPU and as the reference.
+pub(crate) fn forward_plain(
+    x: &Tensor<3>,
+    gain: &Tensor<3>,
+    bias: Option<&Tensor<3>>,
+) -> Tensor<3> {
+    let xc = if bias.is_some() { x.clone() - x.clone().mean_dim(2) } else { x.clone() };
+    let rstd = ((xc.clone() * xc.clone()).mean_dim(2) + EPSILON).sqrt().recip();
+    let y = xc * rstd * gain.clone();
+    match bias {
+        Some(bias) => y + bias.clone(),
+        None => y,
+    }
+}
+
+/// Mean (0 for RMSNorm) and reciprocal deviation of a row.
+#[inline(always)]
+fn moments(x: &[f32], layer_norm: bool) -> (f32, f32) {
+    let scale = 1.0 / x.len() as f32;
+    let mean = if layer_norm { lanes::sum1(x, |v| v) * scale } else { 0.0 };
+    let square = lanes::sum1(x, |v| (v - mean) * (v - mean)) * scale;
+    (mean, 1.0 / (square + EPSILON).sqrt())
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
+fn forward_rows(x: &[f32], gain: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+    let d = gain.len();
+    for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)) {
+        let (mean, rstd) = moments(x, bias.is_some());
+        match bias {
+            Some(bias) => {
+                for i in 0..d {
+                    y[i] = (x[i] - mean) * rstd * gain[i] + bias[i];
+                }
+            }
+            None => {
+                for i in 0..d {
+                    y[i] = x[i] * rstd * gain[i];
+                }
+            }
+        }
+    }
+}
+
+fn forward_host(x: &Tensor<3>, gain: &Tensor<3>, bias: Option<&Tensor<3>>) -> Tensor<3> {
+    let [r, m, d] = x.dims();
+    let (x, gain) = (Host::new(x.clone()), Host::new(gain.clone()));
+    let bias = bias.map(|b| Host::new(b.clone()));
+    let mut y = vec![0.0f32; r * m * d];
+    y.par_chunks_mut(m * d).zip(x.slice().par_chunks(m * d)).enumerate().for_each(|(i, (y, x))| {
+        let span = i * d..(i + 1) * d;
+        let gain = &gain.slice()[span.clone()];
+        let bias = bias.as_ref().map(|b| &b.slice()[span]);
+        y.par_chunks_mut(ROW_BLOCK * d)
+            .zip(x.par_chunks(ROW_BLOCK * d))
+            .for_each(|(y, x)| forward_rows(x, gain, bias, y));
+    });
+    host::tensor(y, [r, m, d])
+}
+
+/// Adds to `dgain` and `dbias` (empty for RMSNorm), and overwrites `dx` (which holds the residual
+/// gradient, or zeros) with the sum.
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
+fn backward_rows(
+    x: &[f32],
+    gain: &[f32],
+    dy: &[f32],
+    dx: &mut [f32],
+    dgain: &mut [f32],
+    dbias: &mut [f32],
+) {
+    let d = gain.len();
+    let layer_norm = !dbias.is_empty();
+    let scale = 1.0 / d as f32;
+    let mut dxhat = vec![0.0f32; d];
+    let rows = x.chunks_exact(d).zip(dy.chunks_exact(d)).zip(dx.chunks_exact_mut(d));
+    for ((x, dy), dx) in rows {
+        let (mean, rstd) = moments(x, layer_norm);
+        for i in 0..d {
+            dgain[i] += dy[i] * ((x[i] - mean) * rstd);
+            dxhat[i] = dy[i] * gain[i];
+        }
+        let along = lanes::sum2(&dxhat, x, |g, x| g * ((x - mean) * rstd)) * scale;
+        let mut centre = 0.0;
+        if layer_norm {
+            centre = lanes::sum1(&dxhat, |g| g) * scale;
+            for i in 0..d {
+                dbias[i] += dy[i];
+            }
+        }
+        for i in 0..d {
+            dx[i] += rstd * (dxhat[i] - centre - (x[i] - mean) * rstd * along);
+        }
+    }
+}
+
+fn backward_host(
+    saved: Saved,
+    gain: &Tensor<3>,
+    layer_norm: bool,
+    dy: Tensor<3>,
+    residual: Option<Tensor<3>>,
+) -> Grads {
+    let [r, m, d] = dy.dims();
+    let (x, gain, dy) = (Host::new(saved.x), Host::new(gain.clone()), Host::new(dy));
+    let mut dx = match residual {
+        Some(residual) => Host::new(residual),
+        None => Host::new(host::tensor(vec![0.0; r * m * d], [r, m, d])),
+    };
+    let (mut dgain, mut dbias) = (vec![0.0f32; r * d], vec![0.0f32; r * d]);
+    let work = dx
+        .slice_mut()
+        .par_chunks_mut(m * d)
+        .zip(x.slice().par_chunks(m * d))
+        .zip(dy.slice().par_chunks(m * d))
+        .zip(gain.slice().par_chunks(d))
+        .zip(dgain.par_chunks_mut(d).zip(dbias.par_chunks_mut(d)));
+    work.for_each(|((((dx, x), dy), gain), (dgain, dbias))| {
+        let partial: Vec<(Vec<f32>, Vec<f32>)> = dx
+            .par_chunks_mut(ROW_BLOCK * d)
+            .zip(x.par_chunks(ROW_BLOCK * d))
+            .zip(dy.par_chunks(ROW_BLOCK * d))
+            .map(|((dx, x), dy)| {
+                let mut dgain = vec![0.0f32; d];
+                let mut dbias = if layer_norm { vec![0.0f32; d] } else { Vec::new() };
+                backward_rows(x, gain, dy, dx, &mut dgain, &mut dbias);
+                (dgain, dbias)
+            })
+            .collect();
+        for (g, b) in partial {
+            dgain.iter_mut().zip(g).for_each(|(sum, part)| *sum += part);
+            dbias.iter_mut().zip(b).for_each(|(sum, part)| *sum += part);
+        }
+    });
+    Grads {
+        x: dx.into_tensor(),
+        gain: host::tensor(dgain, [r, 1, d]),
+        bias: layer_norm.then(|| host::tensor(dbias, [r, 1, d])),
+    }
+}

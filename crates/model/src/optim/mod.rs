@@ -1,0 +1,123 @@
+//! Update rules over all weights of a stack, with settings per replica.
+
+mod adamw;
+mod clip;
+mod muon;
+
+use burn::tensor::{Device, Tensor};
+use isoflop_plan::Optimizer;
+
+use crate::model::{Grads, StackModel};
+use crate::params::ParamSpec;
+
+pub use clip::grad_norms;
+
+/// Settings of one replica for one step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReplicaStep {
+    /// Learning rate of this step, schedule and warm-up applied.
+    pub learning_rate: f64,
+    /// Decoupled weight decay of matrices, times the learning rate.
+    pub weight_decay: f64,
+    /// First-moment decay.
+    pub beta1: f64,
+    /// Second-moment decay.
+    pub beta2: f64,
+    /// Adam's denominator offset.
+    pub epsilon: f64,
+    /// Global gradient-norm limit.
+    pub clip_norm: Option<f64>,
+}
+
+/// Moments of every weight, `[R, rows, cols]` each, and the steps taken.
+#[derive(Debug, Clone)]
+pub struct OptimState {
+    /// Steps taken so far.
+    pub step: u64,
+    /// First moments (momentum).
+    pub first: Vec<Tensor<3>>,
+    /// Second moments.
+    pub second: Vec<Tensor<3>>,
+}
+
+impl OptimState {
+    /// Zero moments for a model.
+    pub fn new(model: &StackModel) -> Self {
+        let zeros =
+            || model.weights().iter().map(|w| Tensor::zeros(w.dims(), &w.device())).collect();
+        Self { step: 0, first: zeros(), second: zeros() }
+    }
+
+    /// One update in place. Returns the gradient norm of each replica before clipping, `[R]`.
+    ///
+    /// # Panics
+    /// If `replicas` does not name one setting per replica.
+    pub fn update(
+        &mut self,
+        rule: Optimizer,
+        model: &mut StackModel,
+        grads: Grads,
+        replicas: &[ReplicaStep],
+    ) -> Tensor<1> {
+        assert_eq!(replicas.len(), model.replicas(), "one setting per replica");
+        self.step += 1;
+        let norms = grad_norms(&grads);
+        let scales = clip::scales(&norms, replicas);
+        let specs: Vec<ParamSpec> = model.specs().to_vec();
+        for (i, grad) in grads.into_iter().enumerate() {
+            let slot = Slot {
+                weight: &mut model.weights_mut()[i],
+                first: &mut self.first[i],
+                second: &mut self.second[i],
+            };
+            let decay = specs[i].decay;
+            if rule == Optimizer::Muon && specs[i].is_block_matrix() {
+                muon::update(slot, grad, &scales, replicas, parts(&specs[i]));
+            } else {
+                adamw::update(slot, grad, &scales, replicas, self.step, decay);
+            }
+        }
+        norms
+    }
+
+    /// The state of the named replicas alone.
+    pub fn select(&self, keep: &[usize]) -> Self {
+        let pick = |v: &[Tensor<3>]| v.iter().map(|t| select(t, keep)).collect();
+        Self { step: self.step, first: pick(&self.first), second: pick(&self.second) }
+    }
+}
+
+/// The named replicas of a weight, `[R, ..] -> [keep, ..]`.
+pub fn select(tensor: &Tensor<3>, keep: &[usize]) -> Tensor<3> {
+    let parts = keep.iter().map(|&i| tensor.clone().narrow(0, i, 1)).collect();
+    Tensor::cat(parts, 0)
+}
+
+/// A weight and its moments.
+struct Slot<'a> {
+    weight: &'a mut Tensor<3>,
+    first: &'a mut Tensor<3>,
+    second: &'a mut Tensor<3>,
+}
+
+/// Independent matrices that one weight holds side by side.
+fn parts(spec: &ParamSpec) -> usize {
+    match spec.name.rsplit('.').next() {
+        Some("qkv") => 3,
+        Some("gate_up") => 2,
+        _ => 1,
+    }
+}
+
+/// One number per replica as `[R, 1, 1]`.
+fn per_replica(values: impl Iterator<Item = f64>, device: &Device) -> Tensor<3> {
+    let values: Vec<f32> = values.map(|v| v as f32).collect();
+    let shape = [values.len(), 1, 1];
+    Tensor::from_data(burn::tensor::TensorData::new(values, shape), device)
+}
+
+/// Takes a tensor out of its place, so that an operation owns it alone and works in place.
+fn take(tensor: &mut Tensor<3>) -> Tensor<3> {
+    let empty = Tensor::empty([1, 1, 1], &tensor.device());
+    std::mem::replace(tensor, empty)
+}

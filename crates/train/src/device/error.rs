@@ -1,0 +1,96 @@
+//! Why no device could be had.
+
+use super::info::ShaderCompiler;
+use super::selftest::SelfTestFailure;
+
+/// Errors of [`open`](super::open) and of what it is made of. Each ends in a hint.
+#[derive(Debug, thiserror::Error)]
+pub enum DeviceError {
+    /// No adapter has this text in its name.
+    #[error(
+        "`device.name` is {wanted:?}, and no adapter is called so; there {there}\nhint: `sweep devices` lists the devices; \"cpu\" and \"auto\" always work"
+    )]
+    NoMatch {
+        /// What the configuration asks for.
+        wanted: String,
+        /// What is there instead.
+        there: String,
+    },
+    /// Several cards have this text in their names.
+    #[error(
+        "`device.name` is {wanted:?}, which fits {}\nhint: write more of the name, or the short name at the left",
+        list(candidates)
+    )]
+    Ambiguous {
+        /// What the configuration asks for.
+        wanted: String,
+        /// The devices that fit.
+        candidates: Vec<String>,
+    },
+    /// A GPU was asked for and there is none.
+    #[error(
+        "`device.name` is \"gpu\", and no GPU was found; there {there}\nhint: install the GPU's Vulkan driver (`vulkaninfo --summary` shows what the system sees), or set `device.name = \"auto\"` to use the CPU"
+    )]
+    NoGpu {
+        /// What is there instead.
+        there: String,
+    },
+    /// The adapter cannot take this shader compiler.
+    #[error("`device.shader` is \"{}\", which {device} cannot take: {why}\nhint: set `device.shader = \"auto\"`", key(*.shader))]
+    Shader {
+        /// The adapter.
+        device: String,
+        /// What the configuration asks for.
+        shader: ShaderCompiler,
+        /// What is missing.
+        why: String,
+    },
+    /// The driver did not give the device.
+    #[error(
+        "{device} could not be opened: {what}\nhint: another program may hold its memory, or the driver may be too old; `device.name = \"cpu\"` always works"
+    )]
+    Open {
+        /// The adapter.
+        device: String,
+        /// The driver's words.
+        what: String,
+    },
+    /// The device computes something else than the CPU.
+    #[error("{device} with {shader} shaders fails the self-test: {failure}\nhint: {}; `device.name = \"cpu\"` always works", other_shader(*.shader))]
+    SelfTest {
+        /// The adapter.
+        device: String,
+        /// The shader compiler in use.
+        shader: ShaderCompiler,
+        /// The operation, the deviation and what was allowed, or what broke.
+        failure: SelfTestFailure,
+    },
+}
+
+fn list(candidates: &[String]) -> String {
+    let lines: String = candidates.iter().map(|c| format!("\n  {c}")).collect();
+    format!("{} devices:{lines}", candidates.len())
+}
+
+fn key(shader: ShaderCompiler) -> &'static str {
+    match shader {
+        ShaderCompiler::Spirv => "spirv",
+        ShaderCompiler::Wgsl => "wgsl",
+    }
+}
+
+fn other_shader(shader: ShaderCompiler) -> &'static str {
+    match shader {
+        ShaderCompiler::Spirv => "`device.shader = \"wgsl\"` avoids the driver's SPIR-V path",
+        ShaderCompiler::Wgsl => "update the graphics driver",
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no reason was given").to_owned()
+}

@@ -1,0 +1,14 @@
+//! Memory in use.
+
+use burn::tensor::Device;
+
+/// Most bytes that the device's allocator (a GPU) or this process (the CPU) has held; `None`
+/// where nothing tells.
+pub fn memory_bytes(device: &Device) -> Option<u64> {
+    if !isoflop_model::is_host(device) {
+        return device.memory_pool_usage().map(|usage| usage.bytes_reserved);
+    }
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
+}

@@ -1,0 +1,57 @@
+//! Devices: what there is, what is picked and why, and whether it computes right.
+//!
+//! [`list`] shows the adapters and the CPU, [`pick`] is the rule, [`open`] picks, opens and tests,
+//! and the [`TrainDevice`] it gives writes the [`DevicePassport`] of a result.
+//!
+//! ```
+//! use isoflop_plan::{DeviceConfig, DeviceName, Shader};
+//! use isoflop_train::device::{list, open, pick};
+//!
+//! let config = DeviceConfig { name: DeviceName::Cpu, shader: Shader::Auto, memory_bytes: None };
+//! let choice = pick(&config, &list())?;
+//! println!("{}: {}", choice.info, choice.why);
+//! let opened = open(&config)?;
+//! assert_eq!(opened.device, burn::tensor::Device::flex());
+//! # Ok::<(), isoflop_train::device::DeviceError>(())
+//! ```
+//!
+//! # Shader compilers
+//!
+//! One binary can hand kernels to Vulkan in two ways. *SPIR-V* comes from cubecl's own compiler and
+//! goes to the driver unchecked; it is the faster one and the only one with tensor cores and bf16.
+//! *WGSL* goes through naga, which checks it; it is what Metal and DX12 take, and what Vulkan
+//! takes when asked (`wgsl_only` says how). Either can be chosen on one adapter at run time.
+//!
+//! Software adapters take WGSL alone unless SPIR-V is asked for: with cubecl 0.11.3 SPIR-V crashes
+//! in Mesa's lavapipe and computes wrong numbers on SwiftShader. On any adapter the [`self_test`]
+//! has to pass first, and SPIR-V is tested in a process of its own where the program allows it
+//! ([`self_test_child_main`]), since a crash of a driver takes its process along.
+//!
+//! OpenGL is not used. Kernels tuned for a device are remembered in [`tuning_store`].
+
+mod adapters;
+mod cpu;
+mod error;
+mod info;
+mod list;
+mod memory;
+mod open;
+mod passport;
+mod peak;
+mod pick;
+mod selftest;
+mod setup;
+mod tuning;
+mod versions;
+mod wgsl_only;
+
+pub use error::DeviceError;
+pub use info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
+pub use list::list;
+pub use memory::memory_bytes;
+pub use open::{TrainDevice, open};
+pub use passport::DevicePassport;
+pub use peak::{Peak, measure_peak};
+pub use pick::{Choice, pick};
+pub use selftest::{Check, SelfTest, SelfTestFailure, self_test, self_test_child_main};
+pub use tuning::tuning_store;

@@ -1,0 +1,162 @@
+//! From a configuration to an open, tested device.
+
+use burn::tensor::Device;
+use isoflop_plan::{DeviceConfig, Precision, Shader};
+
+use super::adapters::{self, Adapter};
+use super::error::DeviceError;
+use super::info::{DeviceInfo, DeviceKind, ShaderCompiler};
+use super::pick::pick;
+use super::selftest::{self, SelfTest, SelfTestFailure};
+use super::{cpu, setup};
+
+/// A device that is ready for training.
+#[derive(Debug, Clone)]
+pub struct TrainDevice {
+    /// What burn computes on.
+    pub device: Device,
+    /// What it is.
+    pub info: DeviceInfo,
+    /// Shader compiler in use; `None` on the CPU.
+    pub shader: Option<ShaderCompiler>,
+    /// Why this device and this compiler, in plain words.
+    pub why: String,
+    /// What the user should know: compilers that were tried and refused.
+    pub warnings: Vec<String>,
+    /// Precisions of matrix products that passed the test. Other ones must not be trained in.
+    pub precisions: Vec<Precision>,
+    /// How the device compared with the CPU; `None` on the CPU, which is the reference.
+    pub self_test: Option<SelfTest>,
+}
+
+/// Picks, opens and tests the device that a configuration means.
+///
+/// With `shader = "auto"` a GPU on Vulkan takes SPIR-V if it passes the self-test and WGSL else;
+/// a software adapter takes WGSL. SPIR-V is tested in a process of its own where the program
+/// offers that ([`self_test_child_main`](super::self_test_child_main)).
+///
+/// # Errors
+/// If nothing fits the configuration, the driver refuses, or the self-test fails.
+pub fn open(config: &DeviceConfig) -> Result<TrainDevice, DeviceError> {
+    let adapters = adapters::adapters();
+    let mut devices: Vec<_> = adapters.iter().map(|a| a.info.clone()).collect();
+    devices.push(cpu::info());
+    let choice = pick(config, &devices)?;
+    match adapters.iter().find(|a| a.info.id == choice.info.id) {
+        Some(adapter) => open_adapter(adapter, config.shader, choice.why),
+        None => Ok(TrainDevice {
+            device: Device::flex(),
+            precisions: choice.info.precisions.clone(),
+            info: choice.info,
+            shader: None,
+            why: choice.why,
+            warnings: Vec::new(),
+            self_test: None,
+        }),
+    }
+}
+
+fn open_adapter(adapter: &Adapter, asked: Shader, why: String) -> Result<TrainDevice, DeviceError> {
+    let info = &adapter.info;
+    let candidates = compilers(info, asked);
+    let mut warnings = Vec::new();
+    let mut last = None;
+    for &shader in &candidates {
+        match tested(adapter, shader) {
+            Ok((device, self_test)) => {
+                let reason = reason(info, asked, shader, !warnings.is_empty());
+                return Ok(TrainDevice {
+                    device,
+                    info: info.clone(),
+                    shader: Some(shader),
+                    why: format!("{why}; {reason}"),
+                    warnings,
+                    precisions: self_test.precisions.clone(),
+                    self_test: Some(self_test),
+                });
+            }
+            Err(error) => {
+                let first = error.to_string();
+                let first = first.split("\nhint").next().unwrap_or_default().to_owned();
+                warnings.push(first);
+                last = Some(error);
+            }
+        }
+    }
+    Err(last.expect("there is always a compiler to try"))
+}
+
+/// Compilers to try, in order.
+fn compilers(info: &DeviceInfo, asked: Shader) -> Vec<ShaderCompiler> {
+    match asked {
+        Shader::Spirv => vec![ShaderCompiler::Spirv],
+        Shader::Wgsl => vec![ShaderCompiler::Wgsl],
+        Shader::Auto if info.kind == DeviceKind::Software => vec![ShaderCompiler::Wgsl],
+        Shader::Auto => info.shaders.clone(),
+    }
+}
+
+fn reason(info: &DeviceInfo, asked: Shader, shader: ShaderCompiler, fell_back: bool) -> String {
+    match asked {
+        Shader::Spirv | Shader::Wgsl => format!("{shader} shaders, as `device.shader` asks"),
+        Shader::Auto if fell_back => format!("{shader} shaders, because SPIR-V failed"),
+        Shader::Auto if info.kind == DeviceKind::Software => {
+            format!("{shader} shaders, the only ones that software adapters compute right with")
+        }
+        Shader::Auto if info.shaders.len() > 1 => format!("{shader} shaders, the faster kind"),
+        Shader::Auto => format!("{shader} shaders, the only kind it takes"),
+    }
+}
+
+fn tested(adapter: &Adapter, shader: ShaderCompiler) -> Result<(Device, SelfTest), DeviceError> {
+    let fails = |failure: SelfTestFailure| DeviceError::SelfTest {
+        device: adapter.info.label(),
+        shader,
+        failure,
+    };
+    let elsewhere = shader == ShaderCompiler::Spirv
+        && adapter.info.shaders.contains(&shader)
+        && selftest::child_available();
+    let report = match elsewhere {
+        true => Some(selftest::run_in_child(&adapter.info.id, shader).map_err(fails)?),
+        false => None,
+    };
+    let device = setup::open(adapter, shader)?;
+    let report = match report {
+        Some(report) => report,
+        None => selftest::self_test(&device).map_err(fails)?,
+    };
+    Ok((device, report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gpu(kind: DeviceKind, shaders: &[ShaderCompiler]) -> DeviceInfo {
+        DeviceInfo { kind, shaders: shaders.to_vec(), ..cpu::info() }
+    }
+
+    #[test]
+    fn auto_tries_spirv_first_on_gpus_and_never_on_software() {
+        use ShaderCompiler::{Spirv, Wgsl};
+        let card = gpu(DeviceKind::DiscreteGpu, &[Spirv, Wgsl]);
+        assert_eq!(compilers(&card, Shader::Auto), [Spirv, Wgsl]);
+        assert_eq!(compilers(&card, Shader::Wgsl), [Wgsl]);
+        let old = gpu(DeviceKind::IntegratedGpu, &[Wgsl]);
+        assert_eq!(compilers(&old, Shader::Auto), [Wgsl]);
+        assert_eq!(compilers(&old, Shader::Spirv), [Spirv], "and is then refused");
+        let soft = gpu(DeviceKind::Software, &[Spirv, Wgsl]);
+        assert_eq!(compilers(&soft, Shader::Auto), [Wgsl]);
+        assert_eq!(compilers(&soft, Shader::Spirv), [Spirv]);
+    }
+
+    #[test]
+    fn the_cpu_opens_without_a_test() {
+        let name = isoflop_plan::DeviceName::Cpu;
+        let config = DeviceConfig { name, shader: Shader::Auto, memory_bytes: None };
+        let opened = open(&config).unwrap();
+        assert!(opened.info.is_cpu() && opened.self_test.is_none() && opened.shader.is_none());
+        assert_eq!(opened.precisions, [Precision::F32]);
+    }
+}

@@ -1,0 +1,110 @@
+//! What a result needs to be compared across machines: the device's part.
+
+use serde::{Deserialize, Serialize};
+
+use super::info::{DeviceInfo, ShaderCompiler};
+use super::open::TrainDevice;
+use super::peak::{Peak, measure_peak};
+use super::{selftest, versions};
+
+/// Plain words and numbers on the device that trained. Stable from run to run on one machine, the
+/// measured peaks aside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DevicePassport {
+    /// Adapter name as the driver gives it; the CPU model for the CPU.
+    pub adapter: String,
+    /// `"cpu"`, `"discrete gpu"`, `"integrated gpu"`, `"virtual gpu"`, `"software adapter"`,
+    /// `"unclassified adapter"`.
+    pub kind: String,
+    /// `"flex"`, `"vulkan"`, `"metal"`, `"dx12"`.
+    pub backend: String,
+    /// `"spirv"` or `"wgsl"`; `None` on the CPU.
+    pub shader_compiler: Option<String>,
+    /// Driver and its version, where they are told.
+    pub driver: Option<String>,
+    /// Memory in bytes, where it is told.
+    pub memory_bytes: Option<u64>,
+    /// Precisions of matrix products that passed the self-test: `"f32"`, `"f16"`, `"bf16"`.
+    pub precisions: Vec<String>,
+    /// Cores; the CPU alone.
+    pub cores: Option<usize>,
+    /// Vector instructions; the CPU alone.
+    pub simd: Vec<String>,
+    /// Operating system: `"linux"`.
+    pub os: String,
+    /// Processor architecture: `"x86_64"`.
+    pub arch: String,
+    /// burn's version.
+    pub burn: String,
+    /// cubecl's version; `None` on the CPU.
+    pub cubecl: Option<String>,
+    /// wgpu's version; `None` on the CPU.
+    pub wgpu: Option<String>,
+    /// Measured peak rates, one per precision.
+    pub peaks: Vec<Peak>,
+}
+
+impl TrainDevice {
+    /// Measures the peak rates and writes all down. Takes about a second per precision.
+    pub fn passport(&self) -> DevicePassport {
+        let peaks = self
+            .precisions
+            .iter()
+            .filter_map(|&p| measure_peak(&self.device, &self.info, p))
+            .collect();
+        DevicePassport { peaks, ..self.passport_without_peaks() }
+    }
+
+    /// The passport without measuring anything.
+    pub fn passport_without_peaks(&self) -> DevicePassport {
+        let info = &self.info;
+        let gpu = |version: &str| (!info.is_cpu()).then(|| version.to_owned());
+        DevicePassport {
+            adapter: info.name.clone(),
+            kind: info.kind.to_string().to_lowercase(),
+            backend: info.api.map_or("flex".into(), |api| api.to_string().to_lowercase()),
+            shader_compiler: self.shader.map(|shader| match shader {
+                ShaderCompiler::Spirv => "spirv".into(),
+                ShaderCompiler::Wgsl => "wgsl".into(),
+            }),
+            driver: driver(info),
+            memory_bytes: info.memory_bytes,
+            precisions: self.precisions.iter().map(|&p| selftest::key(p).into()).collect(),
+            cores: info.cores,
+            simd: info.simd.clone(),
+            os: std::env::consts::OS.into(),
+            arch: std::env::consts::ARCH.into(),
+            burn: versions::BURN.into(),
+            cubecl: gpu(versions::CUBECL),
+            wgpu: gpu(versions::WGPU),
+            peaks: Vec::new(),
+        }
+    }
+}
+
+fn driver(info: &DeviceInfo) -> Option<String> {
+    let parts: Vec<_> = [&info.driver, &info.driver_info].into_iter().flatten().cloned().collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use isoflop_plan::{DeviceConfig, DeviceName, Shader};
+
+    use super::*;
+
+    #[test]
+    fn the_cpu_has_a_passport_that_survives_json() {
+        let config =
+            DeviceConfig { name: DeviceName::Cpu, shader: Shader::Auto, memory_bytes: None };
+        let opened = super::super::open(&config).unwrap();
+        let passport = opened.passport();
+        assert_eq!((passport.kind.as_str(), passport.backend.as_str()), ("cpu", "flex"));
+        assert_eq!(passport.precisions, ["f32"]);
+        assert_eq!(passport.wgpu, None);
+        assert_eq!(passport.peaks.len(), 1);
+        let json = serde_json::to_string(&passport).unwrap();
+        let back: DevicePassport = serde_json::from_str(&json).unwrap();
+        assert_eq!(back, passport);
+    }
+}

@@ -1,0 +1,107 @@
+//! The fastest matrix products that a device is seen to make.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use isoflop_plan::Precision;
+use serde::{Deserialize, Serialize};
+
+use super::info::{DeviceInfo, DeviceKind};
+
+/// Sides of the square matrices that are tried, in order, while there is time.
+const SIDES: [usize; 6] = [256, 512, 1024, 2048, 4096, 8192];
+
+/// Time after which no larger size is begun.
+const BUDGET: Duration = Duration::from_millis(600);
+
+/// Time of one measurement.
+const SAMPLE: Duration = Duration::from_millis(120);
+
+/// The best measured rate of square matrix products.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Peak {
+    /// Precision of the operands.
+    pub precision: Precision,
+    /// Best rate seen, FLOP/s (a product of side n counts 2 n^3).
+    pub flops_per_second: f64,
+    /// Side of the matrices it was seen at.
+    pub side: usize,
+}
+
+/// Measures the best rate over several sizes, in about a second (more where kernels are tuned for
+/// the first time). `None` where the device cannot do it.
+pub fn measure_peak(device: &Device, info: &DeviceInfo, precision: Precision) -> Option<Peak> {
+    let slow = info.kind == DeviceKind::Software;
+    let started = Instant::now();
+    let mut best: Option<Peak> = None;
+    for &side in &SIDES {
+        let spent = started.elapsed();
+        let flops = 2.0 * (side as f64).powi(3);
+        // One product of this size at the best rate so far.
+        let expected = best.map_or(0.0, |b| flops / b.flops_per_second);
+        if spent > BUDGET || expected > BUDGET.as_secs_f64() || slow && side > 256 {
+            break;
+        }
+        let rate = catch_unwind(AssertUnwindSafe(|| rate(device, precision, side))).ok()??;
+        if best.is_none_or(|b| rate > b.flops_per_second) {
+            best = Some(Peak { precision, flops_per_second: rate, side });
+        }
+    }
+    best
+}
+
+/// FLOP/s of products of one size, each waiting for the one before.
+fn rate(device: &Device, precision: Precision, side: usize) -> Option<f64> {
+    let dtype = match precision {
+        Precision::F32 => DType::F32,
+        Precision::F16 => DType::F16,
+        Precision::Bf16 => DType::BF16,
+    };
+    // A rotation of coordinates with weights: powers of it stay of one size.
+    let scale = 1.0 / (side as f32).sqrt();
+    let values: Vec<f32> = (0..side * side)
+        .map(|i| if (i as u32).wrapping_mul(0x9e37_79b9) >> 31 == 0 { scale } else { -scale })
+        .collect();
+    let make = || -> Tensor<2> {
+        Tensor::<2>::from_data(TensorData::new(values.clone(), [side, side]), device).cast(dtype)
+    };
+    let weights = make();
+    let mut x = make();
+    let finish = |x: &Tensor<2>| x.clone().slice([0..1, 0..1]).try_into_data().ok();
+    // The first product compiles and tunes.
+    x = x.matmul(weights.clone());
+    finish(&x)?;
+    let flops = 2.0 * (side as f64).powi(3);
+    let mut best = 0.0f64;
+    let mut count = 1;
+    let started = Instant::now();
+    loop {
+        let sample = Instant::now();
+        let mut y = x.clone();
+        for _ in 0..count {
+            y = y.matmul(weights.clone());
+        }
+        finish(&y)?;
+        let seconds = sample.elapsed().as_secs_f64();
+        best = best.max(flops * f64::from(count) / seconds.max(1e-9));
+        if started.elapsed() > SAMPLE {
+            return Some(best);
+        }
+        count = (count * 2).min(64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cpu;
+    use super::*;
+
+    #[test]
+    fn the_cpu_has_a_plausible_peak() {
+        let peak = measure_peak(&Device::flex(), &cpu::info(), Precision::F32).unwrap();
+        assert!(SIDES.contains(&peak.side));
+        let rate = peak.flops_per_second;
+        assert!(rate > 1e8 && rate < 1e15, "{rate:e} FLOP/s");
+    }
+}

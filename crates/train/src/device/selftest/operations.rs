@@ -1,0 +1,124 @@
+//! The operations that training is made of, one by one.
+
+use burn::tensor::activation::{log_softmax, softmax};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use isoflop_plan::Precision;
+
+/// An operation on fixed inputs.
+pub(super) struct Operation {
+    pub name: &'static str,
+    /// Allowed deviation, as a share of the largest value.
+    pub allowed: f64,
+    pub run: fn(&Device, Precision) -> Vec<f32>,
+}
+
+/// In half precision the products alone: everything else stays in f32.
+pub(super) fn all(precision: Precision) -> Vec<Operation> {
+    let products: [(&'static str, fn(&Device, Precision) -> Vec<f32>); 6] = [
+        ("matrix product", |d, p| product(x(0, [1, 61, 47], d), x(1, [1, 47, 83], d), p)),
+        ("matrix product of larger sizes", |d, p| {
+            product(x(0, [1, 256, 192], d), x(1, [1, 192, 160], d), p)
+        }),
+        ("batched matrix product", |d, p| product(x(0, [3, 33, 40], d), x(1, [3, 40, 65], d), p)),
+        ("product with the right side transposed", |d, p| {
+            product(x(0, [2, 50, 64], d), x(1, [2, 48, 64], d).swap_dims(1, 2), p)
+        }),
+        ("product with the left side transposed", |d, p| {
+            product(x(0, [2, 128, 30], d).swap_dims(1, 2), x(1, [2, 128, 72], d), p)
+        }),
+        ("product of a row", |d, p| product(x(0, [2, 1, 96], d), x(1, [2, 96, 130], d), p)),
+    ];
+    // Rounding of the operands, 2^-11 and 2^-8, with the sum's cancellation.
+    let allowed = match precision {
+        Precision::F32 => 1e-5,
+        Precision::F16 => 5e-3,
+        Precision::Bf16 => 3e-2,
+    };
+    let products = products.map(|(name, run)| Operation { name, allowed, run });
+    if precision != Precision::F32 {
+        return products.into();
+    }
+    let rest: [(&'static str, fn(&Device, Precision) -> Vec<f32>); 10] = [
+        ("softmax", |d, _| out(softmax(x(0, [2, 37, 71], d) * 5.0, 2))),
+        ("log-softmax", |d, _| out(log_softmax(x(0, [2, 37, 71], d) * 5.0, 2))),
+        ("sums along each axis", |d, _| {
+            let a = x(0, [3, 70, 45], d);
+            let parts = (0..3).map(|axis| a.clone().sum_dim(axis).reshape([-1])).collect();
+            out(Tensor::<1>::cat(parts, 0))
+        }),
+        ("means and largest values", |d, _| {
+            let a = x(0, [3, 70, 45], d);
+            out(a.clone().mean_dim(2) + a.clone().max_dim(2) - a.max().reshape([1, 1, 1]))
+        }),
+        ("elementwise functions", |d, _| {
+            let a = x(0, [2, 33, 50], d);
+            let b = x(1, [2, 33, 50], d);
+            let gate = a.clone() / (a.clone().neg().exp() + 1.0);
+            let positive = b.clone() * b.clone() + 0.1;
+            out(gate * positive.clone().sqrt().recip()
+                + positive.log() * (a * 0.8).tanh()
+                + b.erf())
+        }),
+        ("gather", |d, _| {
+            let index = ids(60, 83, d).reshape([2, 30, 1]);
+            out(x(0, [2, 30, 83], d).gather(2, index))
+        }),
+        ("selection of rows", |d, _| out(x(0, [97, 24], d).select(0, ids(150, 97, d)))),
+        ("product with a one-hot matrix", |d, _| {
+            let classes = Tensor::<1, Int>::arange(0..97, d).reshape([1, 1, 97]);
+            let hot = classes.equal(ids(2 * 75, 97, d).reshape([2, 75, 1])).float();
+            out(hot.cast(DType::F32).swap_dims(1, 2).matmul(x(0, [2, 75, 24], d)))
+        }),
+        ("slices, joins and swaps of axes", |d, _| {
+            let a = x(0, [2, 3, 20, 16], d);
+            let (l, r) = (a.clone().narrow(3, 0, 8), a.narrow(3, 8, 8));
+            out(Tensor::cat(vec![r * 2.0, l], 3).swap_dims(1, 2).reshape([2, 20, 48]))
+        }),
+        ("causal mask", |d, _| {
+            let mask = Tensor::<2>::ones([41, 41], d).triu(1) * -1e30;
+            out(softmax(x(0, [3, 41, 41], d) + mask.reshape([1, 41, 41]), 2))
+        }),
+    ];
+    let rest = rest.map(|(name, run)| Operation { name, allowed: 1e-5, run });
+    products.into_iter().chain(rest).collect()
+}
+
+fn product(a: Tensor<3>, b: Tensor<3>, precision: Precision) -> Vec<f32> {
+    let dtype = match precision {
+        Precision::F32 => return out(a.matmul(b)),
+        Precision::F16 => DType::F16,
+        Precision::Bf16 => DType::BF16,
+    };
+    out(a.cast(dtype).matmul(b.cast(dtype)).cast(DType::F32))
+}
+
+/// Fixed numbers in -1..1 that look random.
+fn x<const D: usize>(seed: u32, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let len = shape.iter().product::<usize>() as u32;
+    let values: Vec<f32> =
+        (0..len).map(|i| (scramble(i, seed) >> 8) as f32 / (1 << 23) as f32 - 1.0).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// Fixed ids below `below`.
+fn ids(len: usize, below: u32, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = (0..len as u32).map(|i| (scramble(i, 7) % below) as i32).collect();
+    Tensor::from_data(TensorData::new(values, [len]), device)
+}
+
+/// A 32-bit integer hash (the finaliser of MurmurHash3).
+fn scramble(i: u32, seed: u32) -> u32 {
+    let mut h = i.wrapping_mul(0x9e37_79b9) ^ seed.wrapping_mul(0x85eb_ca6b);
+    h = (h ^ (h >> 16)).wrapping_mul(0x85eb_ca6b);
+    h = (h ^ (h >> 13)).wrapping_mul(0xc2b2_ae35);
+    h ^ (h >> 16)
+}
+
+/// Reads a result back.
+///
+/// # Panics
+/// With the device's words, if it failed.
+pub(super) fn out<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    let data = tensor.try_into_data().unwrap_or_else(|e| panic!("{e}"));
+    data.try_to_vec().unwrap_or_else(|e| panic!("{e:?}"))
+}

@@ -1,0 +1,91 @@
+//! Opening one adapter with one shader compiler.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use burn::cubecl::Device as CubeDevice;
+use burn::cubecl::future::block_on;
+use burn::cubecl::wgpu::{
+    MemoryConfiguration, RuntimeOptions, WgpuSetup, try_init_device, vulkan, wgpu,
+};
+use burn::tensor::Device;
+
+use super::adapters::{Adapter, instance};
+use super::error::{DeviceError, panic_text};
+use super::info::{GraphicsApi, ShaderCompiler};
+use super::{tuning, wgsl_only};
+
+/// Opens an adapter. Each call makes a device of its own; drivers give several.
+///
+/// # Errors
+/// If the adapter cannot take the shader compiler, or the driver refuses.
+pub(super) fn open(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, DeviceError> {
+    let info = &adapter.info;
+    if !info.shaders.contains(&shader) {
+        let why = match info.api {
+            Some(GraphicsApi::Vulkan) => {
+                "its driver lacks the Vulkan memory model or buffer device addresses"
+            }
+            _ => "SPIR-V is for Vulkan",
+        };
+        return Err(DeviceError::Shader { device: info.label(), shader, why: why.into() });
+    }
+    tuning::use_store_of(info, shader);
+    let opened = catch_unwind(AssertUnwindSafe(|| register(adapter, shader)));
+    opened
+        .unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))
+        .map_err(|what| DeviceError::Open { device: info.label(), what })
+}
+
+/// Hands the adapter to burn, and makes sure that it took the compiler that was meant.
+fn register(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, String> {
+    let setup = match (adapter.info.api, shader) {
+        (Some(GraphicsApi::Vulkan), ShaderCompiler::Wgsl) => wgsl_only::setup(&adapter.handle)?,
+        (Some(GraphicsApi::Vulkan), ShaderCompiler::Spirv) => spirv(&adapter.handle)?,
+        _ => plain(&adapter.handle)?,
+    };
+    let options = RuntimeOptions::try_default().map_err(|e| e.to_string())?;
+    let options = RuntimeOptions { memory_config: MemoryConfiguration::default(), ..options };
+    let device = try_init_device(setup, options).map_err(|e| e.to_string())?;
+    let got = CubeDevice::Wgpu(device.clone()).client().name();
+    let meant = match shader {
+        ShaderCompiler::Spirv => "wgpu<spirv>",
+        ShaderCompiler::Wgsl => "wgpu<wgsl>",
+    };
+    if got != meant {
+        return Err(format!("burn opened it as {got}, not {meant}"));
+    }
+    Ok(Device::from(device))
+}
+
+/// Vulkan with every feature that cubecl's SPIR-V can use.
+fn spirv(adapter: &wgpu::Adapter) -> Result<WgpuSetup, String> {
+    let opened = block_on(vulkan::try_request_vulkan_device(adapter)).map_err(|e| e.to_string())?;
+    let (device, queue) = opened.ok_or("the driver takes no SPIR-V of cubecl's")?;
+    Ok(setup_of(adapter, device, queue))
+}
+
+/// Metal and DX12.
+fn plain(adapter: &wgpu::Adapter) -> Result<WgpuSetup, String> {
+    let descriptor = wgpu::DeviceDescriptor {
+        required_features: adapter.features() - wgpu::Features::MAPPABLE_PRIMARY_BUFFERS,
+        required_limits: adapter.limits(),
+        memory_hints: wgpu::MemoryHints::MemoryUsage,
+        // SAFETY: cubecl asks for the same; no experimental feature is used by WGSL kernels, but a
+        // device must have all that the adapter shows, for cubecl looks at the adapter alone.
+        experimental_features: unsafe { wgpu::ExperimentalFeatures::enabled() },
+        ..Default::default()
+    };
+    let (device, queue) =
+        block_on(adapter.request_device(&descriptor)).map_err(|e| e.to_string())?;
+    Ok(setup_of(adapter, device, queue))
+}
+
+fn setup_of(adapter: &wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> WgpuSetup {
+    WgpuSetup {
+        instance: instance().clone(),
+        adapter: adapter.clone(),
+        device,
+        queue,
+        backend: adapter.get_info().backend,
+    }
+}

@@ -1,0 +1,44 @@
+//! What can go wrong while a stack trains.
+
+use std::path::PathBuf;
+
+/// Errors of [`run_stack`](crate::run_stack).
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// A checkpoint could not be written or read.
+    #[error("checkpoint {}: {source}\nhint: look at the folder's free space and permissions", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A checkpoint does not hold what the stack needs.
+    #[error("checkpoint {}: {what}\nhint: delete this file to train the stack from its start", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The device failed.
+    #[error(
+        "the device failed in step {step} of stack {stack}: {what}\nhint: a smaller `train.stack` or `train.micro_batch_sequences` needs less memory; `sweep devices` lists the devices"
+    )]
+    Device {
+        /// The stack.
+        stack: String,
+        /// Steps done.
+        step: u64,
+        /// The device's words.
+        what: String,
+    },
+    /// The stack and the data do not fit together.
+    #[error("stack {stack}: {what}\nhint: run `sweep plan` on this configuration")]
+    Mismatch {
+        /// The stack.
+        stack: String,
+        /// What does not fit.
+        what: String,
+    },
+}

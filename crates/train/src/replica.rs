@@ -1,0 +1,145 @@
+//! One lane of a stack: the cells it stands for, and what it has measured.
+
+use isoflop_plan::Cell;
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::CurvePoint;
+use crate::schedule::{learning_rate, stable_steps};
+
+/// Losses added up since the last point of the curve, and the points so far.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Track {
+    sum: f64,
+    count: u64,
+    pub(crate) curve: Vec<CurvePoint>,
+    pub(crate) valid_curve: Vec<(u64, f64)>,
+    pub(crate) train_seconds: f64,
+    pub(crate) eval_seconds: f64,
+    pub(crate) resumed: u32,
+    /// Loss of the first step, to notice a loss that runs away.
+    first_loss: Option<f64>,
+}
+
+/// One replica. It stands for several cells while these are still the same run: WSD runs that
+/// differ in length alone share their stable part. Longest first; the first is the leader.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Replica {
+    /// Positions in the stack's list of cells.
+    pub(crate) cells: Vec<usize>,
+    /// One track per cell.
+    pub(crate) tracks: Vec<Track>,
+    /// Step and reason of a divergence that was noticed.
+    pub(crate) lost: Option<(u64, String)>,
+}
+
+impl Replica {
+    /// The lanes that a stack starts with: cells that share a beginning are put together.
+    pub(crate) fn group(cells: &[Cell], wanted: &[usize]) -> Vec<Self> {
+        let mut lanes: Vec<Vec<usize>> = Vec::new();
+        for &index in wanted {
+            let twin = lanes.iter_mut().find(|lane| shares_trunk(&cells[lane[0]], &cells[index]));
+            match twin {
+                Some(lane) => lane.push(index),
+                None => lanes.push(vec![index]),
+            }
+        }
+        lanes
+            .into_iter()
+            .map(|mut lane| {
+                lane.sort_by_key(|&i| (std::cmp::Reverse(cells[i].steps), i));
+                Self { tracks: vec![Track::default(); lane.len()], cells: lane, lost: None }
+            })
+            .collect()
+    }
+
+    /// Cells that take their own way before step `step`; they leave this lane for a lane each.
+    pub(crate) fn fork(&mut self, cells: &[Cell], step: u64) -> Vec<Self> {
+        let mut forked = Vec::new();
+        let mut at = 1;
+        while at < self.cells.len() {
+            let cell = &cells[self.cells[at]];
+            if stable_steps(&cell.hyper, cell.steps) <= step {
+                let (cell, track) = (self.cells.remove(at), self.tracks.remove(at));
+                forked.push(Self { cells: vec![cell], tracks: vec![track], lost: None });
+            } else {
+                at += 1;
+            }
+        }
+        forked
+    }
+
+    /// Drops the cells that are not wanted.
+    pub(crate) fn retain(&mut self, wanted: impl Fn(usize) -> bool) {
+        let both = self.cells.drain(..).zip(self.tracks.drain(..)).filter(|(c, _)| wanted(*c));
+        (self.cells, self.tracks) = both.collect::<Vec<_>>().into_iter().unzip();
+    }
+
+    /// Adds the loss of step `step`; closes a curve point of every cell that is due one.
+    pub(crate) fn record(
+        &mut self,
+        cells: &[Cell],
+        step: u64,
+        loss: f64,
+        grad_norm: f64,
+        curve_points: usize,
+    ) {
+        for (&index, track) in self.cells.iter().zip(&mut self.tracks) {
+            let cell = &cells[index];
+            track.sum += loss;
+            track.count += 1;
+            track.first_loss.get_or_insert(loss);
+            if is_point(step + 1, cell.steps, curve_points as u64) {
+                track.curve.push(CurvePoint {
+                    step: step + 1,
+                    tokens: (step + 1) * cell.batch_tokens(),
+                    loss_nats: track.sum / track.count as f64,
+                    learning_rate: learning_rate(&cell.hyper, step, cell.steps),
+                    grad_norm: Some(grad_norm),
+                });
+                (track.sum, track.count) = (0.0, 0);
+            }
+        }
+    }
+
+    /// Why this step's numbers mean that the run is lost, if they do.
+    pub(crate) fn trouble(&self, loss: f64, grad_norm: f64, vocab: usize) -> Option<String> {
+        let uniform = (vocab as f64).ln();
+        let first = self.tracks[0].first_loss.unwrap_or(uniform);
+        if !loss.is_finite() {
+            Some(format!("the training loss is {loss}"))
+        } else if !grad_norm.is_finite() {
+            Some(format!("the gradient norm is {grad_norm}"))
+        } else if loss > 2.0 * uniform.max(first) {
+            Some(format!("the training loss {loss:.3} is over twice the first ({first:.3})"))
+        } else {
+            None
+        }
+    }
+}
+
+/// Whether `step` of `steps` closes one of `points` evenly spread intervals.
+pub(crate) fn is_point(step: u64, steps: u64, points: u64) -> bool {
+    let points = points.clamp(1, steps);
+    step * points / steps > (step - 1) * points / steps
+}
+
+/// Whether two cells are the same run until the shorter one's decay.
+fn shares_trunk(a: &Cell, b: &Cell) -> bool {
+    let wsd = matches!(a.hyper.schedule, isoflop_plan::Schedule::Wsd { .. });
+    let warm = |c: &Cell| c.hyper.warmup_steps <= stable_steps(&c.hyper, c.steps);
+    wsd && a.hyper == b.hyper && a.seed == b.seed && a.steps != b.steps && warm(a) && warm(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_point;
+
+    #[test]
+    fn points_are_as_many_as_asked_and_end_the_run() {
+        for (steps, points) in [(100u64, 10u64), (7, 3), (5, 50), (1, 1), (1000, 64)] {
+            let at: Vec<u64> = (1..=steps).filter(|&s| is_point(s, steps, points)).collect();
+            assert_eq!(at.len() as u64, points.min(steps));
+            assert_eq!(at.last(), Some(&steps));
+        }
+    }
+}

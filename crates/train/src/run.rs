@@ -1,0 +1,485 @@
+//! The training loop of one stack.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use burn::tensor::{Device, Tensor};
+use isoflop_data::Corpus;
+use isoflop_model::{OptimState, ReplicaStep, StackModel, select};
+use isoflop_plan::{Cell, CellId, Stack};
+
+use crate::checkpoint::{self, State};
+use crate::error::TrainError;
+use crate::evaluate::evaluate;
+use crate::feed::{BatchSize, Feed, Request};
+use crate::outcome::{Control, Event, Outcome, StackEnd, Status, TrainOptions};
+use crate::replica::{Replica, is_point};
+use crate::schedule::learning_rate;
+
+/// Seconds between progress events.
+const EVENT_SECONDS: f64 = 0.2;
+
+/// Steps between read-backs of the losses on a GPU; the CPU reads every step.
+const GPU_READBACK_STEPS: u64 = 16;
+
+/// Trains the cells of a stack in lock-step and reports each as it ends.
+///
+/// Cells in `finished` are left out. A checkpoint of the same stack in `options.checkpoint_dir`
+/// is gone on from; on the CPU the result is bitwise that of an uninterrupted run.
+///
+/// # Errors
+/// If the stack does not fit the data, a checkpoint cannot be read or written, or the device fails.
+pub fn run_stack(
+    stack: &Stack,
+    finished: &BTreeSet<CellId>,
+    corpus: &Corpus,
+    device: &Device,
+    options: &TrainOptions,
+    events: &mut dyn FnMut(Event) -> Control,
+) -> Result<StackEnd, TrainError> {
+    check(stack, corpus)?;
+    let wanted: Vec<usize> =
+        (0..stack.cells.len()).filter(|&i| !finished.contains(&stack.cells[i].id)).collect();
+    if wanted.is_empty() {
+        return Ok(StackEnd::Completed);
+    }
+    let mut steps = 0;
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let mut run = Run::open(stack, &wanted, corpus, device, options)?;
+        let end = run.go(events, &mut steps)?;
+        if end == StackEnd::Completed
+            && let Some(path) = &run.checkpoint
+        {
+            checkpoint::remove(path)?;
+        }
+        Ok(end)
+    }));
+    result.unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
+            .unwrap_or_else(|| "no reason was given".into());
+        Err(TrainError::Device { stack: stack.id.clone(), step: steps, what })
+    })
+}
+
+fn check(stack: &Stack, corpus: &Corpus) -> Result<(), TrainError> {
+    let mismatch = |what: String| TrainError::Mismatch { stack: stack.id.clone(), what };
+    let Some(first) = stack.cells.first() else {
+        return Err(mismatch("it has no cells".into()));
+    };
+    for cell in &stack.cells {
+        let same = cell.shape == first.shape
+            && cell.hyper.batch_sequences == first.hyper.batch_sequences
+            && cell.hyper.optimizer == first.hyper.optimizer
+            && cell.hyper.precision == first.hyper.precision
+            && cell.hyper.z_loss == first.hyper.z_loss;
+        if !same {
+            let what = format!(
+                "cells {} and {} differ in shape, batch, optimizer, precision or z-loss",
+                first.id, cell.id
+            );
+            return Err(mismatch(what));
+        }
+        if cell.steps == 0 {
+            return Err(mismatch(format!("cell {} has no steps", cell.id)));
+        }
+    }
+    if first.shape.vocab < corpus.vocab() {
+        let what =
+            format!("its vocabulary is {}, the data's {}", first.shape.vocab, corpus.vocab());
+        return Err(mismatch(what));
+    }
+    if corpus.valid_sequences(first.shape.context) == 0 {
+        let what = format!("no held-out window of {} tokens", first.shape.context);
+        return Err(mismatch(what));
+    }
+    Ok(())
+}
+
+/// A loss and a gradient norm per lane, still on the device.
+struct Pending {
+    step: u64,
+    loss: Tensor<1>,
+    norm: Tensor<1>,
+}
+
+struct Run<'a> {
+    stack: &'a Stack,
+    corpus: &'a Corpus,
+    options: &'a TrainOptions,
+    checkpoint: Option<PathBuf>,
+    state: State,
+    pending: Vec<Pending>,
+    latest: Vec<f64>,
+    readback: u64,
+}
+
+impl<'a> Run<'a> {
+    fn open(
+        stack: &'a Stack,
+        wanted: &[usize],
+        corpus: &'a Corpus,
+        device: &Device,
+        options: &'a TrainOptions,
+    ) -> Result<Self, TrainError> {
+        let checkpoint = options.checkpoint_dir.as_ref().map(|d| checkpoint::path(d, stack));
+        let found = match &checkpoint {
+            Some(path) => checkpoint::read(path, stack, device)?,
+            None => None,
+        };
+        let state = match found {
+            Some(state) => resumed(state, wanted),
+            None => fresh(stack, wanted, device),
+        };
+        let host = isoflop_model::is_host(device);
+        Ok(Self {
+            stack,
+            corpus,
+            options,
+            checkpoint,
+            latest: vec![f64::NAN; state.replicas.len()],
+            state,
+            pending: Vec::new(),
+            readback: if host { 1 } else { GPU_READBACK_STEPS },
+        })
+    }
+
+    fn cells(&self) -> &'a [Cell] {
+        &self.stack.cells
+    }
+
+    /// Steps done.
+    fn step(&self) -> u64 {
+        self.state.optim.step
+    }
+
+    fn leader(&self, lane: usize) -> &'a Cell {
+        &self.cells()[self.state.replicas[lane].cells[0]]
+    }
+
+    fn lanes(&self) -> usize {
+        self.state.replicas.len()
+    }
+
+    fn go(
+        &mut self,
+        events: &mut dyn FnMut(Event) -> Control,
+        steps: &mut u64,
+    ) -> Result<StackEnd, TrainError> {
+        let first = &self.cells()[0];
+        let size =
+            BatchSize { sequences: first.hyper.batch_sequences, context: first.shape.context };
+        let corpus = self.corpus;
+        std::thread::scope(|scope| {
+            let feed = Feed::start(scope, corpus, size);
+            let (mut saved, mut told, mut told_at) = (Instant::now(), Instant::now(), self.step());
+            self.fork();
+            let mut asked = self.request(0);
+            feed.ask(asked.clone());
+            while self.lanes() > 0 {
+                *steps = self.step();
+                let started = Instant::now();
+                let windows = feed.take(&self.request(0));
+                asked = self.request(1);
+                feed.ask(asked.clone());
+                self.train_step(&feed, &windows, size);
+                if self.step().is_multiple_of(self.readback) || self.changes_next() {
+                    self.read_back();
+                }
+                self.share_time(started.elapsed().as_secs_f64());
+                let mut control = self.end_step(events);
+                if self.lanes() > 0 && self.request(0) != asked {
+                    feed.ask(self.request(0));
+                }
+                let waited = told.elapsed().as_secs_f64();
+                if waited >= EVENT_SECONDS {
+                    let lanes = self.lanes().max(1) as u64;
+                    let tokens = (self.step() - told_at) * first.batch_tokens() * lanes;
+                    let event = Event::Step {
+                        stack: self.stack,
+                        step: self.step(),
+                        loss: &self.latest,
+                        tokens_per_second: tokens as f64 / waited,
+                        active: self.lanes(),
+                        flops_done: self.flops_done(),
+                    };
+                    control = worse(control, events(event));
+                    (told, told_at) = (Instant::now(), self.step());
+                }
+                let due = saved.elapsed().as_secs_f64() >= self.options.checkpoint_seconds;
+                if self.lanes() > 0 && (due || control == Control::Stop) {
+                    self.read_back();
+                    self.save(events)?;
+                    saved = Instant::now();
+                }
+                if control == Control::Stop && self.lanes() > 0 {
+                    return Ok(StackEnd::Interrupted);
+                }
+            }
+            Ok(StackEnd::Completed)
+        })
+    }
+
+    /// What the feed is asked for `ahead` steps from now, if the lanes stay as they are.
+    fn request(&self, ahead: u64) -> Request {
+        let seeds = (0..self.lanes()).map(|i| self.leader(i).seed).collect();
+        Request { step: self.step() + ahead, seeds }
+    }
+
+    /// One optimizer step of all lanes.
+    fn train_step(&mut self, feed: &Feed, windows: &[i32], size: BatchSize) {
+        let step = self.step();
+        let leaders: Vec<&Cell> = (0..self.lanes()).map(|i| self.leader(i)).collect();
+        let (z, rule) = (leaders[0].hyper.z_loss as f32, leaders[0].hyper.optimizer);
+        let settings: Vec<ReplicaStep> = leaders
+            .iter()
+            .map(|cell| ReplicaStep {
+                learning_rate: learning_rate(&cell.hyper, step, cell.steps),
+                weight_decay: cell.hyper.weight_decay,
+                beta1: cell.hyper.beta1,
+                beta2: cell.hyper.beta2,
+                epsilon: cell.hyper.epsilon,
+                clip_norm: cell.hyper.clip_norm,
+            })
+            .collect();
+        let micro = self.options.micro_batch_sequences.unwrap_or(size.sequences).max(1);
+        let mut total: Option<(Tensor<1>, Vec<Tensor<3>>)> = None;
+        for start in (0..size.sequences).step_by(micro) {
+            let end = (start + micro).min(size.sequences);
+            let (inputs, targets) = feed.tokens(windows, settings.len(), start..end);
+            let share = (end - start) as f32 / size.sequences as f32;
+            let (loss, grads) = self.state.model.loss_and_grads(&inputs, &targets, z, share);
+            total = Some(match total {
+                None => (loss, grads),
+                Some((sum, sums)) => {
+                    let sums = sums.into_iter().zip(grads).map(|(a, b)| a + b).collect();
+                    (sum + loss, sums)
+                }
+            });
+        }
+        let (loss, grads) = total.expect("a batch has sequences");
+        let state = &mut self.state;
+        let norm = state.optim.update(rule, &mut state.model, grads, &settings);
+        self.pending.push(Pending { step, loss, norm });
+    }
+
+    /// Whether a lane ends, forks or is evaluated after the step just done.
+    fn changes_next(&self) -> bool {
+        let step = self.step();
+        (0..self.lanes()).any(|lane| {
+            self.state.replicas[lane].cells.iter().any(|&i| {
+                let cell = &self.cells()[i];
+                is_point(step, cell.steps, self.options.valid_points as u64)
+                    || crate::schedule::stable_steps(&cell.hyper, cell.steps) <= step
+                        && self.state.replicas[lane].cells.len() > 1
+            })
+        })
+    }
+
+    /// Reads losses and norms that are still on the device, and files them.
+    fn read_back(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let lanes = self.lanes();
+        let all = pending.iter().flat_map(|p| [p.loss.clone(), p.norm.clone()]).collect();
+        let all = Tensor::cat(all, 0).into_data();
+        let all: Vec<f32> = all.try_to_vec().expect("losses are f32");
+        for (p, values) in pending.iter().zip(all.chunks_exact(2 * lanes)) {
+            for lane in 0..lanes {
+                let (loss, norm) = (f64::from(values[lane]), f64::from(values[lanes + lane]));
+                self.latest[lane] = loss;
+                let points = self.options.curve_points;
+                let cells = self.cells();
+                let vocab = self.leader(lane).shape.vocab;
+                let replica = &mut self.state.replicas[lane];
+                if replica.lost.is_none() {
+                    replica.lost = replica.trouble(loss, norm, vocab).map(|why| (p.step, why));
+                }
+                if replica.lost.is_none() {
+                    replica.record(cells, p.step, loss, norm, points);
+                }
+            }
+        }
+    }
+
+    /// Splits time spent on all lanes among them, and among the cells that share a lane.
+    fn share_time(&mut self, seconds: f64) {
+        let lanes = self.lanes() as f64;
+        for replica in &mut self.state.replicas {
+            let share = seconds / lanes / replica.cells.len() as f64;
+            replica.tracks.iter_mut().for_each(|t| t.train_seconds += share);
+        }
+    }
+
+    /// Evaluates lanes that are due, reports cells that ended, and lets lanes fork.
+    fn end_step(&mut self, events: &mut dyn FnMut(Event) -> Control) -> Control {
+        let step = self.step();
+        self.evaluate_due(step);
+        let mut control = Control::Continue;
+        let mut keep = Vec::new();
+        let width = self.lanes();
+        let memory = crate::device::memory_bytes(&self.state.model.device());
+        for lane in 0..width {
+            let replica = &mut self.state.replicas[lane];
+            let over = |i: usize| self.stack.cells[i].steps <= step;
+            if replica.lost.is_none() && !replica.cells.iter().any(|&i| over(i)) {
+                keep.push(lane);
+                continue;
+            }
+            let lost = replica.lost.clone();
+            let ended: Vec<_> = replica.cells.drain(..).zip(replica.tracks.drain(..)).collect();
+            for (index, track) in ended {
+                let cell = &self.stack.cells[index];
+                let status = match &lost {
+                    Some((step, reason)) => {
+                        Status::Diverged { step: *step, reason: reason.clone() }
+                    }
+                    None => Status::Finished,
+                };
+                let valid = if lost.is_none() { track.valid_curve.last().copied() } else { None };
+                let context = cell.shape.context;
+                let tokens = (self.corpus.valid_sequences(context) * context) as u64;
+                let bytes = self.corpus.valid_bytes(context);
+                let bits = |nats: f64| nats * tokens as f64 / std::f64::consts::LN_2 / bytes;
+                let outcome = Outcome {
+                    cell: cell.id.clone(),
+                    status,
+                    valid_loss_nats: valid.map(|v| v.1),
+                    valid_bits_per_byte: valid.map(|v| bits(v.1)).filter(|_| bytes > 0.0),
+                    valid_tokens: tokens,
+                    valid_true_nats: self.corpus.valid_true_nats(context),
+                    curve: track.curve,
+                    valid_curve: track.valid_curve,
+                    train_seconds: track.train_seconds,
+                    eval_seconds: track.eval_seconds,
+                    stack_width: width,
+                    resumed: track.resumed,
+                    peak_memory_bytes: memory,
+                };
+                control = worse(control, events(Event::CellDone(outcome)));
+            }
+        }
+        if keep.len() < width {
+            self.keep(&keep);
+        }
+        self.fork();
+        control
+    }
+
+    /// Held-out losses of the lanes with a cell that is due one.
+    fn evaluate_due(&mut self, step: u64) {
+        let points = self.options.valid_points as u64;
+        let cells = self.cells();
+        let due = |i: &usize| is_point(step, cells[*i].steps, points);
+        let lanes: Vec<usize> = (0..self.lanes())
+            .filter(|&l| {
+                let replica = &self.state.replicas[l];
+                replica.lost.is_none() && replica.cells.iter().any(due)
+            })
+            .collect();
+        if lanes.is_empty() {
+            return;
+        }
+        let started = Instant::now();
+        let model = select_model(&self.state.model, &lanes);
+        let losses = evaluate(&model, self.corpus, self.options.eval_sequences.max(1));
+        let seconds = started.elapsed().as_secs_f64() / lanes.len() as f64;
+        for (&lane, loss) in lanes.iter().zip(losses) {
+            let replica = &mut self.state.replicas[lane];
+            let count = replica.cells.iter().filter(|i| due(i)).count() as f64;
+            for (index, track) in replica.cells.iter().zip(&mut replica.tracks) {
+                if due(index) {
+                    track.valid_curve.push((step, loss));
+                    track.eval_seconds += seconds / count;
+                }
+            }
+            if !loss.is_finite() {
+                replica.lost = Some((step - 1, format!("the held-out loss is {loss}")));
+            }
+        }
+    }
+
+    /// Lets cells whose own way begins here leave the lane that they shared.
+    fn fork(&mut self) {
+        let step = self.step();
+        let cells = self.cells();
+        let mut lanes: Vec<usize> = (0..self.lanes()).collect();
+        for lane in 0..self.lanes() {
+            for replica in self.state.replicas[lane].fork(cells, step) {
+                lanes.push(lane);
+                self.state.replicas.push(replica);
+            }
+        }
+        if lanes.len() > self.latest.len() {
+            self.state.model = select_model(&self.state.model, &lanes);
+            self.state.optim = self.state.optim.select(&lanes);
+            self.latest = lanes.iter().map(|&l| self.latest[l]).collect();
+        }
+    }
+
+    /// Drops all lanes but these.
+    fn keep(&mut self, lanes: &[usize]) {
+        self.state.replicas = lanes.iter().map(|&l| self.state.replicas[l].clone()).collect();
+        self.latest = lanes.iter().map(|&l| self.latest[l]).collect();
+        if !lanes.is_empty() {
+            self.state.model = select_model(&self.state.model, lanes);
+            self.state.optim = self.state.optim.select(lanes);
+        }
+    }
+
+    fn save(&mut self, events: &mut dyn FnMut(Event) -> Control) -> Result<(), TrainError> {
+        let Some(path) = self.checkpoint.clone() else { return Ok(()) };
+        checkpoint::write(&path, self.stack, &self.state)?;
+        events(Event::Checkpoint { path, step: self.step() });
+        Ok(())
+    }
+
+    /// FLOPs of all cells so far; a shared stretch counts for every cell that uses it.
+    fn flops_done(&self) -> f64 {
+        let step = self.step();
+        self.cells().iter().map(|c| c.flops() * step.min(c.steps) as f64 / c.steps as f64).sum()
+    }
+}
+
+fn worse(a: Control, b: Control) -> Control {
+    if a == Control::Stop { a } else { b }
+}
+
+fn select_model(model: &StackModel, lanes: &[usize]) -> StackModel {
+    if lanes.iter().copied().eq(0..model.replicas()) {
+        return model.clone();
+    }
+    let weights = model.weights().iter().map(|w| select(w, lanes)).collect();
+    model.with_weights(weights)
+}
+
+fn fresh(stack: &Stack, wanted: &[usize], device: &Device) -> State {
+    let replicas = Replica::group(&stack.cells, wanted);
+    let seeds: Vec<u64> = replicas.iter().map(|r| stack.cells[r.cells[0]].seed).collect();
+    let first = &stack.cells[0];
+    let model = StackModel::init(&first.shape, &seeds, first.hyper.precision, device);
+    let optim = OptimState::new(&model);
+    State { model, optim, replicas }
+}
+
+/// A loaded state without the cells that are finished elsewhere.
+fn resumed(mut state: State, wanted: &[usize]) -> State {
+    for replica in &mut state.replicas {
+        replica.retain(|cell| wanted.contains(&cell));
+        replica.tracks.iter_mut().for_each(|t| t.resumed += 1);
+    }
+    let keep: Vec<usize> =
+        (0..state.replicas.len()).filter(|&i| !state.replicas[i].cells.is_empty()).collect();
+    if keep.len() < state.replicas.len() && !keep.is_empty() {
+        state.model = select_model(&state.model, &keep);
+        state.optim = state.optim.select(&keep);
+    }
+    state.replicas.retain(|r| !r.cells.is_empty());
+    state
+}

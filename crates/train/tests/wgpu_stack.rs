@@ -1,0 +1,110 @@
+//! The wgpu path trains the same small stack as the CPU: on SwiftShader, a Vulkan driver that
+//! computes on the CPU, with WGSL shaders.
+//!
+//! SwiftShader comes with Debian's `chromium` package:
+//!
+//!     VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json cargo test --release -p isoflop-train --test wgpu_stack
+//!
+//! Without it the test says that it is skipped; with `ISOFLOP_REQUIRE_SWIFTSHADER=1` it fails.
+
+use burn::tensor::Device;
+use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
+use isoflop_plan::{DeviceConfig, DeviceName, Family, Optimizer, Precision, Shader, Shape};
+use isoflop_train::device::{ShaderCompiler, TrainDevice, list, open};
+
+const SHAPE: Shape = Shape {
+    family: Family::Llama,
+    depth: 2,
+    width: 32,
+    heads: 2,
+    hidden: 56,
+    vocab: 64,
+    context: 16,
+};
+const SEEDS: [u64; 2] = [1, 2];
+const LEARNING_RATES: [f64; 2] = [3e-3, 1e-2];
+const SEQUENCES: usize = 8;
+const STEPS: usize = 12;
+
+/// SwiftShader with WGSL shaders, if it is installed.
+fn swiftshader() -> Option<TrainDevice> {
+    let devices = list();
+    if !devices.iter().any(|d| d.name.contains("SwiftShader")) {
+        let names: Vec<_> = devices.iter().map(|d| d.name.as_str()).collect();
+        let required = std::env::var("ISOFLOP_REQUIRE_SWIFTSHADER").is_ok_and(|v| v == "1");
+        assert!(!required, "ISOFLOP_REQUIRE_SWIFTSHADER is 1 and there is only {names:?}");
+        eprintln!("skipped: no adapter is called SwiftShader, there is {names:?}");
+        return None;
+    }
+    let name = DeviceName::Named("SwiftShader".into());
+    let config = DeviceConfig { name, shader: Shader::Wgsl, memory_bytes: None };
+    Some(open(&config).unwrap_or_else(|e| panic!("{e}")))
+}
+
+/// What training gives: the loss of each replica at each step, and the weights at the end.
+struct Trained {
+    losses: Vec<Vec<f32>>,
+    weights: Vec<(String, Vec<f32>)>,
+}
+
+/// A text that can be learnt: each token follows from the one before, by one of two rules.
+fn windows(step: usize) -> Vec<i32> {
+    let mut ids = Vec::new();
+    for sequence in 0..SEEDS.len() * SEQUENCES {
+        let mut id = (step * 31 + sequence * 17) % SHAPE.vocab;
+        for position in 0..=SHAPE.context {
+            ids.push(id as i32);
+            id = if (position + sequence) % 3 == 0 { (id + 1) % 64 } else { (5 * id + 3) % 64 };
+        }
+    }
+    ids
+}
+
+fn train(device: &Device) -> Trained {
+    let mut model = StackModel::init(&SHAPE, &SEEDS, Precision::F32, device);
+    let mut optim = OptimState::new(&model);
+    let steps = LEARNING_RATES.map(|learning_rate| ReplicaStep {
+        learning_rate,
+        weight_decay: 0.1,
+        beta1: 0.9,
+        beta2: 0.95,
+        epsilon: 1e-8,
+        clip_norm: Some(1.0),
+    });
+    let mut losses = Vec::new();
+    for step in 0..STEPS {
+        let (inputs, targets) =
+            Tokens::inputs_and_targets(&windows(step), SEEDS.len(), SHAPE.context);
+        let (loss, grads) = model.loss_and_grads(&inputs, &targets, 1e-4, 1.0);
+        optim.update(Optimizer::AdamW, &mut model, grads, &steps);
+        losses.push(loss.into_data().to_vec().unwrap());
+    }
+    let names = model.specs().iter().map(|spec| spec.name.clone());
+    let values = model.weights().iter().map(|w| w.clone().into_data().to_vec().unwrap());
+    Trained { losses, weights: names.zip(values).collect() }
+}
+
+#[test]
+fn a_stack_trains_on_swiftshader_as_on_the_cpu() {
+    let Some(opened) = swiftshader() else { return };
+    assert_eq!(opened.shader, Some(ShaderCompiler::Wgsl));
+    assert!(opened.self_test.is_some());
+    let (theirs, ours) = (train(&opened.device), train(&Device::flex()));
+    for (step, (a, b)) in theirs.losses.iter().zip(&ours.losses).enumerate() {
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() < 1e-3, "step {step}: {a} on SwiftShader, {b} on the CPU");
+        }
+    }
+    for replica in 0..SEEDS.len() {
+        let (first, last) = (ours.losses[0][replica], ours.losses[STEPS - 1][replica]);
+        assert!(last < first - 0.1, "the loss falls: {first} to {last}");
+    }
+    for ((name, a), (_, b)) in theirs.weights.iter().zip(&ours.weights) {
+        let largest = b.iter().fold(0.0f32, |m, x| m.max(x.abs()));
+        let gaps = a.iter().zip(b).map(|(a, b)| (a - b).abs() / largest);
+        let (sum, max) = gaps.fold((0.0f32, 0.0f32), |(s, m), g| (s + g, m.max(g)));
+        let mean = sum / a.len() as f32;
+        println!("{name}: largest gap {max:.1e}, mean gap {mean:.1e} of the largest weight");
+        assert!(mean < 1e-4 && max < 2e-2, "{name}: largest gap {max:e}, mean gap {mean:e}");
+    }
+}
