@@ -37,7 +37,7 @@ COMMON = {"batch_sequences": SEQUENCES, "optimizer": "adamw", "beta1": 0.9, "eps
 RUNS = [
     (1, STEPS, {"learning_rate": 3e-3, "warmup_steps": 5, "beta2": 0.95, "weight_decay": 0.1, "clip_norm": 1.0,
                 "schedule": {"kind": "cosine", "final_fraction": 0.1}}),
-    (2, STEPS, {"learning_rate": 1e-2, "warmup_steps": 2, "beta2": 0.99, "weight_decay": 0.3, "clip_norm": 0.5,
+    (2, STEPS, {"learning_rate": 1e-2, "warmup_steps": 2, "beta2": 0.99, "weight_decay": 0.3, "clip_norm": 1.3,
                 "schedule": {"kind": "cosine", "final_fraction": 0.0}}),
     (3, STEPS, {"learning_rate": 1e-3, "warmup_steps": 4, "beta2": 0.95, "weight_decay": 0.0, "clip_norm": None,
                 "schedule": {"kind": "wsd", "cooldown_fraction": 0.25}}),
@@ -180,7 +180,7 @@ def train(shape: Shape, key: int, steps: int, hyper: dict, dtype: torch.dtype) -
         torch_train.set_rate(optimizer, rate)
         optimizer.step()
         muon_step(muon, momenta, rate, hyper["weight_decay"])
-        optimizer.zero_grad()
+        model.zero_grad()
         out["rates"].append(short(rate))
         out["losses"].append(short(loss.item()))
         out["grad_norms"].append(short(norm.item()))

@@ -53,10 +53,11 @@ class Shape:
 
 
 def default_hidden(family: str, width: int) -> int:
-    """Hidden width where none is given: 4 x width for gpt2; 8/3 x width for llama, to the nearest multiple of 8."""
-    if family == "gpt2":
-        return 4 * width
-    return (8 * width + 12) // 24 * 8
+    """Hidden width where none is given, by `isoflop_plan`'s rule: 8/3 (llama) or 4 (gpt2) times the width, to the
+    nearest multiple of 8, 16 or 64."""
+    grain = 8 if width < 128 else 16 if width < 512 else 64
+    thirds = 8 if family == "llama" else 12
+    return max((2 * thirds * width + 3 * grain) // (6 * grain), 1) * grain
 
 
 PATTERN = re.compile(r"(?:(llama|gpt2):)?L(\d+)d(\d+)h(\d+)(?:H(\d+))?V(\d+)x(\d+)x(\d+)")
