@@ -1,9 +1,10 @@
 //! Training trajectories against PyTorch's: loss and gradient norm of every step, gradients of the
 //! first, weights after the last. `scripts/golden_pytorch.py` makes the numbers, in float64.
 //!
-//! Weights and batches follow from hashes that both sides compute alike. Tolerances are about ten
-//! times what PyTorch's own float32 deviates from its float64 (`float32_deviation` in the files:
-//! losses up to 1.9e-7, gradient norms 1.6e-6, gradients 2.2e-6, weights 1.2e-6).
+//! Weights and batches follow from hashes that both sides compute alike. Tolerances are five
+//! to twelve times what PyTorch's own float32 deviates from its float64 (`float32_deviation` in the
+//! files: losses up to 1.8e-7, gradient norms 1.6e-6, gradients 2.2e-6, weights 8.6e-7). A norm's
+//! epsilon of 1e-6, a rotary base off by 1%, Adam's epsilon of 1e-7 or no z-loss are all outside.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens, param_specs};

@@ -60,7 +60,7 @@ pub(crate) fn write(path: &Path, stack: &Stack, state: &State) -> Result<(), Tra
     let views: Vec<(String, TensorView)> = names(state.model.specs())
         .zip(&data)
         .map(|((_, name), data)| {
-            let view = TensorView::new(Dtype::F32, data.shape.to_vec(), data.as_bytes())
+            let view = TensorView::new(Dtype::F32, data.shape().to_vec(), data.as_bytes())
                 .expect("the bytes of a tensor fit its shape");
             (name, view)
         })
