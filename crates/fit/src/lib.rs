@@ -1,7 +1,9 @@
 //! Scaling laws fitted to runs, with intervals.
 
+pub mod bayes;
 mod compute;
 mod convention;
+pub mod effects;
 pub mod envelope;
 mod error;
 mod estimate;
@@ -12,6 +14,8 @@ pub mod law;
 mod objective;
 mod outcome;
 pub mod parametric;
+pub mod plan;
+pub mod published;
 mod solve;
 pub mod study;
 mod table;

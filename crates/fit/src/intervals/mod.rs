@@ -1,7 +1,9 @@
 //! Resampling: what the draws of an interval are made of.
 
+mod profile;
 mod resample;
 
+pub use profile::{Profile, Target, profile};
 pub use resample::{Draws, Resampling};
 pub(crate) use resample::{Plan, refit};
 
@@ -10,7 +12,7 @@ use serde::Serialize;
 /// How an interval is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct IntervalOptions {
-    /// `None` picks clusters where runs share one, slices where there are slices, else pairs.
+    /// `None` picks clusters where runs share one, else pairs.
     pub resampling: Option<Resampling>,
     /// Resamples; 0 for no intervals.
     pub draws: usize,

@@ -21,7 +21,7 @@ pub enum Resampling {
     /// Runs within each slice, with replacement: budgets are a design, not a sample.
     Slices,
     /// Residuals flipped at random (Rademacher; Wu 1986, Feng, He & Hu 2011 for absolute
-    /// deviations), by cluster where there are clusters, scaled up for the parameters spent.
+    /// deviations), by cluster where there are clusters, scaled up by their leverage.
     Wild,
 }
 
@@ -109,8 +109,12 @@ pub(crate) fn refit(
     let predicted = model.predicted(best.theta());
     let rows = model.sample.len();
     let residuals: Vec<f64> = model.targets().iter().zip(&predicted).map(|(t, p)| t - p).collect();
-    let free = (rows.saturating_sub(n)).max(1) as f64;
-    let inflate = (rows as f64 / free).sqrt();
+    // Wild draws: each residual is scaled up by its leverage (HC3; MacKinnon & White 1985).
+    let scaled: Vec<f64> = residuals
+        .iter()
+        .zip(leverages(model, best.theta()))
+        .map(|(r, h)| r / (1.0 - h.min(0.9)))
+        .collect();
     let mut sizes: Vec<f64> = residuals.iter().map(|r| r.abs()).collect();
     let width = crate::estimate::median(&mut sizes).max(1e-12) * 1.5;
     let last = match objective {
@@ -132,9 +136,9 @@ pub(crate) fn refit(
             let weighted = match scheme {
                 Resampling::Wild => {
                     for cluster in &plan.clusters {
-                        let sign = if random.random::<bool>() { inflate } else { -inflate };
+                        let sign = if random.random::<bool>() { 1.0 } else { -1.0 };
                         for &i in cluster {
-                            s.targets[i] = predicted[i] + sign * residuals[i];
+                            s.targets[i] = predicted[i] + sign * scaled[i];
                         }
                     }
                     false
@@ -156,6 +160,34 @@ pub(crate) fn refit(
         .collect();
     let kept: Vec<f64> = thetas.iter().flatten().flat_map(|z| z[..n].iter().copied()).collect();
     Draws::new(kept, n, count)
+}
+
+/// Leverage of each run in the linearised fit.
+fn leverages(model: &Model, theta: &[f64]) -> Vec<f64> {
+    let n = theta.len();
+    let slopes: Vec<[f64; MAX_PARAMETERS]> = model
+        .sample
+        .points
+        .iter()
+        .map(|p| {
+            let mut g = [0.0; MAX_PARAMETERS];
+            model.law.log_loss(theta, p, &mut g[..n]);
+            g
+        })
+        .collect();
+    let mut gram = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+    for g in &slopes {
+        for i in 0..n {
+            for j in 0..n {
+                gram[i][j] += g[i] * g[j];
+            }
+        }
+    }
+    let leverage = |g: &[f64; MAX_PARAMETERS]| {
+        crate::solve::cholesky_solve(&gram, g, n)
+            .map_or(n as f64 / slopes.len() as f64, |s| (0..n).map(|k| s[k] * g[k]).sum())
+    };
+    slopes.iter().map(leverage).collect()
 }
 
 struct Scratch {

@@ -13,6 +13,7 @@ mod power;
 mod slices;
 
 pub use noise::Noise;
+pub(crate) use noise::normal;
 pub use power::PowerLaw;
 pub use slices::Group;
 pub(crate) use slices::group_slices;
@@ -120,8 +121,10 @@ pub struct SliceFit {
     pub flops: f64,
     /// Runs in the slice.
     pub runs: Vec<String>,
-    /// Different N.
+    /// Different N that the curve was fitted to.
     pub sizes: usize,
+    /// Runs that the curve was fitted to: all but for [`Method::Corrected`], which looks around the minimum.
+    pub used: usize,
     /// N of each run, ascending.
     pub params: Vec<f64>,
     /// Loss of each run, nats.
@@ -259,7 +262,9 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
         let detail = format!("{} budgets for {} runs", lone.len(), table.len());
         return Err(FitError::NoSlices { detail });
     }
-    let all: Vec<Slice> = groups.iter().map(|g| Slice::new(table, g)).collect();
+    let local = options.method == Method::Corrected;
+    let slice = |g: &Group| if local { Slice::local(table, g) } else { Slice::new(table, g) };
+    let all: Vec<Slice> = groups.iter().map(slice).collect();
     let mut refusals: Vec<Option<SliceRefusal>> =
         all.iter().map(|s| s.refusal(options.unbracketed)).collect();
     let found = find(&all, &mut refusals, options);
@@ -295,7 +300,7 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
         bracketed: voting.len(),
         params,
         tokens,
-        shape: found.shape,
+        shape: found.shape.map(|s| (s.0, s.1)),
         noise_sd: noise_sd.value,
         scatter,
         failed_draws: options.draws - boot.draws.len(),
@@ -326,7 +331,8 @@ pub(crate) struct FoundAll {
     pub minima: Vec<Option<Found>>,
     /// The fitted curve's loss at each run of the slice; empty where refused.
     pub curves: Vec<Curve>,
-    pub shape: Option<(f64, f64)>,
+    /// Shared exponents, and the variance that their prior was weighed by.
+    pub shape: Option<(f64, f64, f64)>,
     /// Parameters spent, over all slices.
     pub spent: usize,
 }

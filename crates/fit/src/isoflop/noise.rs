@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::slices::Slice;
 use super::{
-    Found, FoundAll, IsoflopOptions, Method, SliceFit, Unbracketed, akima, corrected, parabola,
+    Found, FoundAll, IsoflopOptions, LEAST_SLICES, Method, SliceFit, Unbracketed, akima, corrected,
+    parabola,
 };
 use crate::estimate::Estimate;
 use crate::table::Table;
@@ -118,10 +119,11 @@ pub(crate) fn seed_spread(table: &Table) -> Option<NoiseSd> {
     (free > 0.0).then(|| NoiseSd { value: (sum / free).sqrt(), free })
 }
 
-/// Minima of every draw in which all voting slices had one.
+/// Minima of every draw in which at least three slices had one. A slice that has none in a draw does
+/// not vote in it.
 #[derive(Default)]
 pub(crate) struct Boot {
-    pub draws: Vec<Vec<Found>>,
+    pub draws: Vec<Vec<Option<Found>>>,
     point: Vec<Found>,
 }
 
@@ -130,7 +132,12 @@ impl Boot {
     pub fn fill_minimum(&self, k: usize, slice: &mut SliceFit, level: f64) {
         let Some(minimum) = &mut slice.minimum else { return };
         let estimate = |f: &dyn Fn(&Found) -> f64| {
-            let mut values: Vec<f64> = self.draws.iter().map(|d| f(&d[k])).collect();
+            let found = self.draws.iter().filter_map(|d| d[k].as_ref());
+            let mut values: Vec<f64> = found.map(f).collect();
+            // With many draws without a minimum, those left would understate the interval.
+            if values.len() * 10 < self.draws.len() * 9 {
+                return Estimate::bare(f(&self.point[k]));
+            }
             Estimate::from_draws(f(&self.point[k]), &mut values, level)
         };
         minimum.params = estimate(&|f| f.log_params).map(f64::exp);
@@ -157,7 +164,7 @@ pub(crate) fn bootstrap(
         })
         .collect();
     let base = ChaCha8Rng::seed_from_u64(options.seed ^ 0x1501_f10b);
-    let one = |k: usize| -> Option<Vec<Found>> {
+    let one = |k: usize| -> Option<Vec<Option<Found>>> {
         let mut random = base.clone();
         random.set_stream(k as u64 + 1);
         // The noise is itself estimated: a scaled inverse chi-square draw gives the intervals the
@@ -178,12 +185,12 @@ pub(crate) fn bootstrap(
 fn again(
     slices: &[&Slice],
     losses: &[Vec<f64>],
-    shape: Option<(f64, f64)>,
+    shape: Option<(f64, f64, f64)>,
     method: Method,
-) -> Option<Vec<Found>> {
+) -> Option<Vec<Option<Found>>> {
     let shape = shape.map(|s| {
         let borrowed: Vec<&[f64]> = losses.iter().map(|l| l.as_slice()).collect();
-        corrected::fit_shape(slices, &borrowed, Some(s))
+        corrected::refit_shape(slices, &borrowed, s)
     });
     let each = |(slice, loss): (&&Slice, &Vec<f64>)| match (method, shape) {
         (Method::Corrected, Some(shape)) => {
@@ -193,7 +200,8 @@ fn again(
         (Method::Akima, _) => akima::minimum(slice, loss).ok().map(|m| m.0),
         _ => parabola::minimum(slice, loss, Unbracketed::Extrapolate).ok().map(|m| m.0),
     };
-    slices.iter().zip(losses).map(each).collect()
+    let found: Vec<Option<Found>> = slices.iter().zip(losses).map(each).collect();
+    (found.iter().flatten().count() >= LEAST_SLICES).then_some(found)
 }
 
 /// `sqrt(free / chi-square(free))`.

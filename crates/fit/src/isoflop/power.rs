@@ -68,10 +68,15 @@ fn law(
     scatter: f64,
     level: f64,
 ) -> PowerLaw {
-    let of = |minima: &[Found]| -> Vec<f64> { minima.iter().map(value).collect() };
-    let y = of(minima);
+    let y: Vec<f64> = minima.iter().map(value).collect();
     let point = line(logs, &y);
-    let draws: Vec<(f64, f64)> = boot.draws.iter().map(|d| line(logs, &of(d))).collect();
+    let centre = crate::estimate::mean(logs);
+    let drawn = |d: &Vec<Option<Found>>| {
+        let (x, y) = voting(logs, d, value);
+        let (mean, slope) = line(&x, &y);
+        (mean + slope * (centre - crate::estimate::mean(&x)), slope)
+    };
+    let draws: Vec<(f64, f64)> = boot.draws.iter().map(drawn).collect();
     // Widen about the point: the draws say how the noise moves the line, the scatter how much
     // more than noise there is.
     let wide = |(m, s): &(f64, f64)| {
@@ -84,7 +89,6 @@ fn law(
     };
     let exponent = estimate(point.1, &|d| d.1);
     let at_centre = estimate(point.0, &|d| d.0).map(f64::exp);
-    let centre = crate::estimate::mean(logs);
     let mean = crate::estimate::mean(&y);
     let total: f64 = y.iter().map(|v| (v - mean).powi(2)).sum();
     let left: f64 = rest(logs, &y, point).iter().map(|r| r * r).sum();
@@ -98,6 +102,16 @@ fn law(
         level,
         point,
     }
+}
+
+/// ln C and the value of the slices that have a minimum in a draw.
+fn voting(
+    logs: &[f64],
+    minima: &[Option<Found>],
+    value: &dyn Fn(&Found) -> f64,
+) -> (Vec<f64>, Vec<f64>) {
+    let both = logs.iter().zip(minima);
+    both.filter_map(|(x, m)| m.as_ref().map(|m| (*x, value(m)))).unzip()
 }
 
 /// (value at the mean of x, slope).
@@ -118,13 +132,15 @@ fn scatter(logs: &[f64], minima: &[Found], boot: &Boot, value: &dyn Fn(&Found) -
     if boot.draws.len() < 20 || logs.len() < 4 {
         return 1.0;
     }
-    let about = |minima: &[Found]| -> f64 {
-        let y: Vec<f64> = minima.iter().map(value).collect();
-        rest(logs, &y, line(logs, &y)).iter().map(|r| r * r).sum::<f64>()
+    let about = |minima: &[Option<Found>]| -> f64 {
+        let (x, y) = voting(logs, minima, value);
+        let squares: f64 = rest(&x, &y, line(&x, &y)).iter().map(|r| r * r).sum();
+        squares / (x.len() as f64 - 2.0)
     };
     let mut drawn: Vec<f64> = boot.draws.iter().map(|d| about(d)).collect();
     let usual = crate::estimate::median(&mut drawn);
-    let own = about(minima);
+    let minima: Vec<Option<Found>> = minima.iter().map(|m| Some(*m)).collect();
+    let own = about(&minima);
     // Scatter within what chance gives (the upper 5%) is no sign of more than noise.
     let limit = crate::estimate::quantile(&drawn, 0.95);
     if own <= limit || !(usual > 0.0) || standard_deviation(&drawn) == 0.0 {

@@ -53,12 +53,13 @@ pub(crate) fn group_slices(table: &Table) -> Vec<Group> {
     groups.into_iter().map(finish).collect()
 }
 
+/// The corrected method looks this factor in N either side of the best size.
+const WINDOW: f64 = 6.0;
+
 /// A slice as columns, ascending in N.
 #[derive(Debug, Clone)]
 pub(crate) struct Slice {
     pub flops: f64,
-    /// Row numbers in the table.
-    pub rows: Vec<usize>,
     /// Centre of ln N.
     pub mx: f64,
     /// Centre of ln D.
@@ -96,7 +97,27 @@ impl Slice {
         }
         sizes.push(x.len());
         let loss = of(&|r| r.loss_nats);
-        Slice { flops: group.flops, rows: group.rows.clone(), mx, my, x, y, loss, slope, sizes }
+        Slice { flops: group.flops, mx, my, x, y, loss, slope, sizes }
+    }
+
+    /// The part within a factor [`WINDOW`] in N of the best size, and at least two sizes either side and five
+    /// in all where there are.
+    pub fn local(table: &Table, group: &Group) -> Slice {
+        let whole = Slice::new(table, group);
+        let (x, means) = whole.by_size(&whole.loss);
+        let best = (0..means.len()).fold(0, |b, k| if means[k] < means[b] { k } else { b });
+        let near = |k: &usize| (x[*k] - x[best]).abs() <= WINDOW.ln() + 1e-9;
+        let mut first = (0..=best).find(near).unwrap_or(best).min(best.saturating_sub(2));
+        let mut last = (best..x.len()).rev().find(near).unwrap_or(best);
+        last = last.max((best + 2).min(x.len() - 1));
+        while last - first + 1 < 5.min(x.len()) {
+            // Grow towards the nearer neighbour.
+            let down = if first > 0 { x[best] - x[first - 1] } else { f64::INFINITY };
+            let up = if last + 1 < x.len() { x[last + 1] - x[best] } else { f64::INFINITY };
+            if down < up { first -= 1 } else { last += 1 }
+        }
+        let rows = group.rows[whole.sizes[first]..whole.sizes[last + 1]].to_vec();
+        Slice::new(table, &Group { flops: group.flops, rows })
     }
 
     /// ln N and ln D at centred `x`.
@@ -182,8 +203,9 @@ impl Slice {
             flops: group.flops,
             runs: group.rows.iter().map(|&i| table.rows()[i].run.clone()).collect(),
             sizes: self.distinct(),
+            used: self.loss.len(),
             params: group.rows.iter().map(|&i| table.rows()[i].params).collect(),
-            loss_nats: self.loss.clone(),
+            loss_nats: group.rows.iter().map(|&i| table.rows()[i].loss_nats).collect(),
             minimum: found.map(|f| Minimum {
                 params: Estimate::bare(f.log_params.exp()),
                 tokens: Estimate::bare(f.log_tokens.exp()),

@@ -190,6 +190,10 @@ impl Search<'_> {
     }
 
     fn end(&mut self, z: &[f64], rms: f64) -> (Vector, f64, f64, bool) {
+        // Data that a law fits exactly leave a robust loss nothing to weigh.
+        if rms < 1e-9 {
+            return self.descend(z, &[f64::INFINITY], 1e-3 * rms);
+        }
         match self.objective {
             Objective::SquaredLog => self.descend(z, &[f64::INFINITY], 1.0),
             Objective::SquaredLinear => self.descend(z, &[f64::INFINITY], 1.0),
@@ -198,7 +202,7 @@ impl Search<'_> {
                 self.descend(z, &deltas[..count], 1.0)
             }
             Objective::Absolute => {
-                let (deltas, count) = thresholds(rms, (1e-7 * rms).max(1e-13));
+                let (deltas, count) = thresholds(rms, (1e-5 * rms).max(1e-13));
                 self.descend(z, &deltas[..count], 1.0)
             }
             Objective::Likelihood { delta } => {
@@ -207,7 +211,7 @@ impl Search<'_> {
                 let mut best = (at_vector(z), f64::NAN, f64::NAN, false);
                 for _ in 0..30 {
                     let sigma = likelihood_scale(&self.residuals(&at), delta);
-                    let last = (delta * sigma).max(1e-7 * rms).max(1e-13);
+                    let last = (delta * sigma).max(1e-5 * rms).max(1e-13);
                     let (deltas, count) = thresholds(width, last);
                     let end = self.descend(&at, &deltas[..count], sigma);
                     let scale = likelihood_scale(&self.residuals(&end.0[..z.len()]), delta);

@@ -96,7 +96,7 @@ fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, toleranc
         } else {
             // No gain from a step this small is rounding.
             if expected <= 1e-11 * here.value.abs() || damping > 1e12 {
-                solution.converged = expected <= 1e-9 * here.value.abs();
+                solution.converged = expected <= 1e-7 * here.value.abs();
                 break;
             }
             damping = (damping * 8.0).max(1e-3);

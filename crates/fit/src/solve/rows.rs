@@ -31,6 +31,13 @@ impl<'a> Model<'a> {
         self.range.len()
     }
 
+    /// Moves parameters back into the law's range.
+    pub fn confine(&self, z: &mut [f64]) {
+        for (value, (lo, hi)) in z.iter_mut().zip(&self.range) {
+            *value = value.clamp(*lo, *hi);
+        }
+    }
+
     /// What residuals are taken of.
     pub fn targets(&self) -> &'a [f64] {
         if self.log { &self.sample.log_loss } else { &self.sample.loss }

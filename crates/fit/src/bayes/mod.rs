@@ -1,0 +1,347 @@
+//! Posterior of Hoffmann's law by the No-U-Turn sampler.
+//!
+//! Losses are Student-t about the law in ln L (4 degrees of freedom: outliers do not rule), with the scale
+//! a parameter. Priors are weak, the user's, or a published law's. Chains are judged by split R-hat and effective sample
+//! size (Vehtari et al. 2021); a posterior that fails them is refused.
+
+mod diagnose;
+mod nuts;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::compute::{ComputeRule, check_flops};
+use crate::error::FitError;
+use crate::estimate::Estimate;
+use crate::law::{Hoffmann, Law, Sample, SumOfPowers};
+use crate::objective::Objective;
+use crate::parametric::{Allocation, Starts, optimum};
+use crate::published::Published;
+use crate::solve::{MAX_PARAMETERS, Matrix};
+use crate::table::Table;
+use diagnose::{effective_sample_size, split_r_hat};
+
+/// What is believed before the runs: a normal prior on `(ln E, alpha, beta)` and on the two terms at the centre of the
+/// runs, `(ln A - alpha mean ln N, ln B - beta mean ln D)`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Prior {
+    /// Exponents 0.35 times or over 2; E anywhere below the least loss; terms anywhere.
+    Weak,
+    /// Means and standard deviations of `ln E`, `alpha`, `beta`; weak for the terms.
+    Given {
+        /// (mean, standard deviation) of ln E.
+        log_floor: (f64, f64),
+        /// ... of alpha.
+        alpha: (f64, f64),
+        /// ... of beta.
+        beta: (f64, f64),
+    },
+}
+
+impl Prior {
+    /// A published law's exponents as a prior; `widen` multiplies their standard errors (0.03 where none were
+    /// published). Its floor and coefficients belong to its data and tokenizer, so they stay weak.
+    ///
+    /// # Errors
+    /// [`FitError::NoResult`] when the publication has no alpha and beta.
+    pub fn published(law: &Published, widen: f64) -> Result<Prior, FitError> {
+        let Some(p) = law.sum_of_powers().filter(|p| p.power == 1.0) else {
+            return Err(FitError::NoResult {
+                what: format!("a prior from `{}`", law.key),
+                why: "it has no alpha and beta".into(),
+                hint: "choose a law of the form E + A / N^alpha + B / D^beta".into(),
+            });
+        };
+        let error = |k: usize| law.covariance.map_or(0.03, |c| c[k][k].sqrt()) * widen;
+        Ok(Prior::Given {
+            log_floor: (p.log_floor, 1.0),
+            alpha: (p.alpha, error(3)),
+            beta: (p.beta, error(4)),
+        })
+    }
+}
+
+/// Options of the sampler.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PosteriorOptions {
+    /// Prior.
+    pub prior: Prior,
+    /// Chains.
+    pub chains: usize,
+    /// Steps kept per chain; as many again are spent on warming up.
+    pub steps: usize,
+    /// Level of intervals.
+    pub level: f64,
+    /// Seed.
+    pub seed: u64,
+}
+
+impl Default for PosteriorOptions {
+    fn default() -> Self {
+        PosteriorOptions { prior: Prior::Weak, chains: 4, steps: 1000, level: 0.95, seed: 0 }
+    }
+}
+
+/// One quantity's posterior and its diagnostics.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Marginal {
+    /// Name.
+    pub name: String,
+    /// Median, standard deviation, central interval.
+    #[serde(flatten)]
+    pub estimate: Estimate,
+    /// Split R-hat.
+    pub r_hat: f64,
+    /// Effective sample size.
+    pub effective: f64,
+}
+
+/// A posterior that passed its diagnostics.
+#[derive(Debug, Clone, Serialize)]
+pub struct Posterior {
+    /// E, A, alpha, B, beta, the scale, and the exponent a.
+    pub marginals: Vec<Marginal>,
+    /// Draws in all.
+    pub draws: usize,
+    /// Steps on which the integrator broke off.
+    pub divergent: usize,
+    /// What was asked.
+    pub options: PosteriorOptions,
+    #[serde(skip)]
+    laws: Vec<SumOfPowers>,
+    #[serde(skip)]
+    scales: Vec<f64>,
+    compute: ComputeRule,
+    largest_flops: f64,
+}
+
+impl Posterior {
+    /// Posterior of the best split of `flops`: medians and central intervals.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] unless `flops` is positive and finite.
+    pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
+        let c = check_flops(flops)?.ln();
+        let rule = &self.compute;
+        let of = |f: &dyn Fn(&SumOfPowers) -> f64| {
+            let mut values: Vec<f64> = self.laws.iter().map(f).collect();
+            central(&mut values, self.options.level)
+        };
+        let params = |l: &SumOfPowers| l.log_params(c, rule);
+        let tokens = |l: &SumOfPowers| rule.log_tokens(c, l.log_params(c, rule));
+        let mut random = ChaCha8Rng::seed_from_u64(self.options.seed);
+        let mut new: Vec<f64> = self
+            .laws
+            .iter()
+            .zip(&self.scales)
+            .map(|(l, s)| l.least_loss(c, rule) * (s * student(&mut random)).exp())
+            .collect();
+        Ok(Allocation {
+            flops,
+            params: of(&params).map(f64::exp),
+            tokens: of(&tokens).map(f64::exp),
+            tokens_per_param: of(&|l| tokens(l) - params(l)).map(f64::exp),
+            loss_nats: Some(of(&|l| l.least_loss(c, rule))),
+            new_run_nats: Some(central(&mut new, self.options.level)),
+            extrapolation: flops / self.largest_flops,
+        })
+    }
+
+    /// A marginal by name.
+    pub fn marginal(&self, name: &str) -> Option<&Marginal> {
+        self.marginals.iter().find(|m| m.name == name)
+    }
+}
+
+/// Degrees of freedom of the noise.
+const TAILS: f64 = 4.0;
+/// Worst R-hat that passes.
+const WORST_R_HAT: f64 = 1.02;
+/// Least effective sample size that passes.
+const LEAST_EFFECTIVE: f64 = 200.0;
+
+/// Samples the posterior of Hoffmann's law.
+///
+/// # Errors
+/// [`FitError::TooFewRows`] below six runs; [`FitError::NoResult`] when the chains did not mix (R-hat above 1.02, fewer
+/// than 200 effective draws, or over 2% divergent steps).
+pub fn posterior(table: &Table, options: &PosteriorOptions) -> Result<Posterior, FitError> {
+    if table.len() < 6 {
+        return Err(FitError::TooFewRows {
+            what: "the posterior of Hoffmann's law".into(),
+            parameters: 6,
+            needed: 6,
+            given: table.len(),
+        });
+    }
+    let sample = Sample::new(table);
+    let start = optimum(&Hoffmann, &sample, Objective::SquaredLog, Starts::default());
+    let density = Density::new(&sample, options.prior);
+    let mut at = start.theta().to_vec();
+    let half = start.value / sample.len() as f64;
+    at.push((2.0 * half).sqrt().max(1e-9).ln());
+    // A start at a bound would hold the chains there.
+    at[0] = at[0].max((0.05 * sample.least_loss()).ln());
+    let scale = density.whitening(&at);
+    let chain = |k: usize| {
+        let mut random = ChaCha8Rng::seed_from_u64(options.seed);
+        random.set_stream(k as u64 + 1);
+        nuts::sample(|z, g| density.log_density(z, g), &at, &scale, options.steps, &mut random)
+    };
+    let chains: Vec<nuts::Chain> = (0..options.chains.max(2)).into_par_iter().map(chain).collect();
+    let compute = ComputeRule::of(table);
+    type Value<'a> = (&'a str, Box<dyn Fn(&[f64]) -> f64 + 'a>);
+    let natural = |k: usize| {
+        let centre = sample.centre;
+        Box::new(move |z: &[f64]| Hoffmann.natural(&z[..5], &centre)[k])
+            as Box<dyn Fn(&[f64]) -> f64>
+    };
+    let law = |z: &[f64]| Hoffmann.sum_of_powers(&z[..5], &sample.centre);
+    let exponent = |z: &[f64]| law(z).map_or(f64::NAN, |l| l.exponents(&compute).0);
+    let values: Vec<Value> = vec![
+        ("E", natural(0)),
+        ("A", natural(1)),
+        ("alpha", natural(2)),
+        ("B", natural(3)),
+        ("beta", natural(4)),
+        ("scale", Box::new(|z: &[f64]| z[5].exp())),
+        ("a", Box::new(exponent)),
+    ];
+    let marginal = |(name, value): &Value| {
+        let by_chain: Vec<Vec<f64>> =
+            chains.iter().map(|c| c.draws.iter().map(|z| value(z)).collect()).collect();
+        let mut all: Vec<f64> = by_chain.iter().flatten().copied().collect();
+        Marginal {
+            name: name.to_string(),
+            estimate: central(&mut all, options.level),
+            r_hat: split_r_hat(&by_chain),
+            effective: effective_sample_size(&by_chain),
+        }
+    };
+    let marginals: Vec<Marginal> = values.iter().map(marginal).collect();
+    let all: Vec<&Vec<f64>> = chains.iter().flat_map(|c| &c.draws).collect();
+    let divergent = chains.iter().map(|c| c.divergent).sum::<usize>();
+    refuse_unmixed(&marginals, divergent, all.len())?;
+    Ok(Posterior {
+        draws: all.len(),
+        divergent,
+        options: *options,
+        laws: all.iter().filter_map(|z| law(z)).collect(),
+        scales: all.iter().map(|z| z[5].exp()).collect(),
+        marginals,
+        compute,
+        largest_flops: table.largest_flops(),
+    })
+}
+
+fn refuse_unmixed(marginals: &[Marginal], divergent: usize, draws: usize) -> Result<(), FitError> {
+    // Written so that a diagnostic that is not a number fails.
+    let bad = marginals.iter().find(|m| !(m.r_hat < WORST_R_HAT && m.effective > LEAST_EFFECTIVE));
+    let why = match bad {
+        Some(m) => format!(
+            "the chains did not mix: {} has R-hat {:.3} and {:.0} effective draws",
+            m.name, m.r_hat, m.effective
+        ),
+        None if divergent * 50 > draws => format!("{divergent} of {draws} steps diverged"),
+        None => return Ok(()),
+    };
+    Err(FitError::NoResult {
+        what: "the posterior".into(),
+        why,
+        hint: "raise the number of steps, or give a tighter prior".into(),
+    })
+}
+
+/// Median, standard deviation and central interval.
+fn central(values: &mut [f64], level: f64) -> Estimate {
+    let middle = crate::estimate::median(values);
+    Estimate::from_draws(middle, values, level)
+}
+
+/// A Student-t number with [`TAILS`] degrees of freedom.
+fn student(random: &mut ChaCha8Rng) -> f64 {
+    use crate::isoflop::normal;
+    let z = normal(random);
+    let chi: f64 = (0..TAILS as usize).map(|_| normal(random).powi(2)).sum();
+    z / (chi / TAILS).sqrt()
+}
+
+/// The log density of `(ln E, a, alpha, b, beta, ln scale)`.
+struct Density<'a> {
+    sample: &'a Sample,
+    /// (mean, precision) per parameter.
+    prior: [(f64, f64); 6],
+    least: f64,
+}
+
+impl<'a> Density<'a> {
+    fn new(sample: &'a Sample, prior: Prior) -> Self {
+        let least = sample.least_loss();
+        let normal = |m: f64, sd: f64| (m, 1.0 / (sd * sd));
+        let weak = [
+            normal((0.5 * least).ln(), 1.5),
+            normal((0.2 * least).ln(), 3.0),
+            normal(0.4, 0.3),
+            normal((0.2 * least).ln(), 3.0),
+            normal(0.4, 0.3),
+            normal(0.005f64.ln(), 2.0),
+        ];
+        let mut terms = weak;
+        if let Prior::Given { log_floor, alpha, beta } = prior {
+            terms[0] = normal(log_floor.0, log_floor.1);
+            terms[2] = normal(alpha.0, alpha.1);
+            terms[4] = normal(beta.0, beta.1);
+        }
+        Density { sample, prior: terms, least }
+    }
+
+    /// Log density and its gradient; minus infinity where an exponent is not positive.
+    fn log_density(&self, z: &[f64], gradient: &mut [f64]) -> f64 {
+        gradient.fill(0.0);
+        if !(z[2] > 0.0 && z[4] > 0.0 && z[0] < self.least.ln() + 1.0) {
+            return f64::NEG_INFINITY;
+        }
+        let mut value = 0.0;
+        for k in 0..6 {
+            let (mean, precision) = self.prior[k];
+            value -= 0.5 * precision * (z[k] - mean).powi(2);
+            gradient[k] -= precision * (z[k] - mean);
+        }
+        let inverse = (-z[5]).exp();
+        let mut slope = [0.0; 5];
+        for (point, target) in self.sample.points.iter().zip(&self.sample.log_loss) {
+            let r = (target - Hoffmann.log_loss(&z[..5], point, &mut slope)) * inverse;
+            let t = 1.0 + r * r / TAILS;
+            value -= 0.5 * (TAILS + 1.0) * t.ln() + z[5];
+            let pull = (TAILS + 1.0) * r / (TAILS * t);
+            for k in 0..5 {
+                gradient[k] += pull * inverse * slope[k];
+            }
+            gradient[5] += pull * r - 1.0;
+        }
+        value
+    }
+
+    /// A lower-triangular factor of the inverse of the negative Hessian at `at`, by differences of the gradient.
+    fn whitening(&self, at: &[f64]) -> Vec<Vec<f64>> {
+        let n = 6;
+        let mut h: Matrix = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+        let (mut up, mut down) = ([0.0; 6], [0.0; 6]);
+        let mut moved = at.to_vec();
+        for i in 0..n {
+            let step = 1e-5;
+            moved[i] = at[i] + step;
+            self.log_density(&moved, &mut up);
+            moved[i] = at[i] - step;
+            self.log_density(&moved, &mut down);
+            moved[i] = at[i];
+            for j in 0..n {
+                h[i][j] = -(up[j] - down[j]) / (2.0 * step);
+            }
+        }
+        nuts::inverse_factor(&h, n)
+    }
+}

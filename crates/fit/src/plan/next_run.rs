@@ -1,0 +1,114 @@
+//! Which run would narrow the exponent's interval most per FLOP.
+//!
+//! Linearised (D_s-optimal design; Atkinson & Donev 1992): with `M = J'J / s^2` the information of the runs
+//! so far and `c` the slope of the exponent by the parameters, the variance of the exponent is `c' M^-1 c`, and a
+//! run with slopes `g` takes `(c' M^-1 g)^2 / (s^2 + g' M^-1 g)` off it.
+
+use serde::Serialize;
+
+use crate::error::FitError;
+use crate::law::Law;
+use crate::parametric::LawResult;
+use crate::solve::{MAX_PARAMETERS, cholesky_solve};
+use crate::table::Table;
+
+/// A run that could be trained next.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct NextRun {
+    /// N.
+    pub params: f64,
+    /// D.
+    pub tokens: f64,
+    /// C.
+    pub flops: f64,
+    /// Standard error of the exponent of N* without it (linearised).
+    pub before: f64,
+    /// ... and with it.
+    pub after: f64,
+    /// Variance taken off, per FLOP, relative to the best candidate.
+    pub worth: f64,
+}
+
+/// Ranks runs on a grid of budgets (from a tenth of the largest to three times it) and sizes (a factor 8 either
+/// side of N*), the most worth per FLOP first.
+///
+/// # Errors
+/// [`FitError::NoResult`] for laws without an N*(C), or where the information matrix is singular.
+pub fn next_runs(
+    table: &Table,
+    law: &dyn Law,
+    result: &LawResult,
+    most: usize,
+) -> Result<Vec<NextRun>, FitError> {
+    let none = |why: &str| FitError::NoResult {
+        what: "the value of the next run".into(),
+        why: why.into(),
+        hint: "fit a law of N and D that converges".into(),
+    };
+    let frontier = result.frontier.as_ref().ok_or_else(|| none("the law has no N*(C)"))?;
+    let theta = &result.theta;
+    let n = theta.len();
+    let centre = result.centre;
+    let slopes = |params: f64, tokens: f64, flops: f64| {
+        let mut g = [0.0; MAX_PARAMETERS];
+        law.log_loss(theta, &centre.point(params, tokens, flops, None), &mut g[..n]);
+        g
+    };
+    let mut information = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+    for row in table.rows() {
+        let g = slopes(row.params, row.tokens, row.flops);
+        for i in 0..n {
+            for j in 0..n {
+                information[i][j] += g[i] * g[j];
+            }
+        }
+    }
+    // Robust scale of the residuals, as for normal ones.
+    let variance = (1.4826 * result.residual_median).powi(2).max(1e-18);
+    let exponent = |t: &[f64]| {
+        law.sum_of_powers(t, &centre).map_or(f64::NAN, |p| p.exponents(&result.compute).0)
+    };
+    let mut by_theta = [0.0; MAX_PARAMETERS];
+    let mut moved = theta.clone();
+    for k in 0..n {
+        let h = 1e-5;
+        moved[k] = theta[k] + h;
+        let up = exponent(&moved);
+        moved[k] = theta[k] - h;
+        by_theta[k] = (up - exponent(&moved)) / (2.0 * h);
+        moved[k] = theta[k];
+    }
+    let solved = cholesky_solve(&information, &by_theta, n)
+        .ok_or_else(|| none("the information matrix is singular"))?;
+    let dot = |a: &[f64], b: &[f64]| (0..n).map(|k| a[k] * b[k]).sum::<f64>();
+    let before = variance * dot(&by_theta, &solved);
+    let mut out = Vec::new();
+    let largest = table.largest_flops();
+    for b in -4..=2 {
+        let flops = largest * 10f64.powf(f64::from(b) / 4.0);
+        let best = frontier.at(flops)?.params.point;
+        for s in -6..=6 {
+            let params = best * 8f64.powf(f64::from(s) / 6.0);
+            let tokens = result.compute.log_tokens(flops.ln(), params.ln()).exp();
+            let g = slopes(params, tokens, flops);
+            let Some(shared) = cholesky_solve(&information, &g, n) else { continue };
+            let gain = variance * dot(&by_theta, &shared).powi(2) / (1.0 + dot(&g, &shared));
+            let after = (before - gain).max(0.0).sqrt();
+            out.push(NextRun {
+                params,
+                tokens,
+                flops,
+                before: before.sqrt(),
+                after,
+                worth: gain / flops,
+            });
+        }
+    }
+    out.sort_by(|a, b| b.worth.total_cmp(&a.worth));
+    let top = out.first().map_or(1.0, |r| r.worth);
+    for run in &mut out {
+        run.worth /= top;
+    }
+    out.truncate(most);
+    Ok(out)
+}
