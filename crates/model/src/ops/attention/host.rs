@@ -3,11 +3,13 @@
 //! Forward keeps the output and the log of each softmax denominator; backward computes the
 //! weights again from them (Dao et al. 2022).
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Dims, Grads, QkNorm, rope_tables};
+use super::{Dims, Grads, QkNorm, Rope, rope_tables};
 use crate::ops::gemm::{Out, View, gemm};
 use crate::ops::host::{self, Host};
 use crate::ops::lanes;
@@ -21,8 +23,7 @@ struct Shared<'a> {
     dims: Dims,
     qkv: &'a [f32],
     gains: Option<(&'a [f32], &'a [f32])>,
-    cos: Vec<f32>,
-    sin: Vec<f32>,
+    rope: Arc<Rope>,
 }
 
 impl Shared<'_> {
@@ -38,7 +39,7 @@ impl Shared<'_> {
             &(if part == 0 { q } else { k })[replica * d.head_dim..(replica + 1) * d.head_dim]
         });
         let offset = part * d.width() + head * d.head_dim;
-        load_rows(&sequence[offset..], 3 * d.width(), gains, &self.cos, &self.sin, d.head_dim, out);
+        load_rows(&sequence[offset..], 3 * d.width(), gains, &self.rope.cos, &self.rope.sin, d.head_dim, out);
     }
 
     /// Values of a head, strided inside the projection.
@@ -165,9 +166,8 @@ fn softmax_rows_backward(
 }
 
 fn shared<'a>(dims: Dims, qkv: &'a Host, gains: Option<(&'a Host, &'a Host)>) -> Shared<'a> {
-    let (cos, sin) = if gains.is_some() { rope_tables(dims) } else { (Vec::new(), Vec::new()) };
     let gains = gains.map(|(q, k)| (q.slice(), k.slice()));
-    Shared { dims, qkv: qkv.slice(), gains, cos, sin }
+    Shared { dims, qkv: qkv.slice(), gains, rope: rope_tables(dims) }
 }
 
 fn gains(qk_norm: Option<&QkNorm>) -> Option<(Host, Host)> {
@@ -318,8 +318,8 @@ pub(super) fn backward(
                             &sequence[at..],
                             3 * width,
                             gain,
-                            &shared.cos,
-                            &shared.sin,
+                            &shared.rope.cos,
+                            &shared.rope.sin,
                             grad,
                             hd,
                             &mut dgains[part],

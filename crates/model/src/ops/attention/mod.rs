@@ -7,6 +7,9 @@
 mod host;
 mod plain;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
 use burn::tensor::Tensor;
 
 use super::host::is_host;
@@ -84,9 +87,23 @@ pub fn backward(saved: Saved, qk_norm: Option<&QkNorm>, dims: Dims, dy: Tensor<3
 pub(crate) use plain::forward as forward_plain;
 
 /// Cosines and sines of the rotary angles, `[context, head_dim / 2]` each, row-major.
-fn rope_tables(dims: Dims) -> (Vec<f32>, Vec<f32>) {
+struct Rope {
+    cos: Vec<f32>,
+    sin: Vec<f32>,
+}
+
+/// The tables of a context and head size, computed once.
+fn rope_tables(dims: Dims) -> Arc<Rope> {
+    type Tables = Mutex<BTreeMap<(usize, usize), Arc<Rope>>>;
+    static TABLES: Tables = Mutex::new(BTreeMap::new());
+    let mut tables = TABLES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let half = dims.head_dim / 2;
-    let angles = (0..dims.context)
-        .flat_map(|t| (0..half).map(move |i| t as f64 * ROPE_BASE.powf(-(i as f64) / half as f64)));
-    angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip()
+    let compute = || {
+        let angles = (0..dims.context).flat_map(|t| {
+            (0..half).map(move |i| t as f64 * ROPE_BASE.powf(-(i as f64) / half as f64))
+        });
+        let (cos, sin) = angles.map(|a| (a.cos() as f32, a.sin() as f32)).unzip();
+        Arc::new(Rope { cos, sin })
+    };
+    tables.entry((dims.context, dims.head_dim)).or_insert_with(compute).clone()
 }

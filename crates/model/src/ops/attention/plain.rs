@@ -7,10 +7,10 @@ use crate::ops::norm::EPSILON;
 
 /// `[context, head_dim/2]` tables as `[1, 1, 1, context, head_dim/2]`.
 fn tables(dims: Dims, like: &Tensor<3>) -> (Tensor<5>, Tensor<5>) {
-    let (cos, sin) = rope_tables(dims);
+    let rope = rope_tables(dims);
     let shape = [1, 1, 1, dims.context, dims.head_dim / 2];
-    let to = |v: Vec<f32>| Tensor::from_data(TensorData::new(v, shape), &like.device());
-    (to(cos), to(sin))
+    let to = |v: &[f32]| Tensor::from_data(TensorData::new(v.to_vec(), shape), &like.device());
+    (to(&rope.cos), to(&rope.sin))
 }
 
 /// Rotates the two halves of the last axis by the angle (`sign` 1) or back (`sign` -1).
