@@ -54,7 +54,7 @@ pub struct Gzip {
     pub bytes: u64,
     /// Bytes after.
     pub compressed_bytes: u64,
-    /// Bits after per byte before: a model that knows anything about the text is below.
+    /// Bits after per byte before, to compare a model's bits per byte with.
     pub bits_per_byte: f64,
 }
 

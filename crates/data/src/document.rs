@@ -4,7 +4,7 @@ use crate::hash::{Hash, sha256};
 
 /// Longer documents are cut at line ends into pieces of about this size, so that one huge file
 /// can be split into training and validation, and work is spread over cores.
-pub(crate) const PIECE_BYTES: usize = 32 << 10;
+pub(crate) const PIECE_BYTES: usize = 16 << 10;
 
 /// One document as a source hands it over.
 #[derive(Debug, Clone, PartialEq, Eq)]

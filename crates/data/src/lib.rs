@@ -7,7 +7,7 @@
 //! The pipeline of real text, each step a module:
 //!
 //! 1. a [`source::Source`] streams documents;
-//! 2. they become valid UTF-8 with LF line ends, and long ones are cut into pieces of 32 KiB;
+//! 2. they become valid UTF-8 with LF line ends, and long ones are cut into pieces of 16 KiB;
 //! 3. duplicate pieces (by SHA-256 of their content) are removed, and the pieces with the lowest
 //!    hashes are held out, whole, so that other files do not change the split;
 //! 4. a tokenizer writes `separator, ids, separator, ids, ...` to one memory-mapped file for each

@@ -40,7 +40,7 @@ pub(crate) fn prepare_scanned(
             scanned.entries.len() as u64 - split.duplicates,
             scanned.entries.iter().map(|e| e.bytes).sum::<u64>(),
         );
-        let hint = "give at least two documents; files longer than 32 KiB count as several";
+        let hint = "give at least two documents; files longer than 16 KiB count as several";
         return Err(DataError::TooSmall { problem, hint });
     }
     let key = cache::key(config, &recipe, scanned);
@@ -55,8 +55,9 @@ pub(crate) fn prepare_scanned(
         }
     }
     std::fs::create_dir_all(&config.cache).map_err(|e| DataError::write(&config.cache, e))?;
+    cache::sweep(&config.cache)?;
     let temporary = tempfile::Builder::new()
-        .prefix(".building-")
+        .prefix(cache::BUILDING)
         .tempdir_in(&config.cache)
         .map_err(|e| DataError::write(&config.cache, e))?;
     let summary: Summary =

@@ -35,6 +35,15 @@ impl Display for Assessment {
             if s.empty_documents > 0 {
                 row("empty documents", count(s.empty_documents))?;
             }
+            if s.crlf_documents > 0 {
+                row("CR LF made LF", format!("{} documents", count(s.crlf_documents)))?;
+            }
+            if s.invalid_utf8_sequences > 0 {
+                row(
+                    "invalid UTF-8 replaced",
+                    format!("{} sequences", count(s.invalid_utf8_sequences)),
+                )?;
+            }
             row("bytes per token", format!("{:.3}", text.bytes_per_token))?;
             row(
                 "unigram entropy",

@@ -15,7 +15,7 @@ pub struct Part {
     pub tokens: u64,
 }
 
-/// Counts of a corpus of text. Long documents are cut into *pieces* of at most 32 KiB, which are
+/// Counts of a corpus of text. Long documents are cut into *pieces* of at most 16 KiB, which are
 /// what is deduplicated and split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
@@ -86,9 +86,6 @@ impl Summary {
                 self.left_out.binary_files,
                 self.left_out.examples.join(", ")
             ));
-        }
-        if self.crlf_documents > 0 {
-            notes.push(format!("CR LF line ends became LF in {} documents", self.crlf_documents));
         }
         if self.unknown_tokens > 0 {
             notes.push(format!(

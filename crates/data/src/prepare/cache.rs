@@ -1,6 +1,7 @@
 //! The folder of token files of one corpus: named by its content, complete or not there at all.
 
 use std::path::Path;
+use std::time::Duration;
 
 use isoflop_plan::DataConfig;
 use serde::{Deserialize, Serialize};
@@ -105,6 +106,23 @@ pub(super) fn seal(
 /// Removes a folder that cannot be used.
 pub(super) fn remove(folder: &Path) -> Result<(), DataError> {
     std::fs::remove_dir_all(folder).map_err(|e| DataError::write(folder, e))
+}
+
+/// Folders under construction carry this in front of their name.
+pub(super) const BUILDING: &str = ".building-";
+
+/// Removes what processes that were killed more than a day ago left under construction.
+pub(super) fn sweep(cache: &Path) -> Result<(), DataError> {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    for entry in std::fs::read_dir(cache).map_err(|e| DataError::read(cache, e))? {
+        let entry = entry.map_err(|e| DataError::read(cache, e))?;
+        let modified = entry.metadata().and_then(|m| m.modified());
+        let old = modified.is_ok_and(|m| m.elapsed().is_ok_and(|age| age > DAY));
+        if old && entry.file_name().to_string_lossy().starts_with(BUILDING) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// A folder that was just written and cannot be read.

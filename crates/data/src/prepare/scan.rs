@@ -9,7 +9,7 @@ use crate::source::{LeftOut, Source};
 use crate::split::Entry;
 
 /// Documents are normalised, hashed and tokenised in batches of about this many bytes.
-const BATCH_BYTES: usize = 8 << 20;
+const BATCH_BYTES: usize = 4 << 20;
 
 /// What the first pass found.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]

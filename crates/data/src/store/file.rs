@@ -45,18 +45,26 @@ impl TokenFile {
 
     /// Copies `out.len()` ids from `start` on, which must lie inside.
     pub(crate) fn copy(&self, start: u64, out: &mut [i32]) {
-        for (to, id) in out.iter_mut().zip(self.ids(start)) {
-            *to = id as i32;
+        let width = self.header.width as usize;
+        let bytes = &self.map[HEADER_BYTES + start as usize * width..][..out.len() * width];
+        if width == 2 {
+            for (to, id) in out.iter_mut().zip(bytes.as_chunks().0) {
+                *to = u16::from_le_bytes(*id).into();
+            }
+        } else {
+            for (to, id) in out.iter_mut().zip(bytes.as_chunks().0) {
+                *to = i32::from_le_bytes(*id);
+            }
         }
     }
 
     /// The ids from `start` on.
     pub(crate) fn ids(&self, start: u64) -> impl Iterator<Item = u32> {
         let width = self.header.width as usize;
-        let bytes = &self.map[HEADER_BYTES + start as usize * width..];
-        // Two loops in one iterator: only one of the two slices is not empty.
-        let (short, long) = if width == 2 { (bytes, &[][..]) } else { (&[][..], bytes) };
-        let short = short.as_chunks::<2>().0.iter().map(|b| u32::from(u16::from_le_bytes(*b)));
-        short.chain(long.as_chunks::<4>().0.iter().map(|b| u32::from_le_bytes(*b)))
+        self.map[HEADER_BYTES + start as usize * width..].chunks_exact(width).map(|id| match *id {
+            [a, b] => u16::from_le_bytes([a, b]).into(),
+            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+            _ => unreachable!("the header says 2 or 4"),
+        })
     }
 }

@@ -30,6 +30,20 @@ impl LanguageOptions {
             unreachable!("only asked of synthetic data")
         };
         let SyntheticConfig { vocab, word_end, exponent } = *language;
+        let option =
+            |key, problem, hint: &str| DataError::Option { key, problem, hint: hint.into() };
+        if vocab < 3 {
+            let hint = "a word end and at least two letters";
+            return Err(option("vocab", format!("{vocab} tokens are too few"), hint));
+        }
+        if !(word_end > 0.0 && word_end < 1.0) {
+            let hint = "a probability between 0 and 1, neither of them included";
+            return Err(option("word_end", format!("{word_end} is out of range"), hint));
+        }
+        if !(exponent.is_finite() && exponent >= 0.0) {
+            let hint = "a number from 0 (all letters alike) to about 4 (one letter far ahead)";
+            return Err(option("exponent", format!("{exponent} is out of range"), hint));
+        }
         Ok(Self { vocab, word_end, exponent, seed: config.seed })
     }
 }
@@ -89,7 +103,9 @@ impl Language {
 
     /// Mean loss of the true distribution, in nats per token: the irreducible loss E.
     pub fn entropy_nats(&self) -> f64 {
-        self.outcomes.probabilities().iter().zip(&self.nats).map(|(p, n)| p * n).sum()
+        // A letter too rare for the sampler's resolution has probability 0 and never occurs.
+        let all = self.outcomes.probabilities().iter().zip(&self.nats);
+        all.filter(|(p, _)| **p > 0.0).map(|(p, n)| p * n).sum()
     }
 
     /// `beta`, the root of `sum p_l^beta = 1` over the letters; see [`Language`].
@@ -175,15 +191,62 @@ impl Language {
         let mut x = u64::from(rank - 1);
         loop {
             let mut key = prefix;
-            for _ in 0..3 {
-                x = (x ^ key) & mask;
-                x = x.wrapping_mul((key >> 16) | 1) & mask;
+            for _ in 0..4 {
+                x = (x ^ key).wrapping_mul((key >> 16) | 1) & mask;
                 x ^= x >> half;
-                key = key.rotate_right(21);
+                x = x.wrapping_add(key >> 32) & mask;
+                key = key.rotate_right(13);
             }
             if x < self.letters {
                 return x + 1;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_prefix_ranks_every_letter_once(vocab in 3_usize..300, seed: u64, prefix: u64) {
+            let options = LanguageOptions { vocab, word_end: 0.3, exponent: 1.0, seed };
+            let language = Language::new(options);
+            let mut seen = vec![false; vocab];
+            for rank in 0..vocab as u32 {
+                let token = language.token(prefix, rank) as usize;
+                prop_assert!(!std::mem::replace(&mut seen[token], true));
+            }
+        }
+    }
+
+    /// Over many prefixes the two likeliest letters are any two letters: chi-square over the
+    /// ordered pairs, mean 20 * 19 - 1 = 379, standard deviation 27.5.
+    #[test]
+    fn rankings_are_unrelated() {
+        let options = LanguageOptions { vocab: 21, word_end: 0.3, exponent: 1.0, seed: 5 };
+        let language = Language::new(options);
+        let mut counts = [[0_u32; 21]; 21];
+        let samples = 100_000;
+        for i in 0..samples {
+            let prefix = mix64(i);
+            counts[language.token(prefix, 1) as usize][language.token(prefix, 2) as usize] += 1;
+        }
+        let expected = samples as f64 / 380.0;
+        let chi_square: f64 = (1..21)
+            .flat_map(|a| (1..21).filter(move |&b| b != a).map(move |b| (a, b)))
+            .map(|(a, b)| (f64::from(counts[a][b]) - expected).powi(2) / expected)
+            .sum();
+        assert!(chi_square < 379.0 + 6.0 * 27.5, "{chi_square}");
+    }
+
+    #[test]
+    fn letters_too_rare_to_occur_leave_the_entropy_finite() {
+        let options = LanguageOptions { vocab: 60_000, word_end: 0.3, exponent: 4.0, seed: 0 };
+        let language = Language::new(options);
+        assert!(language.entropy_nats().is_finite());
+        assert!((0.0..1.0).contains(&language.beta()));
     }
 }

@@ -31,6 +31,8 @@ impl HuggingFace {
     /// Picks the separator and switches truncation and padding off.
     pub(crate) fn new(name: String, mut inner: tokenizers::Tokenizer) -> Result<Self, DataError> {
         inner.with_padding(None);
+        // A text about tokenizers may spell out a special token; only we write the real ones.
+        inner.set_encode_special_tokens(true);
         let problem =
             |problem: String, hint| DataError::Tokenizer { name: name.clone(), problem, hint };
         inner

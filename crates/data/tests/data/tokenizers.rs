@@ -37,7 +37,7 @@ fn bpe_is_deterministic_exact_in_size_and_accounts_for_every_byte() {
     let trained = fs::read(cached_tokenizer(&config.cache)).unwrap();
     let tokenizer = corpus.tokenizer().unwrap();
     let mut encoded = Encoded::default();
-    let text = "the naïve fox → 日本語 \u{1f980}\n";
+    let text = "the <|endoftext|> naïve fox → 日本語 \u{1f980}\n";
     tokenizer.encode(text, &mut encoded).unwrap();
     assert_eq!(encoded.bytes.iter().map(|&b| usize::from(b)).sum::<usize>(), text.len());
     assert_eq!(encoded.ids.len(), encoded.bytes.len());
