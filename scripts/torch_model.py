@@ -34,7 +34,8 @@ class Norm(nn.Module):
 
     def forward(self, x):
         if self.bias is None:
-            return F.rms_norm(x, self.size, self.gain, EPSILON)
+            # Under autocast queries and keys are bf16; the fused kernel wants the gain alike.
+            return F.rms_norm(x, self.size, self.gain.to(x.dtype), EPSILON)
         return F.layer_norm(x, self.size, self.gain, self.bias, EPSILON)
 
 
@@ -54,21 +55,22 @@ class Attention(nn.Module):
 
     def forward(self, x, rope):
         b, t, d = x.shape
-        qkv = self.qkv(x).view(b, t, 3, self.heads, self.head_dim)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # [B, H, T, hd] each
+        # [B, T, H, hd] each: norms and rotations are faster here than after the swap of heads and positions.
+        q, k, v = self.qkv(x).view(b, t, 3 * self.heads, self.head_dim).split(self.heads, 2)
         if self.rotary:
             q, k = rotate(self.q_norm(q), rope), rotate(self.k_norm(k), rope)
+        q, k, v = (part.transpose(1, 2) for part in (q, k, v))
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.out(y.transpose(1, 2).reshape(b, t, d))
 
 
 def rope_table(context: int, head_dim: int, device=None) -> torch.Tensor:
-    """Cosines and sines of the rotary angles, `[2, context, head_dim]` in f64; the sine's first half is negative."""
+    """Cosines and sines of the rotary angles, `[2, context, 1, head_dim]` in f64; the sine's first half is negative."""
     half = head_dim // 2
     rate = ROPE_BASE ** (-torch.arange(half, dtype=torch.float64, device=device) / half)
     angle = torch.arange(context, dtype=torch.float64, device=device)[:, None] * rate
     cos, sin = angle.cos(), angle.sin()
-    return torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)])
+    return torch.stack([torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)])[:, :, None]
 
 
 def rotate(x, rope):

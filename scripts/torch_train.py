@@ -45,19 +45,14 @@ def adamw(model: Model, hyper: dict, only=lambda name: True, fused: bool = True)
         {"params": [p for n, p in params.items() if not decays(n)], "weight_decay": 0.0},
     ]
     betas = (hyper["beta1"], hyper["beta2"])
-    on_gpu = next(model.parameters()).is_cuda
-    # On a GPU the rate is a tensor, so that a captured or compiled step does not bake it in.
-    rate = torch.tensor(hyper["learning_rate"]) if on_gpu else hyper["learning_rate"]
+    rate = hyper["learning_rate"]
     return torch.optim.AdamW(groups, lr=rate, betas=betas, eps=hyper["epsilon"], fused=fused)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float):
     """Sets the learning rate of all groups."""
     for group in optimizer.param_groups:
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
+        group["lr"] = rate
 
 
 def autocast(device: str, precision: str):
