@@ -80,6 +80,7 @@ pub(crate) fn split_of(config: &DataConfig, scanned: &Scan) -> Result<(Recipe, S
     let recipe = Recipe::new(tokenizer)?;
     // One more than asked for: the first token of the stream is an input only.
     let reserve = (config.valid_tokens + 1) * recipe.reserve_bytes_per_token();
-    let split = split(&scanned.entries, reserve, config.valid_fraction, config.max_bytes);
+    let split =
+        split(&scanned.entries, reserve, config.valid_fraction, config.max_bytes, config.seed);
     Ok((recipe, split))
 }

@@ -3,7 +3,7 @@
 //! Everything is decided by the hash of a document's content, so that adding files to a source
 //! moves no document from one side to the other until the held-out set is full of lower hashes.
 
-use crate::hash::Hash;
+use crate::hash::{Hash, sha256};
 
 /// What the first pass keeps of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,16 +42,22 @@ pub(crate) struct Split {
 
 /// Splits documents. The lowest hashes are reserved until they hold `reserve_bytes` or the next
 /// would take more than `valid_fraction` of the text (one is always reserved); the next-lowest
-/// are trained on until they hold `max_bytes`.
+/// are trained on until they hold `max_bytes`. A `seed` other than 0 hashes the hashes again,
+/// which gives another split.
 pub(crate) fn split(
     entries: &[Entry],
     reserve_bytes: u64,
     valid_fraction: f64,
     max_bytes: Option<u64>,
+    seed: u64,
 ) -> Split {
+    let salted = |hash: Hash| match seed {
+        0 => hash,
+        seed => sha256(&[&hash[..], &seed.to_le_bytes()].concat()),
+    };
     let mut by_hash: Vec<usize> = (0..entries.len()).collect();
     // Equal hashes: the first occurrence comes first and is kept.
-    by_hash.sort_unstable_by_key(|&i| (entries[i].hash, i));
+    by_hash.sort_by_cached_key(|&i| (salted(entries[i].hash), i));
     let mut out = Split {
         fates: vec![Fate::Duplicate; entries.len()],
         duplicates: 0,
@@ -99,7 +105,6 @@ pub(crate) fn split(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::sha256;
     use proptest::prelude::*;
 
     fn entries(texts: &[String]) -> Vec<Entry> {
@@ -112,7 +117,7 @@ mod tests {
             texts in prop::collection::vec("[ab]{1,4}", 1..60), reserve in 1_u64..50,
         ) {
             let entries = entries(&texts);
-            let split = split(&entries, reserve, 0.3, None);
+            let split = split(&entries, reserve, 0.3, None, 7);
             let mut fate_of = std::collections::BTreeMap::new();
             for (entry, fate) in entries.iter().zip(&split.fates) {
                 if *fate != Fate::Duplicate {
@@ -132,12 +137,13 @@ mod tests {
         fn adding_files_moves_nothing_into_the_held_out_set(
             texts in prop::collection::vec("[a-z]{5,20}", 20..60),
             more in prop::collection::vec("[A-Z]{5,20}", 0..60),
+            seed in 0_u64..3,
         ) {
             let before = entries(&texts);
             let all: Vec<String> = more.iter().chain(&texts).cloned().collect();
             let after = entries(&all);
-            let a = split(&before, 60, 0.5, None);
-            let b = split(&after, 60, 0.5, None);
+            let a = split(&before, 60, 0.5, None, seed);
+            let b = split(&after, 60, 0.5, None, seed);
             prop_assume!(a.reserve_full);
             for (i, fate) in a.fates.iter().enumerate() {
                 if *fate == Fate::Train {

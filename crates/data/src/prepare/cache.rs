@@ -40,10 +40,11 @@ pub(super) fn key(config: &DataConfig, recipe: &Recipe, scanned: &Scan) -> Strin
     let mut digest = Sha256::new();
     let max = config.max_bytes.map_or("all".into(), |m| m.to_string());
     digest.update(format!(
-        "isoflop cache {FORMAT}\n{}\n{} {} {max}\n",
+        "isoflop cache {FORMAT}\n{}\n{} {} {} {max}\n",
         recipe.key(),
         config.valid_tokens,
         config.valid_fraction,
+        config.seed,
     ));
     for entry in &scanned.entries {
         digest.update(entry.hash);

@@ -137,3 +137,15 @@ fn too_little_text() {
     let error = corpus.check_context(1000).unwrap_err().to_string();
     assert!(error.contains("1000") && error.contains("hint:"), "{error}");
 }
+
+#[test]
+fn another_seed_holds_out_other_documents() {
+    let folder = tempfile::tempdir().unwrap();
+    write_text(folder.path(), 60);
+    let mut config = text_config(folder.path(), TokenizerConfig::Bytes);
+    let one = prepare(&config).unwrap();
+    config.seed = 1;
+    let two = prepare(&config).unwrap();
+    assert_ne!(one.sha256(), two.sha256());
+    assert_ne!(files_in(&valid_text(&one, 50)), files_in(&valid_text(&two, 50)));
+}

@@ -21,7 +21,7 @@ pub struct DataConfig {
     pub valid_tokens: u64,
     /// Text is read up to this many bytes, in a fixed order; `None` reads all.
     pub max_bytes: Option<u64>,
-    /// Seed of the split, of tokenizer training and of the synthetic language.
+    /// Seed of the split and of the synthetic language.
     pub seed: u64,
     /// Folder of the token cache, relative to the working directory.
     pub cache: PathBuf,
@@ -184,7 +184,7 @@ impl SyntheticConfig {
         Self {
             vocab: s.whole("vocab", 3..=65_536).unwrap_or(64) as usize,
             word_end: s.number("word_end", from_to(0.001, 0.999)).unwrap_or(0.3),
-            exponent: s.number("exponent", from_to(0.0, 4.0)).unwrap_or(1.5),
+            exponent: s.number("exponent", from_to(0.0, 4.0)).unwrap_or(3.0),
         }
     }
 }

@@ -71,12 +71,15 @@ impl Manifest {
     }
 }
 
+/// Paths and contents.
+pub(super) type Files = Vec<(String, Vec<u8>)>;
+
 /// The `.rs` files of a folder by path (with `/`), and what the manifest says of them.
 pub(super) fn measure(
     folder: &Path,
     name: &str,
     version: &str,
-) -> Result<(ManifestCrate, Vec<(String, Vec<u8>)>), DataError> {
+) -> Result<(ManifestCrate, Files), DataError> {
     let mut files = Vec::new();
     walk(folder, "", &mut files)?;
     files.sort();
@@ -99,7 +102,7 @@ pub(super) fn measure(
     Ok((entry, files))
 }
 
-fn walk(folder: &Path, prefix: &str, out: &mut Vec<(String, Vec<u8>)>) -> Result<(), DataError> {
+fn walk(folder: &Path, prefix: &str, out: &mut Files) -> Result<(), DataError> {
     for entry in std::fs::read_dir(folder).map_err(|e| DataError::read(folder, e))? {
         let entry = entry.map_err(|e| DataError::read(folder, e))?;
         let path = entry.path();
