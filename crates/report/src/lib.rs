@@ -1,7 +1,13 @@
 //! Tables, plots and the HTML page.
 
 pub mod chart;
+pub mod document;
 pub mod number;
+mod page;
+pub mod plots;
 mod png;
+pub mod table;
 
+pub use document::{Block, Card, Document, Notice, Section};
+pub use page::{Fitted, Page, PublishedLaw};
 pub use png::{PngError, render_png};

@@ -38,7 +38,7 @@ pub enum Paint {
     Ramp(f64),
 }
 
-const RAMP_STEPS: usize = 24;
+const RAMP_STEPS: usize = 48;
 
 /// Viridis at 0, 1/16 .. 1.
 const VIRIDIS: [[u8; 3]; 17] = [

@@ -2,7 +2,7 @@
 
 use super::colour::Paint;
 use super::font::Weight;
-use super::mark::{Along, Band, Dash, Dots, Line, Mark, Note, Rule, Whiskers};
+use super::mark::{Along, Band, Dash, Dots, Extend, Line, Mark, Note, Rule, Whiskers};
 use super::panel::Frame;
 use super::svg::{Anchor, Svg, Type};
 use super::symbol::draw_symbol;
@@ -11,13 +11,14 @@ use super::text::Rich;
 const NOTE: f64 = 13.5;
 
 /// Draws a mark; returns how many of its points had no place.
-pub(crate) fn mark(svg: &mut Svg, mark: &Mark, frame: &Frame, clip: &str) -> usize {
+/// `above` says whether the label of a horizontal rule stands above it.
+pub(crate) fn mark(svg: &mut Svg, mark: &Mark, frame: &Frame, clip: &str, above: bool) -> usize {
     match mark {
         Mark::Dots(m) => dots(svg, m, frame),
         Mark::Line(m) => line(svg, m, frame, clip),
         Mark::Band(m) => band(svg, m, frame, clip),
         Mark::Whiskers(m) => whiskers(svg, m, frame),
-        Mark::Rule(m) => rule(svg, m, frame),
+        Mark::Rule(m) => rule(svg, m, frame, above),
         Mark::Note(m) => note(svg, m, frame),
     }
 }
@@ -176,13 +177,16 @@ fn whiskers(svg: &mut Svg, m: &Whiskers, frame: &Frame) -> usize {
     left_out
 }
 
-fn rule(svg: &mut Svg, m: &Rule, frame: &Frame) -> usize {
+fn rule(svg: &mut Svg, m: &Rule, frame: &Frame, above: bool) -> usize {
     let area = frame.area;
     let scale = match m.along {
         Along::X => &frame.y,
         Along::Y => &frame.x,
     };
-    let Some(at) = scale.place(m.value).filter(|_| scale.shows(m.value)) else { return 1 };
+    let Some(at) = scale.place(m.value).filter(|_| scale.shows(m.value)) else {
+        // A line for orientation may lie off the axes; a value that is no number may not pass unseen.
+        return usize::from(m.extend == Extend::Full || !m.value.is_finite());
+    };
     let ends = match m.along {
         Along::X => [(area.left, at), (area.right(), at)],
         Along::Y => [(at, area.top), (at, area.bottom())],
@@ -202,7 +206,10 @@ fn rule(svg: &mut Svg, m: &Rule, frame: &Frame) -> usize {
             halo: true,
         };
         match m.along {
-            Along::X => svg.text(area.right() - 6.0, at - 6.0, label, kind),
+            Along::X => {
+                let baseline = if above { at - 6.0 } else { at + NOTE + 3.0 };
+                svg.text(area.right() - 6.0, baseline, label, kind);
+            }
             Along::Y => {
                 svg.text(at + 6.0, area.top + 14.0, label, Type { anchor: Anchor::Start, ..kind });
             }
@@ -238,13 +245,10 @@ pub(crate) fn write_end_labels(svg: &mut Svg, ends: &[(&Line, &Rich)], frame: &F
     let mut placed: Vec<(f64, f64, f64, Paint, &Rich)> = ends
         .iter()
         .filter_map(|(line, text)| {
-            let last = line
-                .points
-                .iter()
-                .rev()
-                .filter_map(|(x, y)| Some((frame.x.place(*x)?, frame.y.place(*y)?)));
-            let (x, y) = last.into_iter().find(|(x, _)| *x <= area.right() + 0.5)?;
-            let y = y.clamp(area.top, area.bottom());
+            // The last point inside the panel: a line that leaves earlier is named where it leaves.
+            let inside = |p: &&(f64, f64)| frame.x.shows(p.0) && frame.y.shows(p.1);
+            let last = line.points.iter().rev().find(inside)?;
+            let (x, y) = (frame.x.place(last.0)?, frame.y.place(last.1)?);
             Some((x, y, y, line.paint, *text))
         })
         .collect();
@@ -292,4 +296,18 @@ fn spread(placed: &mut [(f64, f64, f64, Paint, &Rich)], gap: f64, top: f64, bott
 /// The dash of a published law, by its place in the list.
 pub(crate) fn dash_of(i: usize) -> Dash {
     [Dash::Dashed, Dash::Dotted, Dash::DashDot][i % 3]
+}
+
+/// Whether the label of a horizontal rule goes above it: below where another labelled rule lies
+/// close above.
+pub(crate) fn label_above(mark: &Mark, marks: &[Mark], frame: &Frame) -> bool {
+    let labelled = |m: &Mark| match m {
+        Mark::Rule(r) if r.along == Along::X && r.label.is_some() && frame.y.shows(r.value) => {
+            frame.y.place(r.value)
+        }
+        _ => None,
+    };
+    let Some(own) = labelled(mark) else { return true };
+    let close = |other: f64| own - other > 0.0 && own - other < NOTE + 6.0;
+    !marks.iter().filter_map(labelled).any(close)
 }

@@ -12,7 +12,7 @@ pub(crate) const SIZE: f64 = 14.0;
 const ROW: f64 = 23.0;
 const KEY: f64 = 26.0;
 const GAP: f64 = 22.0;
-const BAR: f64 = 190.0;
+const BAR: f64 = 192.0;
 
 /// The sample beside a legend's text.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,16 +144,17 @@ impl Legend {
     }
 
     fn draw_bar(&self, svg: &mut Svg, left: f64, top: f64) {
+        // Whole pixels: no seams where a renderer smooths edges.
         let steps = 48;
         let wide = BAR / f64::from(steps);
         for i in 0..steps {
-            let share = (f64::from(i) + 0.5) / f64::from(steps);
             svg.tag("rect")
-                .num("x", left + f64::from(i) * wide)
-                .num("y", top + 5.0)
-                .num("width", wide + 0.4)
+                .num("x", left.round() + f64::from(i) * wide)
+                .num("y", (top + 5.0).round())
+                .num("width", wide)
                 .num("height", 12.0)
-                .paint("fill", Paint::Ramp(share))
+                .paint("fill", Paint::Ramp(f64::from(i) / f64::from(steps - 1)))
+                .attr("shape-rendering", "crispEdges")
                 .end();
         }
         for (share, text) in &self.bar {
@@ -169,7 +170,7 @@ impl Legend {
                 anchor,
                 halo: false,
             };
-            svg.text(left + share * BAR, top + 32.0, text, kind);
+            svg.text(left.round() + share * BAR, top + 32.0, text, kind);
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Panel {
     pub y: Axis,
     /// In drawing order.
     pub marks: Vec<Mark>,
+    /// Texts beside the right edge, at values of the vertical axis.
+    pub beside: Vec<(f64, Rich)>,
 }
 
 /// A rectangle, in pixels.
@@ -59,7 +61,7 @@ pub(crate) struct Frame {
 impl Panel {
     /// A panel without marks.
     pub fn new(x: Axis, y: Axis) -> Self {
-        Self { title: None, x, y, marks: Vec::new() }
+        Self { title: None, x, y, marks: Vec::new(), beside: Vec::new() }
     }
 
     /// Appends a mark.
@@ -94,6 +96,7 @@ impl Panel {
         let widest_end = ends
             .iter()
             .map(|(_, t)| rich_width(t, END_LABEL, Weight::SemiBold))
+            .chain(self.beside.iter().map(|(_, t)| rich_width(t, TICK, Weight::Regular)))
             .fold(0.0, f64::max);
         let mut right = rect.right() - if widest_end > 0.0 { widest_end + 14.0 } else { 8.0 };
 
@@ -125,9 +128,21 @@ impl Panel {
         svg.raw("</clipPath>\n");
         let mut left_out = 0;
         for mark in &self.marks {
-            left_out += draw::mark(svg, mark, &frame, clip);
+            let above = draw::label_above(mark, &self.marks, &frame);
+            left_out += draw::mark(svg, mark, &frame, clip, above);
         }
         draw::write_end_labels(svg, &ends, &frame, END_LABEL);
+        for (value, text) in &self.beside {
+            let Some(at) = y.place(*value).filter(|_| y.shows(*value)) else { continue };
+            let kind = Type {
+                size: TICK,
+                weight: Weight::Regular,
+                paint: Paint::Ink,
+                anchor: Anchor::Start,
+                halo: false,
+            };
+            svg.text(area.right() + 12.0, at + TICK * 0.36, text, kind);
+        }
         left_out
     }
 

@@ -92,20 +92,6 @@ impl Svg {
         self.out.push_str(markup);
     }
 
-    /// Opens a group with ready-made attributes.
-    pub fn group(&mut self, attributes: &str) {
-        self.out.push_str("<g");
-        if !attributes.is_empty() {
-            self.out.push(' ');
-            self.out.push_str(attributes);
-        }
-        self.out.push_str(">\n");
-    }
-
-    pub fn end_group(&mut self) {
-        self.out.push_str("</g>\n");
-    }
-
     /// Writes a text at `(x, y)`, its baseline.
     pub fn text(&mut self, x: f64, y: f64, text: &Rich, kind: Type) {
         if text.is_empty() {

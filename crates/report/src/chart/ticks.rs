@@ -34,14 +34,20 @@ impl Ticks {
             Spread::Log => logarithmic(scale.low, scale.high),
         };
         let mut chosen = Vec::new();
+        let mut done = false;
         for candidate in candidates {
-            if candidate.len() < 2 && !chosen.is_empty() {
+            // Powers are wide and read best as plain decades: go on while four labels remain.
+            let enough = if format == Format::Power { 4 } else { usize::MAX };
+            if (candidate.len() < 2 && !chosen.is_empty()) || (done && candidate.len() < enough) {
                 break;
             }
-            chosen = label(&candidate, format);
-            if fits(&chosen) {
-                break;
+            let labels = label(&candidate, format);
+            let fit = fits(&labels);
+            if done && !fit {
+                continue;
             }
+            chosen = labels;
+            done |= fit;
         }
         let minor = match scale.spread {
             Spread::Log => minor(scale, &chosen),
@@ -221,7 +227,7 @@ mod tests {
 −1.0% −0.5% 0.0% +0.5% +1.0%
 0.0 0.2 0.4 0.6 0.8 1.0
 10¹⁶ 10¹⁷ 10¹⁸ 10¹⁹
-5·10¹⁵ 10¹⁶ 2·10¹⁶ 5·10¹⁶ 10¹⁷ 2·10¹⁷
+3·10¹⁵ 10¹⁶ 3·10¹⁶ 10¹⁷ 3·10¹⁷
 10¹⁶ 10¹⁸ 10²⁰ 10²² 10²⁴
 100k 200k 500k 1M 2M 5M
 3.0 3.5 4.0

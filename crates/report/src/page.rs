@@ -1,0 +1,178 @@
+//! The report of a study: what was fitted and recorded, made into a [`Document`].
+
+mod certainty;
+mod headline;
+mod hyper;
+mod machine;
+mod optimum;
+mod runs;
+mod slices;
+mod training;
+mod truth;
+
+use isoflop_fit::study::Study;
+use isoflop_fit::{Convention, Table as FitTable};
+use isoflop_ledger::{Passport, Record};
+use isoflop_plan::Grid;
+
+use crate::chart::Rich;
+use crate::document::{Block, Document, Notice, Section};
+use crate::number;
+use crate::plots::Sensitivity;
+
+/// What the fits came to.
+#[derive(Debug, Clone, Copy)]
+pub enum Fitted<'a> {
+    /// The study, and the table it was given (before the convention was applied).
+    Study(&'a Study, &'a FitTable),
+    /// No fit at all, and why.
+    Refused(&'a str),
+}
+
+/// A law from the literature: the best split of some budgets.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublishedLaw {
+    /// Short name: `Hoffmann 2022`.
+    pub name: String,
+    /// `(C, N*, D*)`, ascending in C.
+    pub allocations: Vec<(f64, f64, f64)>,
+}
+
+/// Everything that a report is made of. Fields may be empty where a study has nothing to say: a
+/// table of runs from elsewhere has no records, passports or grid.
+#[derive(Debug, Clone)]
+pub struct Page<'a> {
+    /// Name of the study.
+    pub name: &'a str,
+    /// What was trained on what, in a sentence; may be empty.
+    pub about: &'a str,
+    /// The fits.
+    pub fitted: Fitted<'a>,
+    /// The record that counts of each cell (`Contents::current`).
+    pub records: Vec<&'a Record>,
+    /// The machines.
+    pub passports: Vec<&'a Passport>,
+    /// The plan: cells still to be trained, and where hyper-parameters come from.
+    pub grid: Option<&'a Grid>,
+    /// Laws drawn for orientation.
+    pub published: Vec<PublishedLaw>,
+    /// Experiments on learning rate or batch.
+    pub sensitivities: Vec<Sensitivity>,
+    /// Doubts beyond those of the fit and of the plan.
+    pub notices: Vec<Notice>,
+    /// Facts about the data, by name.
+    pub data: Vec<(String, String)>,
+    /// Commands that make the results again, one in a line.
+    pub command: &'a str,
+    /// Text of the last line, such as the date; may be empty.
+    pub footer: &'a str,
+}
+
+impl<'a> Page<'a> {
+    /// A page of fits alone.
+    pub fn new(name: &'a str, fitted: Fitted<'a>) -> Self {
+        Self {
+            name,
+            about: "",
+            fitted,
+            records: Vec::new(),
+            passports: Vec::new(),
+            grid: None,
+            published: Vec::new(),
+            sensitivities: Vec::new(),
+            notices: Vec::new(),
+            data: Vec::new(),
+            command: "",
+            footer: "",
+        }
+    }
+
+    /// The fits, if there are any.
+    pub fn study(&self) -> Option<&'a Study> {
+        match self.fitted {
+            Fitted::Study(study, _) => Some(study),
+            Fitted::Refused(_) => None,
+        }
+    }
+
+    /// The page, ready to be written as HTML, text or Markdown; its figures can be drawn one by one.
+    pub fn document(&self) -> Document {
+        let sections = [
+            slices::section(self),
+            optimum::section(self),
+            certainty::section(self),
+            certainty::checks(self),
+            truth::section(self),
+            training::section(self),
+            hyper::section(self),
+            machine::data(self),
+            machine::passports(self),
+            runs::section(self),
+            machine::reproduce(self),
+        ];
+        Document {
+            kicker: "isoFLOP study".into(),
+            title: self.name.into(),
+            headline: headline::sentence(self),
+            cards: headline::cards(self),
+            notices: self.all_notices(),
+            sections: sections.into_iter().flatten().collect(),
+            footer: Rich::plain(self.footer),
+        }
+    }
+
+    fn all_notices(&self) -> Vec<Notice> {
+        let mut notices = Vec::new();
+        if let Fitted::Refused(why) = self.fitted {
+            notices.push(Notice { text: format!("No fit: {why}").into(), advice: Rich::default() });
+        }
+        for warning in self.study().map(|s| s.warnings.as_slice()).unwrap_or_default() {
+            notices
+                .push(Notice { text: warning.to_string().into(), advice: warning.advice().into() });
+        }
+        for warning in self.grid.map(|g| g.warnings.as_slice()).unwrap_or_default() {
+            notices
+                .push(Notice { text: warning.to_string().into(), advice: warning.advice().into() });
+        }
+        notices.extend(self.notices.iter().cloned());
+        notices
+    }
+}
+
+/// `95%`.
+fn level(study: &Study) -> String {
+    number::percent(study.options.isoflop.level, 0, false)
+}
+
+/// How N is counted, for an axis.
+fn params_label(convention: Convention, symbol: &str) -> String {
+    match convention {
+        Convention::AsGiven => format!("Parameters {symbol}"),
+        Convention::Exact | Convention::TotalSixNd => {
+            format!("Parameters {symbol}, embeddings included")
+        }
+        Convention::NonEmbeddingSixNd => format!("Parameters {symbol}, without embedding and head"),
+        Convention::WithHeadSixNd => format!("Parameters {symbol}, without the embedding"),
+    }
+}
+
+/// How C is counted, for an axis.
+fn flops_label(convention: Convention) -> &'static str {
+    match convention {
+        Convention::AsGiven => "Compute C, FLOPs",
+        Convention::Exact => "Compute C, FLOPs (exact matrix products)",
+        _ => "Compute C = 6ND, FLOPs",
+    }
+}
+
+/// A section, if it has any contents.
+fn filled(mut section: Section, blocks: Vec<Block>) -> Option<Section> {
+    section.blocks = blocks;
+    (!section.blocks.is_empty()).then_some(section)
+}
+
+/// `n` values from `low` to `high`, equal ratios apart.
+fn ratios(low: f64, high: f64, n: usize) -> impl Iterator<Item = f64> {
+    let (from, to) = (low.ln(), high.ln());
+    (0..n).map(move |i| (from + (to - from) * i as f64 / (n - 1) as f64).exp())
+}

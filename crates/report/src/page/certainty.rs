@@ -1,0 +1,296 @@
+//! How sure: the same exponent by every approach, objective and convention; and checks of the law.
+
+use isoflop_fit::study::{Answer, Study};
+use isoflop_fit::validate::HeldOut;
+
+use super::{Fitted, Page, filled, level};
+use crate::chart::Rich;
+use crate::document::{Block, Section};
+use crate::number;
+use crate::plots::{Forest, ForestRow, Reference, Residual, Residuals};
+use crate::table::{Align, Table, Tone};
+
+pub(super) fn section(page: &Page) -> Option<Section> {
+    let study = page.study()?;
+    let mut section = Section::new("certainty", "How sure is the exponent?");
+    let sentence = match study.disagreements.len() {
+        0 => "The approaches agree within their intervals.",
+        1 => "Two approaches disagree beyond their intervals: see the warnings.",
+        _ => "Some approaches disagree beyond their intervals: see the warnings.",
+    };
+    section.lead = Some(sentence.into());
+    let mut figures = vec![approaches(study).figure()];
+    if study.conventions.len() > 1 {
+        figures.push(conventions(study).figure());
+    }
+    // Side by side, so equally high.
+    let height = figures.iter().map(|f| f.size.1).fold(0.0, f64::max);
+    figures.iter_mut().for_each(|f| f.size.1 = height);
+    let mut blocks = vec![Block::Figures(figures)];
+    blocks.push(Block::Table(exponent_table(study)));
+    if !study.conventions.is_empty() {
+        blocks.push(Block::Table(convention_table(study)));
+    }
+    if !study.objectives.is_empty() {
+        blocks.push(Block::Table(objective_table(study)));
+    }
+    filled(section, blocks)
+}
+
+fn approaches(study: &Study) -> Forest {
+    let rows = study.exponents.iter().enumerate().map(|(i, row)| ForestRow {
+        name: row.approach.clone(),
+        estimate: row.params,
+        group: 0,
+        main: i > 0
+            && study.exponents[..i].iter().all(|r| !is_slices(&r.approach))
+            && is_slices(&row.approach),
+    });
+    Forest {
+        id: "approaches".into(),
+        title: "Exponent a by approach".into(),
+        subtitle: Some(Rich::markup(&format!("N* ∼ C^{{a}}, {} intervals", level(study)))),
+        label: "Exponent a".into(),
+        rows: rows.collect(),
+        references: references(),
+    }
+}
+
+/// Whether a row of the exponents is approach 2; its chosen method comes first.
+fn is_slices(approach: &str) -> bool {
+    approach.contains('2')
+}
+
+fn conventions(study: &Study) -> Forest {
+    let mut rows = Vec::new();
+    for row in &study.conventions {
+        let main = row.convention == study.options.convention;
+        let name = row.convention.name();
+        let mut push = |way: &str, estimate, group| {
+            rows.push(ForestRow { name: format!("{name}, {way}"), estimate, group, main });
+        };
+        push("slices", row.slices, 0);
+        push("law", row.law, 1);
+    }
+    Forest {
+        id: "conventions".into(),
+        title: "Exponent a by convention".into(),
+        subtitle: Some("The same runs, counted in other ways".into()),
+        label: "Exponent a".into(),
+        rows,
+        references: references(),
+    }
+}
+
+/// Exponents of N*(C) that most readers know.
+fn references() -> Vec<Reference> {
+    let reference = |name: &str, value| Reference { name: name.into(), value };
+    vec![reference("Hoffmann 2022 (approach 2)", 0.49), reference("Kaplan 2020", 0.73)]
+}
+
+fn optional(estimate: &Option<isoflop_fit::Estimate>) -> String {
+    estimate.as_ref().map(number::estimate).unwrap_or_else(|| "—".into())
+}
+
+fn exponent_table(study: &Study) -> Table {
+    let columns = [
+        (Rich::plain("Approach"), Align::Left),
+        (Rich::markup("a: N* ∼ C^{a}"), Align::Right),
+        (Rich::markup("b: D* ∼ C^{b}"), Align::Right),
+    ];
+    let mut table = Table::new("Exponents", columns);
+    for row in &study.exponents {
+        let tone = if row.refusal.is_some() { Tone::Alert } else { Tone::Plain };
+        table.toned(tone, [row.approach.clone(), optional(&row.params), optional(&row.tokens)]);
+    }
+    for row in &study.exponents {
+        if let Some(why) = &row.refusal {
+            table.notes.push(format!("{}: {}", row.approach, one_line(why)).into());
+        }
+    }
+    table.notes.push(format!("{} intervals. N* and D* are fitted apart.", level(study)).into());
+    table
+}
+
+/// A message of several lines in one.
+fn one_line(text: &str) -> String {
+    text.split('\n').map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+fn convention_table(study: &Study) -> Table {
+    let columns = [
+        ("Convention", Align::Left),
+        ("Counts", Align::Left),
+        ("Runs", Align::Right),
+        ("a, slices", Align::Right),
+        ("a, law", Align::Right),
+    ];
+    let mut table = Table::new("Exponent a under each way of counting N and C", columns);
+    for row in &study.conventions {
+        let main = row.convention == study.options.convention;
+        let describe = match &row.refusal {
+            Some(why) => format!("{}: {}", row.convention.describe(), one_line(why)),
+            None => row.convention.describe().to_owned(),
+        };
+        let tone = if main { Tone::Strong } else { Tone::Plain };
+        let name = row.convention.name().to_owned();
+        table.toned(
+            tone,
+            [name, describe, row.rows.to_string(), optional(&row.slices), optional(&row.law)],
+        );
+    }
+    table
+}
+
+fn objective_table(study: &Study) -> Table {
+    let columns = [("Objective", Align::Left), ("a", Align::Right), ("Outcome", Align::Left)];
+    let mut table = Table::new("Exponent a of the law under each objective", columns);
+    for row in &study.objectives {
+        let exponent = row.exponent.map(|a| number::fixed(a, 3)).unwrap_or_else(|| "—".into());
+        let tone = if row.exponent.is_none() { Tone::Alert } else { Tone::Plain };
+        table.toned(tone, [row.objective.name().to_string(), exponent, row.outcome.to_string()]);
+    }
+    table.notes.push("Point estimates, to show how far the choice moves them.".into());
+    table
+}
+
+/// Residuals, forecasts of budgets held out, and what each slice does to the exponent.
+pub(super) fn checks(page: &Page) -> Option<Section> {
+    let study = page.study()?;
+    let mut section = Section::new("law", "The parametric law");
+    if let Some(fit) = study.approach3.given() {
+        let how = format!(": {} on {} runs, {}.", fit.objective.name(), fit.rows, fit.outcome);
+        section.lead = Some(formula(&fit.formula).then(how));
+    }
+    let mut blocks = Vec::new();
+    if let Some(result) = study.law() {
+        let mut table = Table::new("Parameters", [("", Align::Left), ("Value", Align::Right)]);
+        for p in result.parameters.iter().chain(&result.centred) {
+            table.row([formula(&p.name), number::estimate(&p.estimate).into()]);
+        }
+        let off = number::percent(result.residual_rms, 2, false);
+        table.notes.push(format!("Runs lie {off} (root mean square) about the law.").into());
+        if let Some(plot) = residuals(page, study) {
+            blocks.push(Block::Figures(vec![plot.figure()]));
+        }
+        blocks.push(Block::Table(table));
+    } else if let Some(why) = study.approach3.refusal() {
+        blocks.push(Block::Text(format!("No law: {why}").into()));
+    }
+    let held: Vec<&HeldOut> = study.held_out.iter().filter_map(Answer::given).collect();
+    if !held.is_empty() {
+        blocks.push(Block::Table(held_out_table(&held)));
+    }
+    if !study.without_slice.is_empty() {
+        let columns =
+            [("Without the slice at", Align::Right), ("a", Align::Right), ("Outcome", Align::Left)];
+        let mut table = Table::new("What each slice does to the law's exponent", columns);
+        for row in &study.without_slice {
+            let exponent = row.exponent.map(|a| number::fixed(a, 3)).unwrap_or_else(|| "—".into());
+            table.row([
+                number::power(row.flops, 3),
+                exponent.into(),
+                row.outcome.to_string().into(),
+            ]);
+        }
+        blocks.push(Block::Table(table));
+    }
+    filled(section, blocks)
+}
+
+/// `A / N^alpha` as people write it: Greek letters, raised exponents. Exponents in brackets stay
+/// as they are.
+fn formula(text: &str) -> Rich {
+    let greek = [("alpha", "α"), ("beta", "β"), ("gamma", "γ"), ("delta", "δ")];
+    let letters = |word: &str| {
+        let letter = greek.iter().find(|(name, _)| *name == word);
+        letter.map_or_else(|| word.to_owned(), |(_, letter)| (*letter).to_owned())
+    };
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let (raised, start) = if c == '^' { (true, &rest[1..]) } else { (false, rest) };
+        let end = start.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(start.len());
+        let word = letters(&start[..end]);
+        match (raised, word.is_empty()) {
+            (true, false) => out.push_str(&format!("^{{{word}}}")),
+            (false, false) => out.push_str(&word),
+            (_, true) => out.push(c),
+        }
+        rest = if end == 0 { &rest[c.len_utf8()..] } else { &start[end..] };
+    }
+    Rich::markup(&out)
+}
+
+fn held_out_table(held: &[&HeldOut]) -> Table {
+    let columns = [
+        ("Budgets held out", Align::Right),
+        ("Runs forecast", Align::Right),
+        ("Reach", Align::Right),
+        ("Law's error", Align::Right),
+        ("Best loss seen", Align::Right),
+        ("", Align::Left),
+    ];
+    let mut table = Table::new("Forecasts of the largest budgets from the others", columns);
+    for h in held {
+        let (tone, verdict) = if h.law_loses {
+            (Tone::Alert, "the law is no better than the best loss seen")
+        } else {
+            (Tone::Plain, "")
+        };
+        let cells = [
+            h.budgets.to_string(),
+            h.test_runs.to_string(),
+            format!("×{}", number::significant(h.scale_up, 2)),
+            number::percent(h.law_error, 2, false),
+            number::percent(h.naive_error, 2, false),
+            verdict.to_owned(),
+        ];
+        table.toned(tone, cells);
+    }
+    table.notes.push("Mean relative error of the loss.".into());
+    table
+}
+
+fn residuals(page: &Page, study: &Study) -> Option<Residuals> {
+    let Fitted::Study(_, table) = page.fitted else { return None };
+    let table = table.under(study.options.convention).ok()?;
+    let table = study.options.law.prepare(&table).ok()?;
+    let found = study.residuals.as_ref()?;
+    if found.log_residuals.len() != table.len() {
+        return None;
+    }
+    let outliers: Vec<&str> =
+        study.outliers.iter().flat_map(|o| &o.runs).map(|o| o.run.as_str()).collect();
+    let runs = table.rows().iter().zip(&found.log_residuals).map(|(row, r)| Residual {
+        name: row.run.clone(),
+        params: row.params,
+        tokens: row.tokens,
+        flops: row.flops,
+        share: r.exp_m1(),
+        outlier: outliers.contains(&row.run.as_str()),
+    });
+    let structured: Vec<&str> =
+        found.trends.iter().filter(|t| t.structured).map(|t| t.variable.as_str()).collect();
+    let subtitle = match structured.as_slice() {
+        [] => "No trend beyond chance: the law leaves nothing systematic behind.".to_owned(),
+        some => format!("Residuals depend on {}: the law misses something.", some.join(", ")),
+    };
+    Some(Residuals { subtitle: Some(subtitle.into()), runs: runs.collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formulas_are_set_as_people_write_them() {
+        assert_eq!(formula("L = E + A / N^alpha").to_html(), "L = E + A / N<sup>α</sup>");
+        assert_eq!(formula("alpha").to_text(), "α");
+        assert_eq!(
+            formula("[(N_c / N)^(alpha_N / alpha_D)]^beta").to_text(),
+            "[(N_c / N)^(α_N / α_D)]^β"
+        );
+        assert_eq!(formula("X^-c0 é^").to_text(), "X^-c0 é^");
+    }
+}

@@ -1,0 +1,219 @@
+//! N*(C), D*(C), D*/N*(C) and the loss that they buy.
+
+use isoflop_fit::Estimate;
+use isoflop_fit::isoflop::Minimum;
+use isoflop_fit::parametric::Allocation;
+use isoflop_fit::study::Study;
+
+use super::slices::tokens_per_param;
+use super::{Fitted, Page, flops_label, level, params_label, ratios, truth};
+use crate::chart::Rich;
+use crate::document::{Block, Section};
+use crate::number;
+use crate::plots::{FittedCurve, Frontier, FrontierRun, OptimumPlot, PublishedCurve, Quantity};
+use crate::table::{Align, Table, Tone};
+
+/// How far beyond the largest budget curves are drawn.
+const BEYOND: f64 = 10.0;
+
+type Allocator<'a> = Box<dyn Fn(f64) -> Option<Allocation> + 'a>;
+
+/// Every approach that can say what to do with a budget.
+fn approaches(study: &Study) -> Vec<(&'static str, Allocator<'_>)> {
+    let mut all: Vec<(&'static str, Allocator<'_>)> = Vec::new();
+    if let Some(fit) = study.isoflop() {
+        all.push(("slices (approach 2)", Box::new(|c| fit.at(c).ok())));
+    }
+    if let Some(frontier) = study.law().and_then(|r| r.frontier.as_ref()) {
+        all.push(("law (approach 3)", Box::new(|c| frontier.at(c).ok())));
+    }
+    if all.is_empty() {
+        if let Some(fit) = study.approach1.given() {
+            all.push(("envelope (approach 1)", Box::new(|c| fit.at(c).ok())));
+        }
+    }
+    all
+}
+
+pub(super) fn section(page: &Page) -> Option<Section> {
+    let study = page.study()?;
+    let all = approaches(study);
+    if all.is_empty() {
+        return None;
+    }
+    let mut section = Section::new("optimum", "The compute-optimal split");
+    section.lead = Some(
+        format!(
+            "How a budget is best divided between parameters and tokens. Bands are {} intervals; dashed beyond the \
+             largest budget that was run.",
+            level(study)
+        )
+        .into(),
+    );
+    let (low, high) = range(page, study);
+    let plot = |quantity,
+                label: String,
+                pick: fn(&Allocation) -> Estimate,
+                at: fn(&Minimum) -> Estimate| {
+        optimum_plot(page, study, &all, (low, high), quantity, label, pick, at).figure()
+    };
+    let convention = study.options.convention;
+    let figures = vec![
+        plot(Quantity::Params, params_label(convention, "N*"), |a| a.params, |m| m.params),
+        plot(Quantity::Tokens, "Tokens D*".into(), |a| a.tokens, |m| m.tokens),
+        plot(
+            Quantity::TokensPerParam,
+            "Tokens per parameter".into(),
+            |a| a.tokens_per_param,
+            tokens_per_param,
+        ),
+        frontier(page, study, (low, high)).figure(),
+    ];
+    section.blocks = vec![Block::Figures(figures), Block::Table(allocations(study, &all))];
+    Some(section)
+}
+
+/// Compute from the smallest slice to beyond the largest.
+fn range(page: &Page, study: &Study) -> (f64, f64) {
+    let budgets =
+        study.isoflop().map(|f| f.slices.iter().map(|s| s.flops).fold(f64::INFINITY, f64::min));
+    let smallest = budgets.filter(|b| b.is_finite()).or_else(|| match page.fitted {
+        Fitted::Study(_, table) => {
+            let rows = table.under(study.options.convention).ok()?;
+            Some(rows.rows().iter().map(|r| r.flops).fold(f64::INFINITY, f64::min))
+        }
+        Fitted::Refused(_) => None,
+    });
+    let smallest =
+        smallest.filter(|c| c.is_finite() && *c > 0.0).unwrap_or(study.largest_flops / 100.0);
+    (smallest / 1.5, study.largest_flops * BEYOND)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn optimum_plot(
+    page: &Page,
+    study: &Study,
+    all: &[(&'static str, Allocator<'_>)],
+    (low, high): (f64, f64),
+    quantity: Quantity,
+    label: String,
+    pick: fn(&Allocation) -> Estimate,
+    at: fn(&Minimum) -> Estimate,
+) -> OptimumPlot {
+    let grid: Vec<f64> = ratios(low, study.largest_flops, 40)
+        .chain(ratios(study.largest_flops, high, 16).skip(1))
+        .collect();
+    let minima = || {
+        let slices = study.isoflop().map(|f| f.slices.as_slice()).unwrap_or_default();
+        slices.iter().filter_map(|s| s.minimum.as_ref().map(|m| (s.flops, at(m)))).collect()
+    };
+    let fits = all.iter().enumerate().map(|(i, (name, allocate))| FittedCurve {
+        name: (*name).to_owned(),
+        curve: grid.iter().filter_map(|c| allocate(*c).map(|a| (*c, pick(&a)))).collect(),
+        points: if i == 0 { minima() } else { Vec::new() },
+    });
+    let published = page.published.iter().map(|law| PublishedCurve {
+        name: law.name.clone(),
+        curve: law
+            .allocations
+            .iter()
+            .filter(|(c, _, _)| *c >= low && *c <= high)
+            .map(|(c, n, d)| {
+                let value = match quantity {
+                    Quantity::Params => *n,
+                    Quantity::Tokens => *d,
+                    Quantity::TokensPerParam => d / n,
+                };
+                (*c, value)
+            })
+            .collect(),
+    });
+    let subtitle = study.isoflop().map(|fit| {
+        let (symbol, law) = match quantity {
+            Quantity::Params => ("N*", &fit.params),
+            Quantity::Tokens => ("D*", &fit.tokens),
+            Quantity::TokensPerParam => {
+                return Rich::plain("How many tokens each parameter should see");
+            }
+        };
+        Rich::markup(&format!("Slices: {symbol} ∼ C^{{{}}}", number::estimate(&law.exponent)))
+    });
+    OptimumPlot {
+        quantity,
+        subtitle,
+        label,
+        flops_label: flops_label(study.options.convention).to_owned(),
+        fits: fits.collect(),
+        published: published.filter(|p| p.curve.len() > 1).collect(),
+        largest_flops: Some(study.largest_flops),
+    }
+}
+
+fn frontier(page: &Page, study: &Study, (low, high): (f64, f64)) -> Frontier {
+    let runs = match page.fitted {
+        Fitted::Study(_, table) => table.under(study.options.convention).ok(),
+        Fitted::Refused(_) => None,
+    };
+    let runs = runs.iter().flat_map(|t| t.rows()).map(|r| FrontierRun {
+        name: r.run.clone(),
+        params: r.params,
+        flops: r.flops,
+        loss_nats: r.loss_nats,
+    });
+    let law = study.law();
+    let curve = law.and_then(|r| r.frontier.as_ref()).map(|f| {
+        let grid = ratios(low, study.largest_flops, 40)
+            .chain(ratios(study.largest_flops, high, 16).skip(1));
+        grid.filter_map(|c| f.at(c).ok().and_then(|a| a.loss_nats).map(|e| (c, e))).collect()
+    });
+    let minima = study.isoflop().map(|f| f.slices.as_slice()).unwrap_or_default();
+    Frontier {
+        subtitle: Some("What a budget buys when it is split well".into()),
+        flops_label: flops_label(study.options.convention).to_owned(),
+        runs: runs.collect(),
+        minima: minima
+            .iter()
+            .filter_map(|s| s.minimum.as_ref().map(|m| (s.flops, m.loss_nats)))
+            .collect(),
+        frontier: curve.unwrap_or_default(),
+        irreducible_nats: law
+            .and_then(|r| r.parameters.iter().find(|p| p.name == "E"))
+            .map(|p| p.estimate),
+        true_nats: truth::entropy(page),
+        largest_flops: Some(study.largest_flops),
+    }
+}
+
+/// What each approach says of the largest budget, and of 10 and 100 times as much.
+fn allocations(study: &Study, all: &[(&'static str, Allocator<'_>)]) -> Table {
+    let columns = [
+        ("Budget, FLOPs", Align::Right),
+        ("Beyond the runs", Align::Right),
+        ("Approach", Align::Left),
+        ("N*", Align::Right),
+        ("D*", Align::Right),
+        ("D*/N*", Align::Right),
+        ("Loss, nats", Align::Right),
+    ];
+    let mut table = Table::new("Best split of larger budgets", columns);
+    for factor in [1.0, 10.0, 100.0] {
+        let flops = study.largest_flops * factor;
+        for (name, allocate) in all {
+            let Some(a) = allocate(flops) else { continue };
+            let beyond = if factor == 1.0 { "—".to_owned() } else { format!("×{factor:.0}") };
+            let loss = a.loss_nats.map(|e| number::estimate(&e)).unwrap_or_else(|| "—".to_owned());
+            let cells: [Rich; 7] = [
+                number::power(flops, 3),
+                beyond.into(),
+                (*name).into(),
+                number::estimate_count(&a.params).into(),
+                number::estimate_count(&a.tokens).into(),
+                number::estimate(&a.tokens_per_param).into(),
+                loss.into(),
+            ];
+            table.toned(if factor > 10.0 { Tone::Alert } else { Tone::Plain }, cells);
+        }
+    }
+    table.notes.push("Red: far beyond the runs. Add a larger budget before relying on it.".into());
+    table
+}

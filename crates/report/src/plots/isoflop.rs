@@ -1,0 +1,181 @@
+//! Loss against parameters at fixed compute: one curve for each budget, its minimum marked.
+
+use isoflop_fit::Estimate;
+
+use super::{by_rank, count_axis, dots, flops_text};
+use crate::chart::{
+    Along, Anchor, Axis, Dash, Dot, Extend, Figure, Key, Legend, Line, Mark, Note, Paint, Panel,
+    Place, Rich, Symbol, Whisker, Whiskers,
+};
+use crate::number;
+
+/// What is known of a slice's minimum.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SliceMinimum {
+    /// Inside the sizes that were run.
+    Bracketed {
+        /// N*.
+        params: Estimate,
+        /// Loss there, nats per token.
+        loss_nats: Estimate,
+    },
+    /// No minimum to be had, and why.
+    Refused(String),
+    /// Not looked for.
+    Unknown,
+}
+
+/// The runs of one budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IsoflopSlice {
+    /// Budget, FLOPs.
+    pub flops: f64,
+    /// `(N, loss in nats per token, name)` of each run.
+    pub runs: Vec<(f64, f64, String)>,
+    /// Fitted curve, `(N, loss)`.
+    pub curve: Vec<(f64, f64)>,
+    /// Its minimum.
+    pub minimum: SliceMinimum,
+}
+
+/// IsoFLOP curves (Hoffmann et al. 2022, figure 3).
+#[derive(Debug, Clone, PartialEq)]
+pub struct IsoflopPlot {
+    /// A sentence below the title.
+    pub subtitle: Option<Rich>,
+    /// How N is counted, for the axis: `Parameters N (all)`.
+    pub params_label: String,
+    /// The slices.
+    pub slices: Vec<IsoflopSlice>,
+    /// `N*(C)` as `(N*, loss)` along the minima, smallest budget first; empty for none.
+    pub ridge: Vec<(f64, f64)>,
+}
+
+impl IsoflopPlot {
+    /// The drawing, 1120 x 600.
+    pub fn figure(&self) -> Figure {
+        let colour = by_rank(self.slices.iter().map(|s| s.flops));
+        let mut panel =
+            Panel::new(count_axis(&self.params_label), Axis::log("Held-out loss, nats per token"));
+        panel.x.padding = 0.03;
+        // Room for the sizes below the minima.
+        panel.y.padding = 0.08;
+        if self.ridge.len() > 1 {
+            let line = Line::new(self.ridge.clone(), Paint::Muted);
+            panel.push(Mark::Line(Line {
+                width: 1.8,
+                dash: Dash::Dashed,
+                extend: Extend::No,
+                ..line
+            }));
+        }
+        for slice in &self.slices {
+            let paint = colour(slice.flops);
+            if slice.curve.is_empty() {
+                // No curve was fitted: a thin line holds the runs together.
+                let line = Line::new(slice.runs.iter().map(|r| (r.0, r.1)).collect(), paint);
+                panel.push(Mark::Line(Line { width: 1.2, dash: Dash::Dotted, ..line }));
+                continue;
+            }
+            panel.push(Mark::Line(Line {
+                extend: Extend::Soft,
+                ..Line::new(slice.curve.clone(), paint)
+            }));
+        }
+        for slice in &self.slices {
+            panel.push(Mark::Dots(run_dots(slice, colour(slice.flops))));
+        }
+        self.push_minima(&mut panel);
+
+        let mut slices: Vec<&IsoflopSlice> = self.slices.iter().collect();
+        slices.sort_by(|a, b| a.flops.total_cmp(&b.flops));
+        let entries =
+            slices.iter().map(|s| (Key::Line(colour(s.flops), Dash::Solid), flops_text(s.flops)));
+        let budgets = Legend::keys(Place::Right, entries.collect()).titled("Budget, FLOPs");
+        let mut marks = vec![(Key::Dot(Paint::Muted, Symbol::Circle, false), Rich::plain("run"))];
+        let bracketed =
+            self.slices.iter().any(|s| matches!(s.minimum, SliceMinimum::Bracketed { .. }));
+        let refused = self.slices.iter().any(|s| matches!(s.minimum, SliceMinimum::Refused(_)));
+        if bracketed {
+            marks.push((Key::Dot(Paint::Ink, Symbol::Diamond, false), "minimum, interval".into()));
+        }
+        if refused {
+            marks.push((Key::Dot(Paint::Alert, Symbol::Triangle, true), "no minimum".into()));
+        }
+        let mut figure =
+            Figure::new("isoflop", "Loss at fixed compute", panel).sized(1120.0, 600.0);
+        figure.subtitle = self.subtitle.clone();
+        figure.legends = vec![budgets, Legend::keys(Place::Right, marks)];
+        for slice in &self.slices {
+            if let SliceMinimum::Refused(why) = &slice.minimum {
+                figure.notes.push(flops_text(slice.flops).then(format!(" FLOPs: {why}")));
+            }
+        }
+        figure
+    }
+
+    fn push_minima(&self, panel: &mut Panel) {
+        for slice in &self.slices {
+            match &slice.minimum {
+                SliceMinimum::Bracketed { params, loss_nats } => {
+                    let (x, y) = (params.point, loss_nats.point);
+                    if let Some(i) = params.interval {
+                        let at = vec![Whisker { x, y, low: i.lo, high: i.hi, paint: Paint::Ink }];
+                        panel.push(Mark::Whiskers(Whiskers {
+                            at,
+                            along: Along::X,
+                            width: 2.2,
+                            extend: Extend::Soft,
+                        }));
+                    }
+                    let tip = format!(
+                        "minimum at {} FLOPs: N* = {}, loss {} nats",
+                        number::scientific(slice.flops, 3),
+                        number::estimate_count(params),
+                        number::estimate(loss_nats)
+                    );
+                    let dot = Dot { x, y, paint: None, tip: Some(tip) };
+                    panel.push(Mark::Dots(dots(vec![dot], Symbol::Diamond, 6.0, Paint::Ink)));
+                    let text = Rich::plain(number::count(x, 2));
+                    let below = (0.0, 24.0);
+                    panel.push(Mark::Note(Note {
+                        x,
+                        y,
+                        shift: below,
+                        text,
+                        anchor: Anchor::Middle,
+                        paint: Paint::Ink,
+                    }));
+                }
+                SliceMinimum::Refused(why) => {
+                    let lowest = slice
+                        .runs
+                        .iter()
+                        .filter(|r| r.1.is_finite())
+                        .min_by(|a, b| a.1.total_cmp(&b.1));
+                    if let Some((x, y, _)) = lowest {
+                        let dot = Dot { x: *x, y: *y, paint: None, tip: Some(why.clone()) };
+                        let mut mark = dots(vec![dot], Symbol::Triangle, 7.0, Paint::Alert);
+                        mark.hollow = true;
+                        panel.push(Mark::Dots(mark));
+                    }
+                }
+                SliceMinimum::Unknown => {}
+            }
+        }
+    }
+}
+
+fn run_dots(slice: &IsoflopSlice, paint: Paint) -> crate::chart::Dots {
+    let at = slice.runs.iter().map(|(n, loss, name)| Dot {
+        x: *n,
+        y: *loss,
+        paint: None,
+        tip: Some(format!(
+            "{name}: N = {}, loss {} nats",
+            number::count(*n, 3),
+            number::significant(*loss, 5)
+        )),
+    });
+    dots(at.collect(), Symbol::Circle, 5.0, paint)
+}

@@ -1,0 +1,100 @@
+//! Residuals of the parametric fit against N, D, C and D/N: what the law leaves unexplained.
+
+use super::{by_rank, count_axis, dots, flops_axis};
+use crate::chart::{
+    Along, Anchor, Axis, Dash, Dot, Extend, Figure, Format, Key, Legend, Mark, Note, Paint, Panel,
+    Place, Rich, Rule, Symbol,
+};
+use crate::number;
+
+/// One run's residual.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Residual {
+    /// Name.
+    pub name: String,
+    /// Parameters, N.
+    pub params: f64,
+    /// Training tokens, D.
+    pub tokens: f64,
+    /// Compute, C, FLOPs.
+    pub flops: f64,
+    /// Observed over fitted loss, less 1.
+    pub share: f64,
+    /// Named in the drawing.
+    pub outlier: bool,
+}
+
+/// Residuals in four panels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Residuals {
+    /// A sentence below the title.
+    pub subtitle: Option<Rich>,
+    /// The runs.
+    pub runs: Vec<Residual>,
+}
+
+impl Residuals {
+    /// The drawing, 1120 x 400.
+    pub fn figure(&self) -> Figure {
+        let colour = by_rank(self.runs.iter().map(|r| r.flops));
+        type Pick = fn(&Residual) -> f64;
+        let axes: [(Axis, Pick); 4] = [
+            (count_axis("Parameters N"), |r| r.params),
+            (count_axis("Tokens D"), |r| r.tokens),
+            (flops_axis("Compute C, FLOPs"), |r| r.flops),
+            (Axis::log("Tokens per parameter D/N"), |r| r.tokens / r.params),
+        ];
+        let mut panels = Vec::new();
+        for (i, (x, pick)) in axes.into_iter().enumerate() {
+            let y = Axis::linear(if i == 0 { "Observed over fitted loss" } else { "" })
+                .format(Format::Percent);
+            let mut panel = Panel::new(x, y.include([0.0]));
+            if i > 0 {
+                // Keeps the panels level: the first has a label above it.
+                panel.y.label = " ".into();
+            }
+            let zero = Rule {
+                value: 0.0,
+                along: Along::X,
+                paint: Paint::Axis,
+                dash: Dash::Solid,
+                label: None,
+                extend: Extend::Full,
+            };
+            panel.push(Mark::Rule(zero));
+            let at = self.runs.iter().map(|r| Dot {
+                x: pick(r),
+                y: r.share,
+                paint: Some(if r.outlier { Paint::Alert } else { colour(r.flops) }),
+                tip: Some(format!("{}: {}", r.name, number::percent(r.share, 2, true))),
+            });
+            panel.push(Mark::Dots(dots(at.collect(), Symbol::Circle, 4.2, Paint::Ink)));
+            if i == 0 {
+                for r in self.runs.iter().filter(|r| r.outlier) {
+                    let text = Rich::plain(r.name.as_str());
+                    let (x, y, shift) = (pick(r), r.share, (0.0, -9.0));
+                    let note =
+                        Note { x, y, shift, text, anchor: Anchor::Middle, paint: Paint::Alert };
+                    panel.push(Mark::Note(note));
+                }
+            }
+            panels.push(panel);
+        }
+        let first = panels.remove(0);
+        let mut figure =
+            Figure::new("residuals", "Residuals of the parametric fit", first).sized(1120.0, 400.0);
+        figure.panels.extend(panels);
+        figure.columns = 4;
+        figure.subtitle = self.subtitle.clone();
+        let mut budgets: Vec<f64> =
+            self.runs.iter().map(|r| r.flops).filter(|c| c.is_finite()).collect();
+        budgets.sort_by(f64::total_cmp);
+        if let (Some(low), Some(high)) = (budgets.first(), budgets.last()) {
+            let entries = [*low, *high].map(|c| {
+                (Key::Dot(colour(c), Symbol::Circle, false), number::power(c, 2).then(" FLOPs"))
+            });
+            figure.legends.push(Legend::keys(Place::Above, entries.to_vec()));
+        }
+        figure
+    }
+}

@@ -1,0 +1,244 @@
+//! Tables: aligned text for a terminal, Markdown, and HTML.
+//!
+//! ```
+//! use isoflop_report::table::{Align, Table};
+//!
+//! let mut table = Table::new("Slices", [("budget", Align::Right), ("N*", Align::Right)]);
+//! table.row(["1e15", "1.2M"]);
+//! assert!(table.to_text().contains("  1e15  1.2M"));
+//! ```
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::chart::Rich;
+use crate::document::wrapped;
+
+/// Side to which a column's cells are pushed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Text.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// What a row is to the reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tone {
+    /// One of many.
+    #[default]
+    Plain,
+    /// The one that counts.
+    Strong,
+    /// Something is wrong with it.
+    Alert,
+}
+
+/// A table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// Heading; empty for none.
+    pub title: Rich,
+    /// Heads and alignments.
+    pub columns: Vec<(Rich, Align)>,
+    /// Tone and cells of each row. Missing cells are empty; cells beyond the columns are not shown.
+    pub rows: Vec<(Tone, Vec<Rich>)>,
+    /// Small print.
+    pub notes: Vec<Rich>,
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new<H: Into<Rich>>(
+        title: impl Into<Rich>,
+        columns: impl IntoIterator<Item = (H, Align)>,
+    ) -> Self {
+        let columns = columns.into_iter().map(|(head, align)| (head.into(), align)).collect();
+        Self { title: title.into(), columns, rows: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Appends a plain row.
+    pub fn row<C: Into<Rich>>(&mut self, cells: impl IntoIterator<Item = C>) {
+        self.toned(Tone::Plain, cells);
+    }
+
+    /// Appends a row.
+    pub fn toned<C: Into<Rich>>(&mut self, tone: Tone, cells: impl IntoIterator<Item = C>) {
+        self.rows.push((tone, cells.into_iter().map(Into::into).collect()));
+    }
+
+    /// Columns padded with spaces to the width that a terminal shows, two apart, indented by two.
+    pub fn to_text(&self) -> String {
+        let clean = |rich: &Rich| {
+            let text = rich.to_text();
+            text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
+        };
+        let cell = |cells: &[Rich], i: usize| cells.get(i).map(clean).unwrap_or_default();
+        let heads: Vec<String> = self.columns.iter().map(|(head, _)| clean(head)).collect();
+        let body: Vec<Vec<String>> = self
+            .rows
+            .iter()
+            .map(|(_, cells)| (0..heads.len()).map(|i| cell(cells, i)).collect())
+            .collect();
+        let widths: Vec<usize> = (0..heads.len())
+            .map(|i| {
+                let cells = body.iter().map(|row| row[i].width());
+                cells.chain([heads[i].width()]).max().unwrap_or(0)
+            })
+            .collect();
+        let line = |cells: &[String]| {
+            let mut out = String::new();
+            for (i, cell) in cells.iter().enumerate() {
+                let pad = " ".repeat(widths[i] - cell.width().min(widths[i]));
+                out.push_str("  ");
+                match self.columns[i].1 {
+                    Align::Left => out.push_str(&format!("{cell}{pad}")),
+                    Align::Right => out.push_str(&format!("{pad}{cell}")),
+                }
+            }
+            format!("{}\n", out.trim_end())
+        };
+        let mut out = String::new();
+        if !self.title.is_empty() {
+            out.push_str(&format!("{}\n", clean(&self.title)));
+        }
+        out.push_str(&line(&heads));
+        let rule: usize = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
+        out.push_str(&format!("  {}\n", "─".repeat(rule)));
+        for ((tone, _), cells) in self.rows.iter().zip(&body) {
+            let text = line(cells);
+            match tone {
+                Tone::Plain => out.push_str(&text),
+                Tone::Strong => {
+                    out.push_str(&format!("→ {}", text.strip_prefix("  ").unwrap_or(&text)))
+                }
+                Tone::Alert => {
+                    out.push_str(&format!("! {}", text.strip_prefix("  ").unwrap_or(&text)))
+                }
+            }
+        }
+        for note in &self.notes {
+            out.push_str(&wrapped(&clean(note), "  ", "  "));
+        }
+        out
+    }
+
+    /// A Markdown table, cells escaped.
+    pub fn to_markdown(&self) -> String {
+        let mut out = String::new();
+        if !self.title.is_empty() {
+            out.push_str(&format!("**{}**\n\n", self.title.to_markdown()));
+        }
+        let heads: Vec<String> = self.columns.iter().map(|(head, _)| head.to_markdown()).collect();
+        let rule: Vec<&str> = self
+            .columns
+            .iter()
+            .map(|(_, a)| if *a == Align::Left { ":--" } else { "--:" })
+            .collect();
+        out.push_str(&format!("| {} |\n| {} |\n", heads.join(" | "), rule.join(" | ")));
+        for (tone, cells) in &self.rows {
+            let cells: Vec<String> = (0..self.columns.len())
+                .map(|i| {
+                    let text = cells.get(i).map(Rich::to_markdown).unwrap_or_default();
+                    if *tone == Tone::Strong && !text.is_empty() {
+                        format!("**{text}**")
+                    } else {
+                        text
+                    }
+                })
+                .collect();
+            out.push_str(&format!("| {} |\n", cells.join(" | ")));
+        }
+        for note in &self.notes {
+            out.push_str(&format!("\n{}\n", note.to_markdown()));
+        }
+        out
+    }
+
+    /// An HTML table, cells escaped.
+    pub fn to_html(&self) -> String {
+        let class = |align: Align| if align == Align::Right { " class=\"n\"" } else { "" };
+        let mut out = String::from("<div><div class=\"scroll\"><table>\n");
+        if !self.title.is_empty() {
+            out.push_str(&format!("<caption>{}</caption>\n", self.title.to_html()));
+        }
+        out.push_str("<thead><tr>");
+        for (head, align) in &self.columns {
+            out.push_str(&format!("<th scope=\"col\"{}>{}</th>", class(*align), head.to_html()));
+        }
+        out.push_str("</tr></thead>\n<tbody>\n");
+        for (tone, cells) in &self.rows {
+            out.push_str(match tone {
+                Tone::Plain => "<tr>",
+                Tone::Strong => "<tr class=\"strong\">",
+                Tone::Alert => "<tr class=\"alert\">",
+            });
+            for (i, (_, align)) in self.columns.iter().enumerate() {
+                let text = cells.get(i).map(Rich::to_html).unwrap_or_default();
+                out.push_str(&format!("<td{}>{text}</td>", class(*align)));
+            }
+            out.push_str("</tr>\n");
+        }
+        out.push_str("</tbody></table></div>\n");
+        for note in &self.notes {
+            out.push_str(&format!("<p class=\"note\">{}</p>\n", note.to_html()));
+        }
+        out.push_str("</div>\n");
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new("Slices", [("budget", Align::Left), ("N*", Align::Right)]);
+        table.row([Rich::markup("10^{15}"), "1.2M [0.9M, 1.6M]".into()]);
+        table.toned(Tone::Alert, ["日本 <b>|", "—"]);
+        table.toned(Tone::Strong, ["plain"]);
+        table.notes.push("95% intervals.".into());
+        table
+    }
+
+    #[test]
+    fn columns_line_up_whatever_the_characters_are() {
+        assert_eq!(
+            table().to_text(),
+            "\
+Slices
+  budget                    N*
+  ────────────────────────────
+  10¹⁵       1.2M [0.9M, 1.6M]
+! 日本 <b>|                  —
+→ plain
+  95% intervals.
+"
+        );
+    }
+
+    #[test]
+    fn markdown_and_html_are_escaped() {
+        assert_eq!(
+            table().to_markdown(),
+            "\
+**Slices**
+
+| budget | N\\* |
+| :-- | --: |
+| 10<sup>15</sup> | 1.2M \\[0.9M, 1.6M\\] |
+| 日本 &lt;b&gt;\\| | — |
+| **plain** |  |
+
+95% intervals.
+"
+        );
+        let html = table().to_html();
+        assert!(
+            html.contains(
+                "<tr class=\"alert\"><td>日本 &lt;b&gt;|</td><td class=\"n\">—</td></tr>"
+            ),
+            "{html}"
+        );
+    }
+}
