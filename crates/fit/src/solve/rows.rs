@@ -45,8 +45,8 @@ impl<'a> Model<'a> {
 
     /// All rows once.
     pub fn rows(&self) -> Rows {
-        let mut rows = Rows::default();
-        rows.columns = Columns::with_capacity(self.sample.len());
+        let columns = Columns::with_capacity(self.sample.len());
+        let mut rows = Rows { columns, ..Rows::default() };
         self.fill(&mut rows, self.targets(), None);
         rows
     }

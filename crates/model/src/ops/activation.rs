@@ -17,7 +17,7 @@ pub enum Activation {
     Gelu,
 }
 
-const GELU_SCALE: f32 = 1.595_769_1; // 2 sqrt(2 / pi)
+const GELU_SCALE: f32 = 1.595_769; // 2 sqrt(2 / pi)
 const GELU_CUBE: f32 = 0.044_715;
 
 /// Elements that one task works on, at least.
