@@ -99,39 +99,60 @@ fn others_slice_minima_are_met() {
         ("porian_rw_5_tuned_no_decay", support::table("porian_rw_5_tuned_no_decay.csv")),
         ("cs336_toy", support::table("cs336_toy_isoflop.csv")),
     ] {
-        for (key, method) in
-            [("approach2", Method::Parabola), ("akima", Method::Akima), ("", Method::Corrected)]
-        {
+        for (key, method) in [("approach2", Method::Parabola), ("akima", Method::Akima)] {
             let options = IsoflopOptions { method, draws: 0, ..Default::default() };
             let fit = fit_isoflop(&table, &options).unwrap();
+            let want = &gold["gold_fits"][name][key];
             println!(
-                "{name} {method:?}: a {:.4} b {:.4} shape {:?}, {} of {}; gold {}",
+                "{name} {method:?}: a {:.4}, {} of {} slices; theirs {}",
                 fit.params.exponent.point,
-                fit.tokens.exponent.point,
-                fit.shape,
                 fit.bracketed,
                 fit.slices.len(),
-                gold["gold_fits"][name][key]["a"]
+                want["a"]
             );
-            let Some(budgets) = gold["gold_fits"][name][key]["budgets"].as_array() else {
-                continue;
-            };
-            for (k, budget) in budgets.iter().enumerate() {
+            // Theirs searches a grid, ours solves; minima between runs agree to the grid's step.
+            let tolerance = if method == Method::Parabola { 1e-9 } else { 0.012 };
+            for (k, budget) in want["budgets"].as_array().unwrap().iter().enumerate() {
                 let budget = budget.as_f64().unwrap();
-                let want = gold["gold_fits"][name][key]["N_star"][k].as_f64().unwrap();
+                let theirs = want["N_star"][k].as_f64().unwrap();
                 let slice =
                     fit.slices.iter().find(|s| (s.flops / budget - 1.0).abs() < 1e-6).unwrap();
-                match (&slice.minimum, &slice.refusal) {
-                    (Some(m), _) => println!(
-                        "   {budget:e} {:.5e} {want:.5e} {:.2e}",
-                        m.params.point,
-                        m.params.point / want - 1.0
-                    ),
-                    (None, r) => {
-                        println!("   {budget:e} refused {} {want:.4e}", r.clone().unwrap())
+                match &slice.minimum {
+                    Some(m) => {
+                        assert!(
+                            (m.params.point / theirs - 1.0).abs() < tolerance,
+                            "{name} {budget}"
+                        )
                     }
+                    // The vertex lies outside what brackets it: no vote.
+                    None => assert!(slice.refusal.is_some()),
                 }
             }
+            if method == Method::Akima || fit.bracketed == fit.slices.len() {
+                let a = want["a"].as_f64().unwrap();
+                assert!((fit.params.exponent.point - a).abs() < 2e-3, "{name} {method:?}");
+            }
         }
+    }
+}
+
+#[test]
+fn porians_exponents_are_met() {
+    let Some(gold) = support::gold() else { return };
+    for (k, file) in
+        ["porian_rw_1_kaplan_repro.csv", "porian_rw_5_tuned_no_decay.csv"].iter().enumerate()
+    {
+        let want = gold["porian_2024"]["results"][k]["n_exponent"].as_f64().unwrap();
+        let akima = IsoflopOptions { method: Method::Akima, draws: 0, ..Default::default() };
+        let fit = fit_isoflop(&support::table(file), &akima).unwrap();
+        assert!((fit.params.exponent.point - want).abs() < 0.02, "{file}");
+        let corrected = IsoflopOptions { draws: 0, ..Default::default() };
+        let fit = fit_isoflop(&support::table(file), &corrected).unwrap();
+        println!(
+            "{file}: theirs {want:.4}, corrected {:.4} of {} slices, shape {:?}",
+            fit.params.exponent.point, fit.bracketed, fit.shape
+        );
+        // Their own figure for the tuned runs; the untuned ones are no law's slices.
+        assert!(k == 0 || (fit.params.exponent.point - want).abs() < 0.02, "{file}");
     }
 }

@@ -1,2 +1,38 @@
-//! The command line.
-fn main() {}
+//! `sweep`: one TOML file in, a trained grid of small language models and its scaling laws out.
+//!
+//! Every command reads as the part of the pipeline it runs: plan -> data -> train -> ledger -> fit -> report.
+//!
+//! stdout carries results, stderr everything else. The process returns 0 when done, 1 when the work failed, 2 when the command, the
+//! configuration or the results folder cannot be what was meant, 130 and 143 after Ctrl-C and SIGTERM.
+
+mod cli;
+mod commands;
+mod facts;
+mod failure;
+mod fit_cmd;
+mod measure;
+mod observations;
+mod passport;
+mod progress;
+mod publish;
+mod record;
+mod sensitivity;
+mod shell;
+mod signals;
+mod study;
+mod train;
+
+use std::process::ExitCode;
+
+use cli::Cli;
+
+fn main() -> ExitCode {
+    // In a process that was started to test a driver, this does not return.
+    isoflop_train::device::self_test_child_main();
+    let command = Cli::read().command;
+    let json = command.json();
+    match commands::run(&command) {
+        Ok(code) => code,
+        Err(error) => failure::report(&error, json),
+    }
+}

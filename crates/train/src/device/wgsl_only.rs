@@ -40,16 +40,21 @@ const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
 /// The driver's words, if it refuses the device.
 pub(super) fn setup(adapter: &wgpu::Adapter) -> Result<WgpuSetup, String> {
     let features = adapter.features() & WANTED;
+    let mut limits = adapter.limits();
+    if let Some(mib) = std::env::var("DEV_MIB").ok().and_then(|v| v.parse::<u64>().ok()) {
+        limits.max_buffer_size = limits.max_buffer_size.min(mib << 20);
+        limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(mib << 20);
+    }
     let descriptor = wgpu::DeviceDescriptor {
         required_features: features,
-        required_limits: adapter.limits(),
+        required_limits: limits.clone(),
         // cubecl pools its allocations itself.
         memory_hints: wgpu::MemoryHints::MemoryUsage,
         ..Default::default()
     };
     let (device, queue) =
         block_on(adapter.request_device(&descriptor)).map_err(|e| e.to_string())?;
-    let view = old_view(adapter, features)
+    let view = old_view(adapter, features, limits)
         .ok_or("the driver does not show the adapter to a Vulkan 1.0 instance")?;
     Ok(WgpuSetup {
         instance: instance().clone(),
@@ -61,7 +66,7 @@ pub(super) fn setup(adapter: &wgpu::Adapter) -> Result<WgpuSetup, String> {
 }
 
 /// The adapter as an instance of Vulkan 1.0 without extensions sees it, with given features.
-fn old_view(adapter: &wgpu::Adapter, features: wgpu::Features) -> Option<wgpu::Adapter> {
+fn old_view(adapter: &wgpu::Adapter, features: wgpu::Features, limits: wgpu::Limits) -> Option<wgpu::Adapter> {
     // SAFETY: the raw handles are shared, not moved: the callback keeps the adapter, and with it
     // the raw instance, alive for as long as the second instance, which then does not destroy it.
     // The version and extensions declared are a subset of what the raw instance was made with.
@@ -85,7 +90,7 @@ fn old_view(adapter: &wgpu::Adapter, features: wgpu::Features) -> Option<wgpu::A
         let mut exposed = old.expose_adapter(real.raw_physical_device())?;
         exposed.info = adapter.get_info();
         exposed.features = features;
-        exposed.capabilities.limits = adapter.limits();
+        exposed.capabilities.limits = limits;
         Some(instance().create_adapter_from_hal::<Vulkan>(exposed))
     }
 }

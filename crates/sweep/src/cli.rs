@@ -1,0 +1,143 @@
+//! The command line as typed.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::fit_cmd::{FitArgs, PredictArgs};
+
+/// Scaling laws of your own: trains a grid of small transformer language models on your data and your
+/// hardware, fits it, and writes a report.
+///
+/// `sweep --config grid.toml` does everything. Running it again continues where it stopped.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sweep",
+    version,
+    override_usage = "sweep --config <FILE> [OPTIONS]\n       sweep <COMMAND>",
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do; `run` where only options are given.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// Reads the command line; options without a command are those of `run`.
+    pub fn read() -> Self {
+        let mut words: Vec<OsString> = std::env::args_os().collect();
+        let own = ["-h", "--help", "-V", "--version"];
+        let first = words.get(1).and_then(|w| w.to_str()).unwrap_or_default();
+        if first.starts_with('-') && !own.contains(&first) {
+            words.insert(1, "run".into());
+        }
+        Self::parse_from(words)
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train the grid, fit it and write the report (the same as no command)
+    Run(RunArgs),
+    /// Print the grid without training: cells, shapes, FLOPs, hyper-parameters, memory, time
+    Plan(PlanArgs),
+    /// Assess the data: documents, tokens, duplicates, entropy, the largest budget it feeds
+    Data(DataArgs),
+    /// List the devices, and what would be picked and why
+    Devices(DevicesArgs),
+    /// Write the report anew from a results folder
+    Report(ReportArgs),
+    /// Fit scaling laws to a results folder or to any table of runs (CSV, JSONL)
+    Fit(FitArgs),
+    /// Plan from a fit or from a published law: the best N and D for a budget, and the inverse
+    Predict(PredictArgs),
+}
+
+/// How a command speaks.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OutputArgs {
+    /// Say nothing but warnings, errors and the result
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
+    /// Print the result as JSON on stdout, and progress as a JSON object per line on stderr
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which study, and what to change in it for this time.
+#[derive(Debug, Clone, Args)]
+pub struct StudyArgs {
+    /// The study's configuration
+    #[arg(long, short, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Results folder, instead of study.results
+    #[arg(long, value_name = "FOLDER")]
+    pub results: Option<PathBuf>,
+    /// Device, instead of device.name: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+}
+
+/// Options of `sweep run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// The study.
+    #[command(flatten)]
+    pub study: StudyArgs,
+    /// Accept a grid that changed since the results were begun: cells in common are kept
+    #[arg(long)]
+    pub extend: bool,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// The study.
+    #[command(flatten)]
+    pub study: StudyArgs,
+    /// Leave out the short measurement on the device, and with it the estimate of time
+    #[arg(long)]
+    pub no_measure: bool,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep data`.
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// The study's configuration
+    #[arg(long, short, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep devices`.
+#[derive(Debug, Clone, Args)]
+pub struct DevicesArgs {
+    /// Which device would be picked by this name, instead of auto
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// The results folder, as left by a run
+    #[arg(value_name = "FOLDER")]
+    pub results: PathBuf,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}

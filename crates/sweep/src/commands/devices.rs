@@ -1,0 +1,51 @@
+//! `sweep devices`: what there is, and what would be picked and why.
+
+use isoflop_plan::{DeviceConfig, Shader};
+use isoflop_train::device::{list, pick};
+
+use crate::cli::DevicesArgs;
+use crate::study::device_name;
+
+/// Prints the devices.
+pub fn run(args: &DevicesArgs) -> anyhow::Result<()> {
+    let devices = list();
+    let name = args.device.as_deref().unwrap_or("auto");
+    let config = DeviceConfig { name: device_name(name), shader: Shader::Auto, memory_bytes: None };
+    let choice = pick(&config, &devices);
+    if args.output.json {
+        let picked = choice
+            .as_ref()
+            .ok()
+            .map(|choice| serde_json::json!({ "id": choice.info.id, "why": choice.why }));
+        let json = serde_json::json!({
+            "schema": 1,
+            "devices": devices,
+            "asked_for": name,
+            "picked": picked,
+        });
+        println!("{}", serde_json::to_string_pretty(&json)?);
+        choice?;
+        return Ok(());
+    }
+    for device in &devices {
+        let mut facts = Vec::new();
+        facts.extend(
+            device
+                .memory_bytes
+                .map(|bytes| format!("{:.1} GiB", bytes as f64 / (1u64 << 30) as f64)),
+        );
+        facts.extend(device.cores.map(|cores| format!("{cores} cores")));
+        facts.extend(device.driver.clone());
+        let precisions: Vec<String> = device
+            .precisions
+            .iter()
+            .map(|precision| format!("{precision:?}").to_lowercase())
+            .collect();
+        facts.push(precisions.join(" "));
+        facts.extend(device.shaders.iter().map(ToString::to_string));
+        println!("{device}: {}", facts.join(", "));
+    }
+    let choice = choice?;
+    println!("\n{name} picks {}: {}", choice.info.id, choice.why);
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! One file per command.
+
+mod data;
+mod devices;
+mod plan;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+use crate::fit_cmd::{run_fit, run_predict};
+
+/// Runs a command and says what the process returns.
+pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Plan(args) => plan::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Devices(args) => devices::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Fit(args) => run_fit(args.clone()).map(|()| ExitCode::SUCCESS),
+        Command::Predict(args) => run_predict(args.clone()).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+impl Command {
+    /// Whether the result is to be JSON.
+    pub fn json(&self) -> bool {
+        match self {
+            Self::Run(args) => args.output.json,
+            Self::Plan(args) => args.output.json,
+            Self::Data(args) => args.output.json,
+            Self::Devices(args) => args.output.json,
+            Self::Report(args) => args.output.json,
+            Self::Fit(args) => args.output.json,
+            Self::Predict(args) => args.output.json,
+        }
+    }
+}

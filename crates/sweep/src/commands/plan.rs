@@ -1,0 +1,39 @@
+//! `sweep plan`: the grid, without training it.
+
+use isoflop_plan::render_plan;
+
+use crate::cli::PlanArgs;
+use crate::facts::StudyData;
+use crate::measure::measure;
+use crate::progress::Progress;
+use crate::study;
+
+/// Prints the grid, with a time estimate from a short measurement.
+pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
+    let mut progress = Progress::new(&args.output);
+    let config = study::load(&args.study)?;
+    let corpus = study::prepare_data(&config, &mut progress)?;
+    let device = study::open_device(&config.device, &mut progress)?;
+    let grid = study::build_grid(&config, &corpus, &StudyData::of(&corpus), &device)?;
+    let throughput = match args.no_measure {
+        true => None,
+        false => {
+            progress.note("measuring the speed of a few models");
+            Some(measure(&config, &grid, &corpus, &device)?)
+        }
+    };
+    progress.clear();
+    if args.output.json {
+        let seconds = throughput.as_ref().and_then(|throughput| grid.seconds(throughput));
+        let json = serde_json::json!({
+            "schema": 1,
+            "grid": grid,
+            "throughput": throughput,
+            "seconds": seconds,
+        });
+        println!("{}", serde_json::to_string_pretty(&json)?);
+    } else {
+        print!("{}", render_plan(&grid, throughput.as_ref()));
+    }
+    Ok(())
+}

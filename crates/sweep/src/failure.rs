@@ -1,0 +1,136 @@
+//! Errors as people read them, and what the process returns.
+
+use std::process::ExitCode;
+
+use isoflop_plan::ConfigErrors;
+
+/// The work was begun and failed.
+pub const FAILED: u8 = 1;
+/// The command, the configuration or the folder cannot be what was meant.
+const MISUSED: u8 = 2;
+
+/// Prints an error with its causes and hints, and says what the process returns.
+pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
+    let told = Told::new(error);
+    if json {
+        let line = serde_json::json!({
+            "event": "error",
+            "text": told.message(),
+            "hints": told.hints,
+        });
+        eprintln!("{line}");
+    } else {
+        eprintln!("{}", told.text());
+    }
+    ExitCode::from(code(error))
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    use isoflop_data::DataError;
+    use isoflop_ledger::LedgerError;
+    let misused = error.chain().any(|cause| {
+        cause.is::<ConfigErrors>()
+            || matches!(
+                cause.downcast_ref(),
+                Some(
+                    LedgerError::Locked { .. }
+                        | LedgerError::ConfigChanged { .. }
+                        | LedgerError::ConfigMissing { .. }
+                )
+            )
+            || matches!(
+                cause.downcast_ref(),
+                Some(DataError::Option { .. } | DataError::NoMatch { .. })
+            )
+            || cause.is::<isoflop_train::device::DeviceError>()
+    });
+    if misused { MISUSED } else { FAILED }
+}
+
+/// An error taken apart: library errors carry their hint on their last lines.
+struct Told {
+    causes: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Told {
+    fn new(error: &anyhow::Error) -> Self {
+        let mut told = Self { causes: Vec::new(), hints: Vec::new() };
+        for cause in error.chain() {
+            let text = cause.to_string();
+            // Errors of a configuration show lines of the file, each with its own hint: they stay as they are.
+            if cause.is::<ConfigErrors>() {
+                told.causes.push(text);
+                continue;
+            }
+            let (message, hint) = match text.rsplit_once("\nhint: ") {
+                Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
+                None => (text, None),
+            };
+            // Some errors repeat their source in their own words.
+            if !told.causes.iter().any(|known| known.contains(&message)) {
+                told.causes.push(message);
+            }
+            told.hints.extend(hint.filter(|hint| !told.hints.contains(hint)));
+        }
+        told
+    }
+
+    fn message(&self) -> String {
+        self.causes.join(": ")
+    }
+
+    fn text(&self) -> String {
+        let mut lines = Vec::new();
+        for (index, cause) in self.causes.iter().enumerate() {
+            lines.push(match index {
+                _ if cause.starts_with("error: ") => cause.clone(),
+                0 => format!("error: {cause}"),
+                _ => format!("  caused by: {cause}"),
+            });
+        }
+        lines.extend(self.hints.iter().map(|hint| format!("hint: {hint}")));
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn the_chain_comes_first_and_the_hints_last() {
+        let source = std::io::Error::other("disk full");
+        let error = isoflop_ledger::LedgerError::Io {
+            action: "append to",
+            path: "runs/a/ledger.jsonl".into(),
+            source,
+        };
+        let error = Err::<(), _>(error).context("cannot keep the result of cell ab").unwrap_err();
+        let text = Told::new(&error).text();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "error: cannot keep the result of cell ab");
+        assert_eq!(lines[1], "  caused by: cannot append to runs/a/ledger.jsonl");
+        assert_eq!(lines[2], "  caused by: disk full");
+        assert!(lines[3].starts_with("hint: check that the folder exists"), "{text}");
+        assert_eq!(lines.len(), 4);
+        assert_eq!(code(&error), FAILED);
+    }
+
+    #[test]
+    fn errors_of_a_configuration_keep_their_lines() {
+        let errors = isoflop_plan::Config::parse("[grid]\nbudgits = 1\n", "a.toml").unwrap_err();
+        let error = anyhow::Error::from(errors);
+        let text = Told::new(&error).text();
+        assert!(text.starts_with("error: ") && !text.starts_with("error: error"), "{text}");
+        assert!(text.contains("a.toml:2"), "{text}");
+        assert_eq!(code(&error), MISUSED);
+    }
+
+    #[test]
+    fn a_source_already_told_is_not_told_twice() {
+        let error = anyhow::anyhow!("disk full").context("cannot write: disk full");
+        assert_eq!(Told::new(&error).text(), "error: cannot write: disk full");
+    }
+}

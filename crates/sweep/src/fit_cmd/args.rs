@@ -1,0 +1,242 @@
+//! Options of both commands.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::Args;
+use isoflop_fit::intervals::{IntervalOptions, Resampling};
+use isoflop_fit::isoflop::{IsoflopOptions, Method};
+use isoflop_fit::law::LawKind;
+use isoflop_fit::parametric::{FitOptions, Starts};
+use isoflop_fit::study::StudyOptions;
+use isoflop_fit::{Convention, Objective};
+
+use crate::cli::OutputArgs;
+
+/// Options of `sweep fit`.
+#[derive(Debug, Clone, Args)]
+pub struct FitArgs {
+    /// Where the runs are.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How they are fitted.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Also forecast these budgets, FLOPs (as well as 1, 10 and 100 times the largest run)
+    #[arg(long, value_name = "FLOPS", num_args = 1.., value_delimiter = ',')]
+    pub at: Vec<f64>,
+    /// Also attribute the loss to factors: N, D, learning rate, batch, depth/width, hardware
+    #[arg(long)]
+    pub effects: bool,
+    /// Also profile the likelihood of the exponents, E and N* at the largest budget
+    #[arg(long)]
+    pub profile: bool,
+    /// Also sample the posterior, with weak priors or those of a published law (see `sweep predict --list`)
+    #[arg(long, value_name = "weak|LAW", num_args = 0..=1, default_missing_value = "weak")]
+    pub bayes: Option<String>,
+    /// Also rank the runs that would narrow the exponent's interval most per FLOP
+    #[arg(long)]
+    pub next: bool,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep predict`.
+#[derive(Debug, Clone, Args)]
+pub struct PredictArgs {
+    /// A published law (see --list) in place of runs
+    #[arg(long, value_name = "LAW", conflicts_with_all = ["results", "csv", "jsonl"])]
+    pub published: Option<String>,
+    /// List the published laws, with sources and conventions
+    #[arg(long)]
+    pub list: bool,
+    /// Where the runs are.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// How they are fitted. `--law` also takes the name of a published law
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Budgets, FLOPs
+    #[arg(long, value_name = "FLOPS", num_args = 1.., value_delimiter = ',')]
+    pub flops: Vec<f64>,
+    /// The least budget for this loss, nats per token
+    #[arg(long, value_name = "NATS")]
+    pub target_loss: Option<f64>,
+    /// The best N for this many tokens
+    #[arg(long, value_name = "D")]
+    pub for_tokens: Option<f64>,
+    /// The best D for this many parameters
+    #[arg(long, value_name = "N")]
+    pub for_params: Option<f64>,
+    /// With --target-loss: count inference of this many tokens too (2 N FLOPs each)
+    #[arg(long, value_name = "TOKENS", default_value_t = 0.0)]
+    pub inference_tokens: f64,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Where the runs are: a results folder, a CSV (comma, semicolon or tab) or a JSONL table.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SourceArgs {
+    /// A results folder, as left by a run
+    #[arg(value_name = "FOLDER", conflicts_with_all = ["csv", "jsonl"])]
+    pub results: Option<PathBuf>,
+    /// A table with a header line
+    #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
+    pub csv: Option<PathBuf>,
+    /// A table with a JSON object per line
+    #[arg(long, value_name = "FILE")]
+    pub jsonl: Option<PathBuf>,
+    /// Column of N
+    #[arg(long, value_name = "COLUMN", default_value = "params")]
+    pub params: String,
+    /// Column of D
+    #[arg(long, value_name = "COLUMN", default_value = "tokens")]
+    pub tokens: String,
+    /// Column of C; C = 6 N D where there is none [default: flops, where there is such a column]
+    #[arg(long = "flops-column", visible_alias = "flops-col", value_name = "COLUMN")]
+    pub flops_column: Option<String>,
+    /// Column of the loss
+    #[arg(long, value_name = "COLUMN", default_value = "loss")]
+    pub loss: String,
+    /// The loss is given in bits per token
+    #[arg(long)]
+    pub loss_in_bits: bool,
+    /// Column of run names [default: run, where there is such a column]
+    #[arg(long, value_name = "COLUMN")]
+    pub run: Option<String>,
+    /// Column that names what is resampled together (checkpoints of one training)
+    #[arg(long, value_name = "COLUMN")]
+    pub cluster: Option<String>,
+    /// Column of seeds
+    #[arg(long, value_name = "COLUMN")]
+    pub seed_column: Option<String>,
+    /// Column of budgets (slices), FLOPs
+    #[arg(long, value_name = "COLUMN")]
+    pub budget: Option<String>,
+    /// Column of unique tokens, where data were repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub unique_tokens: Option<String>,
+    /// Column of widths
+    #[arg(long, value_name = "COLUMN")]
+    pub width: Option<String>,
+    /// Column of depths
+    #[arg(long, value_name = "COLUMN")]
+    pub depth: Option<String>,
+    /// Column of learning rates
+    #[arg(long, value_name = "COLUMN")]
+    pub learning_rate: Option<String>,
+    /// Column of batches, tokens per step
+    #[arg(long, value_name = "COLUMN")]
+    pub batch_tokens: Option<String>,
+    /// Column of machines
+    #[arg(long, value_name = "COLUMN")]
+    pub hardware: Option<String>,
+    /// Column of parameters without embeddings, for --convention
+    #[arg(long, value_name = "COLUMN")]
+    pub params_non_embedding: Option<String>,
+    /// Leave out rows whose COLUMN is VALUE
+    #[arg(long, value_name = "COLUMN=VALUE")]
+    pub skip: Vec<String>,
+    /// Leave out these runs
+    #[arg(long, value_name = "RUN")]
+    pub exclude: Vec<String>,
+}
+
+/// How runs are fitted.
+#[derive(Debug, Clone, Args)]
+pub struct ModelArgs {
+    /// hoffmann, tied, pinned=E, kaplan, repeated, power-n|d|c|cmin, offset-n|d|c, broken-n|d|c
+    #[arg(long, default_value = "hoffmann")]
+    pub law: String,
+    /// huber, absolute, squared-log, squared-linear or likelihood
+    #[arg(long, default_value = "huber")]
+    pub objective: String,
+    /// Where Huber's squares end (in ln L; of the scale, for likelihood)
+    #[arg(long, default_value_t = 1e-3)]
+    pub delta: f64,
+    /// How N and C are counted: as-given, exact, 6nd-total, 6nd-non-embedding or 6nd-with-head
+    #[arg(long, default_value = "as-given")]
+    pub convention: String,
+    /// How slice minima are found: corrected, parabola or akima
+    #[arg(long, default_value = "corrected")]
+    pub method: String,
+    /// What the bootstrap resamples: auto, pairs, clusters, slices or wild
+    #[arg(long, default_value = "auto")]
+    pub resampling: String,
+    /// Bootstrap draws; 0 for no intervals
+    #[arg(long, default_value_t = 2000)]
+    pub draws: usize,
+    /// Level of the intervals
+    #[arg(long, default_value_t = 0.95)]
+    pub level: f64,
+    /// Seed of everything random
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Random starts of the optimiser, besides those from the data
+    #[arg(long, default_value_t = 6)]
+    pub starts: usize,
+    /// Loss tolerance of the range of N, relative (0.1% and 1% are always given)
+    #[arg(long, value_name = "SHARE")]
+    pub tolerance: Option<f64>,
+}
+
+impl ModelArgs {
+    /// The resolved options.
+    pub fn resolve(&self) -> anyhow::Result<StudyOptions> {
+        let objective = match self.objective.as_str() {
+            "huber" => Objective::Huber { delta: self.delta },
+            "absolute" => Objective::Absolute,
+            "squared-log" => Objective::SquaredLog,
+            "squared-linear" => Objective::SquaredLinear,
+            "likelihood" => Objective::Likelihood { delta: self.delta },
+            other => bail!(
+                "--objective {other} is not known\nhint: huber, absolute, squared-log, squared-linear or likelihood"
+            ),
+        };
+        let Some(method) = Method::ALL.into_iter().find(|m| m.name() == self.method) else {
+            bail!("--method {} is not known\nhint: corrected, parabola or akima", self.method)
+        };
+        let named = Convention::ALL.into_iter().find(|c| c.name() == self.convention);
+        let Some(convention) = named else {
+            let names = Convention::ALL.map(Convention::name).join(", ");
+            bail!("--convention {} is not known\nhint: {names}", self.convention)
+        };
+        let schemes =
+            [Resampling::Pairs, Resampling::Clusters, Resampling::Slices, Resampling::Wild];
+        let resampling = match self.resampling.as_str() {
+            "auto" => None,
+            name => match schemes.into_iter().find(|s| s.name() == name) {
+                Some(scheme) => Some(scheme),
+                None => bail!(
+                    "--resampling {name} is not known\nhint: auto, pairs, clusters, slices or wild"
+                ),
+            },
+        };
+        let (draws, level, seed) = (self.draws, self.level, self.seed);
+        let mut options = StudyOptions {
+            convention,
+            law: LawKind::parse(&self.law)?,
+            fit: FitOptions {
+                objective,
+                starts: Starts { wild: self.starts, seed },
+                intervals: IntervalOptions { resampling, draws, level, seed },
+            },
+            isoflop: IsoflopOptions { method, draws, level, seed, ..Default::default() },
+            ..Default::default()
+        };
+        options.envelope.draws = draws;
+        options.envelope.level = level;
+        options.envelope.seed = seed;
+        Ok(options)
+    }
+
+    /// Tolerances of the range of N.
+    pub fn tolerances(&self) -> Vec<f64> {
+        let mut all = vec![0.001, 0.01];
+        all.extend(self.tolerance);
+        all
+    }
+}

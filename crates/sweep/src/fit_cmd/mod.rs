@@ -1,0 +1,12 @@
+//! `sweep fit` and `sweep predict`: scaling laws of a results folder or of anybody's table.
+
+mod args;
+mod fit;
+mod predict;
+mod show;
+mod source;
+mod table_file;
+
+pub use args::{FitArgs, PredictArgs};
+pub use fit::run_fit;
+pub use predict::run_predict;

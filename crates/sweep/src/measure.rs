@@ -1,0 +1,103 @@
+//! A short measurement of training speed on the chosen device.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use isoflop_data::Corpus;
+use isoflop_plan::{Config, Grid, SpeedSample, Stack, Throughput};
+use isoflop_train::device::TrainDevice;
+use isoflop_train::{Control, Event, TrainOptions, run_stack};
+
+/// Models that are measured, from the narrowest to the widest.
+const SAMPLES: usize = 4;
+/// Training time of one sample, after its first news (which compilation and tuning delay).
+const SAMPLE_TIME: Duration = Duration::from_millis(1500);
+
+/// Trains stacks of a few widths of the grid for a moment each, and throws the weights away.
+///
+/// # Errors
+///
+/// If the device or the data refuse.
+pub fn measure(
+    config: &Config,
+    grid: &Grid,
+    corpus: &Corpus,
+    device: &TrainDevice,
+) -> anyhow::Result<Throughput> {
+    let mut by_width: BTreeMap<usize, &Stack> = BTreeMap::new();
+    for stack in &grid.stacks {
+        if let Some(first) = stack.cells.first() {
+            by_width.entry(first.shape.width).or_insert(stack);
+        }
+    }
+    let stacks: Vec<(usize, &Stack)> = by_width.into_iter().collect();
+    let mut samples = Vec::new();
+    for index in spread(stacks.len(), SAMPLES) {
+        let (width, stack) = stacks[index];
+        let speed = speed(config, stack, corpus, device)
+            .with_context(|| format!("cannot measure the speed of {}", stack.cells[0].shape))?;
+        samples.extend(speed.map(|flops_per_second| SpeedSample { width, flops_per_second }));
+    }
+    Ok(Throughput { device: device.info.label(), samples })
+}
+
+/// FLOP/s of one stack; `None` where it ended before giving news.
+fn speed(
+    config: &Config,
+    stack: &Stack,
+    corpus: &Corpus,
+    device: &TrainDevice,
+) -> anyhow::Result<Option<f64>> {
+    let options = TrainOptions {
+        checkpoint_dir: None,
+        checkpoint_seconds: f64::INFINITY,
+        micro_batch_sequences: config.train.micro_batch_sequences,
+        eval_sequences: config.train.eval_sequences,
+        curve_points: 0,
+        valid_points: 1,
+    };
+    let mut first: Option<(Instant, f64)> = None;
+    let mut speed = None;
+    run_stack(stack, &BTreeSet::new(), corpus, &device.device, &options, &mut |event| {
+        let Event::Step { flops_done, .. } = event else { return Control::Stop };
+        let now = Instant::now();
+        match first {
+            None => first = Some((now, flops_done)),
+            Some((since, before)) => {
+                let seconds = now.duration_since(since).as_secs_f64();
+                speed = Some((flops_done - before) / seconds);
+                if seconds >= SAMPLE_TIME.as_secs_f64() {
+                    return Control::Stop;
+                }
+            }
+        }
+        Control::Continue
+    })?;
+    Ok(speed)
+}
+
+/// At most `most` of `len` indices, evenly spread, the first and the last among them.
+fn spread(len: usize, most: usize) -> Vec<usize> {
+    let count = len.min(most);
+    let mut indices: Vec<usize> = match count {
+        0 => Vec::new(),
+        1 => vec![0],
+        _ => (0..count).map(|i| i * (len - 1) / (count - 1)).collect(),
+    };
+    indices.dedup();
+    indices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::spread;
+
+    #[test]
+    fn samples_reach_both_ends() {
+        assert_eq!(spread(0, 4), Vec::<usize>::new());
+        assert_eq!(spread(1, 4), [0]);
+        assert_eq!(spread(3, 4), [0, 1, 2]);
+        assert_eq!(spread(8, 4), [0, 2, 4, 7]);
+    }
+}

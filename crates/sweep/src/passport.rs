@@ -1,0 +1,46 @@
+//! The passport of this process: device, machine, software, data.
+
+use isoflop_ledger::{DevicePassport, Host, Passport, PeakFlops, Versions};
+use isoflop_train::device::{self, TrainDevice};
+
+/// Commit that this program was built from, where the build said so (`ISOFLOP_COMMIT`).
+const COMMIT: Option<&str> = option_env!("ISOFLOP_COMMIT");
+
+/// Everything that is known without measuring.
+pub fn without_peaks(device: &TrainDevice, data_sha256: &str) -> Passport {
+    assemble(device.passport_without_peaks(), data_sha256)
+}
+
+/// The same with the device's measured peaks: about a second per precision.
+pub fn measured(device: &TrainDevice, data_sha256: &str) -> Passport {
+    assemble(device.passport(), data_sha256)
+}
+
+fn assemble(part: device::DevicePassport, data_sha256: &str) -> Passport {
+    let details = [
+        ("memory_bytes", part.memory_bytes.map(|bytes| bytes.to_string())),
+        ("cores", part.cores.map(|cores| cores.to_string())),
+        ("simd", (!part.simd.is_empty()).then(|| part.simd.join(" "))),
+        ("cubecl", part.cubecl),
+    ];
+    let peak = |peak: device::Peak| PeakFlops {
+        precision: peak.precision,
+        flops_per_second: peak.flops_per_second,
+        side: peak.side,
+    };
+    Passport {
+        device: DevicePassport {
+            adapter: part.adapter,
+            kind: part.kind,
+            backend: part.backend,
+            shader_compiler: part.shader_compiler,
+            driver: part.driver,
+            precisions: part.precisions,
+            details: details.into_iter().filter_map(|(k, v)| Some((k.to_owned(), v?))).collect(),
+        },
+        host: Host::this(),
+        versions: Versions::new(&part.burn, part.wgpu.as_deref(), COMMIT),
+        data_sha256: data_sha256.to_owned(),
+        peaks: part.peaks.into_iter().map(peak).collect(),
+    }
+}

@@ -1,0 +1,147 @@
+//! Moving bars on a terminal: one in FLOPs for the sweep, one line per running stack.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::plain;
+use super::screen::Screen;
+use super::update::{Overall, Update};
+use super::words;
+
+/// FLOPs overflow 64 bits, so the bar counts millionths of the whole.
+const UNITS: u64 = 1_000_000;
+
+/// Bars on stderr.
+pub struct Bars {
+    all: MultiProgress,
+    sweep: Option<ProgressBar>,
+    data: Option<(String, ProgressBar)>,
+    stacks: BTreeMap<String, ProgressBar>,
+}
+
+impl Default for Bars {
+    fn default() -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+        Self { all, sweep: None, data: None, stacks: BTreeMap::new() }
+    }
+}
+
+impl Screen for Bars {
+    fn show(&mut self, update: &Update) {
+        match update {
+            Update::Preparing { stage, done_bytes, total_bytes } => {
+                self.prepare(stage, *done_bytes, *total_bytes);
+            }
+            Update::Prepared => self.end_data(),
+            Update::Started { overall, .. } => {
+                self.say(update);
+                let bar = ProgressBar::new(UNITS).with_style(style("{bar:32} {msg}"));
+                let bar = self.all.add(bar);
+                bar.enable_steady_tick(Duration::from_millis(500));
+                self.sweep = Some(bar);
+                self.sweep_to(overall);
+            }
+            Update::Step { stack, step, steps, loss_nats, tokens_per_second, overall } => {
+                let bar = match self.stacks.get(stack.id) {
+                    Some(bar) => bar.clone(),
+                    None => self.add_stack(stack.id),
+                };
+                bar.set_message(format!(
+                    "{}  step {step}/{steps}  loss {}  {} tokens/s",
+                    stack.label,
+                    words::losses(loss_nats),
+                    words::count(*tokens_per_second)
+                ));
+                self.sweep_to(overall);
+            }
+            Update::Cell { overall, .. } => {
+                if let Some(line) = plain::cell(update) {
+                    self.print(&line);
+                }
+                self.sweep_to(overall);
+            }
+            Update::StackEnded { stack } => {
+                if let Some(bar) = self.stacks.remove(stack.id) {
+                    bar.finish_and_clear();
+                }
+            }
+            Update::Stopped { .. } => {
+                self.clear();
+                self.say(update);
+            }
+            Update::Note { .. } | Update::Warning { .. } => self.say(update),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.end_data();
+        for bar in std::mem::take(&mut self.stacks).into_values().chain(self.sweep.take()) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Bars {
+    fn say(&self, update: &Update) {
+        if let Some(line) = plain::line(update) {
+            self.print(&line);
+        }
+    }
+
+    fn print(&self, line: &str) {
+        self.all.suspend(|| eprintln!("{line}"));
+    }
+
+    fn prepare(&mut self, stage: &str, done_bytes: u64, total_bytes: Option<u64>) {
+        if self.data.as_ref().is_none_or(|(known, _)| known != stage) {
+            self.end_data();
+            let bar = match total_bytes {
+                Some(total) => ProgressBar::new(total).with_style(style(
+                    "{bar:32} {msg} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}",
+                )),
+                None => ProgressBar::no_length()
+                    .with_style(style("{spinner} {msg} {binary_bytes} {binary_bytes_per_sec}")),
+            };
+            let bar = self.all.add(bar.with_message(format!("data: {stage}")));
+            self.data = Some((stage.to_owned(), bar));
+        }
+        if let Some((_, bar)) = &self.data {
+            bar.set_position(done_bytes);
+        }
+    }
+
+    fn end_data(&mut self) {
+        if let Some((_, bar)) = self.data.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn add_stack(&mut self, id: &str) -> ProgressBar {
+        let bar = ProgressBar::no_length().with_style(style("{spinner} {msg}"));
+        let bar = match &self.sweep {
+            Some(sweep) => self.all.insert_before(sweep, bar),
+            None => self.all.add(bar),
+        };
+        bar.enable_steady_tick(Duration::from_millis(500));
+        self.stacks.insert(id.to_owned(), bar.clone());
+        bar
+    }
+
+    fn sweep_to(&self, overall: &Overall) {
+        if let Some(bar) = &self.sweep {
+            bar.set_position((overall.fraction() * UNITS as f64) as u64);
+            bar.set_message(format!(
+                "{}  ({} of {} FLOPs)",
+                plain::how_far(overall).trim_start(),
+                words::flops(overall.done_flops),
+                words::flops(overall.total_flops)
+            ));
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates of this file are sound")
+}

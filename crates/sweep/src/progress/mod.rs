@@ -1,0 +1,71 @@
+//! What a person, a log or a program is told while a command works.
+
+mod bars;
+mod forecast;
+mod json;
+mod plain;
+mod screen;
+mod training;
+mod update;
+pub mod words;
+
+use std::io::IsTerminal;
+
+use screen::{Quiet, Screen};
+pub use training::{CellEnd, StackPlan, Training};
+pub use update::Update;
+
+use crate::cli::OutputArgs;
+
+/// Tells what is going on, in the way that was asked for. Writes to stderr only.
+pub struct Progress {
+    screen: Box<dyn Screen>,
+}
+
+impl Progress {
+    /// Bars where both streams are terminals, plain lines elsewhere, JSON or next to nothing where asked for.
+    pub fn new(output: &OutputArgs) -> Self {
+        let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+        let screen: Box<dyn Screen> = if output.json {
+            Box::new(json::Json::default())
+        } else if output.quiet {
+            Box::new(Quiet)
+        } else if terminal {
+            Box::new(bars::Bars::default())
+        } else {
+            Box::new(plain::Plain::default())
+        };
+        Self { screen }
+    }
+
+    /// Tells something.
+    pub fn tell(&mut self, update: &Update) {
+        self.screen.show(update);
+    }
+
+    /// A remark.
+    pub fn note(&mut self, text: impl AsRef<str>) {
+        self.tell(&Update::Note { text: text.as_ref() });
+    }
+
+    /// Something to doubt or to change.
+    pub fn warn(&mut self, text: impl AsRef<str>) {
+        self.tell(&Update::Warning { text: text.as_ref() });
+    }
+
+    /// What the preparation of data reports to.
+    pub fn data(&mut self) -> impl FnMut(isoflop_data::Progress) {
+        |progress| {
+            self.tell(&Update::Preparing {
+                stage: progress.stage.label(),
+                done_bytes: progress.done_bytes,
+                total_bytes: progress.total_bytes,
+            });
+        }
+    }
+
+    /// Takes moving things off the terminal, before results are printed.
+    pub fn clear(&mut self) {
+        self.screen.clear();
+    }
+}

@@ -1,0 +1,169 @@
+//! Plain lines at intervals, for logs and pipes.
+
+use std::time::{Duration, Instant};
+
+use super::screen::Screen;
+use super::update::{Overall, Update};
+use super::words;
+
+/// Least time between two lines that only tell how far things are.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Writes lines that stay true after they have scrolled by.
+#[derive(Default)]
+pub struct Plain {
+    last: Option<Instant>,
+}
+
+impl Screen for Plain {
+    fn show(&mut self, update: &Update) {
+        let only_tells_how_far = matches!(update, Update::Step { .. } | Update::Preparing { .. });
+        if only_tells_how_far && self.last.is_some_and(|last| last.elapsed() < INTERVAL) {
+            return;
+        }
+        if only_tells_how_far || matches!(update, Update::Started { .. }) {
+            self.last = Some(Instant::now());
+        }
+        if let Some(line) = line(update) {
+            eprintln!("{line}");
+        }
+    }
+}
+
+/// An update as one line; `None` where a log needs none.
+pub fn line(update: &Update) -> Option<String> {
+    Some(match update {
+        Update::Note { text } => (*text).to_owned(),
+        Update::Warning { text } => format!("warning: {text}"),
+        Update::Preparing { stage, done_bytes, total_bytes } => {
+            let done = words::count(*done_bytes as f64);
+            match total_bytes {
+                Some(total) => {
+                    format!("data: {stage}, {done}B of {}B", words::count(*total as f64))
+                }
+                None => format!("data: {stage}, {done}B"),
+            }
+        }
+        Update::Prepared | Update::StackEnded { .. } => return None,
+        Update::Started { overall, stacks } => {
+            let done = match overall.done_cells {
+                0 => String::new(),
+                cells => format!(", of which {cells} cells are done"),
+            };
+            format!(
+                "training {} cells in {stacks} stacks, {} FLOPs{done}",
+                overall.total_cells,
+                words::flops(overall.total_flops)
+            )
+        }
+        Update::Step { stack, step, steps, loss_nats, tokens_per_second, overall } => format!(
+            "{} | {}: step {step}/{steps}, loss {}, {} tokens/s",
+            how_far(overall),
+            stack.label,
+            words::losses(loss_nats),
+            words::count(*tokens_per_second)
+        ),
+        Update::Cell { .. } => format!("{} | {}", how_far(overall(update)?), cell(update)?),
+        Update::Stopped { overall, seconds } => format!(
+            "{} of {} cells done, {} of training",
+            overall.done_cells,
+            overall.total_cells,
+            words::seconds(*seconds)
+        ),
+    })
+}
+
+/// The end of a cell, without how far the sweep is.
+pub fn cell(update: &Update) -> Option<String> {
+    let Update::Cell {
+        id,
+        label,
+        status,
+        reason,
+        valid_loss_nats,
+        valid_bits_per_byte,
+        train_seconds,
+        ..
+    } = update
+    else {
+        return None;
+    };
+    let nats = valid_loss_nats.map(|loss| format!("{loss:.4} nats/token"));
+    let bits = valid_bits_per_byte.map(|loss| format!("{loss:.4} bits/byte"));
+    let reason = reason.map(str::to_owned);
+    let parts =
+        [Some((*status).to_owned()), reason, nats, bits, Some(words::seconds(*train_seconds))];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    Some(format!("cell {id} {label}: {}", parts.join(", ")))
+}
+
+/// ` 12%  3/24 cells, 41 s left`.
+pub fn how_far(overall: &Overall) -> String {
+    let left = match overall.seconds_left {
+        Some(seconds) => format!("{} left", words::seconds(seconds)),
+        None => "time left unknown".to_owned(),
+    };
+    format!(
+        "{:3.0}%  {}/{} cells, {left}",
+        (100.0 * overall.fraction()).floor(),
+        overall.done_cells,
+        overall.total_cells
+    )
+}
+
+fn overall<'a>(update: &'a Update) -> Option<&'a Overall> {
+    match update {
+        Update::Cell { overall, .. } => Some(overall),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::update::StackName;
+
+    const OVERALL: Overall = Overall {
+        done_flops: 1.29e12,
+        total_flops: 1e13,
+        done_cells: 3,
+        total_cells: 24,
+        seconds_left: Some(200.0),
+    };
+
+    #[test]
+    fn lines() {
+        let step = Update::Step {
+            stack: StackName { id: "ab", label: "L2 d64 h2 x2" },
+            step: 120,
+            steps: 400,
+            loss_nats: &[3.39, 3.52],
+            tokens_per_second: 51_234.0,
+            overall: OVERALL,
+        };
+        assert_eq!(
+            line(&step).unwrap(),
+            " 12%  3/24 cells, 3 min 20 s left | L2 d64 h2 x2: step 120/400, loss 3.39-3.52, 51.2k tokens/s"
+        );
+        let cell = Update::Cell {
+            id: "00c0ffee",
+            label: "L2 d64 h2, 1.20M tokens",
+            status: "diverged",
+            reason: Some("step 7: the loss is NaN"),
+            valid_loss_nats: None,
+            valid_bits_per_byte: None,
+            train_seconds: 12.0,
+            overall: Overall { seconds_left: None, ..OVERALL },
+        };
+        assert_eq!(
+            line(&cell).unwrap(),
+            " 12%  3/24 cells, time left unknown | cell 00c0ffee L2 d64 h2, 1.20M tokens: diverged, step 7: the loss is NaN, 12 s"
+        );
+    }
+
+    #[test]
+    fn never_a_hundred_per_cent_too_early() {
+        let overall = Overall { done_flops: 0.9999e13, ..OVERALL };
+        assert!(how_far(&overall).starts_with(" 99%"));
+    }
+}

@@ -1,0 +1,206 @@
+//! How far the training of a grid is.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use isoflop_plan::{Cell, CellId, Stack};
+
+use super::forecast::{Forecast, StackWork};
+use super::update::{Overall, StackName, Update};
+use super::{Progress, words};
+
+/// Keeps count of cells and FLOPs while stacks train, and tells of it.
+pub struct Training<'a> {
+    progress: &'a mut Progress,
+    stacks: Vec<StackPlan<'a>>,
+    done: BTreeSet<CellId>,
+    total_cells: usize,
+    forecast: Forecast,
+    started: Instant,
+    /// The running stack: which, since when, and when it last gave news.
+    running: Option<(usize, Instant, Option<Instant>)>,
+}
+
+/// A stack that is to run.
+pub struct StackPlan<'a> {
+    /// The stack.
+    pub stack: &'a Stack,
+    /// FLOP/s expected of it.
+    pub expected_rate: Option<f64>,
+}
+
+/// The end of a cell, as told to people.
+pub struct CellEnd<'a> {
+    /// The cell.
+    pub cell: &'a Cell,
+    /// `"finished"`, `"diverged"` or `"failed"`.
+    pub status: &'static str,
+    /// Why it did not finish.
+    pub reason: Option<String>,
+    /// Held-out loss, nats per token.
+    pub valid_loss_nats: Option<f64>,
+    /// Held-out loss, bits per byte.
+    pub valid_bits_per_byte: Option<f64>,
+    /// Training seconds.
+    pub train_seconds: f64,
+}
+
+impl<'a> Training<'a> {
+    /// Begins to tell of these stacks, of whose cells `done` have ended before.
+    pub fn new(
+        progress: &'a mut Progress,
+        stacks: Vec<StackPlan<'a>>,
+        done: BTreeSet<CellId>,
+    ) -> Self {
+        let work = stacks.iter().map(|plan| {
+            let cells = &plan.stack.cells;
+            let total = cells.iter().map(Cell::flops).sum();
+            let step = cells.iter().map(|cell| cell.flops() / cell.steps.max(1) as f64).sum();
+            StackWork::new(total, step)
+                .done(done_flops(plan.stack, &done, 0))
+                .expected(plan.expected_rate)
+        });
+        let mut forecast = Forecast::new(work.collect());
+        for (index, plan) in stacks.iter().enumerate() {
+            if plan.stack.cells.iter().all(|cell| done.contains(&cell.id)) {
+                forecast.end(index);
+            }
+        }
+        let total_cells = stacks.iter().map(|plan| plan.stack.cells.len()).sum();
+        let training = Self {
+            progress,
+            stacks,
+            done,
+            total_cells,
+            forecast,
+            started: Instant::now(),
+            running: None,
+        };
+        let update = Update::Started { overall: training.overall(), stacks: training.stacks.len() };
+        training.progress.tell(&update);
+        training
+    }
+
+    /// Where others tell of things besides.
+    pub fn progress(&mut self) -> &mut Progress {
+        self.progress
+    }
+
+    /// The stack of this index, in the order given, is taken up.
+    pub fn begin_stack(&mut self, index: usize) {
+        self.running = Some((index, Instant::now(), None));
+    }
+
+    /// The running stack has done `step` steps.
+    pub fn step(&mut self, step: u64, loss_nats: &[f64], tokens_per_second: f64) {
+        self.advance(step);
+        let Some((index, ..)) = self.running else { return };
+        let stack = self.stacks[index].stack;
+        let steps = stack.cells.iter().map(|cell| cell.steps).max().unwrap_or(0);
+        let label = stack_label(stack);
+        let overall = self.overall();
+        self.progress.tell(&Update::Step {
+            stack: StackName { id: &stack.id, label: &label },
+            step,
+            steps,
+            loss_nats,
+            tokens_per_second,
+            overall,
+        });
+    }
+
+    /// A cell ended. Cells that failed are not done.
+    pub fn cell(&mut self, end: &CellEnd) {
+        if end.status != "failed" {
+            self.done.insert(end.cell.id.clone());
+        }
+        let overall = self.overall();
+        self.progress.tell(&Update::Cell {
+            id: &end.cell.id.0,
+            label: &cell_label(end.cell),
+            status: end.status,
+            reason: end.reason.as_deref(),
+            valid_loss_nats: end.valid_loss_nats,
+            valid_bits_per_byte: end.valid_bits_per_byte,
+            train_seconds: end.train_seconds,
+            overall,
+        });
+    }
+
+    /// Nothing more comes from the running stack; `completed` unless it was interrupted.
+    pub fn end_stack(&mut self, completed: bool) {
+        let Some((index, ..)) = self.running else { return };
+        let stack = self.stacks[index].stack;
+        if completed {
+            let last = stack.cells.iter().map(|cell| cell.steps).max().unwrap_or(0);
+            self.advance(last);
+            self.forecast.end(index);
+        }
+        self.running = None;
+        let label = stack_label(stack);
+        self.progress
+            .tell(&Update::StackEnded { stack: StackName { id: &stack.id, label: &label } });
+    }
+
+    /// Training is over, for now or for good.
+    pub fn stopped(self) {
+        let update = Update::Stopped {
+            overall: self.overall(),
+            seconds: self.started.elapsed().as_secs_f64(),
+        };
+        self.progress.tell(&update);
+    }
+
+    fn advance(&mut self, step: u64) {
+        let Some((index, began, news)) = &mut self.running else { return };
+        let flops = done_flops(self.stacks[*index].stack, &self.done, step);
+        let now = Instant::now();
+        match news {
+            None => self.forecast.begin(*index, flops, now.duration_since(*began).as_secs_f64()),
+            Some(last) => {
+                let seconds = now.duration_since(*last).as_secs_f64();
+                self.forecast.advance(*index, flops, seconds);
+            }
+        }
+        *news = Some(now);
+    }
+
+    fn overall(&self) -> Overall {
+        Overall {
+            done_flops: self.forecast.done_flops(),
+            total_flops: self.forecast.total_flops(),
+            done_cells: self.done.len(),
+            total_cells: self.total_cells,
+            seconds_left: self.forecast.seconds_left(),
+        }
+    }
+}
+
+/// `L2 d64 h2 x4`.
+fn stack_label(stack: &Stack) -> String {
+    match &stack.cells[..] {
+        [] => stack.id.clone(),
+        [only] => only.shape.to_string(),
+        [first, ..] => format!("{} x{}", first.shape, stack.cells.len()),
+    }
+}
+
+/// `L2 d64 h2, 1.20M tokens, rate 3.00e-3, seed 1`.
+fn cell_label(cell: &Cell) -> String {
+    format!(
+        "{}, {} tokens, rate {:.2e}, seed {}",
+        cell.shape,
+        words::count(cell.tokens() as f64),
+        cell.hyper.learning_rate,
+        cell.seed
+    )
+}
+
+/// FLOPs of a stack's cells after so many steps; those of cells that ended count in full.
+fn done_flops(stack: &Stack, done: &BTreeSet<CellId>, step: u64) -> f64 {
+    let of = |cell: &Cell| {
+        let steps = if done.contains(&cell.id) { cell.steps } else { step.min(cell.steps) };
+        cell.flops() * steps as f64 / cell.steps.max(1) as f64
+    };
+    stack.cells.iter().map(of).sum()
+}

@@ -1,0 +1,114 @@
+//! What there is to tell while a sweep runs. With `--json`, each is a line on stderr.
+
+use serde::Serialize;
+
+/// Something to tell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Update<'a> {
+    /// A remark.
+    Note {
+        /// One sentence.
+        text: &'a str,
+    },
+    /// Something to doubt or to change.
+    Warning {
+        /// One sentence, and what to do.
+        text: &'a str,
+    },
+    /// Data is being prepared.
+    Preparing {
+        /// What is being done to it.
+        stage: &'a str,
+        /// Bytes done in this stage.
+        done_bytes: u64,
+        /// Bytes in all, where known.
+        total_bytes: Option<u64>,
+    },
+    /// Data is ready.
+    Prepared,
+    /// Training begins.
+    Started {
+        /// Work in all, with what is done already.
+        overall: Overall,
+        /// Number of stacks.
+        stacks: usize,
+    },
+    /// Some steps of a stack were done.
+    Step {
+        /// The stack.
+        stack: StackName<'a>,
+        /// Steps done.
+        step: u64,
+        /// Steps of its longest cell.
+        steps: u64,
+        /// Latest training loss of every replica, nats per token.
+        loss_nats: &'a [f64],
+        /// Training tokens per second over all replicas.
+        tokens_per_second: f64,
+        /// The whole sweep.
+        overall: Overall,
+    },
+    /// A cell ended.
+    Cell {
+        /// Its id.
+        id: &'a str,
+        /// Its shape, length and what sets it apart.
+        label: &'a str,
+        /// `"finished"`, `"diverged"` or `"failed"`.
+        status: &'static str,
+        /// Why it did not finish, where it did not.
+        reason: Option<&'a str>,
+        /// Held-out loss, nats per token.
+        valid_loss_nats: Option<f64>,
+        /// Held-out loss, bits per byte.
+        valid_bits_per_byte: Option<f64>,
+        /// Training seconds.
+        train_seconds: f64,
+        /// The whole sweep.
+        overall: Overall,
+    },
+    /// Nothing more is to come from a stack.
+    StackEnded {
+        /// The stack.
+        stack: StackName<'a>,
+    },
+    /// Training is over, for now or for good.
+    Stopped {
+        /// The whole sweep.
+        overall: Overall,
+        /// Seconds of training in this process.
+        seconds: f64,
+    },
+}
+
+/// The whole sweep at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Overall {
+    /// FLOPs done.
+    pub done_flops: f64,
+    /// FLOPs in all.
+    pub total_flops: f64,
+    /// Cells ended.
+    pub done_cells: usize,
+    /// Cells in all.
+    pub total_cells: usize,
+    /// Seconds left; `None` while unknown.
+    pub seconds_left: Option<f64>,
+}
+
+/// A stack, for programs and for people.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StackName<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its shape and width.
+    pub label: &'a str,
+}
+
+impl Overall {
+    /// Share done, in 0..=1.
+    pub fn fraction(&self) -> f64 {
+        if self.total_flops > 0.0 { (self.done_flops / self.total_flops).min(1.0) } else { 1.0 }
+    }
+}

@@ -1,0 +1,208 @@
+//! ledger -> fit -> report: everything that is made from records alone.
+
+use std::path::Path;
+
+use anyhow::Context;
+use isoflop_fit::envelope::EnvelopeOptions;
+use isoflop_fit::intervals::IntervalOptions;
+use isoflop_fit::isoflop::IsoflopOptions;
+use isoflop_fit::parametric::FitOptions;
+use isoflop_fit::published::published;
+use isoflop_fit::study::{Study, StudyOptions, run};
+use isoflop_fit::{FitError, Table};
+use isoflop_ledger::{CONFIG_FILE, Contents, Status, write_atomic};
+use isoflop_plan::{Config, Grid};
+use isoflop_report::chart::Theme;
+use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, render_png};
+
+use crate::cli::OutputArgs;
+use crate::facts::StudyData;
+use crate::progress::Progress;
+use crate::{observations, sensitivity};
+
+const FIT_FILE: &str = "fit.json";
+const REPORT_FILE: &str = "report.html";
+const PLOT_FOLDER: &str = "plots";
+/// Pixels per point of the PNG plots.
+const PNG_SCALE: f32 = 2.0;
+
+/// Laws drawn for orientation: key in the library, and what the plot calls them.
+const ORIENTATION: [(&str, &str); 4] = [
+    ("kaplan2020", "Kaplan 2020"),
+    ("hoffmann2022-1", "Hoffmann 2022"),
+    ("epoch2024", "Besiroglu 2024"),
+    ("porian2024", "Porian 2024"),
+];
+
+/// A study with its results, ready to be shown.
+pub struct Results<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// What was planned.
+    pub grid: &'a Grid,
+    /// What it was trained on.
+    pub data: &'a StudyData,
+    /// What the folder holds.
+    pub contents: &'a Contents,
+    /// The folder.
+    pub folder: &'a Path,
+}
+
+/// Fits the records, writes fit, page and plots, and prints the table.
+pub fn publish(
+    results: &Results,
+    output: &OutputArgs,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    // fit
+    let table = observations::table(results.contents, results.grid);
+    let study = table.as_ref().map_err(Clone::clone).and_then(|table| fit(table, results.config));
+    if let Err(refused) = &study {
+        progress.warn(format!("no fit: {refused}"));
+    }
+
+    // report
+    let refusal = study.as_ref().err().map(without_hint).unwrap_or_default();
+    let fitted = match (&table, &study) {
+        (Ok(table), Ok(study)) => Fitted::Study(study, table),
+        _ => Fitted::Refused(&refusal),
+    };
+    let document = page(results, fitted);
+    let fit_json = serde_json::json!({
+        "schema": 1,
+        "study": results.config.study.name,
+        "fit": study.as_ref().ok(),
+        "refused": study.as_ref().err(),
+    });
+    let path = results.folder.join(FIT_FILE);
+    write_atomic(&path, (serde_json::to_string_pretty(&fit_json)? + "\n").as_bytes())?;
+    write_report(&document, results.folder)?;
+
+    progress.clear();
+    if output.json {
+        let json = serde_json::json!({
+            "schema": 1,
+            "study": results.config.study.name,
+            "results": results.folder,
+            "report": results.folder.join(REPORT_FILE),
+            "cells": counts(results),
+            "fit": fit_json,
+        });
+        println!("{}", serde_json::to_string_pretty(&json)?);
+    } else {
+        print!("{}", document.to_text());
+        progress.note(format!("report: {}", results.folder.join(REPORT_FILE).display()));
+    }
+    Ok(())
+}
+
+/// Approach 1 is given finished runs, not training curves: what a run loses before its learning rate has decayed is no final loss.
+fn fit(table: &Table, config: &Config) -> Result<Study, FitError> {
+    let (draws, level, seed) = (config.fit.bootstrap, config.fit.confidence, config.fit.seed);
+    let options = StudyOptions {
+        convention: observations::convention(config.fit.convention),
+        fit: FitOptions {
+            intervals: IntervalOptions { draws, level, seed, ..IntervalOptions::default() },
+            ..FitOptions::default()
+        },
+        isoflop: IsoflopOptions { draws, level, seed, ..IsoflopOptions::default() },
+        envelope: EnvelopeOptions { draws, level, seed },
+        ..StudyOptions::default()
+    };
+    run(table, &[], &options)
+}
+
+fn page(results: &Results, fitted: Fitted) -> Document {
+    let Results { config, grid, data, contents, folder } = results;
+    let family = match config.model.family {
+        isoflop_plan::Family::Llama => "Llama-style",
+        isoflop_plan::Family::Gpt2 => "GPT-2-style",
+    };
+    let about = format!(
+        "{family} models with a context of {} tokens, trained on {}.",
+        config.model.context, data.source
+    );
+    let command = format!("cargo run --release -- --config {}", folder.join(CONFIG_FILE).display());
+    let ended = contents.records.iter().map(|record| record.run.ended_utc.as_str()).max();
+    let footer = match ended {
+        Some(ended) => {
+            format!("isoflop {}; the last cell ended {ended}", env!("CARGO_PKG_VERSION"))
+        }
+        None => format!("isoflop {}", env!("CARGO_PKG_VERSION")),
+    };
+    let notice = |note: &String| Notice { text: note.as_str().into(), advice: "".into() };
+    let page = Page {
+        about: &about,
+        records: contents.current().into_values().collect(),
+        passports: contents.passports.values().collect(),
+        grid: Some(grid),
+        published: orientation(contents),
+        sensitivities: sensitivity::experiments(contents, grid),
+        notices: data.notes.iter().map(notice).collect(),
+        data: data.figures.clone(),
+        command: &command,
+        footer: &footer,
+        ..Page::new(&config.study.name, fitted)
+    };
+    page.document()
+}
+
+/// Published laws over the range of the study and ten times beyond.
+fn orientation(contents: &Contents) -> Vec<PublishedLaw> {
+    let flops = contents.records.iter().map(|record| record.result.flops.exact);
+    let (low, high) =
+        flops.fold((f64::INFINITY, 0.0_f64), |(low, high), c| (low.min(c), high.max(c)));
+    if !(low > 0.0 && low.is_finite()) {
+        return Vec::new();
+    }
+    let (from, to) = ((low / 2.0).ln(), (high * 10.0).ln());
+    let budgets: Vec<f64> =
+        (0..=40).map(|i| (from + (to - from) * f64::from(i) / 40.0).exp()).collect();
+    ORIENTATION
+        .iter()
+        .filter_map(|(key, name)| {
+            let law = published(key).ok()?;
+            let at = |&flops: &f64| {
+                let best = law.at(flops).ok()?;
+                Some((flops, best.params.point, best.tokens.point))
+            };
+            Some(PublishedLaw {
+                name: (*name).into(),
+                allocations: budgets.iter().filter_map(at).collect(),
+            })
+        })
+        .collect()
+}
+
+fn write_report(document: &Document, folder: &Path) -> anyhow::Result<()> {
+    let plots = folder.join(PLOT_FOLDER);
+    std::fs::create_dir_all(&plots)
+        .with_context(|| format!("cannot create {}", plots.display()))?;
+    for figure in document.figures() {
+        let svg = figure.svg(Theme::Light);
+        let png = render_png(&svg, PNG_SCALE)
+            .with_context(|| format!("cannot draw the plot {}", figure.id))?;
+        write_atomic(&plots.join(format!("{}.svg", figure.id)), svg.as_bytes())?;
+        write_atomic(&plots.join(format!("{}.png", figure.id)), &png)?;
+    }
+    write_atomic(&folder.join(REPORT_FILE), document.to_html().as_bytes())?;
+    Ok(())
+}
+
+/// Cells by how they stand.
+fn counts(results: &Results) -> serde_json::Value {
+    let current = results.contents.current();
+    let number = |is: fn(&Status) -> bool| {
+        current.values().filter(|record| is(&record.result.status)).count()
+    };
+    serde_json::json!({
+        "planned": results.grid.cells.len(),
+        "finished": number(|status| matches!(status, Status::Finished)),
+        "diverged": number(|status| matches!(status, Status::Diverged { .. })),
+        "failed": number(|status| matches!(status, Status::Failed { .. })),
+    })
+}
+
+fn without_hint(error: &FitError) -> String {
+    error.to_string().split("\nhint: ").next().unwrap_or_default().to_owned()
+}

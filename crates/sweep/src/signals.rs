@@ -1,0 +1,101 @@
+//! Ctrl-C and SIGTERM: the first asks for a checkpoint, the second ends the process at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::Context;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+/// What the watcher does on the first signal, while there is nothing to save.
+type Leave = Box<dyn Fn(Signal) + Send>;
+
+/// A request to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signal(i32);
+
+impl Signal {
+    /// What shells report for a process that ended by this signal.
+    pub fn exit_code(self) -> u8 {
+        128 + self.0 as u8
+    }
+}
+
+impl std::fmt::Display for Signal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            SIGINT => f.write_str("Ctrl-C"),
+            SIGTERM => f.write_str("SIGTERM"),
+            #[cfg(unix)]
+            signal_hook::consts::SIGHUP => f.write_str("SIGHUP"),
+            other => write!(f, "signal {other}"),
+        }
+    }
+}
+
+/// The process's ear for signals. Cloning it gives another handle to the same ear.
+#[derive(Debug, Clone)]
+pub struct Signals {
+    received: Arc<AtomicUsize>,
+    saving: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Starts listening. Until [`Signals::while_saving`], a signal calls `leave` from another thread, which should say
+    /// how to continue and end the process.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses a handler.
+    pub fn listen(leave: Leave) -> anyhow::Result<Self> {
+        let ear = Self { received: Arc::default(), saving: Arc::default() };
+        let again = Arc::new(AtomicBool::new(false));
+        for signal in stop_signals() {
+            // In this order: the first signal finds `again` unset and sets it.
+            flag::register_conditional_shutdown(signal, 128 + signal, again.clone())
+                .and_then(|_| flag::register(signal, again.clone()))
+                .and_then(|_| flag::register_usize(signal, ear.received.clone(), signal as usize))
+                .context("cannot listen for signals")?;
+        }
+        let watched = ear.clone();
+        std::thread::spawn(move || {
+            loop {
+                std::thread::sleep(Duration::from_millis(50));
+                if let Some(signal) = watched.received()
+                    && !watched.saving.load(Ordering::SeqCst)
+                {
+                    leave(signal);
+                    return;
+                }
+            }
+        });
+        Ok(ear)
+    }
+
+    /// The signal that asked to stop, if any.
+    pub fn received(&self) -> Option<Signal> {
+        match self.received.load(Ordering::SeqCst) {
+            0 => None,
+            signal => Some(Signal(signal as i32)),
+        }
+    }
+
+    /// Runs work that looks at [`Signals::received`] itself, because it has something to save first. If a signal arrives
+    /// meanwhile, what comes after is the caller's matter too.
+    pub fn while_saving<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.saving.store(true, Ordering::SeqCst);
+        let result = work();
+        if self.received().is_none() {
+            self.saving.store(false, Ordering::SeqCst);
+        }
+        result
+    }
+}
+
+fn stop_signals() -> Vec<i32> {
+    #[cfg(unix)]
+    return vec![SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+    #[cfg(not(unix))]
+    return vec![SIGINT, SIGTERM];
+}

@@ -1,0 +1,111 @@
+//! From options to a checked study: configuration, data, device, grid.
+
+use anyhow::{Context, bail};
+use isoflop_data::Corpus;
+use isoflop_ledger::{Ledger, Settled};
+use isoflop_plan::{Config, DeviceConfig, DeviceName, Grid, StackLimits};
+use isoflop_train::device::{self, TrainDevice};
+
+use crate::cli::StudyArgs;
+use crate::facts::StudyData;
+use crate::progress::{Progress, Update};
+use crate::shell::command_line;
+
+/// Share of the device's memory that the planner may count on: the rest is for the system and for what no estimate covers.
+const MEMORY_SHARE: f64 = 0.8;
+
+/// Reads the configuration and lets the command line have the last word.
+pub fn load(args: &StudyArgs) -> anyhow::Result<Config> {
+    let mut config = Config::load(&args.config)?;
+    if let Some(results) = &args.results {
+        config.study.results.clone_from(results);
+    }
+    if let Some(name) = &args.device {
+        config.device.name = device_name(name);
+    }
+    Ok(config)
+}
+
+/// What `--device` means, in the words of `device.name`.
+pub fn device_name(text: &str) -> DeviceName {
+    match text {
+        "auto" => DeviceName::Auto,
+        "cpu" => DeviceName::Cpu,
+        "gpu" => DeviceName::Gpu,
+        part => DeviceName::Named(part.to_owned()),
+    }
+}
+
+/// Takes the results folder for this process and makes sure that it belongs to the configuration.
+pub fn open_ledger(
+    config: &Config,
+    extend: bool,
+    progress: &mut Progress,
+) -> anyhow::Result<Ledger> {
+    let ledger = Ledger::open(&config.study.results, &command_line())?;
+    if let Some(repair) = ledger.repair() {
+        progress.warn(repair.to_string());
+    }
+    if let Settled::Updated(changes) = ledger.settle_config(config, extend)? {
+        progress
+            .note(format!("the configuration changed since the last run: {}", changes.join("; ")));
+    }
+    Ok(ledger)
+}
+
+/// Reads, splits and tokenises the data, or finds it in the cache.
+pub fn prepare_data(config: &Config, progress: &mut Progress) -> anyhow::Result<Corpus> {
+    let corpus =
+        Corpus::prepare(&config.data, &mut progress.data()).context("cannot prepare the data");
+    progress.tell(&Update::Prepared);
+    let corpus = corpus?;
+    for note in corpus.notes() {
+        progress.note(format!("data: {note}"));
+    }
+    Ok(corpus)
+}
+
+/// Opens and tests the device, and says which it is.
+pub fn open_device(config: &DeviceConfig, progress: &mut Progress) -> anyhow::Result<TrainDevice> {
+    let device = device::open(config)?;
+    for warning in &device.warnings {
+        progress.warn(warning);
+    }
+    progress.note(format!("device: {} ({})", device.info.label(), device.why));
+    Ok(device)
+}
+
+/// Lays out the cells, in stacks that fit the device.
+pub fn build_grid(
+    config: &Config,
+    corpus: &Corpus,
+    data: &StudyData,
+    device: &TrainDevice,
+) -> anyhow::Result<Grid> {
+    corpus.check_context(config.model.context)?;
+    let mut grid = Grid::build(config, &data.facts())?;
+    grid.restack(StackLimits {
+        memory_bytes: memory_bytes(config, device),
+        ..StackLimits::of(config)
+    });
+    if let Some(cell) = grid
+        .cells
+        .iter()
+        .map(|planned| &planned.cell)
+        .find(|c| !device.precisions.contains(&c.hyper.precision))
+    {
+        bail!(
+            "train.precision is {:?}, which {} does not compute right\nhint: use one of {:?}",
+            cell.hyper.precision,
+            device.info.label(),
+            device.precisions
+        );
+    }
+    Ok(grid)
+}
+
+/// Memory that training may use, in bytes: what the user says, or most of what the device has.
+pub fn memory_bytes(config: &Config, device: &TrainDevice) -> Option<u64> {
+    let most = |bytes: u64| (bytes as f64 * MEMORY_SHARE) as u64;
+    config.device.memory_bytes.or(device.info.memory_bytes.map(most))
+}

@@ -1,0 +1,34 @@
+//! Mistakes in a configuration are told before any work, all together.
+
+use crate::support::{Bench, stderr};
+
+#[test]
+fn every_mistake_has_its_line_and_a_hint() {
+    let bench = Bench::with("[grid]\nbudgits = [1e9]\n\n[train]\nlearning_rate = \"fast\"\n");
+    let output = bench.output(&["--config", "tiny.toml"]);
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(output.stdout.is_empty());
+    assert!(text.contains("tiny.toml:2:1") && text.contains("tiny.toml:5:"), "{text}");
+    assert!(text.matches("hint: ").count() >= 2, "{text}");
+    assert!(!bench.path("runs").exists(), "nothing may be written");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let bench = Bench::new();
+    let output = bench.output(&["--config", "none.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("none.toml"), "{}", stderr(&output));
+}
+
+#[test]
+fn errors_are_json_where_asked_for() {
+    let bench = Bench::new();
+    let output = bench.output(&["--config", "none.toml", "--json"]);
+    let line = stderr(&output);
+    let value: serde_json::Value =
+        serde_json::from_str(line.trim()).unwrap_or_else(|e| panic!("{e}: {line}"));
+    assert_eq!(value["event"], "error");
+    assert!(value["text"].as_str().unwrap().contains("none.toml"), "{line}");
+}

@@ -1,0 +1,90 @@
+//! A whole study, and what it leaves behind.
+
+use crate::support::{Bench, files, stderr, stdout};
+
+#[test]
+fn a_study_leaves_everything_that_was_promised() {
+    let bench = Bench::new();
+    let output = bench.finish("results");
+    let left = files(&bench.path("results"));
+    for name in ["config.resolved.toml", "ledger.jsonl", "passport.json", "fit.json", "report.html"]
+    {
+        assert!(left.iter().any(|file| file == name), "{name} is not in {left:?}");
+    }
+    for kind in [".svg", ".png"] {
+        assert!(
+            left.iter().any(|file| file.starts_with("plots/") && file.ends_with(kind)),
+            "{left:?}"
+        );
+    }
+    assert!(
+        !left.iter().any(|file| file.contains("checkpoint") || file.ends_with(".tmp")),
+        "{left:?}"
+    );
+
+    let contents = bench.contents("results");
+    assert_eq!(contents.records.len(), 6);
+    for record in &contents.records {
+        let valid = record.result.valid.unwrap();
+        assert!(valid.loss_nats > 0.0 && valid.loss_nats < 10.0);
+        assert!(valid.true_loss_nats.unwrap() < valid.loss_nats);
+        assert!(!record.result.curve.is_empty());
+        assert!(contents.passports.contains_key(&record.run.passport));
+        assert!(record.run.tokens_per_second.unwrap() > 0.0);
+    }
+    let text = stdout(&output);
+    assert!(!text.is_empty() && !text.contains('\u{1b}'), "{text}");
+}
+
+#[test]
+fn quiet_runs_say_nothing_but_the_result() {
+    let bench = Bench::new();
+    let output = bench.output(&["--config", "tiny.toml", "--quiet"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stdout(&output).is_empty());
+    assert!(
+        stderr(&output)
+            .lines()
+            .all(|line| line.starts_with("warning: ") || line.starts_with("hint: "))
+    );
+    assert!(bench.path("runs/tiny/ledger.jsonl").exists());
+}
+
+#[test]
+fn json_runs_speak_json_only() {
+    let bench = Bench::new();
+    let output = bench.output(&["--config", "tiny.toml", "--results", "results", "--json"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let result: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(result["cells"]["finished"], 6);
+    for line in stderr(&output).lines() {
+        let event: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert!(event["event"].is_string(), "{line}");
+    }
+}
+
+#[test]
+fn the_report_can_be_made_anew() {
+    let bench = Bench::new();
+    bench.finish("results");
+    let page = std::fs::read(bench.path("results/report.html")).unwrap();
+    std::fs::remove_file(bench.path("results/report.html")).unwrap();
+    let output = bench.output(&["report", "results"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(std::fs::read(bench.path("results/report.html")).unwrap(), page);
+
+    let output = bench.output(&["report", "nowhere"]);
+    assert!(!output.status.success());
+    assert!(stderr(&output).contains("hint: "), "{}", stderr(&output));
+}
+
+#[test]
+fn a_finished_study_is_not_trained_again() {
+    let bench = Bench::new();
+    bench.finish("results");
+    let before = std::fs::read(bench.path("results/ledger.jsonl")).unwrap();
+    let output = bench.finish("results");
+    assert!(stderr(&output).contains("all 6 cells are in"), "{}", stderr(&output));
+    assert_eq!(std::fs::read(bench.path("results/ledger.jsonl")).unwrap(), before);
+}
