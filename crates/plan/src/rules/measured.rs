@@ -11,11 +11,11 @@ use super::{Fitted, Provenance};
 use crate::Shape;
 
 /// Where the constants come from.
-pub const PROVENANCE: Provenance = Provenance::Assumed("level from results/calibration, exponents assumed");
+pub const PROVENANCE: Provenance =
+    Provenance::Assumed("level from results/calibration, exponents assumed");
 
 /// What they were fitted on.
-pub const FITTED: Option<Fitted> =
-    Some(Fitted { params: (5.7e3, 1.9e4), tokens: (2e5, 1.9e6) });
+pub const FITTED: Option<Fitted> = Some(Fitted { params: (5.7e3, 1.9e4), tokens: (2e5, 1.9e6) });
 
 /// `eta = coefficient N^params D^tokens`
 struct Rate {

@@ -154,9 +154,8 @@ fn profiles(study: &Study, table: &Table) -> Vec<Answer<Profile>> {
         targets.push(Target::Exponent);
         targets.push(Target::Params { flops: study.largest_flops });
     }
-    let one = |target: &Target| {
-        profile(table, law.as_ref(), result, &study.options.fit, target).into()
-    };
+    let one =
+        |target: &Target| profile(table, law.as_ref(), result, &study.options.fit, target).into();
     targets.iter().map(one).collect()
 }
 

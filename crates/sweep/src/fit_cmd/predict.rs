@@ -140,11 +140,8 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
                 // A model too small to reach the loss at all is no answer.
                 .filter_map(|s| frontier.overtraining(loss, s * best.params.point, served).ok())
                 .collect();
-            let lifetime = if served > 0.0 {
-                Some(frontier.best_for_lifetime(loss, served)?)
-            } else {
-                None
-            };
+            let lifetime =
+                if served > 0.0 { Some(frontier.best_for_lifetime(loss, served)?) } else { None };
             Ok(Target { loss_nats: loss, flops, best, smaller, lifetime })
         })
         .transpose()?;

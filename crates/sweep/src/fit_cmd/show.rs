@@ -137,7 +137,10 @@ fn law(study: &Study) -> Table {
 }
 
 fn objectives(study: &Study) -> Table {
-    let mut t = Table::new("The exponent a under other objectives", [("objective", L), ("a", R), ("outcome", L)]);
+    let mut t = Table::new(
+        "The exponent a under other objectives",
+        [("objective", L), ("a", R), ("outcome", L)],
+    );
     for r in &study.objectives {
         let a = r.exponent.map_or_else(|| "-".into(), |a| fixed(a, 4));
         t.row([r.objective.name(), a, r.outcome.to_string()]);
@@ -173,7 +176,15 @@ fn allocation_row(t: &mut Table, by: &str, a: &Allocation) {
 fn allocations(title: &str) -> Table {
     Table::new(
         title,
-        [("C", R), ("by", L), ("N*", R), ("D*", R), ("D*/N*", R), ("loss of the law", R), ("loss of a new run", R)],
+        [
+            ("C", R),
+            ("by", L),
+            ("N*", R),
+            ("D*", R),
+            ("D*/N*", R),
+            ("loss of the law", R),
+            ("loss of a new run", R),
+        ],
     )
 }
 
@@ -216,7 +227,13 @@ fn sizes(all: &[Forecast]) -> Table {
 fn checks(study: &Study) -> Table {
     let mut t = Table::new(
         "Forecast of the largest budgets from the rest",
-        [("held out", L), ("runs", R), ("error of the law", R), ("of the best loss seen", R), ("", L)],
+        [
+            ("held out", L),
+            ("runs", R),
+            ("error of the law", R),
+            ("of the best loss seen", R),
+            ("", L),
+        ],
     );
     for h in &study.held_out {
         match h {
@@ -242,7 +259,13 @@ fn checks(study: &Study) -> Table {
                 ]);
             }
             Answer::Refused(why) => {
-                t.row(["refused".into(), "-".into(), "-".into(), "-".into(), first_line(&why.to_string())]);
+                t.row([
+                    "refused".into(),
+                    "-".into(),
+                    "-".into(),
+                    "-".into(),
+                    first_line(&why.to_string()),
+                ]);
             }
         }
     }
@@ -270,7 +293,8 @@ fn without_slices(study: &Study) -> Table {
 }
 
 fn profiles(f: &Fitted) -> Table {
-    let mut t = Table::new("Profile likelihood", [("quantity", L), ("point", R), ("from", R), ("to", R)]);
+    let mut t =
+        Table::new("Profile likelihood", [("quantity", L), ("point", R), ("from", R), ("to", R)]);
     for p in f.profiles.iter().filter_map(Answer::given) {
         use isoflop_fit::intervals::Target;
         let name = match &p.target {
@@ -392,7 +416,13 @@ pub fn predicted(p: &Predicted) -> String {
         allocation_row(&mut t, "law", &b.best);
         if b.best.extrapolation > 100.0 {
             let factor = significant(b.best.extrapolation, 3);
-            t.notes.push(format!("{} FLOPs is {factor} times beyond the largest run.", scientific(b.best.flops, 3)).into());
+            t.notes.push(
+                format!(
+                    "{} FLOPs is {factor} times beyond the largest run.",
+                    scientific(b.best.flops, 3)
+                )
+                .into(),
+            );
         }
     }
     let mut s = Table::new(
@@ -451,7 +481,14 @@ pub fn library() -> String {
         let show = |e: Option<f64>| e.map_or_else(|| "-".into(), |e| fixed(e, 3));
         out += &format!(
             "{:18} a {}  b {}  {}\n{:18} {}\n{:18} {}\n",
-            law.key, show(a), show(b), law.title, "", law.source, "", law.convention
+            law.key,
+            show(a),
+            show(b),
+            law.title,
+            "",
+            law.source,
+            "",
+            law.convention
         );
     }
     out

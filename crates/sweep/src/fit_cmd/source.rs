@@ -26,11 +26,15 @@ pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, Origin)> {
         (Some(folder), _, _) => results(folder)?,
         (_, Some(path), _) => text(&TextTable::read_csv(path)?, path, args)?,
         (_, _, Some(path)) => text(&TextTable::read_jsonl(path)?, path, args)?,
-        _ => bail!("no runs are given\nhint: name a results folder, or --csv FILE, or --jsonl FILE"),
+        _ => {
+            bail!("no runs are given\nhint: name a results folder, or --csv FILE, or --jsonl FILE")
+        }
     };
     for run in &args.exclude {
         if !table.rows().iter().any(|r| &r.run == run) {
-            bail!("--exclude {run}: there is no such run\nhint: runs go by the names in the run column");
+            bail!(
+                "--exclude {run}: there is no such run\nhint: runs go by the names in the run column"
+            );
         }
     }
     let table = table.filter("left out by --exclude", |r| !args.exclude.contains(&r.run))?;
@@ -51,10 +55,8 @@ fn results(folder: &Path) -> anyhow::Result<(Table, Origin)> {
     let data = crate::facts::StudyData::read(folder)?;
     let grid = Grid::build(&config, &data.facts())?;
     let table = crate::observations::table(&read(folder)?, &grid)?;
-    let origin = Origin {
-        path: folder.display().to_string(),
-        flops: "exact matrix-product FLOPs".into(),
-    };
+    let origin =
+        Origin { path: folder.display().to_string(), flops: "exact matrix-product FLOPs".into() };
     Ok((table, origin))
 }
 
@@ -84,8 +86,7 @@ fn text(file: &TextTable, path: &Path, args: &SourceArgs) -> anyhow::Result<(Tab
         row
     });
     let table = Table::new(marked.collect())?;
-    let table = table
-        .filter("left out by --skip", |r| r.cluster.as_deref() != Some(SKIPPED))?;
+    let table = table.filter("left out by --skip", |r| r.cluster.as_deref() != Some(SKIPPED))?;
     Ok((table, Origin { path: path.display().to_string(), flops }))
 }
 

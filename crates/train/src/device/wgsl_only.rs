@@ -43,7 +43,8 @@ pub(super) fn setup(adapter: &wgpu::Adapter) -> Result<WgpuSetup, String> {
     let mut limits = adapter.limits();
     if let Some(mib) = std::env::var("DEV_MIB").ok().and_then(|v| v.parse::<u64>().ok()) {
         limits.max_buffer_size = limits.max_buffer_size.min(mib << 20);
-        limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(mib << 20);
+        limits.max_storage_buffer_binding_size =
+            limits.max_storage_buffer_binding_size.min(mib << 20);
     }
     let descriptor = wgpu::DeviceDescriptor {
         required_features: features,
@@ -66,7 +67,11 @@ pub(super) fn setup(adapter: &wgpu::Adapter) -> Result<WgpuSetup, String> {
 }
 
 /// The adapter as an instance of Vulkan 1.0 without extensions sees it, with given features.
-fn old_view(adapter: &wgpu::Adapter, features: wgpu::Features, limits: wgpu::Limits) -> Option<wgpu::Adapter> {
+fn old_view(
+    adapter: &wgpu::Adapter,
+    features: wgpu::Features,
+    limits: wgpu::Limits,
+) -> Option<wgpu::Adapter> {
     // SAFETY: the raw handles are shared, not moved: the callback keeps the adapter, and with it
     // the raw instance, alive for as long as the second instance, which then does not destroy it.
     // The version and extensions declared are a subset of what the raw instance was made with.

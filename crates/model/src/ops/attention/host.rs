@@ -39,7 +39,15 @@ impl Shared<'_> {
             &(if part == 0 { q } else { k })[replica * d.head_dim..(replica + 1) * d.head_dim]
         });
         let offset = part * d.width() + head * d.head_dim;
-        load_rows(&sequence[offset..], 3 * d.width(), gains, &self.rope.cos, &self.rope.sin, d.head_dim, out);
+        load_rows(
+            &sequence[offset..],
+            3 * d.width(),
+            gains,
+            &self.rope.cos,
+            &self.rope.sin,
+            d.head_dim,
+            out,
+        );
     }
 
     /// Values of a head, strided inside the projection.

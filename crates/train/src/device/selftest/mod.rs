@@ -271,18 +271,39 @@ mod tests {
 pub fn each(device: &Device, only: &str) {
     let cpu = Device::flex();
     for op in operations::all(Precision::F32) {
-        if !op.name.contains(only) { continue; }
+        if !op.name.contains(only) {
+            continue;
+        }
         let t = Instant::now();
         let mut checks = Vec::new();
-        let r = compare(&mut checks, Precision::F32, op.name, op.allowed, |d| vec![(String::new(), (op.run)(if d { device } else { &cpu }, Precision::F32))]);
-        println!("{:<45} {:?} {} {:.2} s", op.name, checks.iter().map(|c| format!("{:.1e}", c.deviation)).collect::<Vec<_>>(), r.err().map(|e| e.to_string()).unwrap_or_default(), t.elapsed().as_secs_f64());
+        let r = compare(&mut checks, Precision::F32, op.name, op.allowed, |d| {
+            vec![(String::new(), (op.run)(if d { device } else { &cpu }, Precision::F32))]
+        });
+        println!(
+            "{:<45} {:?} {} {:.2} s",
+            op.name,
+            checks.iter().map(|c| format!("{:.1e}", c.deviation)).collect::<Vec<_>>(),
+            r.err().map(|e| e.to_string()).unwrap_or_default(),
+            t.elapsed().as_secs_f64()
+        );
     }
     for m in step::models() {
-        if !m.name.contains(only) { continue; }
+        if !m.name.contains(only) {
+            continue;
+        }
         let t = Instant::now();
         let mut checks = Vec::new();
-        let r = compare(&mut checks, Precision::F32, m.name, step::allowed(Precision::F32), |d| step::run(&m.shape, if d { device } else { &cpu }, Precision::F32));
-        for c in &checks { println!("   {:<60} {:.1e}", c.operation, c.deviation); }
-        println!("{:<45} {} {:.2} s", m.name, r.err().map(|e| e.to_string()).unwrap_or_default(), t.elapsed().as_secs_f64());
+        let r = compare(&mut checks, Precision::F32, m.name, step::allowed(Precision::F32), |d| {
+            step::run(&m.shape, if d { device } else { &cpu }, Precision::F32)
+        });
+        for c in &checks {
+            println!("   {:<60} {:.1e}", c.operation, c.deviation);
+        }
+        println!(
+            "{:<45} {} {:.2} s",
+            m.name,
+            r.err().map(|e| e.to_string()).unwrap_or_default(),
+            t.elapsed().as_secs_f64()
+        );
     }
 }
