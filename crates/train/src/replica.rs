@@ -16,8 +16,9 @@ pub(crate) struct Track {
     pub(crate) train_seconds: f64,
     pub(crate) eval_seconds: f64,
     pub(crate) resumed: u32,
-    /// Loss of the first step, to notice a loss that runs away.
+    /// Loss of the first step and a running mean, to notice a loss that runs away.
     first_loss: Option<f64>,
+    running: Option<f64>,
 }
 
 /// One replica. It stands for several cells while these are still the same run: WSD runs that
@@ -88,6 +89,7 @@ impl Replica {
             track.sum += loss;
             track.count += 1;
             track.first_loss.get_or_insert(loss);
+            track.running = Some(running_mean(track.running, loss));
             if is_point(step + 1, cell.steps, curve_points as u64) {
                 track.curve.push(CurvePoint {
                     step: step + 1,
@@ -105,16 +107,25 @@ impl Replica {
     pub(crate) fn trouble(&self, loss: f64, grad_norm: f64, vocab: usize) -> Option<String> {
         let uniform = (vocab as f64).ln();
         let first = self.tracks[0].first_loss.unwrap_or(uniform);
+        // One batch of a few odd sequences may be worse than guessing; a stretch of them is not.
+        let running = running_mean(self.tracks[0].running, loss);
         if !loss.is_finite() {
             Some(format!("the training loss is {loss}"))
         } else if !grad_norm.is_finite() {
             Some(format!("the gradient norm is {grad_norm}"))
-        } else if loss > 2.0 * uniform.max(first) {
-            Some(format!("the training loss {loss:.3} is over twice the first ({first:.3})"))
+        } else if running > 2.0 * uniform.max(first) {
+            Some(format!("the mean training loss {running:.3} is over twice the first ({first:.3})"))
         } else {
             None
         }
     }
+}
+
+/// Steps that the running mean of the loss looks back over, about.
+const RUNNING_STEPS: f64 = 20.0;
+
+fn running_mean(mean: Option<f64>, loss: f64) -> f64 {
+    mean.map_or(loss, |mean| mean + (loss - mean) / RUNNING_STEPS)
 }
 
 /// Whether `step` of `steps` closes one of `points` evenly spread intervals.
