@@ -77,10 +77,10 @@ fn train(device: &Device) -> Trained {
             Tokens::inputs_and_targets(&windows(step), SEEDS.len(), SHAPE.context);
         let (loss, grads) = model.loss_and_grads(&inputs, &targets, 1e-4, 1.0);
         optim.update(Optimizer::AdamW, &mut model, grads, &steps);
-        losses.push(loss.into_data().to_vec().unwrap());
+        losses.push(loss.into_data().try_to_vec().unwrap());
     }
     let names = model.specs().iter().map(|spec| spec.name.clone());
-    let values = model.weights().iter().map(|w| w.clone().into_data().to_vec().unwrap());
+    let values = model.weights().iter().map(|w| w.clone().into_data().try_to_vec().unwrap());
     Trained { losses, weights: names.zip(values).collect() }
 }
 

@@ -27,10 +27,10 @@ fn approaches(study: &Study) -> Vec<(&'static str, Allocator<'_>)> {
     if let Some(frontier) = study.law().and_then(|r| r.frontier.as_ref()) {
         all.push(("law (approach 3)", Box::new(|c| frontier.at(c).ok())));
     }
-    if all.is_empty() {
-        if let Some(fit) = study.approach1.given() {
-            all.push(("envelope (approach 1)", Box::new(|c| fit.at(c).ok())));
-        }
+    if all.is_empty()
+        && let Some(fit) = study.approach1.given()
+    {
+        all.push(("envelope (approach 1)", Box::new(|c| fit.at(c).ok())));
     }
     all
 }
