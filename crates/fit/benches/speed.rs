@@ -22,8 +22,9 @@ fn made(rows: usize) -> Table {
     let one = |k: usize| {
         let n = 5e7 * 10f64.powf(2.4 * uniform());
         let d = 1e9 * 10f64.powf(2.2 * uniform());
-        let scatter =
-            0.004 * (uniform() + uniform() + uniform() - 1.5) * if k.is_multiple_of(40) { 8.0 } else { 1.0 };
+        let scatter = 0.004
+            * (uniform() + uniform() + uniform() - 1.5)
+            * if k.is_multiple_of(40) { 8.0 } else { 1.0 };
         let loss = 1.8172 + 482.01 / n.powf(0.3478) + 2085.43 / d.powf(0.3658);
         Observation::new(format!("{k}"), n, d, 6.0 * n * d, loss * scatter.exp())
     };

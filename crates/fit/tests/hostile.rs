@@ -35,7 +35,7 @@ fn everything(rows: Vec<Observation>) -> Result<isoflop_fit::study::Study, FitEr
     for name in LawKind::NAMES {
         let kind = LawKind::parse(&name.replace("=E", "=1.0")).unwrap();
         let Ok(table) = kind.prepare(&table) else { continue };
-        for objective in Objective::COMPARED {
+        for objective in [Objective::default(), Objective::SquaredLinear] {
             let intervals = IntervalOptions { draws: 5, ..Default::default() };
             let options = FitOptions { objective, intervals, ..Default::default() };
             if let Ok(fit) = fit_law(&table, kind.law().as_ref(), &options) {
@@ -92,7 +92,8 @@ fn a_handful_of_rows_is_refused_by_name() {
         let why = study.approach3.refusal().unwrap();
         assert!(matches!(why, FitError::TooFewRows { needed: 6, .. }), "{why}");
         assert!(study.approach2.iter().all(|r| r.answer.refusal().is_some()));
-        assert!(study.approach1.refusal().is_some());
+        // Five sizes in a row can be an envelope; fewer cannot.
+        assert!(count == 5 || study.approach1.refusal().is_some());
     }
 }
 

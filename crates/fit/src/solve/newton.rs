@@ -28,9 +28,13 @@ pub(crate) fn minimise(problem: &impl Problem, start: &[f64], deltas: &[f64]) ->
     let mut z = [0.0; MAX_PARAMETERS];
     z[..n].copy_from_slice(&start[..n]);
     let mut solution = Solution { z, value: f64::NAN, evaluations: 0, converged: false };
+    // Near least absolute deviations only some n residuals lie within delta, and a Newton step is only good
+    // from next to the solution of the threshold before.
+    let long = deltas[deltas.len() - 1] < 2e-3 * deltas[0];
+    let rough = if long { 1e-9 } else { 1e-3 };
     for (k, &delta) in deltas.iter().enumerate() {
         let last = k + 1 == deltas.len();
-        descend(problem, &mut solution, delta, if last { 1e-15 } else { 1e-3 });
+        descend(problem, &mut solution, delta, if last { 1e-15 } else { rough });
     }
     solution
 }

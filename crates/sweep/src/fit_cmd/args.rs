@@ -19,6 +19,9 @@ pub struct FitArgs {
     /// Where the runs are.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// Column of C; C = 6 N D where there is none [default: flops, where there is such a column]
+    #[arg(long, value_name = "COLUMN")]
+    pub flops: Option<String>,
     /// How they are fitted.
     #[command(flatten)]
     pub model: ModelArgs,
@@ -54,6 +57,9 @@ pub struct PredictArgs {
     /// Where the runs are.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// Column of C; C = 6 N D where there is none [default: flops, where there is such a column]
+    #[arg(long, value_name = "COLUMN")]
+    pub flops_column: Option<String>,
     /// How they are fitted. `--law` also takes the name of a published law
     #[command(flatten)]
     pub model: ModelArgs,
@@ -95,8 +101,8 @@ pub struct SourceArgs {
     /// Column of D
     #[arg(long, value_name = "COLUMN", default_value = "tokens")]
     pub tokens: String,
-    /// Column of C; C = 6 N D where there is none [default: flops, where there is such a column]
-    #[arg(long = "flops-column", visible_alias = "flops-col", value_name = "COLUMN")]
+    /// Column of C, which each command names its own way.
+    #[arg(skip)]
     pub flops_column: Option<String>,
     /// Column of the loss
     #[arg(long, value_name = "COLUMN", default_value = "loss")]

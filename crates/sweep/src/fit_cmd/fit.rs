@@ -11,7 +11,7 @@ use isoflop_fit::study::{Answer, Study, run};
 use isoflop_fit::{FitError, Warning};
 use serde::Serialize;
 
-use super::args::{FitArgs, ModelArgs};
+use super::args::{FitArgs, ModelArgs, SourceArgs};
 use super::source::Origin;
 use super::{show, source};
 
@@ -64,7 +64,8 @@ pub struct Forecast {
 /// Fits runs and prints what they say.
 pub fn run_fit(args: FitArgs) -> anyhow::Result<()> {
     let options = args.model.resolve()?;
-    let (table, origin) = source::read(&args.source)?;
+    let source = SourceArgs { flops_column: args.flops.clone(), ..args.source.clone() };
+    let (table, origin) = source::read(&source)?;
     let mut study = run(&table, &[], &options)?;
     let counted = options.law.prepare(&table.under(options.convention)?)?;
     let posterior = match &args.bayes {

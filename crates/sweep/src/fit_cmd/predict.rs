@@ -7,7 +7,7 @@ use isoflop_fit::plan::{Overtraining, SizeRange};
 use isoflop_fit::published::{PUBLISHED, Published};
 use serde::Serialize;
 
-use super::args::PredictArgs;
+use super::args::{PredictArgs, SourceArgs};
 use super::{show, source};
 
 /// Everything that the command prints.
@@ -113,7 +113,8 @@ fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predic
 
 fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let options = args.model.resolve()?;
-    let (table, origin) = source::read(&args.source)?;
+    let source = SourceArgs { flops_column: args.flops_column.clone(), ..args.source.clone() };
+    let (table, origin) = source::read(&source)?;
     let table = options.law.prepare(&table.under(options.convention)?)?;
     let law = options.law.law();
     let fit = fit_law(&table, law.as_ref(), &options.fit)?;

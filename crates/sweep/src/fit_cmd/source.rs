@@ -131,7 +131,7 @@ impl Columns {
         Ok(Columns {
             params: file.column(&args.params, "--params")?,
             tokens: file.column(&args.tokens, "--tokens")?,
-            flops: named(&args.flops_column, "flops", "--flops-column")?,
+            flops: named(&args.flops_column, "flops", "the column of C")?,
             loss: file.column(&args.loss, "--loss")?,
             run: named(&args.run, "run", "--run")?,
             cluster: named(&args.cluster, "cluster", "--cluster")?,
