@@ -6,9 +6,8 @@ use anyhow::Context;
 use isoflop_data::Corpus;
 use isoflop_ledger::write_atomic;
 use isoflop_plan::DataFacts;
+use isoflop_report::number;
 use serde::{Deserialize, Serialize};
-
-use crate::progress::words;
 
 const FILE: &str = "data.json";
 
@@ -76,7 +75,7 @@ impl StudyData {
     }
 
     fn describe(&self, corpus: &Corpus) -> Vec<(String, String)> {
-        let count = |value: u64| words::count(value as f64);
+        let count = |value: u64| number::count(value as f64, 3);
         let summary = corpus.summary();
         let text = |name: &str, value: Option<String>| Some((name.to_owned(), value?));
         [
@@ -84,7 +83,7 @@ impl StudyData {
             text("Tokenizer", summary.map(|s| s.tokenizer.clone())),
             text("Vocabulary", Some(self.vocab.to_string())),
             text("Documents", summary.map(|s| count(s.documents))),
-            text("Text", summary.map(|s| format!("{}B", count(s.bytes)))),
+            text("Text", summary.map(|s| number::bytes(s.bytes as f64))),
             text(
                 "Training tokens",
                 Some(self.train_tokens.map_or_else(|| "endless".to_owned(), count)),

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use cli::Cli;
 
 fn main() -> ExitCode {
+    isoflop_train::device::prepare_environment();
     // In a process that was started to test a driver, this does not return.
     isoflop_train::device::self_test_child_main();
     let command = Cli::read().command;

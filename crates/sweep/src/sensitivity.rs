@@ -6,7 +6,7 @@ use isoflop_ledger::{Contents, Record};
 use isoflop_plan::{Cell, CellId, Grid, PlannedCell};
 use isoflop_report::plots::{Sensitivity, SensitivityCurve};
 
-use crate::progress::words;
+use isoflop_report::number;
 
 /// A gain beyond which the default counts as mistuned.
 const TOLERANCE: f64 = 0.01;
@@ -63,7 +63,7 @@ fn curves(
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
             let shape = plain.cell.shape;
             let budget = match plain.cell.budget_flops {
-                Some(flops) => format!(", {} FLOPs", words::flops(flops)),
+                Some(flops) => format!(", {} FLOPs", number::scientific(flops, 3)),
                 None => String::new(),
             };
             (points.len() > 1).then(|| SensitivityCurve {

@@ -248,7 +248,7 @@ pub const KEYS: &[Key] = &[
         "points of the loss curve kept per cell", "200", Nothing),
     key(("train", "valid_points"), "whole number 1 to 1000", "`1`",
         "held-out evaluations per cell, the last one at the end", "10", Nothing),
-    key(("train", "checkpoint_seconds"), "number 1 to 86400", "`60`",
+    key(("train", "checkpoint_seconds"), "number 0.1 to 86400", "`60`",
         "seconds between checkpoints", "60", Nothing),
 
     key(("device", "name"), "`\"auto\"`, `\"cpu\"`, `\"gpu\"`, part of an adapter's name", "`\"auto\"`",

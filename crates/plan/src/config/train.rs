@@ -146,7 +146,7 @@ impl TrainConfig {
             curve_points: s.whole("curve_points", 2..=10_000).unwrap_or(200) as usize,
             valid_points: s.whole("valid_points", 1..=1000).unwrap_or(1) as usize,
             checkpoint_seconds: s
-                .number("checkpoint_seconds", from_to(1.0, 86_400.0))
+                .number("checkpoint_seconds", from_to(0.1, 86_400.0))
                 .unwrap_or(60.0),
         };
         s.finish();

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use isoflop_report::number;
 
 use super::plain;
 use super::screen::Screen;
 use super::update::{Overall, Update};
-use super::words;
 
 /// FLOPs overflow 64 bits, so the bar counts millionths of the whole.
 const UNITS: u64 = 1_000_000;
@@ -51,8 +51,8 @@ impl Screen for Bars {
                 bar.set_message(format!(
                     "{}  step {step}/{steps}  loss {}  {} tokens/s",
                     stack.label,
-                    words::losses(loss_nats),
-                    words::count(*tokens_per_second)
+                    plain::losses(loss_nats),
+                    number::count(*tokens_per_second, 3)
                 ));
                 self.sweep_to(overall);
             }
@@ -135,8 +135,8 @@ impl Bars {
             bar.set_message(format!(
                 "{}  ({} of {} FLOPs)",
                 plain::how_far(overall).trim_start(),
-                words::flops(overall.done_flops),
-                words::flops(overall.total_flops)
+                number::scientific(overall.done_flops, 3),
+                number::scientific(overall.total_flops, 3)
             ));
         }
     }

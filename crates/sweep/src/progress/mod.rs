@@ -7,7 +7,6 @@ mod plain;
 mod screen;
 mod training;
 mod update;
-pub mod words;
 
 use std::io::IsTerminal;
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use isoflop_report::number;
+
 use super::screen::Screen;
 use super::update::{Overall, Update};
-use super::words;
 
 /// Least time between two lines that only tell how far things are.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -36,12 +37,12 @@ pub fn line(update: &Update) -> Option<String> {
         Update::Note { text } => (*text).to_owned(),
         Update::Warning { text } => format!("warning: {text}"),
         Update::Preparing { stage, done_bytes, total_bytes } => {
-            let done = words::count(*done_bytes as f64);
+            let done = number::bytes(*done_bytes as f64);
             match total_bytes {
                 Some(total) => {
-                    format!("data: {stage}, {done}B of {}B", words::count(*total as f64))
+                    format!("data: {stage}, {done} of {}", number::bytes(*total as f64))
                 }
-                None => format!("data: {stage}, {done}B"),
+                None => format!("data: {stage}, {done}"),
             }
         }
         Update::Prepared | Update::StackEnded { .. } => return None,
@@ -53,22 +54,22 @@ pub fn line(update: &Update) -> Option<String> {
             format!(
                 "training {} cells in {stacks} stacks, {} FLOPs{done}",
                 overall.total_cells,
-                words::flops(overall.total_flops)
+                number::scientific(overall.total_flops, 3)
             )
         }
         Update::Step { stack, step, steps, loss_nats, tokens_per_second, overall } => format!(
             "{} | {}: step {step}/{steps}, loss {}, {} tokens/s",
             how_far(overall),
             stack.label,
-            words::losses(loss_nats),
-            words::count(*tokens_per_second)
+            losses(loss_nats),
+            number::count(*tokens_per_second, 3)
         ),
         Update::Cell { .. } => format!("{} | {}", how_far(overall(update)?), cell(update)?),
         Update::Stopped { overall, seconds } => format!(
             "{} of {} cells done, {} of training",
             overall.done_cells,
             overall.total_cells,
-            words::seconds(*seconds)
+            number::duration(*seconds)
         ),
     })
 }
@@ -92,15 +93,27 @@ pub fn cell(update: &Update) -> Option<String> {
     let bits = valid_bits_per_byte.map(|loss| format!("{loss:.4} bits/byte"));
     let reason = reason.map(str::to_owned);
     let parts =
-        [Some((*status).to_owned()), reason, nats, bits, Some(words::seconds(*train_seconds))];
+        [Some((*status).to_owned()), reason, nats, bits, Some(number::duration(*train_seconds))];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     Some(format!("cell {id} {label}: {}", parts.join(", ")))
+}
+
+/// A loss, or the range of the losses of a stack: `3.412`, `3.39-3.52`.
+pub fn losses(values: &[f64]) -> String {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    match values {
+        [] => "-".to_owned(),
+        [one] => format!("{one:.3}"),
+        _ if values.iter().any(|value| !value.is_finite()) => "not finite".to_owned(),
+        _ => format!("{low:.2}-{high:.2}"),
+    }
 }
 
 /// ` 12%  3/24 cells, 41 s left`.
 pub fn how_far(overall: &Overall) -> String {
     let left = match overall.seconds_left {
-        Some(seconds) => format!("{} left", words::seconds(seconds)),
+        Some(seconds) => format!("{} left", number::duration(seconds)),
         None => "time left unknown".to_owned(),
     };
     format!(
@@ -157,8 +170,16 @@ mod tests {
         };
         assert_eq!(
             line(&cell).unwrap(),
-            " 12%  3/24 cells, time left unknown | cell 00c0ffee L2 d64 h2, 1.20M tokens: diverged, step 7: the loss is NaN, 12 s"
+            " 12%  3/24 cells, time left unknown | cell 00c0ffee L2 d64 h2, 1.20M tokens: diverged, step 7: the loss is NaN, 12.0 s"
         );
+    }
+
+    #[test]
+    fn losses_of_a_stack() {
+        assert_eq!(losses(&[]), "-");
+        assert_eq!(losses(&[3.4123]), "3.412");
+        assert_eq!(losses(&[3.52, 3.389]), "3.39-3.52");
+        assert_eq!(losses(&[3.52, f64::NAN]), "not finite");
     }
 
     #[test]

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use isoflop_plan::{Cell, CellId, Stack};
+use isoflop_report::number;
 
+use super::Progress;
 use super::forecast::{Forecast, StackWork};
 use super::update::{Overall, StackName, Update};
-use super::{Progress, words};
 
 /// Keeps count of cells and FLOPs while stacks train, and tells of it.
 pub struct Training<'a> {
@@ -190,7 +191,7 @@ fn cell_label(cell: &Cell) -> String {
     format!(
         "{}, {} tokens, rate {:.2e}, seed {}",
         cell.shape,
-        words::count(cell.tokens() as f64),
+        number::count(cell.tokens() as f64, 3),
         cell.hyper.learning_rate,
         cell.seed
     )

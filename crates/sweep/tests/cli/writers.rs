@@ -29,7 +29,7 @@ fn a_changed_configuration_is_refused_with_what_changed() {
     let refused = bench.output(&["--config", "tiny.toml", "--results", "results"]);
     let text = stderr(&refused);
     assert_eq!(refused.status.code(), Some(2), "{text}");
-    assert!(text.contains("train.batch_tokens: 256 -> 512"), "{text}");
+    assert!(text.contains("train.batch_tokens: 256.0 -> 512.0"), "{text}");
     assert!(text.contains("\nhint: "), "{text}");
     assert_eq!(std::fs::read(bench.path("results/ledger.jsonl")).unwrap(), before);
 
@@ -46,7 +46,7 @@ fn a_grid_is_extended_on_request() {
     bench.finish("results");
     let before = bench.contents("results");
 
-    bench.changed("widths = [16, 24, 32]", "widths = [16, 24, 32, 40]");
+    bench.changed("widths = [16, 24, 32]", "widths = [12, 16, 24, 32]");
     let refused = bench.output(&["--config", "tiny.toml", "--results", "results"]);
     assert!(stderr(&refused).contains("--extend"), "{}", stderr(&refused));
 

@@ -31,6 +31,7 @@
 
 mod adapters;
 mod cpu;
+mod environment;
 mod error;
 mod info;
 mod list;
@@ -45,6 +46,7 @@ mod tuning;
 mod versions;
 mod wgsl_only;
 
+pub use environment::prepare_environment;
 pub use error::DeviceError;
 pub use info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
 pub use list::list;
