@@ -75,7 +75,9 @@ class Trainer:
             name, _, inductor = mode.partition(":")
             if name != "compile":
                 raise ValueError(f"unknown mode {mode!r}\nhint: eager, compile or compile:<inductor mode>")
-            self.forward = torch.compile(self.model, mode=inductor or None)
+            # One program per shape; the limit would send the shapes past the eighth back to eager.
+            torch._dynamo.config.recompile_limit = 1000
+            self.forward = torch.compile(self.model, mode=inductor or None, dynamic=False)
 
     def step(self, inputs, targets, rate: float | None = None):
         """One optimizer step. Returns the mean loss, still on the device."""
