@@ -114,7 +114,9 @@ impl Replica {
         } else if !grad_norm.is_finite() {
             Some(format!("the gradient norm is {grad_norm}"))
         } else if running > 2.0 * uniform.max(first) {
-            Some(format!("the mean training loss {running:.3} is over twice the first ({first:.3})"))
+            Some(format!(
+                "the mean training loss {running:.3} is over twice the first ({first:.3})"
+            ))
         } else {
             None
         }
