@@ -1,14 +1,12 @@
-//! The structure of a drawing and the text of a page, kept as they are until changed on purpose.
+//! The structure of drawings, kept as it is until changed on purpose.
 
 use std::collections::BTreeMap;
 
-use isoflop_fit::study::{self, StudyOptions};
-use isoflop_fit::{Estimate, Interval, Observation, Table};
+use isoflop_fit::{Estimate, Interval};
 use isoflop_report::chart::Theme;
 use isoflop_report::plots::{
     Forest, ForestRow, IsoflopPlot, IsoflopSlice, Reference, SliceMinimum,
 };
-use isoflop_report::{Fitted, Page, PublishedLaw};
 
 fn estimate(point: f64, lo: f64, hi: f64) -> Estimate {
     Estimate { point, standard_error: None, interval: Some(Interval { lo, hi, level: 0.95 }) }
@@ -77,56 +75,4 @@ fn forest() {
         references: vec![Reference { name: "Kaplan 2020".into(), value: 0.73 }],
     };
     insta::assert_snapshot!(outline(&forest.figure().svg(Theme::Dark)));
-}
-
-/// Noise-free runs of a Hoffmann law: every figure on the page is known beforehand.
-#[test]
-fn page_of_a_table() {
-    let mut rows = Vec::new();
-    for budget in [1e15, 3e15, 1e16, 3e16, 1e17_f64] {
-        let best = 0.09 * budget.sqrt();
-        for k in [0.25, 0.4, 0.63, 1.0, 1.6, 2.5, 4.0] {
-            let n = best * k;
-            let d = budget / (6.0 * n);
-            let loss = 1.7 + 60.0 / n.powf(0.35) + 60.0 / d.powf(0.35);
-            rows.push(Observation {
-                budget_flops: Some(budget),
-                ..Observation::new(format!("{budget:e}-{k}"), n, d, budget, loss)
-            });
-        }
-    }
-    let table = Table::new(rows).unwrap();
-    let mut options = StudyOptions::default();
-    // No draws: the snapshot is of the page, not of a bootstrap.
-    options.fit.intervals.draws = 0;
-    options.isoflop.draws = 0;
-    options.envelope.draws = 0;
-    let study = study::run(&table, &[], &options).unwrap();
-    let published = PublishedLaw {
-        name: "A law".into(),
-        allocations: vec![(1e15, 3e6, 5e7), (1e17, 3e7, 5e8)],
-    };
-    let page = Page {
-        published: vec![published],
-        command: "sweep fit --csv runs.csv",
-        ..Page::new("A table", Fitted::Study(&study, &table))
-    };
-    let document = page.document();
-    let ids: Vec<&str> = document.figures().iter().map(|f| f.id.as_str()).collect();
-    assert_eq!(
-        ids,
-        [
-            "isoflop",
-            "optimal-params",
-            "optimal-tokens",
-            "tokens-per-param",
-            "frontier",
-            "approaches",
-            "residuals"
-        ]
-    );
-    let text = document.to_text();
-    // Solver details may change without harm; the figures of the optimum may not.
-    let optimum: Vec<&str> = text.lines().take_while(|l| !l.starts_with("Exponents")).collect();
-    insta::assert_snapshot!(optimum.join("\n"));
 }
