@@ -166,12 +166,13 @@ fn result(
 ) -> LawResult {
     let wanted = options.intervals;
     let model = Model::new(law, sample, options.objective.is_log());
-    let plan = resampling_plan(table);
-    let scheme = wanted.resampling.unwrap_or_else(|| default_scheme(table, &plan));
-    let refits = if wanted.draws == 0 {
-        Draws::new(Vec::new(), best.dimension, 0)
+    let (scheme, refits) = if wanted.draws == 0 {
+        (None, Draws::new(Vec::new(), best.dimension, 0))
     } else {
-        refit(&model, options.objective, best, &plan, scheme, wanted.draws, wanted.seed)
+        let plan = resampling_plan(table);
+        let scheme = wanted.resampling.unwrap_or_else(|| default_scheme(table, &plan));
+        let (draws, seed) = (wanted.draws, wanted.seed);
+        (Some(scheme), refit(&model, options.objective, best, &plan, scheme, draws, seed))
     };
     let level = wanted.level;
     let centre = sample.centre;
@@ -192,7 +193,7 @@ fn result(
         exponents: frontier.as_ref().map(LawFrontier::exponents),
         residual_rms: (squares / sizes.len() as f64).sqrt(),
         residual_median: crate::estimate::median(&mut sizes),
-        resampling: (wanted.draws > 0).then_some(scheme),
+        resampling: scheme,
         draws: wanted.draws,
         failed_draws: refits.failed(),
         centre,

@@ -182,7 +182,7 @@ pub struct ModelArgs {
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Random starts of the optimiser, besides those from the data
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 4)]
     pub starts: usize,
     /// Loss tolerance of the range of N, relative (0.1% and 1% are always given)
     #[arg(long, value_name = "SHARE")]
