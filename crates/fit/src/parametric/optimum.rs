@@ -73,7 +73,7 @@ pub(crate) fn optimum(
     // On long tables the starts find their basins on every so-manieth run; optima are polished on all.
     let thin = (sample.len() > 2 * THIN).then(|| {
         let step = sample.len() / THIN;
-        let every = |i: usize| if i % step == 0 { 1.0 } else { 0.0 };
+        let every = |i: usize| if i.is_multiple_of(step) { 1.0 } else { 0.0 };
         let weights: Vec<f64> = (0..sample.len()).map(every).collect();
         let mut some = Rows::default();
         model.fill(&mut some, model.targets(), Some(&weights));
