@@ -22,7 +22,7 @@ pub struct Observation {
     pub loss_nats: f64,
     /// The budget (slice) that the run belongs to, in FLOPs; `None` to group by `flops`.
     pub budget_flops: Option<f64>,
-    /// Seed; runs that differ in nothing else are repeats and measure the seed noise.
+    /// Seed; runs that differ in nothing else are repeats: they measure the seed noise, and are resampled together.
     pub seed: Option<String>,
     /// Runs of one cluster are not independent (checkpoints of one training): resampled together.
     pub cluster: Option<String>,
@@ -244,14 +244,58 @@ impl Table {
         self.rows.iter().map(|r| r.flops).fold(f64::MIN_POSITIVE, f64::max)
     }
 
-    /// Whether any two rows share a cluster (or, without clusters, a run name).
-    pub fn has_clusters(&self) -> bool {
-        let mut seen = std::collections::BTreeSet::new();
-        self.rows.iter().any(|r| !seen.insert(cluster_of(r)))
+    /// Rows that are not independent and so are resampled together, by number: those of one cluster (without
+    /// clusters: of one run name), and those that differ in nothing but their seed. In order of their first rows.
+    pub fn clusters(&self) -> Vec<Vec<usize>> {
+        // The first row that a row hangs together with, followed to the end.
+        let mut first: Vec<usize> = (0..self.rows.len()).collect();
+        fn root(first: &[usize], mut i: usize) -> usize {
+            while first[i] != i {
+                i = first[i];
+            }
+            i
+        }
+        let mut names = BTreeMap::new();
+        let mut cells = BTreeMap::new();
+        for (i, row) in self.rows.iter().enumerate() {
+            let by_name = *names.entry(cluster_of(row)).or_insert(i);
+            let by_cell = cell_of(row).map_or(i, |cell| *cells.entry(cell).or_insert(i));
+            let (a, b, c) = (root(&first, i), root(&first, by_name), root(&first, by_cell));
+            let least = a.min(b).min(c);
+            for k in [a, b, c] {
+                first[k] = least;
+            }
+        }
+        let mut place = BTreeMap::new();
+        let mut out: Vec<Vec<usize>> = Vec::new();
+        for i in 0..self.rows.len() {
+            let at = *place.entry(root(&first, i)).or_insert_with(|| {
+                out.push(Vec::new());
+                out.len() - 1
+            });
+            out[at].push(i);
+        }
+        out
     }
 }
 
-/// The unit that is resampled together with a row.
+/// What runs that differ in nothing but their seed have in common; `None` without a seed.
+pub(crate) fn cell_of(row: &Observation) -> Option<[u64; 8]> {
+    row.seed.as_ref()?;
+    let bits = |v: Option<f64>| v.map_or(0, f64::to_bits);
+    Some([
+        row.params.to_bits(),
+        row.tokens.to_bits(),
+        row.flops.to_bits(),
+        bits(row.width),
+        bits(row.depth),
+        bits(row.learning_rate),
+        bits(row.batch_tokens),
+        bits(row.unique_tokens),
+    ])
+}
+
+/// The unit that is resampled together with a row, by name.
 pub(crate) fn cluster_of(row: &Observation) -> &str {
     row.cluster.as_deref().unwrap_or(&row.run)
 }

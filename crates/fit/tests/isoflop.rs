@@ -2,7 +2,9 @@
 
 mod support;
 
-use isoflop_fit::isoflop::{IsoflopOptions, Method, Unbracketed, fit_isoflop};
+use isoflop_fit::isoflop::{
+    IsoflopOptions, Method, PorianOptions, Unbracketed, fit_isoflop, porian_recipe,
+};
 use isoflop_fit::{Observation, Table};
 
 /// (alpha, beta, A, B, E) of a surface of the bias study.
@@ -155,4 +157,44 @@ fn porians_exponents_are_met() {
         // Their own figure for the tuned runs; the untuned ones are no law's slices.
         assert!(k == 0 || (fit.params.exponent.point - want).abs() < 0.02, "{file}");
     }
+}
+
+#[test]
+fn porians_whole_recipe_is_met() {
+    let Some(gold) = support::gold() else { return };
+    let gold = &gold["porian_2024"];
+    let tolerance = gold["tol"]["n_exponent_full_recipe"].as_f64().unwrap();
+    for (k, file) in
+        ["porian_rw_1_kaplan_repro.csv", "porian_rw_5_tuned_no_decay.csv"].iter().enumerate()
+    {
+        let want = &gold["results"][k];
+        let fit = porian_recipe(&support::table(file), &PorianOptions::default()).unwrap();
+        for (law, key) in [(&fit.params, "n"), (&fit.tokens, "t")] {
+            let number = |k: String| want[k].as_f64().unwrap();
+            let interval = law.exponent.interval.unwrap();
+            let theirs = &want[format!("{key}_exponent_boot")];
+            println!("{file} {key}: {:?} theirs {theirs}", law.exponent);
+            let off = law.exponent.point - number(format!("{key}_exponent"));
+            assert!(off.abs() < tolerance, "{file} {key}: {off}");
+            // Coefficients at the middle of the budgets, where they are not a matter of the exponent.
+            let middle = 5e17f64.ln();
+            let value =
+                number(format!("{key}_coef")).ln() + number(format!("{key}_exponent")) * middle;
+            let ours = law.log_coefficient + law.exponent.point * middle;
+            assert!((ours - value).abs() < 0.02, "{file} {key}: {ours} {value}");
+            // Ends of their bootstrap, to what 1,000 draws are good for.
+            for (end, k) in [(interval.lo, 0), (interval.hi, 2)] {
+                assert!(
+                    (end - theirs[k].as_f64().unwrap()).abs() < 0.003,
+                    "{file} {key} {k}: {end}"
+                );
+            }
+        }
+    }
+    let one_slice = support::table("porian_rw_1_kaplan_repro.csv")
+        .filter("one budget", |r| r.flops > 1e19)
+        .unwrap();
+    assert!(porian_recipe(&one_slice, &PorianOptions::default()).is_err());
+    let silent = PorianOptions { noise_nats: 0.0, ..Default::default() };
+    assert!(porian_recipe(&one_slice, &silent).unwrap_err().to_string().contains("noise"));
 }

@@ -202,3 +202,29 @@ fn forecasts_of_held_out_runs_are_met() {
         }
     }
 }
+
+#[test]
+fn pearce_and_songs_conversion_is_met() {
+    use isoflop_fit::published::{Form, reconcile};
+    let Some(gold) = support::gold() else { return };
+    let gold = &gold["pearce_2024"];
+    let tolerance = gold["tol"].as_f64().unwrap();
+    // The laws as their script rounds them.
+    for (key, floor, a, alpha, b, beta) in [
+        ("epoch", 1.8172, 482.01, 0.3478, 2085.43, 0.3658),
+        ("chinchilla", 1.6934, 406.4, 0.3392, 410.7, 0.2849),
+    ] {
+        let got = reconcile(&Form::Sum { floor, a, alpha, b, beta }).unwrap();
+        let want = &gold[key];
+        near(got.law, &want["target_a"], tolerance, key);
+        near(got.non_embedding.params, &want["kaplan_nonembed_local_a"], tolerance, key);
+        near(got.large, &want["large_N_a"], tolerance, key);
+        near(got.total.params, &want["total_params_a"], tolerance, key);
+        let plain = &want["compute_loss_exponent_nonemb_no_offset"];
+        near(got.non_embedding.loss, plain, tolerance, key);
+        near(got.non_embedding.loss_above_floor, &want["with_offset"], tolerance, key);
+        near(got.total.loss, &want["total_no_offset"], tolerance, key);
+        near(got.total.loss_above_floor, &want["total_offset"], tolerance, key);
+    }
+    assert!(reconcile(&Form::Exponents { params: 0.5, tokens: 0.5 }).is_err());
+}

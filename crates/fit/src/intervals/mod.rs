@@ -12,7 +12,7 @@ use serde::Serialize;
 /// How an interval is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct IntervalOptions {
-    /// `None` picks clusters where runs share one, else pairs.
+    /// `None` picks clusters where runs share one or seeds are repeated, else pairs.
     pub resampling: Option<Resampling>,
     /// Resamples; 0 for no intervals.
     pub draws: usize,

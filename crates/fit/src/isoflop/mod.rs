@@ -9,11 +9,13 @@ mod akima;
 mod corrected;
 mod noise;
 mod parabola;
+mod porian;
 mod power;
 mod slices;
 
 pub use noise::Noise;
 pub(crate) use noise::normal;
+pub use porian::{PorianFit, PorianOptions, WeightedLaw, porian_recipe};
 pub use power::PowerLaw;
 pub use slices::Group;
 pub(crate) use slices::group_slices;

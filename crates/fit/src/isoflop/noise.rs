@@ -11,7 +11,7 @@ use super::{
     parabola,
 };
 use crate::estimate::Estimate;
-use crate::table::Table;
+use crate::table::{Table, cell_of};
 
 /// Standard deviation of ln L that the bootstrap draws.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -92,23 +92,11 @@ fn residual(
 
 /// Pooled standard deviation of ln L over runs that differ only in their seed.
 pub(crate) fn seed_spread(table: &Table) -> Option<NoiseSd> {
-    let mut cells = std::collections::BTreeMap::<Vec<u64>, Vec<f64>>::new();
+    let mut cells = std::collections::BTreeMap::<[u64; 8], Vec<f64>>::new();
     for row in table.rows() {
-        if row.seed.is_none() {
-            continue;
+        if let Some(cell) = cell_of(row) {
+            cells.entry(cell).or_default().push(row.loss_nats.ln());
         }
-        let bits = |v: Option<f64>| v.map_or(0, f64::to_bits);
-        let key = vec![
-            row.params.to_bits(),
-            row.tokens.to_bits(),
-            row.flops.to_bits(),
-            bits(row.width),
-            bits(row.depth),
-            bits(row.learning_rate),
-            bits(row.batch_tokens),
-            bits(row.unique_tokens),
-        ];
-        cells.entry(key).or_default().push(row.loss_nats.ln());
     }
     let (mut sum, mut free) = (0.0, 0.0);
     for cell in cells.values().filter(|c| c.len() > 1) {

@@ -100,6 +100,16 @@ impl LawFrontier {
         })
     }
 
+    /// A published law, with draws of its parameters where its covariance is known.
+    pub(crate) fn published(
+        point: SumOfPowers,
+        draws: Vec<SumOfPowers>,
+        largest_flops: f64,
+    ) -> Self {
+        let compute = ComputeRule::SIX_ND;
+        LawFrontier { point, draws, compute, level: 0.95, largest_flops, residuals: Vec::new() }
+    }
+
     /// Exponents with intervals.
     pub fn exponents(&self) -> Exponents {
         let (a, b) = self.point.exponents(&self.compute);
@@ -132,16 +142,18 @@ impl LawFrontier {
             tokens: tokens.map(f64::exp),
             tokens_per_param: ratio.map(f64::exp),
             loss_nats: Some(self.estimate(loss, |t| t.least_loss(log_flops, c))),
-            new_run_nats: Some(self.new_run(loss, |t| t.least_loss(log_flops, c))),
+            new_run_nats: (!self.residuals.is_empty())
+                .then(|| self.new_run(loss, |t| t.least_loss(log_flops, c))),
             extrapolation: flops / self.largest_flops,
         })
     }
 
-    /// Loss at any N and D: the law's interval, then that of a new run.
-    pub fn loss_at(&self, params: f64, tokens: f64) -> (Estimate, Estimate) {
+    /// Loss at any N and D: the law's interval, then that of a new run where runs were fitted.
+    pub fn loss_at(&self, params: f64, tokens: f64) -> (Estimate, Option<Estimate>) {
         let (n, d) = (params.ln(), tokens.ln());
         let loss = self.point.loss(n, d);
-        (self.estimate(loss, |t| t.loss(n, d)), self.new_run(loss, |t| t.loss(n, d)))
+        let new = (!self.residuals.is_empty()).then(|| self.new_run(loss, |t| t.loss(n, d)));
+        (self.estimate(loss, |t| t.loss(n, d)), new)
     }
 
     /// How C follows from N and D.

@@ -18,7 +18,7 @@ use crate::law::{Centre, Law, Sample, SumOfPowers};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::solve::Model;
-use crate::table::{Table, cluster_of};
+use crate::table::Table;
 
 /// What to minimise, from where, and how to make intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
@@ -228,19 +228,10 @@ pub(crate) fn log_residuals(law: &dyn Law, theta: &[f64], sample: &Sample) -> Ve
 }
 
 pub(crate) fn resampling_plan(table: &Table) -> Plan {
-    let mut names: Vec<&str> = Vec::new();
-    let mut clusters: Vec<Vec<usize>> = Vec::new();
-    let mut place = std::collections::BTreeMap::new();
-    for (i, row) in table.rows().iter().enumerate() {
-        let name = cluster_of(row);
-        let at = *place.entry(name).or_insert_with(|| {
-            names.push(name);
-            clusters.push(Vec::new());
-            clusters.len() - 1
-        });
-        clusters[at].push(i);
+    Plan {
+        clusters: table.clusters(),
+        slices: group_slices(table).into_iter().map(|g| g.rows).collect(),
     }
-    Plan { clusters, slices: group_slices(table).into_iter().map(|g| g.rows).collect() }
 }
 
 fn default_scheme(table: &Table, plan: &Plan) -> Resampling {

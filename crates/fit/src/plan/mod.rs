@@ -206,7 +206,7 @@ fn tokens_to_reach(law: &SumOfPowers, loss: f64, log_params: f64) -> f64 {
     if left > 0.0 { (law.log_b - left.ln()) / law.beta } else { f64::NAN }
 }
 
-fn positive(option: &str, value: f64, hint: &str) -> Result<(), FitError> {
+pub(crate) fn positive(option: &str, value: f64, hint: &str) -> Result<(), FitError> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }

@@ -1,16 +1,17 @@
-//! Published laws as data: each figure with its source, convention and range.
+//! Published laws as data: each figure with its source, how it was verified, its convention and its range.
 
 mod data;
+mod plan;
+mod reconcile;
 
 pub use data::PUBLISHED;
+pub use reconcile::{Counted, Reconciled, reconcile, total_params};
 
 use serde::Serialize;
 
-use crate::compute::{ComputeRule, check_flops};
+use crate::compute::ComputeRule;
 use crate::error::FitError;
-use crate::estimate::{Estimate, Interval};
 use crate::law::SumOfPowers;
-use crate::parametric::Allocation;
 
 /// What a publication gives.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -54,6 +55,62 @@ pub enum Form {
         /// b of D*(C).
         tokens: f64,
     },
+    /// Neither a loss nor a best split, but the best learning rate and batch: see [`Published::tuning`].
+    TuningOnly,
+}
+
+/// `coefficient N^params D^tokens C^flops`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Rule {
+    /// Value where N, D and C are 1.
+    pub coefficient: f64,
+    /// Power of N.
+    pub params: f64,
+    /// Power of D.
+    pub tokens: f64,
+    /// Power of C, FLOPs.
+    pub flops: f64,
+}
+
+impl Rule {
+    /// Its value.
+    pub fn at(&self, params: f64, tokens: f64, flops: f64) -> f64 {
+        self.coefficient
+            * params.powf(self.params)
+            * tokens.powf(self.tokens)
+            * flops.powf(self.flops)
+    }
+}
+
+/// Best peak learning rate and batch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Tuning {
+    /// Peak learning rate.
+    pub learning_rate: Rule,
+    /// Batch, tokens per step.
+    pub batch_tokens: Rule,
+}
+
+/// How the figures of an entry were checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "how", content = "detail", rename_all = "snake_case")]
+pub enum Verified {
+    /// Come out again of the authors' own runs, files or script.
+    Recomputed(&'static str),
+    /// Read in the publication's own text.
+    Read(&'static str),
+    /// Read in copies by others that agree with each other.
+    Copied(&'static str),
+}
+
+impl std::fmt::Display for Verified {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Verified::Recomputed(detail) => write!(f, "recomputed ({detail})"),
+            Verified::Read(detail) => write!(f, "read in the source ({detail})"),
+            Verified::Copied(detail) => write!(f, "second hand: {detail}"),
+        }
+    }
 }
 
 /// A published law.
@@ -65,10 +122,14 @@ pub struct Published {
     pub title: &'static str,
     /// Where its figures stand.
     pub source: &'static str,
+    /// How they were checked.
+    pub verified: Verified,
     /// How N and C are counted.
     pub convention: &'static str,
     /// The figures.
     pub form: Form,
+    /// Best learning rate and batch, where published.
+    pub tuning: Option<Tuning>,
     /// Covariance of `(ln A, ln B, ln E, alpha, beta)`, where known.
     pub covariance: Option<[[f64; 5]; 5]>,
     /// 95% interval of the exponent of N*, where published.
@@ -128,89 +189,4 @@ impl Published {
             _ => (None, None),
         }
     }
-
-    /// The best split of `flops` (with C = 6ND where one of N*, D* follows from the other). Intervals where
-    /// the publication's covariance is known: linearised, of the law and not of a new run.
-    ///
-    /// # Errors
-    /// [`FitError::NoResult`] where only exponents were published, [`FitError::BadOption`] for a bad budget.
-    pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
-        let c = check_flops(flops)?.ln();
-        let six = ComputeRule::SIX_ND;
-        let extrapolation = self.valid_flops.map_or(f64::NAN, |v| flops / v.1);
-        if let Some(law) = self.sum_of_powers() {
-            let n = law.log_params(c, &six);
-            let d = six.log_tokens(c, n);
-            let log_params = |l: &SumOfPowers| l.log_params(c, &six);
-            let params = self.linear(&law, log_params).map(f64::exp);
-            let tokens = self.linear(&law, |l| six.log_tokens(c, l.log_params(c, &six)));
-            let ratio = self.linear(&law, |l| six.log_tokens(c, log_params(l)) - log_params(l));
-            let mut loss = self.linear(&law, |l| l.least_loss(c, &six));
-            loss.point = law.loss(n, d);
-            return Ok(Allocation {
-                flops,
-                params,
-                tokens: tokens.map(f64::exp),
-                tokens_per_param: ratio.map(f64::exp),
-                loss_nats: Some(loss),
-                new_run_nats: None,
-                extrapolation,
-            });
-        }
-        let line = |p: (f64, f64)| p.0.ln() + p.1 * c;
-        let (n, d) = match self.form {
-            Form::Split { params: Some(p), tokens: Some(t) } => (line(p), line(t)),
-            Form::Split { params: Some(p), tokens: None } => (line(p), six.log_tokens(c, line(p))),
-            Form::Split { params: None, tokens: Some(t) } => {
-                (c - six.log_coefficient - line(t), line(t))
-            }
-            _ => {
-                return Err(FitError::NoResult {
-                    what: format!("`{}` at {flops:e} FLOPs", self.key),
-                    why: "only its exponents were published".into(),
-                    hint: "choose a law with coefficients".into(),
-                });
-            }
-        };
-        Ok(Allocation {
-            flops,
-            params: Estimate::bare(n.exp()),
-            tokens: Estimate::bare(d.exp()),
-            tokens_per_param: Estimate::bare((d - n).exp()),
-            loss_nats: None,
-            new_run_nats: None,
-            extrapolation,
-        })
-    }
-
-    /// A function of the law with its linearised 95% interval.
-    fn linear(&self, law: &SumOfPowers, value: impl Fn(&SumOfPowers) -> f64) -> Estimate {
-        let point = value(law);
-        let Some(covariance) = self.covariance else { return Estimate::bare(point) };
-        let moved = |k: usize, h: f64| {
-            let mut l = *law;
-            *[&mut l.log_a, &mut l.log_b, &mut l.log_floor, &mut l.alpha, &mut l.beta][k] += h;
-            value(&l)
-        };
-        let slope: Vec<f64> = (0..5).map(|k| (moved(k, 1e-5) - moved(k, -1e-5)) / 2e-5).collect();
-        let mut variance = 0.0;
-        for i in 0..5 {
-            for j in 0..5 {
-                variance += slope[i] * covariance[i][j] * slope[j];
-            }
-        }
-        let error = variance.max(0.0).sqrt();
-        let half = 1.959_964 * error;
-        Estimate {
-            point,
-            standard_error: Some(error),
-            interval: Some(Interval { lo: point - half, hi: point + half, level: 0.95 }),
-        }
-    }
-}
-
-/// Total parameters of a model with `non_embedding` parameters, by Pearce & Song 2024 ("Reconciling Kaplan and
-/// Chinchilla Scaling Laws", arXiv:2406.12907): `N_T = N + gamma N^(1/3)`, `gamma = 47491` (Kaplan's shapes and vocabulary).
-pub fn total_params(non_embedding: f64) -> f64 {
-    non_embedding + 47_491.0 * non_embedding.cbrt()
 }

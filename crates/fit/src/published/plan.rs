@@ -1,0 +1,180 @@
+//! Planning from a published law.
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use super::{Form, Published};
+use crate::compute::{ComputeRule, check_flops};
+use crate::error::FitError;
+use crate::estimate::Estimate;
+use crate::isoflop::normal;
+use crate::law::SumOfPowers;
+use crate::parametric::{Allocation, LawFrontier};
+use crate::plan::positive;
+
+/// Draws of the parameters where their covariance is known.
+const DRAWS: usize = 4000;
+
+impl Published {
+    /// The law as a planning tool: every question that a fit of one's own answers. Intervals, of the law and not of a
+    /// new run, where the covariance of its parameters is known.
+    ///
+    /// # Errors
+    /// [`FitError::NoResult`] for publications that give no loss of N and D.
+    pub fn frontier(&self) -> Result<LawFrontier, FitError> {
+        let point = self.sum_of_powers().ok_or_else(|| FitError::NoResult {
+            what: format!("a loss by `{}`", self.key),
+            why: "it gives no loss of N and D".into(),
+            hint: "choose a law that does, such as epoch2024 or hoffmann2022-3".into(),
+        })?;
+        Ok(LawFrontier::published(point, self.draws(&point), self.largest_flops()))
+    }
+
+    /// The best split of `flops` (with C = 6ND where one of N*, D* follows from the other).
+    ///
+    /// # Errors
+    /// [`FitError::NoResult`] where neither a loss nor coefficients were published, [`FitError::BadOption`] for a
+    /// bad budget.
+    pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
+        let c = check_flops(flops)?.ln();
+        if self.sum_of_powers().is_some() {
+            return self.frontier()?.at(flops);
+        }
+        let (n, d) = self.lines().ok_or_else(|| self.no_split())?;
+        let (n, d) = (n.0 + n.1 * c, d.0 + d.1 * c);
+        Ok(Allocation {
+            flops,
+            params: Estimate::bare(n.exp()),
+            tokens: Estimate::bare(d.exp()),
+            tokens_per_param: Estimate::bare((d - n).exp()),
+            loss_nats: None,
+            new_run_nats: None,
+            extrapolation: flops / self.largest_flops(),
+        })
+    }
+
+    /// The N for which `tokens` is the best number of tokens, and the budget that this makes.
+    ///
+    /// # Errors
+    /// As [`Published::at`].
+    pub fn params_for_tokens(&self, tokens: f64) -> Result<(Estimate, Estimate), FitError> {
+        if self.sum_of_powers().is_some() {
+            return self.frontier()?.params_for_tokens(tokens);
+        }
+        positive("tokens", tokens, "give a number of tokens, e.g. 1e11")?;
+        let (n, d) = self.lines().ok_or_else(|| self.no_split())?;
+        let c = (tokens.ln() - d.0) / d.1;
+        Ok((Estimate::bare((n.0 + n.1 * c).exp()), Estimate::bare(c.exp())))
+    }
+
+    /// The D for which `params` is the best size, and the budget that this makes.
+    ///
+    /// # Errors
+    /// As [`Published::at`].
+    pub fn tokens_for_params(&self, params: f64) -> Result<(Estimate, Estimate), FitError> {
+        if self.sum_of_powers().is_some() {
+            return self.frontier()?.tokens_for_params(params);
+        }
+        positive("params", params, "give a number of parameters, e.g. 1e9")?;
+        let (n, d) = self.lines().ok_or_else(|| self.no_split())?;
+        let c = (params.ln() - n.0) / n.1;
+        Ok((Estimate::bare((d.0 + d.1 * c).exp()), Estimate::bare(c.exp())))
+    }
+
+    /// (ln coefficient, exponent) of N*(C) and D*(C); with C = 6ND where only one was published.
+    fn lines(&self) -> Option<((f64, f64), (f64, f64))> {
+        let Form::Split { params, tokens } = self.form else { return None };
+        let log = |p: (f64, f64)| (p.0.ln(), p.1);
+        let other = |p: (f64, f64)| (-ComputeRule::SIX_ND.log_coefficient - p.0, 1.0 - p.1);
+        match (params.map(log), tokens.map(log)) {
+            (Some(n), Some(d)) => Some((n, d)),
+            (Some(n), None) => Some((n, other(n))),
+            (None, Some(d)) => Some((other(d), d)),
+            (None, None) => None,
+        }
+    }
+
+    fn no_split(&self) -> FitError {
+        let why = match self.form {
+            Form::TuningOnly => "it is about learning rate and batch, at any N and D",
+            _ => "only its exponents were published",
+        };
+        FitError::NoResult {
+            what: format!("a best split by `{}`", self.key),
+            why: why.into(),
+            hint: "choose a law with coefficients, such as epoch2024".into(),
+        }
+    }
+
+    fn largest_flops(&self) -> f64 {
+        self.valid_flops.map_or(f64::NAN, |v| v.1)
+    }
+
+    /// Normal draws of `(ln A, ln B, ln E, alpha, beta)`; draws with an exponent of 0 or less are not laws.
+    fn draws(&self, point: &SumOfPowers) -> Vec<SumOfPowers> {
+        let Some(factor) = self.covariance.map(|c| cholesky(&c)) else { return Vec::new() };
+        let mut random = ChaCha8Rng::seed_from_u64(0x11b_4a47);
+        let mut out = Vec::with_capacity(DRAWS);
+        for _ in 0..DRAWS {
+            let z: [f64; 5] = std::array::from_fn(|_| normal(&mut random));
+            let off = |i: usize| (0..=i).map(|j| factor[i][j] * z[j]).sum::<f64>();
+            let mut law = *point;
+            law.log_a += off(0);
+            law.log_b += off(1);
+            law.log_floor += off(2);
+            law.alpha += off(3);
+            law.beta += off(4);
+            if law.alpha > 0.0 && law.beta > 0.0 {
+                out.push(law);
+            }
+        }
+        out
+    }
+}
+
+/// Lower factor of a covariance; directions without variance stay still.
+fn cholesky(c: &[[f64; 5]; 5]) -> [[f64; 5]; 5] {
+    let mut l = [[0.0; 5]; 5];
+    for i in 0..5 {
+        for j in 0..=i {
+            let rest = c[i][j] - (0..j).map(|k| l[i][k] * l[j][k]).sum::<f64>();
+            l[i][j] = match (i == j, l[j][j] > 0.0) {
+                (true, _) => rest.max(0.0).sqrt(),
+                (false, true) => rest / l[j][j],
+                (false, false) => 0.0,
+            };
+        }
+    }
+    l
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::published::published;
+
+    #[test]
+    fn draws_have_the_published_covariance() {
+        let law = published("epoch2024").unwrap();
+        let want = law.covariance.unwrap();
+        let point = law.sum_of_powers().unwrap();
+        let draws = law.draws(&point);
+        let columns =
+            |l: &crate::law::SumOfPowers| [l.log_a, l.log_b, l.log_floor, l.alpha, l.beta];
+        let centre = columns(&point);
+        for i in 0..5 {
+            for j in 0..=i {
+                let mean = draws
+                    .iter()
+                    .map(|d| (columns(d)[i] - centre[i]) * (columns(d)[j] - centre[j]))
+                    .sum::<f64>()
+                    / draws.len() as f64;
+                let unit = (want[i][i] * want[j][j]).sqrt();
+                assert!(
+                    ((mean - want[i][j]) / unit).abs() < 0.06,
+                    "{i} {j}: {mean} {}",
+                    want[i][j]
+                );
+            }
+        }
+    }
+}
