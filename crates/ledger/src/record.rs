@@ -21,7 +21,7 @@ pub struct Record {
 }
 
 /// How a run went: nothing here takes part in comparing results.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunInfo {
     /// Hash of the [`Passport`](crate::Passport) it ran under.
@@ -44,8 +44,34 @@ pub struct RunInfo {
     pub started_utc: String,
     /// When the cell ended, UTC, RFC 3339.
     pub ended_utc: String,
+    /// Share of the device's time that the stack had while it trained: 1 / the stacks that trained at once.
+    #[serde(default = "whole")]
+    pub device_share: f64,
     /// Peak device memory of the stack, bytes, where the device tells.
     pub peak_memory_bytes: Option<u64>,
+}
+
+fn whole() -> f64 {
+    1.0
+}
+
+impl Default for RunInfo {
+    fn default() -> Self {
+        Self {
+            passport: String::new(),
+            stack: String::new(),
+            stack_width: 0,
+            resumed: 0,
+            train_seconds: 0.0,
+            eval_seconds: 0.0,
+            tokens_per_second: None,
+            flops_per_second: None,
+            started_utc: String::new(),
+            ended_utc: String::new(),
+            device_share: whole(),
+            peak_memory_bytes: None,
+        }
+    }
 }
 
 impl Record {
@@ -76,10 +102,10 @@ impl Record {
 }
 
 impl RunInfo {
-    /// Fills tokens per second and FLOP/s from the tokens and exact FLOPs trained in `train_seconds`.
-    pub fn with_rates(mut self, tokens: u64, flops: f64) -> Self {
+    /// Fills tokens per second and FLOP/s from the tokens and exact FLOPs computed in `train_seconds`.
+    pub fn with_rates(mut self, tokens: f64, flops: f64) -> Self {
         let measured = self.train_seconds.is_finite() && self.train_seconds > 0.0;
-        self.tokens_per_second = measured.then(|| tokens as f64 / self.train_seconds);
+        self.tokens_per_second = measured.then(|| tokens / self.train_seconds);
         self.flops_per_second = measured.then(|| flops / self.train_seconds);
         self
     }

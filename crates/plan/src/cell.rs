@@ -78,6 +78,19 @@ pub struct Hyper {
     pub precision: Precision,
 }
 
+impl Hyper {
+    /// Steps in front of a WSD run's decay; the whole run for the other schedules. Up to here a run
+    /// of `steps` steps is the same as any longer one of the same settings.
+    pub fn stable_steps(&self, steps: u64) -> u64 {
+        match self.schedule {
+            Schedule::Wsd { cooldown_fraction } => {
+                steps - ((steps as f64 * cooldown_fraction).round() as u64).clamp(1, steps)
+            }
+            Schedule::Cosine { .. } | Schedule::Constant => steps,
+        }
+    }
+}
+
 /// Stable name of a [`Cell`]: 16 hex digits of SHA-256 over all that can change its result.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -150,17 +163,18 @@ impl Cell {
         self.steps * self.batch_tokens()
     }
 
+    /// Steps in front of the decay, see [`Hyper::stable_steps`].
+    pub fn stable_steps(&self) -> u64 {
+        self.hyper.stable_steps(self.steps)
+    }
+
+    /// Exact FLOPs of one training step.
+    pub fn step_flops(&self) -> f64 {
+        self.shape.flops_per_token().train() * self.batch_tokens() as f64
+    }
+
     /// Exact training FLOPs: matrix products, forward x 3, head and attention included.
     pub fn flops(&self) -> f64 {
         self.shape.flops_per_token().train() * self.tokens() as f64
     }
-}
-
-/// Cells of one shape and batch that train in lock-step as one program.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stack {
-    /// Stable name: a hash of the cells' ids.
-    pub id: String,
-    /// The cells, longest first.
-    pub cells: Vec<Cell>,
 }

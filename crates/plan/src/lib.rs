@@ -42,11 +42,12 @@ mod memory;
 mod render;
 pub mod rules;
 mod shape;
+mod stack;
 mod summary;
 mod throughput;
 
 pub use architecture::ShapeError;
-pub use cell::{Cell, CellId, Hyper, NUMERICS_VERSION, Optimizer, Precision, Schedule, Stack};
+pub use cell::{Cell, CellId, Hyper, NUMERICS_VERSION, Optimizer, Precision, Schedule};
 pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
     DecayRule, DepthRule, Design, DeviceConfig, DeviceName, Difference, Effect, ErrorKind,
@@ -59,5 +60,6 @@ pub use memory::{MemoryEstimate, stack_memory};
 pub use render::render_plan;
 pub use rules::Provenance;
 pub use shape::{Family, FlopCount, ParamCount, Shape};
+pub use stack::Stack;
 pub use summary::{ModelRow, SliceRow, StackRow};
-pub use throughput::{SpeedSample, Throughput};
+pub use throughput::{SpeedSample, Throughput, makespan};

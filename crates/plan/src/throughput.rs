@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Grid;
+use crate::{Grid, Stack};
 
 /// Measured training speed of a device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Throughput {
     /// The device, in words.
     pub device: String,
+    /// Stacks that train at once; each has the measured speed while the others run.
+    pub stacks_at_once: usize,
     /// Measurements, in any order.
     pub samples: Vec<SpeedSample>,
 }
@@ -20,6 +22,18 @@ pub struct SpeedSample {
     pub width: usize,
     /// Exact training FLOPs per second, over all its replicas.
     pub flops_per_second: f64,
+}
+
+/// Seconds until the last of several workers is done: each has `running` seconds of work at hand (fewer
+/// entries than workers: the rest are idle) and the `queued` pieces go to whoever is free first.
+pub fn makespan(workers: usize, running: &[f64], queued: impl IntoIterator<Item = f64>) -> f64 {
+    let mut loads = running.to_vec();
+    loads.resize(workers.max(running.len()).max(1), 0.0);
+    for seconds in queued {
+        let free = loads.iter_mut().min_by(|a, b| a.total_cmp(b)).expect("there is a worker");
+        *free += seconds;
+    }
+    loads.into_iter().fold(0.0, f64::max)
 }
 
 impl Throughput {
@@ -50,13 +64,15 @@ impl Grid {
     /// Expected seconds of training and evaluation. `None` without a usable measurement.
     pub fn seconds(&self, throughput: &Throughput) -> Option<f64> {
         let evaluated = self.evaluation.tokens as f64 * self.evaluation.points as f64;
-        let mut seconds = 0.0;
-        for planned in &self.cells {
-            let shape = &planned.cell.shape;
-            let flops = planned.cell.flops() + evaluated * shape.flops_per_token().forward();
-            seconds += flops / throughput.flops_per_second(shape.width)?;
-        }
-        Some(seconds)
+        let of = |stack: &Stack| {
+            let shape = &stack.cells.first()?.shape;
+            let evaluation = evaluated * shape.flops_per_token().forward();
+            let flops = stack.cost_flops() + evaluation * stack.cells.len() as f64;
+            Some(flops / throughput.flops_per_second(shape.width)?)
+        };
+        // The costliest first, as they run where several run at once.
+        let seconds: Option<Vec<f64>> = self.stacks.iter().rev().map(of).collect();
+        Some(makespan(throughput.stacks_at_once, &[], seconds?))
     }
 }
 
@@ -67,7 +83,11 @@ mod tests {
     fn throughput(samples: &[(usize, f64)]) -> Throughput {
         let sample =
             |(width, speed): &(usize, f64)| SpeedSample { width: *width, flops_per_second: *speed };
-        Throughput { device: "test".into(), samples: samples.iter().map(sample).collect() }
+        Throughput {
+            device: "test".into(),
+            stacks_at_once: 1,
+            samples: samples.iter().map(sample).collect(),
+        }
     }
 
     #[test]
@@ -78,6 +98,14 @@ mod tests {
         assert!((speed(16) / 1e10 - 1.0).abs() < 1e-12);
         assert!((speed(4) / 1e10 - 1.0).abs() < 1e-12);
         assert!((speed(999) / 4e10 - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn queued_work_goes_to_the_first_who_is_free() {
+        assert_eq!(makespan(1, &[], [3.0, 2.0, 1.0]), 6.0);
+        assert_eq!(makespan(2, &[], [3.0, 2.0, 1.0]), 3.0);
+        assert_eq!(makespan(2, &[5.0], [3.0, 1.0, 2.0]), 6.0);
+        assert_eq!(makespan(0, &[4.0, 1.0], []), 4.0);
     }
 
     #[test]

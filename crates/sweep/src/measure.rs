@@ -1,6 +1,7 @@
 //! A short measurement of training speed on the chosen device.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -9,12 +10,15 @@ use isoflop_plan::{Config, Grid, SpeedSample, Stack, Throughput};
 use isoflop_train::device::TrainDevice;
 use isoflop_train::{Control, Event, TrainOptions, run_stack};
 
+use crate::train::{Queue, workers};
+
 /// Models that are measured, from the narrowest to the widest.
 const SAMPLES: usize = 4;
 /// Training time of one sample, after its first news (which compilation and tuning delay).
 const SAMPLE_TIME: Duration = Duration::from_millis(1500);
 
-/// Trains stacks of a few widths of the grid for a moment each, and throws the weights away.
+/// Trains stacks of a few widths of the grid for a moment each, all workers at once as in the sweep, and throws the
+/// weights away.
 ///
 /// # Errors
 ///
@@ -32,14 +36,26 @@ pub fn measure(
         }
     }
     let stacks: Vec<(usize, &Stack)> = by_width.into_iter().collect();
+    let workers = workers(config, device, grid.stacks.iter())?;
     let mut samples = Vec::new();
     for index in spread(stacks.len(), SAMPLES) {
         let (width, stack) = stacks[index];
-        let speed = speed(config, stack, corpus, device)
+        let rates = Mutex::new(Vec::new());
+        let measured =
+            Queue::new(vec![index; workers.count()], workers.count()).work(&workers, |_| {
+                let speed = speed(config, stack, corpus, device)?;
+                rates.lock().unwrap_or_else(PoisonError::into_inner).extend(speed);
+                Ok(Some(0))
+            });
+        measured
             .with_context(|| format!("cannot measure the speed of {}", stack.cells[0].shape))?;
-        samples.extend(speed.map(|flops_per_second| SpeedSample { width, flops_per_second }));
+        let rates = rates.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !rates.is_empty() {
+            let flops_per_second = rates.iter().sum::<f64>() / rates.len() as f64;
+            samples.push(SpeedSample { width, flops_per_second });
+        }
     }
-    Ok(Throughput { device: device.info.label(), samples })
+    Ok(Throughput { device: device.info.label(), stacks_at_once: workers.count(), samples })
 }
 
 /// FLOP/s of one stack; `None` where it ended before giving news.

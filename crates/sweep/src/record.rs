@@ -14,6 +14,8 @@ pub struct Origin<'a> {
     pub passport: &'a str,
     /// The stack.
     pub stack: &'a Stack,
+    /// Share of the device's time that the stack has.
+    pub device_share: f64,
     /// When this process began on the stack.
     pub started_utc: &'a str,
 }
@@ -43,13 +45,9 @@ impl Origin<'_> {
         let valid_point = |&(step, loss_nats): &(u64, f64)| ValidPoint { step, loss_nats };
         result.valid_curve = outcome.valid_curve.iter().map(valid_point).collect();
 
-        // A cell that diverged early spent its seconds on the steps before that.
-        let steps = match result.status {
-            Status::Diverged { step, .. } => (step + 1).min(cell.steps),
-            Status::Finished | Status::Failed { .. } => cell.steps,
-        };
-        let tokens = steps * cell.batch_tokens();
-        let flops = cell.flops() * steps as f64 / cell.steps as f64;
+        // Rates are of what was computed: steps that cells share were computed once.
+        let tokens = outcome.computed_steps * cell.batch_tokens() as f64;
+        let flops = outcome.computed_steps * cell.step_flops();
         let run = RunInfo {
             stack_width: outcome.stack_width,
             resumed: outcome.resumed,
@@ -75,6 +73,7 @@ impl Origin<'_> {
             stack_width: self.stack.cells.len(),
             started_utc: self.started_utc.to_owned(),
             ended_utc: now_utc(),
+            device_share: self.device_share,
             ..RunInfo::default()
         }
     }

@@ -41,4 +41,14 @@ pub enum TrainError {
         /// What does not fit.
         what: String,
     },
+    /// The system gave no threads.
+    #[error(
+        "cannot start the threads of {count} stacks at once: {what}\nhint: a smaller `device.stacks_at_once` needs fewer"
+    )]
+    Threads {
+        /// Stacks that were to train at once.
+        count: usize,
+        /// The system's words.
+        what: String,
+    },
 }

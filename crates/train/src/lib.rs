@@ -10,10 +10,12 @@ mod outcome;
 mod replica;
 mod run;
 mod schedule;
+mod workers;
 
 pub use checkpoint::path as checkpoint_path;
 pub use error::TrainError;
-pub use measure::{Throughput, measure};
+pub use measure::{Load, MeasureError, Speed, measure};
 pub use outcome::{Control, CurvePoint, Event, Outcome, StackEnd, Status, TrainOptions};
 pub use run::run_stack;
-pub use schedule::{learning_rate, stable_steps};
+pub use schedule::learning_rate;
+pub use workers::Workers;

@@ -55,6 +55,8 @@ pub struct Outcome {
     pub valid_curve: Vec<(u64, f64)>,
     /// This cell's share of the stack's training time, in seconds.
     pub train_seconds: f64,
+    /// This cell's share of the steps that were computed: what cells share is divided among them.
+    pub computed_steps: f64,
     /// This cell's share of the evaluation time, in seconds.
     pub eval_seconds: f64,
     /// Replicas that trained beside it, itself included, when it left.
@@ -80,8 +82,8 @@ pub enum Event<'a> {
         tokens_per_second: f64,
         /// Replicas still training.
         active: usize,
-        /// Training FLOPs spent so far for this stack, resumed work included; what cells share
-        /// counts for each of them.
+        /// Exact training FLOPs spent so far on the cells that were wanted, resumed work included;
+        /// what several cells share counts once.
         flops_done: f64,
     },
     /// A cell ended.

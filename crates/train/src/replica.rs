@@ -1,10 +1,10 @@
 //! One lane of a stack: the cells it stands for, and what it has measured.
 
-use isoflop_plan::Cell;
+use isoflop_plan::{Cell, Stack};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::CurvePoint;
-use crate::schedule::{learning_rate, stable_steps};
+use crate::schedule::learning_rate;
 
 /// Losses added up since the last point of the curve, and the points so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub(crate) struct Track {
     pub(crate) train_seconds: f64,
     pub(crate) eval_seconds: f64,
     pub(crate) resumed: u32,
+    /// This cell's share of the steps that were computed; shared steps are divided.
+    #[serde(default)]
+    pub(crate) computed_steps: f64,
     /// Loss of the first step and a running mean, to notice a loss that runs away.
     first_loss: Option<f64>,
     running: Option<f64>,
@@ -35,22 +38,14 @@ pub(crate) struct Replica {
 
 impl Replica {
     /// The lanes that a stack starts with: cells that share a beginning are put together.
-    pub(crate) fn group(cells: &[Cell], wanted: &[usize]) -> Vec<Self> {
-        let mut lanes: Vec<Vec<usize>> = Vec::new();
-        for &index in wanted {
-            let twin = lanes.iter_mut().find(|lane| shares_trunk(&cells[lane[0]], &cells[index]));
-            match twin {
-                Some(lane) => lane.push(index),
-                None => lanes.push(vec![index]),
-            }
-        }
-        lanes
-            .into_iter()
-            .map(|mut lane| {
-                lane.sort_by_key(|&i| (std::cmp::Reverse(cells[i].steps), i));
-                Self { tracks: vec![Track::default(); lane.len()], cells: lane, lost: None }
-            })
-            .collect()
+    pub(crate) fn group(stack: &Stack, wanted: &[usize]) -> Vec<Self> {
+        let wanted = |cell: &Cell| wanted.iter().any(|&i| stack.cells[i].id == cell.id);
+        let lane = |cells: Vec<usize>| Self {
+            tracks: vec![Track::default(); cells.len()],
+            cells,
+            lost: None,
+        };
+        stack.lanes(wanted).into_iter().map(lane).collect()
     }
 
     /// Cells that take their own way before step `step`; they leave this lane for a lane each.
@@ -59,7 +54,7 @@ impl Replica {
         let mut at = 1;
         while at < self.cells.len() {
             let cell = &cells[self.cells[at]];
-            if stable_steps(&cell.hyper, cell.steps) <= step {
+            if cell.stable_steps() <= step {
                 let (cell, track) = (self.cells.remove(at), self.tracks.remove(at));
                 forked.push(Self { cells: vec![cell], tracks: vec![track], lost: None });
             } else {
@@ -134,13 +129,6 @@ fn running_mean(mean: Option<f64>, loss: f64) -> f64 {
 pub(crate) fn is_point(step: u64, steps: u64, points: u64) -> bool {
     let points = points.clamp(1, steps);
     step * points / steps > (step - 1) * points / steps
-}
-
-/// Whether two cells are the same run until the shorter one's decay.
-fn shares_trunk(a: &Cell, b: &Cell) -> bool {
-    let wsd = matches!(a.hyper.schedule, isoflop_plan::Schedule::Wsd { .. });
-    let warm = |c: &Cell| c.hyper.warmup_steps <= stable_steps(&c.hyper, c.steps);
-    wsd && a.hyper == b.hyper && a.seed == b.seed && a.steps != b.steps && warm(a) && warm(b)
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ pub fn run_stack(
     }
     let mut steps = 0;
     let result = catch_unwind(AssertUnwindSafe(|| {
-        let mut run = Run::open(stack, &wanted, corpus, device, options)?;
+        let mut run = Run::open(stack, &wanted, finished, corpus, device, options)?;
         let end = run.go(events, &mut steps)?;
         if end == StackEnd::Completed
             && let Some(path) = &run.checkpoint
@@ -109,6 +109,7 @@ struct Pending {
 
 struct Run<'a> {
     stack: &'a Stack,
+    finished: &'a BTreeSet<CellId>,
     corpus: &'a Corpus,
     options: &'a TrainOptions,
     checkpoint: Option<PathBuf>,
@@ -122,6 +123,7 @@ impl<'a> Run<'a> {
     fn open(
         stack: &'a Stack,
         wanted: &[usize],
+        finished: &'a BTreeSet<CellId>,
         corpus: &'a Corpus,
         device: &Device,
         options: &'a TrainOptions,
@@ -138,6 +140,7 @@ impl<'a> Run<'a> {
         let host = isoflop_model::is_host(device);
         Ok(Self {
             stack,
+            finished,
             corpus,
             options,
             checkpoint,
@@ -274,8 +277,7 @@ impl<'a> Run<'a> {
             self.state.replicas[lane].cells.iter().any(|&i| {
                 let cell = &self.cells()[i];
                 is_point(step, cell.steps, self.options.valid_points as u64)
-                    || crate::schedule::stable_steps(&cell.hyper, cell.steps) <= step
-                        && self.state.replicas[lane].cells.len() > 1
+                    || cell.stable_steps() <= step && self.state.replicas[lane].cells.len() > 1
             })
         })
     }
@@ -308,12 +310,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Splits time spent on all lanes among them, and among the cells that share a lane.
+    /// Splits a step and the time spent on all lanes among them, and among the cells that share a lane.
     fn share_time(&mut self, seconds: f64) {
         let lanes = self.lanes() as f64;
         for replica in &mut self.state.replicas {
-            let share = seconds / lanes / replica.cells.len() as f64;
-            replica.tracks.iter_mut().for_each(|t| t.train_seconds += share);
+            let share = 1.0 / replica.cells.len() as f64;
+            for track in &mut replica.tracks {
+                track.train_seconds += seconds / lanes * share;
+                track.computed_steps += share;
+            }
         }
     }
 
@@ -357,6 +362,7 @@ impl<'a> Run<'a> {
                     curve: track.curve,
                     valid_curve: track.valid_curve,
                     train_seconds: track.train_seconds,
+                    computed_steps: track.computed_steps,
                     eval_seconds: track.eval_seconds,
                     stack_width: width,
                     resumed: track.resumed,
@@ -440,10 +446,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// FLOPs of all cells so far; a shared stretch counts for every cell that uses it.
+    /// FLOPs of the wanted cells so far; what several of them share is counted once.
     fn flops_done(&self) -> f64 {
-        let step = self.step();
-        self.cells().iter().map(|c| c.flops() * step.min(c.steps) as f64 / c.steps as f64).sum()
+        self.stack.spent_flops(|cell| !self.finished.contains(&cell.id), self.step())
     }
 }
 
@@ -460,7 +465,7 @@ fn select_model(model: &StackModel, lanes: &[usize]) -> StackModel {
 }
 
 fn fresh(stack: &Stack, wanted: &[usize], device: &Device) -> State {
-    let replicas = Replica::group(&stack.cells, wanted);
+    let replicas = Replica::group(stack, wanted);
     let seeds: Vec<u64> = replicas.iter().map(|r| stack.cells[r.cells[0]].seed).collect();
     let first = &stack.cells[0];
     let model = StackModel::init(&first.shape, &seeds, first.hyper.precision, device);

@@ -2,17 +2,6 @@
 
 use isoflop_plan::{Hyper, Schedule};
 
-/// Steps in front of a WSD run's decay; the whole run for the other schedules. Up to here a run
-/// is the same as any longer one of the same settings.
-pub fn stable_steps(hyper: &Hyper, steps: u64) -> u64 {
-    match hyper.schedule {
-        Schedule::Wsd { cooldown_fraction } => {
-            steps - ((steps as f64 * cooldown_fraction).round() as u64).clamp(1, steps)
-        }
-        Schedule::Cosine { .. } | Schedule::Constant => steps,
-    }
-}
-
 /// Learning rate of step `step` (from 0) of `steps`.
 ///
 /// The warm-up is linear and ends at the peak; step 0 already moves. WSD decays as
@@ -28,7 +17,7 @@ pub fn learning_rate(hyper: &Hyper, step: u64, steps: u64) -> f64 {
             final_fraction + (1.0 - final_fraction) * 0.5 * (1.0 + (std::f64::consts::PI * x).cos())
         }
         Schedule::Wsd { .. } => {
-            let start = stable_steps(hyper, steps);
+            let start = hyper.stable_steps(steps);
             if step < start {
                 1.0
             } else {
@@ -94,7 +83,7 @@ mod tests {
     #[test]
     fn wsd_runs_share_their_stable_part() {
         let h = hyper(Schedule::Wsd { cooldown_fraction: 0.2 });
-        let start = stable_steps(&h, 100);
+        let start = h.stable_steps(100);
         assert_eq!(start, 80);
         for step in 0..start {
             assert_eq!(learning_rate(&h, step, 100), learning_rate(&h, step, 300));

@@ -37,7 +37,8 @@ fn swiftshader() -> Option<TrainDevice> {
         return None;
     }
     let name = DeviceName::Named("SwiftShader".into());
-    let config = DeviceConfig { name, shader: Shader::Wgsl, memory_bytes: None };
+    let config =
+        DeviceConfig { name, shader: Shader::Wgsl, memory_bytes: None, stacks_at_once: None };
     Some(open(&config).unwrap_or_else(|e| panic!("{e}")))
 }
 

@@ -64,13 +64,13 @@ prop_compose! {
         resumed in any::<u32>(),
         (train_seconds, eval_seconds) in (finite(), finite()),
         (tokens_per_second, flops_per_second) in (option::of(finite()), option::of(finite())),
-        peak_memory_bytes in option::of(any::<u64>()),
+        (device_share, peak_memory_bytes) in (finite(), option::of(any::<u64>())),
     ) -> RunInfo {
         RunInfo {
             passport, stack, stack_width, resumed, train_seconds, eval_seconds,
             tokens_per_second, flops_per_second,
             started_utc: isoflop_ledger::now_utc(), ended_utc: isoflop_ledger::now_utc(),
-            peak_memory_bytes,
+            device_share, peak_memory_bytes,
         }
     }
 }

@@ -52,7 +52,7 @@ pub fn finished(seed: u64) -> Record {
         })
         .collect();
     result.valid_curve = vec![ValidPoint { step: 100, loss_nats }];
-    Record::new(result, RunInfo { train_seconds: 1.5, ..RunInfo::default() }.with_rates(10, 1e9))
+    Record::new(result, RunInfo { train_seconds: 1.5, ..RunInfo::default() }.with_rates(10.0, 1e9))
 }
 
 pub fn failed(seed: u64) -> Record {

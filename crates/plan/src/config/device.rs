@@ -18,6 +18,9 @@ pub struct DeviceConfig {
     pub shader: Shader,
     /// Memory the training may use, in bytes; `None` asks the device.
     pub memory_bytes: Option<u64>,
+    /// Stacks that train at once, the processor's threads shared among them; `None` chooses: as many
+    /// as there are threads and memory on the CPU, one on a GPU.
+    pub stacks_at_once: Option<usize>,
 }
 
 /// Choice of a device.
@@ -57,8 +60,9 @@ impl DeviceConfig {
             Some(Setting::Value(gib)) => Some((gib * GIB) as u64),
             _ => None,
         };
+        let stacks_at_once = s.whole_or("stacks_at_once", 1..=256, "auto").flatten();
         s.finish();
-        Self { name, shader, memory_bytes }
+        Self { name, shader, memory_bytes, stacks_at_once: stacks_at_once.map(|n| n as usize) }
     }
 
     pub(crate) fn entries(&self) -> Entries {
@@ -75,6 +79,7 @@ impl DeviceConfig {
         let shader = SHADERS.iter().find(|(_, s)| *s == self.shader);
         e.text("shader", shader.map_or("auto", |(name, _)| name));
         e.number_or("memory_gib", self.memory_bytes.map(|b| b as f64 / GIB), "auto");
+        e.whole_or("stacks_at_once", self.stacks_at_once, "auto");
         e
     }
 }

@@ -257,6 +257,8 @@ pub const KEYS: &[Key] = &[
         "the shader compiler", "\"auto\"", Nothing),
     key(("device", "memory_gib"), "number above 0 to 4096, `\"auto\"`", "`\"auto\"`",
         "memory that training may use, in GiB", "16", Nothing),
+    key(("device", "stacks_at_once"), "whole number 1 to 256, `\"auto\"`", "`\"auto\"`",
+        "stacks that train at once, sharing the processor's threads; on a GPU 1", "2", Nothing),
 
     key(("fit", "convention"), "a convention, see below", "`\"exact\"`",
         "how N and C are counted in the fits that come first in the report", "\"6nd\"", Fit),

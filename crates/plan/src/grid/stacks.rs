@@ -73,8 +73,7 @@ pub(super) fn group<'a>(cells: impl Iterator<Item = &'a Cell>, limits: StackLimi
             stacks.push(stack(group));
         }
     }
-    let flops = |s: &Stack| s.cells.iter().map(Cell::flops).sum::<f64>();
-    stacks.sort_by(|a, b| flops(a).total_cmp(&flops(b)).then_with(|| a.id.cmp(&b.id)));
+    stacks.sort_by(|a, b| a.cost_flops().total_cmp(&b.cost_flops()).then_with(|| a.id.cmp(&b.id)));
     stacks
 }
 

@@ -45,6 +45,7 @@ budgets = [5e10, 1.1e11, 2.4e11, 5.5e11, 1.2e12]
 fn the_plan_reads_well() {
     let throughput = Throughput {
         device: "a test".into(),
+        stacks_at_once: 1,
         samples: vec![
             SpeedSample { width: 16, flops_per_second: 1e10 },
             SpeedSample { width: 64, flops_per_second: 4e10 },

@@ -120,7 +120,7 @@ fn record(cell: Cell, random: &mut ChaCha8Rng, diverges: bool) -> Record {
         passport: passport().hash(),
         ..RunInfo::default()
     };
-    Record::new(result, run.with_rates(d as u64, flops))
+    Record::new(result, run.with_rates(d, flops))
 }
 
 /// The finished runs as the fit sees them.

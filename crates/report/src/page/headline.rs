@@ -160,8 +160,8 @@ fn card(label: Rich, estimate: String, note: Option<Rich>) -> Card {
 fn trained(page: &Page) -> Card {
     let finished = page.records.iter().filter(|r| r.result.status == Status::Finished).count();
     let failed = page.records.len() - finished;
-    let seconds: f64 =
-        page.records.iter().map(|r| r.run.train_seconds).filter(|s| s.is_finite()).sum();
+    let seconds = page.records.iter().map(|r| r.run.train_seconds * r.run.device_share);
+    let seconds: f64 = seconds.filter(|s| s.is_finite()).sum();
     let flops: f64 =
         page.records.iter().map(|r| r.result.flops.exact).filter(|f| f.is_finite()).sum();
     let spent = number::power(flops, 2).then(format!(" FLOPs in {}", number::duration(seconds)));

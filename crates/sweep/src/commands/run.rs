@@ -45,7 +45,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     if !ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
         let passport = keep_passport(&mut ledger, &device, corpus.sha256())?;
         let throughput = match worth_measuring(&ledger, &grid, &passport) {
-            true => Some(measure(&config, &grid, &corpus, &device)?),
+            true => {
+                progress.note("measuring the speed of a few models");
+                Some(measure(&config, &grid, &corpus, &device)?)
+            }
             false => None,
         };
         let job = Job {

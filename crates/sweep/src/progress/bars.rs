@@ -133,9 +133,8 @@ impl Bars {
         if let Some(bar) = &self.sweep {
             bar.set_position((overall.fraction() * UNITS as f64) as u64);
             bar.set_message(format!(
-                "{}  ({} of {} FLOPs)",
+                "{}  ({} FLOPs)",
                 plain::how_far(overall).trim_start(),
-                number::scientific(overall.done_flops, 3),
                 number::scientific(overall.total_flops, 3)
             ));
         }

@@ -1,8 +1,11 @@
 //! How long the rest takes.
 //!
 //! A sweep's FLOPs are not equally fast: small models reach a fraction of the speed of large ones. So the time left is
-//! summed over stacks, each at its own rate: the running one at its smoothed present rate, those to come at the rate that
+//! taken stack by stack, each at its own rate: a running one at its smoothed present rate, those to come at the rate that
 //! the measured ones suggest for their size of step (interpolated in logarithms), corrected for what was expected of each.
+//! Where several train at once, those to come go to the worker that is free first.
+
+use isoflop_plan::makespan;
 
 /// Time constant of the smoothing of the present rate, in seconds.
 const SMOOTHING_SECONDS: f64 = 20.0;
@@ -14,6 +17,9 @@ const SMOOTHING_SECONDS: f64 = 20.0;
 #[derive(Debug, Default)]
 pub struct Forecast {
     stacks: Vec<StackWork>,
+    /// The order in which they are taken up.
+    order: Vec<usize>,
+    workers: usize,
 }
 
 /// One stack's work.
@@ -32,9 +38,9 @@ pub struct StackWork {
 }
 
 impl Forecast {
-    /// A forecast for these stacks, in the order in which they run.
-    pub fn new(stacks: Vec<StackWork>) -> Self {
-        Self { stacks }
+    /// A forecast for these stacks, taken up in this order by so many workers.
+    pub fn new(stacks: Vec<StackWork>, order: Vec<usize>, workers: usize) -> Self {
+        Self { stacks, order, workers }
     }
 
     /// FLOPs of all stacks.
@@ -75,8 +81,7 @@ impl Forecast {
     pub fn seconds_left(&self) -> Option<f64> {
         let starts: Vec<f64> = self.stacks.iter().filter_map(|s| s.start_seconds).collect();
         let mean_start = starts.iter().sum::<f64>() / starts.len().max(1) as f64;
-        let left = self.stacks.iter().filter(|stack| !stack.ended);
-        left.map(|stack| {
+        let seconds = |stack: &StackWork| {
             let flops = stack.total_flops - stack.done_flops;
             if flops <= 0.0 {
                 return Some(0.0);
@@ -84,8 +89,13 @@ impl Forecast {
             let start = if stack.start_seconds.is_some() { 0.0 } else { mean_start };
             let rate = stack.present_rate().or_else(|| self.predicted_rate(stack))?;
             Some(start + flops / rate)
-        })
-        .sum()
+        };
+        let left = self.order.iter().map(|&i| &self.stacks[i]).filter(|stack| !stack.ended);
+        let (running, queued): (Vec<_>, Vec<_>) =
+            left.partition(|stack| stack.start_seconds.is_some());
+        let running: Option<Vec<f64>> = running.into_iter().map(seconds).collect();
+        let queued: Option<Vec<f64>> = queued.into_iter().map(seconds).collect();
+        Some(makespan(self.workers, &running?, queued?))
     }
 
     fn predicted_rate(&self, stack: &StackWork) -> Option<f64> {
@@ -106,7 +116,7 @@ impl Forecast {
 }
 
 impl StackWork {
-    /// Work of `total_flops`, in optimizer steps of `step_flops` over all cells: the size that speed depends on.
+    /// Work of `total_flops`, in optimizer steps of `step_flops` per replica: the size that speed depends on.
     pub fn new(total_flops: f64, step_flops: f64) -> Self {
         Self { total_flops, step_flops, ..Self::default() }
     }
@@ -162,6 +172,23 @@ mod tests {
         sizes.iter().map(work).collect()
     }
 
+    fn one_by_one(stacks: Vec<StackWork>) -> Forecast {
+        let order = (0..stacks.len()).collect();
+        Forecast::new(stacks, order, 1)
+    }
+
+    #[test]
+    fn workers_share_what_is_to_come() {
+        let work = StackWork::new(100.0, 1.0).expected(Some(10.0));
+        let mut forecast = Forecast::new(vec![work.clone(), work.clone(), work], vec![2, 1, 0], 2);
+        assert_eq!(forecast.seconds_left(), Some(20.0));
+        forecast.begin(2, 0.0, 0.0);
+        forecast.advance(2, 80.0, 8.0);
+        forecast.begin(1, 0.0, 0.0);
+        forecast.advance(1, 80.0, 8.0);
+        assert!((forecast.seconds_left().unwrap() - 12.0).abs() < 1e-9);
+    }
+
     /// Runs a sweep at `speed` and returns the largest error of the forecast, as a fraction of the true time left, between
     /// these fractions of the total time.
     fn worst_error(expected: impl Fn(f64) -> Option<f64>, from: f64, to: f64) -> f64 {
@@ -169,7 +196,7 @@ mod tests {
         let mut left: Vec<f64> =
             stacks.iter().map(|s| s.total_flops / speed(s.step_flops)).collect();
         let total: f64 = left.iter().sum();
-        let mut forecast = Forecast::new(stacks.clone());
+        let mut forecast = one_by_one(stacks.clone());
         let mut worst: f64 = 0.0;
         for (index, stack) in stacks.iter().enumerate() {
             let mut done = 0.0;
@@ -206,13 +233,13 @@ mod tests {
 
     #[test]
     fn knows_nothing_before_anything_is_measured_or_expected() {
-        assert_eq!(Forecast::new(stacks(|_| None)).seconds_left(), None);
-        assert!(Forecast::new(stacks(|size| Some(speed(size)))).seconds_left().is_some());
+        assert_eq!(one_by_one(stacks(|_| None)).seconds_left(), None);
+        assert!(one_by_one(stacks(|size| Some(speed(size)))).seconds_left().is_some());
     }
 
     #[test]
     fn loaded_work_says_nothing_of_speed() {
-        let mut forecast = Forecast::new(stacks(|_| None));
+        let mut forecast = one_by_one(stacks(|_| None));
         forecast.begin(0, 2e8 * 1500.0, 0.2);
         assert_eq!(forecast.seconds_left(), None);
         assert_eq!(forecast.done_flops(), 2e8 * 1500.0);
@@ -221,7 +248,7 @@ mod tests {
     #[test]
     fn starting_up_is_expected_of_every_stack_to_come() {
         let work = StackWork::new(1e3, 1.0);
-        let mut forecast = Forecast::new(vec![work.clone(), work.clone(), work]);
+        let mut forecast = one_by_one(vec![work.clone(), work.clone(), work]);
         forecast.begin(0, 0.0, 30.0);
         forecast.advance(0, 500.0, 5.0);
         assert_eq!(forecast.seconds_left(), Some(5.0 + 40.0 + 40.0));
@@ -230,7 +257,7 @@ mod tests {
     #[test]
     fn a_hiccup_moves_the_forecast_little_and_is_forgotten() {
         let work = StackWork::new(1e6, 1.0);
-        let mut forecast = Forecast::new(vec![work]);
+        let mut forecast = one_by_one(vec![work]);
         let mut done = 0.0;
         for _ in 0..60 {
             done += 100.0;

@@ -18,14 +18,14 @@ use crate::cli::OutputArgs;
 
 /// Tells what is going on, in the way that was asked for. Writes to stderr only.
 pub struct Progress {
-    screen: Box<dyn Screen>,
+    screen: Box<dyn Screen + Send>,
 }
 
 impl Progress {
     /// Bars where both streams are terminals, plain lines elsewhere, JSON or next to nothing where asked for.
     pub fn new(output: &OutputArgs) -> Self {
         let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-        let screen: Box<dyn Screen> = if output.json {
+        let screen: Box<dyn Screen + Send> = if output.json {
             Box::new(json::Json::default())
         } else if output.quiet {
             Box::new(Quiet)

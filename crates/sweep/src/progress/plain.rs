@@ -51,8 +51,12 @@ pub fn line(update: &Update) -> Option<String> {
                 0 => String::new(),
                 cells => format!(", of which {cells} cells are done"),
             };
+            let time = match overall.seconds_left {
+                Some(seconds) => format!("; about {}", number::duration(seconds)),
+                None => String::new(),
+            };
             format!(
-                "training {} cells in {stacks} stacks, {} FLOPs{done}",
+                "training {} cells in {stacks} stacks, {} FLOPs{done}{time}",
                 overall.total_cells,
                 number::scientific(overall.total_flops, 3)
             )

@@ -1,6 +1,6 @@
 //! How far the training of a grid is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use isoflop_plan::{Cell, CellId, Stack};
@@ -18,8 +18,8 @@ pub struct Training<'a> {
     total_cells: usize,
     forecast: Forecast,
     started: Instant,
-    /// The running stack: which, since when, and when it last gave news.
-    running: Option<(usize, Instant, Option<Instant>)>,
+    /// The running stacks: since when, and when each last gave news.
+    running: BTreeMap<usize, (Instant, Option<Instant>)>,
 }
 
 /// A stack that is to run.
@@ -47,21 +47,22 @@ pub struct CellEnd<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// Begins to tell of these stacks, of whose cells `done` have ended before.
+    /// Begins to tell of these stacks, of whose cells `done` have ended before. They are taken up in this
+    /// `order` by so many workers.
     pub fn new(
         progress: &'a mut Progress,
         stacks: Vec<StackPlan<'a>>,
+        order: &[usize],
+        workers: usize,
         done: BTreeSet<CellId>,
     ) -> Self {
         let work = stacks.iter().map(|plan| {
-            let cells = &plan.stack.cells;
-            let total = cells.iter().map(Cell::flops).sum();
-            let step = cells.iter().map(|cell| cell.flops() / cell.steps.max(1) as f64).sum();
-            StackWork::new(total, step)
+            let step = plan.stack.cells.first().map_or(0.0, Cell::step_flops);
+            StackWork::new(plan.stack.cost_flops(), step)
                 .done(done_flops(plan.stack, &done, 0))
                 .expected(plan.expected_rate)
         });
-        let mut forecast = Forecast::new(work.collect());
+        let mut forecast = Forecast::new(work.collect(), order.to_vec(), workers);
         for (index, plan) in stacks.iter().enumerate() {
             if plan.stack.cells.iter().all(|cell| done.contains(&cell.id)) {
                 forecast.end(index);
@@ -75,7 +76,7 @@ impl<'a> Training<'a> {
             total_cells,
             forecast,
             started: Instant::now(),
-            running: None,
+            running: BTreeMap::new(),
         };
         let update = Update::Started { overall: training.overall(), stacks: training.stacks.len() };
         training.progress.tell(&update);
@@ -89,13 +90,12 @@ impl<'a> Training<'a> {
 
     /// The stack of this index, in the order given, is taken up.
     pub fn begin_stack(&mut self, index: usize) {
-        self.running = Some((index, Instant::now(), None));
+        self.running.insert(index, (Instant::now(), None));
     }
 
-    /// The running stack has done `step` steps.
-    pub fn step(&mut self, step: u64, loss_nats: &[f64], tokens_per_second: f64) {
-        self.advance(step);
-        let Some((index, ..)) = self.running else { return };
+    /// A running stack has done `step` steps.
+    pub fn step(&mut self, index: usize, step: u64, loss_nats: &[f64], tokens_per_second: f64) {
+        self.advance(index, step);
         let stack = self.stacks[index].stack;
         let steps = stack.cells.iter().map(|cell| cell.steps).max().unwrap_or(0);
         let label = stack_label(stack);
@@ -128,16 +128,15 @@ impl<'a> Training<'a> {
         });
     }
 
-    /// Nothing more comes from the running stack; `completed` unless it was interrupted.
-    pub fn end_stack(&mut self, completed: bool) {
-        let Some((index, ..)) = self.running else { return };
+    /// Nothing more comes from a running stack; `completed` unless it was interrupted.
+    pub fn end_stack(&mut self, index: usize, completed: bool) {
         let stack = self.stacks[index].stack;
         if completed {
             let last = stack.cells.iter().map(|cell| cell.steps).max().unwrap_or(0);
-            self.advance(last);
+            self.advance(index, last);
             self.forecast.end(index);
         }
-        self.running = None;
+        self.running.remove(&index);
         let label = stack_label(stack);
         self.progress
             .tell(&Update::StackEnded { stack: StackName { id: &stack.id, label: &label } });
@@ -152,15 +151,15 @@ impl<'a> Training<'a> {
         self.progress.tell(&update);
     }
 
-    fn advance(&mut self, step: u64) {
-        let Some((index, began, news)) = &mut self.running else { return };
-        let flops = done_flops(self.stacks[*index].stack, &self.done, step);
+    fn advance(&mut self, index: usize, step: u64) {
+        let Some((began, news)) = self.running.get_mut(&index) else { return };
+        let flops = done_flops(self.stacks[index].stack, &self.done, step);
         let now = Instant::now();
         match news {
-            None => self.forecast.begin(*index, flops, now.duration_since(*began).as_secs_f64()),
+            None => self.forecast.begin(index, flops, now.duration_since(*began).as_secs_f64()),
             Some(last) => {
                 let seconds = now.duration_since(*last).as_secs_f64();
-                self.forecast.advance(*index, flops, seconds);
+                self.forecast.advance(index, flops, seconds);
             }
         }
         *news = Some(now);
@@ -197,11 +196,9 @@ fn cell_label(cell: &Cell) -> String {
     )
 }
 
-/// FLOPs of a stack's cells after so many steps; those of cells that ended count in full.
+/// FLOPs done of a stack after so many steps; what is left for cells that ended counts as done.
 fn done_flops(stack: &Stack, done: &BTreeSet<CellId>, step: u64) -> f64 {
-    let of = |cell: &Cell| {
-        let steps = if done.contains(&cell.id) { cell.steps } else { step.min(cell.steps) };
-        cell.flops() * steps as f64 / cell.steps.max(1) as f64
-    };
-    stack.cells.iter().map(of).sum()
+    let open = |cell: &Cell| !done.contains(&cell.id);
+    let left = stack.spent_flops(open, u64::MAX) - stack.spent_flops(open, step);
+    stack.cost_flops() - left
 }

@@ -1,8 +1,12 @@
 //! The program from outside: what it prints, what it refuses, and that no kill changes a result.
 
+mod bench;
 mod config;
+mod data;
+mod fit;
 mod help;
 mod kill;
+mod pipe;
 mod results;
 mod signal;
 mod support;

@@ -12,3 +12,14 @@ pub fn memory_bytes(device: &Device) -> Option<u64> {
     let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
+
+/// Starts [`memory_bytes`] anew from what is held now, where the system can do that; a GPU's
+/// allocator gives back what is free.
+pub fn forget_peak_memory(device: &Device) {
+    if isoflop_model::is_host(device) {
+        // Linux: 5 resets the peak resident set; elsewhere there is no such file.
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
+    } else {
+        device.memory_cleanup();
+    }
+}

@@ -7,7 +7,7 @@
 //! use isoflop_plan::{DeviceConfig, DeviceName, Shader};
 //! use isoflop_train::device::{list, open, pick};
 //!
-//! let config = DeviceConfig { name: DeviceName::Cpu, shader: Shader::Auto, memory_bytes: None };
+//! let config = DeviceConfig { name: DeviceName::Cpu, shader: Shader::Auto, memory_bytes: None, stacks_at_once: None };
 //! let choice = pick(&config, &list())?;
 //! println!("{}: {}", choice.info, choice.why);
 //! let opened = open(&config)?;
@@ -26,6 +26,7 @@
 //! in Mesa's lavapipe and computes wrong numbers on SwiftShader. On any adapter the [`self_test`]
 //! has to pass first, and SPIR-V is tested in a process of its own where the program allows it
 //! ([`self_test_child_main`]), since a crash of a driver takes its process along.
+//! [`test_thoroughly`] compares every operation at more sizes and goes on behind a failure.
 //!
 //! OpenGL is not used. Kernels tuned for a device are remembered in [`tuning_store`].
 
@@ -48,12 +49,15 @@ mod wgsl_only;
 
 pub use environment::prepare_environment;
 pub use error::DeviceError;
+pub(crate) use error::panic_text;
 pub use info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
 pub use list::list;
-pub use memory::memory_bytes;
+pub use memory::{forget_peak_memory, memory_bytes};
 pub use open::{TrainDevice, open};
 pub use passport::DevicePassport;
 pub use peak::{Peak, measure_peak};
 pub use pick::{Choice, pick};
-pub use selftest::{Check, SelfTest, SelfTestFailure, self_test, self_test_child_main};
+pub use selftest::{
+    Check, Finding, SelfTest, SelfTestFailure, self_test, self_test_child_main, test_thoroughly,
+};
 pub use tuning::tuning_store;

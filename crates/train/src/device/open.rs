@@ -154,7 +154,8 @@ mod tests {
     #[test]
     fn the_cpu_opens_without_a_test() {
         let name = isoflop_plan::DeviceName::Cpu;
-        let config = DeviceConfig { name, shader: Shader::Auto, memory_bytes: None };
+        let config =
+            DeviceConfig { name, shader: Shader::Auto, memory_bytes: None, stacks_at_once: None };
         let opened = open(&config).unwrap();
         assert!(opened.info.is_cpu() && opened.self_test.is_none() && opened.shader.is_none());
         assert_eq!(opened.precisions, [Precision::F32]);

@@ -95,8 +95,12 @@ mod tests {
 
     #[test]
     fn the_cpu_has_a_passport_that_survives_json() {
-        let config =
-            DeviceConfig { name: DeviceName::Cpu, shader: Shader::Auto, memory_bytes: None };
+        let config = DeviceConfig {
+            name: DeviceName::Cpu,
+            shader: Shader::Auto,
+            memory_bytes: None,
+            stacks_at_once: None,
+        };
         let opened = super::super::open(&config).unwrap();
         let passport = opened.passport();
         assert_eq!((passport.kind.as_str(), passport.backend.as_str()), ("cpu", "flex"));

@@ -38,7 +38,7 @@ fn the_cpu() -> DeviceInfo {
 }
 
 fn config(name: DeviceName) -> DeviceConfig {
-    DeviceConfig { name, shader: Shader::Auto, memory_bytes: None }
+    DeviceConfig { name, shader: Shader::Auto, memory_bytes: None, stacks_at_once: None }
 }
 
 fn name(part: &str) -> DeviceConfig {

@@ -1,15 +1,18 @@
 //! The self-test in a process of its own: a driver that crashes takes only that one along.
 
-use std::io::Read;
-use std::process::{Command, ExitStatus, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::super::info::ShaderCompiler;
 use super::super::{adapters, setup};
+use super::thorough::{self, Finding, News};
 use super::{SelfTest, SelfTestFailure, self_test};
+use burn::tensor::Device;
 
 /// Set in a process that is to test a device and end: `<short name> <shader compiler>`.
 const JOB: &str = "ISOFLOP_SELF_TEST";
@@ -20,6 +23,9 @@ const MARK: &str = "isoflop-self-test:";
 /// How long a driver may take: software drivers compile shaders for minutes.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// How long one case of a thorough test may take.
+const PATIENCE_PER_CASE: Duration = Duration::from_secs(300);
+
 /// Whether this program calls [`self_test_child_main`].
 static AVAILABLE: AtomicBool = AtomicBool::new(false);
 
@@ -27,6 +33,8 @@ static AVAILABLE: AtomicBool = AtomicBool::new(false);
 struct Job {
     id: String,
     shader: ShaderCompiler,
+    /// First case of a thorough test; `None` for the short one.
+    thorough_from: Option<usize>,
 }
 
 /// To be called first in `main` of a program that opens devices.
@@ -40,21 +48,42 @@ pub fn self_test_child_main() {
         return;
     };
     let job: Result<Job, _> = serde_json::from_str(&job.to_string_lossy());
-    let result = match job {
-        Ok(job) => answer(&job),
-        Err(e) => Err(broken(format!("{JOB}: {e}"))),
-    };
-    let line = serde_json::to_string(&result).expect("plain data");
-    println!("\n{MARK}{line}");
+    match job {
+        Ok(Job { id, shader, thorough_from: Some(from) }) => {
+            run_here(&id, shader, from, &mut |news| say(&news));
+        }
+        Ok(Job { id, shader, thorough_from: None }) => {
+            let opened = open(&id, shader).map_err(broken);
+            say(&opened.and_then(|device| self_test(&device)));
+        }
+        Err(e) => say(&Err::<SelfTest, _>(broken(format!("{JOB}: {e}")))),
+    }
     std::process::exit(0);
 }
 
-fn answer(job: &Job) -> Result<SelfTest, SelfTestFailure> {
+/// Tells the process that started this one.
+fn say(what: &impl Serialize) {
+    let line = serde_json::to_string(what).expect("plain data");
+    println!("\n{MARK}{line}");
+}
+
+fn open(id: &str, shader: ShaderCompiler) -> Result<Device, String> {
     let adapters = adapters::adapters();
-    let adapter = adapters.iter().find(|a| a.info.id == job.id);
-    let adapter = adapter.ok_or_else(|| broken(format!("there is no {} any more", job.id)))?;
-    let device = setup::open(adapter, job.shader).map_err(|e| broken(e.to_string()))?;
-    self_test(&device)
+    let adapter = adapters.iter().find(|a| a.info.id == id);
+    let adapter = adapter.ok_or_else(|| format!("there is no {id} any more"))?;
+    setup::open(adapter, shader).map_err(|e| e.to_string())
+}
+
+/// A thorough test in this process.
+pub(super) fn run_here(id: &str, shader: ShaderCompiler, from: usize, tell: &mut dyn FnMut(News)) {
+    match open(id, shader) {
+        Ok(device) => thorough::run(&device, from, tell),
+        Err(what) => {
+            let operation = "opening the device".into();
+            tell(News::Found(Finding::Broken { operation, precision: None, what }));
+            tell(News::Done);
+        }
+    }
 }
 
 fn broken(what: String) -> SelfTestFailure {
@@ -71,16 +100,9 @@ pub(crate) fn available() -> bool {
 /// # Errors
 /// As [`self_test`], and if the process dies.
 pub(crate) fn run(id: &str, shader: ShaderCompiler) -> Result<SelfTest, SelfTestFailure> {
-    let job = Job { id: id.into(), shader };
     let crashed = |status: String| SelfTestFailure::Crashed { status };
-    let program = std::env::current_exe().map_err(|e| crashed(e.to_string()))?;
-    let mut process = Command::new(program)
-        .env(JOB, serde_json::to_string(&job).expect("plain data"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|e| crashed(e.to_string()))?;
+    let job = Job { id: id.into(), shader, thorough_from: None };
+    let mut process = start(&job).map_err(crashed)?;
     let mut pipe = process.stdout.take().expect("it is piped");
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -108,4 +130,61 @@ pub(crate) fn run(id: &str, shader: ShaderCompiler) -> Result<SelfTest, SelfTest
         Some(result) => result,
         None => Err(crashed(status.to_string())),
     }
+}
+
+/// A thorough test in another process of this program, from a case on. Says how the process ended.
+pub(super) fn run_each(
+    id: &str,
+    shader: ShaderCompiler,
+    from: usize,
+    tell: &mut dyn FnMut(News),
+) -> String {
+    let job = Job { id: id.into(), shader, thorough_from: Some(from) };
+    let mut process = match start(&job) {
+        Ok(process) => process,
+        Err(status) => return status,
+    };
+    let pipe = BufReader::new(process.stdout.take().expect("it is piped"));
+    let (send, lines) = mpsc::channel();
+    let reader = std::thread::spawn(move || {
+        // Drivers print what they like.
+        for line in pipe.split(b'\n').map_while(Result::ok) {
+            if send.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                break;
+            }
+        }
+    });
+    let late = loop {
+        match lines.recv_timeout(PATIENCE_PER_CASE) {
+            Ok(line) => {
+                let news = line.strip_prefix(MARK).map(serde_json::from_str);
+                if let Some(Ok(news)) = news {
+                    tell(news);
+                }
+            }
+            Err(RecvTimeoutError::Disconnected) => break false,
+            Err(RecvTimeoutError::Timeout) => break true,
+        }
+    };
+    if late {
+        let _ = process.kill();
+    }
+    let status = process.wait();
+    let _ = reader.join();
+    match status {
+        _ if late => format!("no answer in {} s", PATIENCE_PER_CASE.as_secs()),
+        Ok(status) => status.to_string(),
+        Err(e) => e.to_string(),
+    }
+}
+
+fn start(job: &Job) -> Result<Child, String> {
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    Command::new(program)
+        .env(JOB, serde_json::to_string(job).expect("plain data"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| e.to_string())
 }

@@ -6,21 +6,25 @@
 //! multiple of anything, and one whole optimizer step of two tiny models, their losses and every
 //! gradient and weight.
 
+mod case;
 mod child;
+mod layers;
 mod operations;
 mod step;
+mod thorough;
 
+pub use case::Check;
 pub use child::self_test_child_main;
 pub(super) use child::{available as child_available, run as run_in_child};
+pub use thorough::{Finding, test_thoroughly};
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use burn::tensor::{DType, Device};
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
-use super::error::panic_text;
+use case::{Case, Values};
 
 /// What a device was compared in, all within what is allowed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,21 +35,6 @@ pub struct SelfTest {
     pub precisions: Vec<Precision>,
     /// Time it took, compilation of the kernels included.
     pub seconds: f64,
-}
-
-/// One comparison.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Check {
-    /// What was computed.
-    pub operation: String,
-    /// In which precision the matrix products were.
-    pub precision: Precision,
-    /// Largest difference from the CPU in f32, as a share of the CPU's largest magnitude;
-    /// infinite where a value is not finite that should be.
-    #[serde(with = "as_text")]
-    pub deviation: f64,
-    /// What is allowed.
-    pub allowed: f64,
 }
 
 /// A device that computes something else than the CPU, or breaks down.
@@ -75,9 +64,6 @@ pub enum SelfTestFailure {
     },
 }
 
-/// Values of an operation, or of everything that a training step computes, by name.
-type Values = Vec<(String, Vec<f32>)>;
-
 /// Compares `device` with the CPU, in f32 and in every half precision that it has.
 ///
 /// # Errors
@@ -85,27 +71,17 @@ type Values = Vec<(String, Vec<f32>)>;
 pub fn self_test(device: &Device) -> Result<SelfTest, SelfTestFailure> {
     let started = Instant::now();
     let precisions = precisions(device);
-    let cpu = Device::flex();
     let mut checks = Vec::new();
     for &precision in &precisions {
-        for operation in operations::all(precision) {
-            compare(&mut checks, precision, operation.name, operation.allowed, |on_device| {
-                let device = if on_device { device } else { &cpu };
-                let precision = if on_device { precision } else { Precision::F32 };
-                vec![(String::new(), (operation.run)(device, precision))]
-            })?;
-        }
-        for model in step::models() {
-            compare(&mut checks, precision, model.name, step::allowed(precision), |on_device| {
-                let device = if on_device { device } else { &cpu };
-                let precision = if on_device { precision } else { Precision::F32 };
-                step::run(&model.shape, device, precision)
-            })?;
+        for case in operations::all(precision).iter().chain(&step::all(precision)) {
+            let found = case.compare(device, precision);
+            let broken = |what| SelfTestFailure::Broken { operation: case.name.to_owned(), what };
+            checks.extend(found.map_err(broken)?);
         }
     }
     let total = checks.len();
     let excess = |c: &Check| c.deviation / c.allowed;
-    let (mut failed, passed): (Vec<_>, Vec<_>) = checks.into_iter().partition(|c| excess(c) > 1.0);
+    let (passed, mut failed): (Vec<_>, Vec<_>) = checks.into_iter().partition(Check::passed);
     if !failed.is_empty() {
         failed.sort_by(|a, b| excess(b).total_cmp(&excess(a)));
         return Err(SelfTestFailure::Wrong { failed, total });
@@ -121,53 +97,6 @@ pub(super) fn precisions(device: &Device) -> Vec<Precision> {
         (Precision::Bf16, DType::BF16),
     ];
     all.into_iter().filter(|&(_, dtype)| device.supports_dtype(dtype)).map(|p| p.0).collect()
-}
-
-/// Computes on both, and files one check per named value.
-fn compare(
-    checks: &mut Vec<Check>,
-    precision: Precision,
-    operation: &str,
-    allowed: f64,
-    run: impl Fn(bool) -> Values,
-) -> Result<(), SelfTestFailure> {
-    let run = |on_device| {
-        catch_unwind(AssertUnwindSafe(|| run(on_device))).map_err(|panic| SelfTestFailure::Broken {
-            operation: operation.to_owned(),
-            what: panic_text(panic.as_ref()),
-        })
-    };
-    let (theirs, ours) = (run(true)?, run(false)?);
-    for ((part, theirs), (_, ours)) in theirs.iter().zip(&ours) {
-        let operation = match part.as_str() {
-            "" => operation.to_owned(),
-            part => format!("{operation}: {part}"),
-        };
-        checks.push(Check { operation, precision, deviation: deviation(theirs, ours), allowed });
-    }
-    Ok(())
-}
-
-/// Largest difference as a share of the reference's largest magnitude; infinite where one is not
-/// finite and the other is, or the lengths differ.
-fn deviation(found: &[f32], reference: &[f32]) -> f64 {
-    if found.len() != reference.len() {
-        return f64::INFINITY;
-    }
-    let largest =
-        reference.iter().filter(|x| x.is_finite()).fold(0.0f64, |m, &x| m.max(f64::from(x).abs()));
-    let unit = largest.max(f64::from(f32::MIN_POSITIVE));
-    let mut worst = 0.0f64;
-    for (&a, &b) in found.iter().zip(reference) {
-        let same = a == b || a.is_nan() && b.is_nan();
-        let gap = match (a.is_finite(), b.is_finite()) {
-            _ if same => 0.0,
-            (true, true) => (f64::from(a) - f64::from(b)).abs() / unit,
-            _ => f64::INFINITY,
-        };
-        worst = worst.max(gap);
-    }
-    worst
 }
 
 fn wrong(failed: &[Check], total: usize) -> String {
@@ -194,19 +123,6 @@ pub(super) fn key(precision: Precision) -> &'static str {
     }
 }
 
-/// JSON has no infinity.
-mod as_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub fn serialize<S: Serializer>(x: &f64, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&format!("{x:e}"))
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
-        String::deserialize(from)?.parse().map_err(D::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -217,29 +133,6 @@ mod tests {
         let f32s: Vec<_> = report.checks.iter().filter(|c| c.precision == Precision::F32).collect();
         assert!(f32s.len() > 50, "{}", f32s.len());
         assert!(f32s.iter().all(|c| c.deviation == 0.0));
-    }
-
-    #[test]
-    fn deviation_sees_wrong_missing_and_non_finite_values() {
-        assert_eq!(deviation(&[1.0, -2.0], &[1.0, -2.0]), 0.0);
-        assert_eq!(deviation(&[1.0, -1.0], &[1.0, -2.0]), 0.5);
-        assert_eq!(deviation(&[1.0], &[1.0, -2.0]), f64::INFINITY);
-        assert_eq!(deviation(&[1.0, f32::NAN], &[1.0, -2.0]), f64::INFINITY);
-        assert_eq!(deviation(&[1.0, f32::INFINITY], &[1.0, f32::INFINITY]), 0.0);
-        assert_eq!(deviation(&[0.0], &[0.0]), 0.0);
-    }
-
-    #[test]
-    fn a_wrong_operation_is_named_with_its_deviation() {
-        let mut checks = Vec::new();
-        compare(&mut checks, Precision::F32, "sum", 1e-5, |on_device| {
-            vec![(String::new(), vec![if on_device { 1.1 } else { 1.0 }])]
-        })
-        .unwrap();
-        assert!((checks[0].deviation - 0.1).abs() < 1e-6);
-        let failure = SelfTestFailure::Wrong { failed: checks, total: 9 };
-        let text = failure.to_string();
-        assert!(text.contains("sum in f32") && text.contains("1.0e-1"), "{text}");
     }
 
     #[test]
@@ -254,15 +147,5 @@ mod tests {
         let json = serde_json::to_string(&failure).unwrap();
         assert_eq!(serde_json::from_str::<SelfTestFailure>(&json).unwrap(), failure);
         assert!(failure.to_string().contains("not finite"), "{failure}");
-    }
-
-    #[test]
-    fn a_panic_is_a_failure_and_not_an_end() {
-        let failure = compare(&mut Vec::new(), Precision::F32, "sum", 1e-5, |on_device| {
-            assert!(!on_device, "no such kernel");
-            Vec::new()
-        });
-        let failure = failure.unwrap_err().to_string();
-        assert!(failure.contains("sum breaks down: no such kernel"), "{failure}");
     }
 }

@@ -4,16 +4,10 @@ use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use isoflop_plan::Precision;
 
-/// An operation on fixed inputs.
-pub(super) struct Operation {
-    pub name: &'static str,
-    /// Allowed deviation, as a share of the largest value.
-    pub allowed: f64,
-    pub run: fn(&Device, Precision) -> Vec<f32>,
-}
+use super::Case;
 
 /// In half precision the products alone: everything else stays in f32.
-pub(super) fn all(precision: Precision) -> Vec<Operation> {
+pub(super) fn all(precision: Precision) -> Vec<Case> {
     let products: [(&'static str, fn(&Device, Precision) -> Vec<f32>); 6] = [
         ("matrix product", |d, p| product(x(0, [1, 61, 47], d), x(1, [1, 47, 83], d), p)),
         ("matrix product of larger sizes", |d, p| {
@@ -34,7 +28,7 @@ pub(super) fn all(precision: Precision) -> Vec<Operation> {
         Precision::F16 => 5e-3,
         Precision::Bf16 => 3e-2,
     };
-    let products = products.map(|(name, run)| Operation { name, allowed, run });
+    let products = products.map(|(name, run)| one(name, allowed, run));
     if precision != Precision::F32 {
         return products.into();
     }
@@ -79,8 +73,12 @@ pub(super) fn all(precision: Precision) -> Vec<Operation> {
             out(softmax(x(0, [3, 41, 41], d) + mask.reshape([1, 41, 41]), 2))
         }),
     ];
-    let rest = rest.map(|(name, run)| Operation { name, allowed: 1e-5, run });
+    let rest = rest.map(|(name, run)| one(name, 1e-5, run));
     products.into_iter().chain(rest).collect()
+}
+
+fn one(name: &'static str, allowed: f64, run: fn(&Device, Precision) -> Vec<f32>) -> Case {
+    Case::new(name, allowed, move |device, precision| vec![(String::new(), run(device, precision))])
 }
 
 fn product(a: Tensor<3>, b: Tensor<3>, precision: Precision) -> Vec<f32> {
@@ -93,7 +91,7 @@ fn product(a: Tensor<3>, b: Tensor<3>, precision: Precision) -> Vec<f32> {
 }
 
 /// Fixed numbers in -1..1 that look random.
-fn x<const D: usize>(seed: u32, shape: [usize; D], device: &Device) -> Tensor<D> {
+pub(super) fn x<const D: usize>(seed: u32, shape: [usize; D], device: &Device) -> Tensor<D> {
     let len = shape.iter().product::<usize>() as u32;
     let values: Vec<f32> =
         (0..len).map(|i| (scramble(i, seed) >> 8) as f32 / (1 << 23) as f32 - 1.0).collect();

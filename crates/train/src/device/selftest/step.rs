@@ -4,44 +4,30 @@ use burn::tensor::Device;
 use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
 use isoflop_plan::{Family, Optimizer, Precision, Shape};
 
-use super::Values;
 use super::operations::out;
+use super::{Case, Values};
 
-/// A model to step.
-pub(super) struct Model {
-    pub name: &'static str,
-    pub shape: Shape,
-}
-
-/// One of each family, of sizes that no kernel is made for.
-pub(super) fn models() -> [Model; 2] {
-    let shape = |family, hidden| Shape {
-        family,
-        depth: 1,
-        width: 24,
-        heads: 2,
-        hidden,
-        vocab: 67,
-        context: 12,
-    };
-    [
-        Model { name: "a training step (llama)", shape: shape(Family::Llama, 40) },
-        Model { name: "a training step (gpt2)", shape: shape(Family::Gpt2, 96) },
-    ]
-}
-
-/// Allowed deviation of each tensor, as a share of its largest value.
-pub(super) fn allowed(precision: Precision) -> f64 {
-    match precision {
+/// A step of one model of each family, of sizes that no kernel is made for.
+pub(super) fn all(precision: Precision) -> Vec<Case> {
+    // Allowed deviation of each tensor, as a share of its largest value.
+    let allowed = match precision {
         Precision::F32 => 2e-4,
         Precision::F16 => 3e-2,
         Precision::Bf16 => 2e-1,
-    }
+    };
+    let case = |name, family, hidden| {
+        let shape = Shape { family, depth: 1, width: 24, heads: 2, hidden, vocab: 67, context: 12 };
+        Case::new(name, allowed, move |device, precision| run(&shape, device, precision))
+    };
+    vec![
+        case("a training step (llama)", Family::Llama, 40),
+        case("a training step (gpt2)", Family::Gpt2, 96),
+    ]
 }
 
 /// Losses before and after, all gradients, and all weights after one step of AdamW, of a stack of
 /// two replicas with different seeds and settings.
-pub(super) fn run(shape: &Shape, device: &Device, precision: Precision) -> Values {
+fn run(shape: &Shape, device: &Device, precision: Precision) -> Values {
     let mut model = StackModel::init(shape, &[1, 2], precision, device);
     let sequences = 3;
     let windows: Vec<i32> = (0..2 * sequences * (shape.context + 1))

@@ -1,0 +1,61 @@
+//! What the program says of data.
+
+use crate::support::{Bench, stderr, stdout};
+
+const TEXT: &str = r#"
+[data]
+source = "text"
+paths = ["texts"]
+valid_tokens = 256
+[model]
+context = 32
+[grid]
+budgets = [5e9]
+widths = [16, 24]
+"#;
+
+/// Enough text for both sides of the split, one file twice.
+fn with_texts() -> Bench {
+    let bench = Bench::with(TEXT);
+    std::fs::create_dir(bench.path("texts")).unwrap();
+    for file in 0..40 {
+        let lines: Vec<String> =
+            (0..40).map(|i| format!("line {} of file {file}", i * i)).collect();
+        std::fs::write(bench.path(&format!("texts/{file}.txt")), lines.join("\n")).unwrap();
+    }
+    std::fs::copy(bench.path("texts/0.txt"), bench.path("texts/again.txt")).unwrap();
+    bench
+}
+
+#[test]
+fn text_is_assessed() {
+    let bench = with_texts();
+    let output = bench.output(&["data", "--config", "tiny.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    for word in ["documents", "duplicate", "tokens", "entropy"] {
+        assert!(text.to_lowercase().contains(word), "{word} is not in\n{text}");
+    }
+
+    let output = bench.output(&["data", "--config", "tiny.toml", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(json.is_object());
+    assert!(!bench.path("runs/tiny").exists(), "an assessment leaves no results");
+}
+
+#[test]
+fn a_synthetic_language_is_assessed() {
+    let bench = Bench::new();
+    let output = bench.output(&["data", "--config", "tiny.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("entropy"), "{}", stdout(&output));
+}
+
+#[test]
+fn missing_text_is_misuse() {
+    let bench = Bench::with(TEXT);
+    let output = bench.output(&["data", "--config", "tiny.toml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("matches no file"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("\nhint: "), "{}", stderr(&output));
+}

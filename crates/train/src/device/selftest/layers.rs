@@ -1,0 +1,190 @@
+//! The model's own operations, forward and backward, one by one.
+
+use burn::tensor::{DType, Device, Tensor};
+use isoflop_model::ops::activation::{self, Activation};
+use isoflop_model::ops::attention::{self, Dims, QkNorm};
+use isoflop_model::ops::{cross_entropy, embedding, linear, norm};
+use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
+use isoflop_plan::{Family, Optimizer, Precision, Shape};
+
+use super::operations::{out, x};
+use super::{Case, Values};
+
+/// Largest deviation of operations in f32, as a share of the largest value: sums in another order,
+/// and functions that a driver may compute to a few units in the last place.
+const ROUNDING: f64 = 5e-5;
+
+/// All of them; in half precision those alone that contain products in it.
+pub(super) fn all(precision: Precision) -> Vec<Case> {
+    let half = match precision {
+        Precision::F32 => ROUNDING,
+        Precision::F16 => 1e-2,
+        Precision::Bf16 => 6e-2,
+    };
+    let products = [
+        Case::new("linear", half, |d, p| projection(d, p, false)),
+        Case::new("linear with bias", half, |d, p| projection(d, p, true)),
+    ];
+    if precision != Precision::F32 {
+        return products.into();
+    }
+    let attend = |sequences, context, heads, head_dim| Dims {
+        replicas: 2,
+        sequences,
+        context,
+        heads,
+        head_dim,
+    };
+    let rest = [
+        Case::new("RMSNorm and a residual", ROUNDING, |d, _| normed(d, false)),
+        Case::new("LayerNorm", ROUNDING, |d, _| normed(d, true)),
+        Case::new("attention", ROUNDING, move |d, _| attended(d, attend(2, 70, 3, 8), false)),
+        Case::new("attention, heads of 64", ROUNDING, move |d, _| {
+            attended(d, attend(1, 130, 2, 64), false)
+        }),
+        Case::new("attention, normed and rotated", ROUNDING, move |d, _| {
+            attended(d, attend(2, 70, 3, 8), true)
+        }),
+        Case::new("attention, normed and rotated, heads of 96", ROUNDING, move |d, _| {
+            attended(d, attend(1, 65, 1, 96), true)
+        }),
+        Case::new("SwiGLU", ROUNDING, |d, _| activated(d, Activation::SwiGlu)),
+        Case::new("GELU", ROUNDING, |d, _| activated(d, Activation::Gelu)),
+        Case::new("embedding and positions", ROUNDING, |d, _| embedded(d)),
+        Case::new("cross-entropy, 37 words", ROUNDING, |d, _| entropy(d, 70, 37)),
+        Case::new("cross-entropy, 5000 words", ROUNDING, |d, _| entropy(d, 30, 5000)),
+        Case::new("three updates of AdamW", ROUNDING, |d, _| updated(d, Optimizer::AdamW)),
+        // Newton-Schulz iterations enlarge rounding.
+        Case::new("three updates of Muon", 2e-3, |d, _| updated(d, Optimizer::Muon)),
+    ];
+    products.into_iter().chain(rest).collect()
+}
+
+fn named<const D: usize>(name: &str, tensor: Tensor<D>) -> (String, Vec<f32>) {
+    (name.to_owned(), out(tensor))
+}
+
+fn projection(d: &Device, precision: Precision, bias: bool) -> Values {
+    let (r, m, k, n) = (2, 150, 72, 110);
+    let cast = match precision {
+        Precision::F32 => None,
+        Precision::F16 => Some(DType::F16),
+        Precision::Bf16 => Some(DType::BF16),
+    };
+    let (a, w) = (x(1, [r, m, k], d), x(2, [r, k, n], d));
+    let b = bias.then(|| x(3, [r, 1, n], d));
+    let y = linear::forward(&a, &w, b.as_ref(), cast);
+    let g = linear::backward(a, &w, bias, x(4, [r, m, n], d), cast);
+    let mut values = vec![
+        named("forward", y),
+        named("gradient of the input", g.x),
+        named("gradient of the weight", g.w),
+    ];
+    values.extend(g.bias.map(|b| named("gradient of the bias", b)));
+    values
+}
+
+fn normed(d: &Device, layer_norm: bool) -> Values {
+    let (r, m, width) = (2, 150, 72);
+    let (a, gain) = (x(1, [r, m, width], d), x(2, [r, 1, width], d));
+    let bias = layer_norm.then(|| x(3, [r, 1, width], d));
+    let (y, saved) = norm::forward(&a, &gain, bias.as_ref());
+    let residual = (!layer_norm).then(|| x(5, [r, m, width], d));
+    let g = norm::backward(saved, &gain, layer_norm, x(4, [r, m, width], d), residual);
+    let mut values = vec![
+        named("forward", y),
+        named("gradient of the input", g.x),
+        named("gradient of the gain", g.gain),
+    ];
+    values.extend(g.bias.map(|b| named("gradient of the bias", b)));
+    values
+}
+
+fn attended(d: &Device, dims: Dims, normed: bool) -> Values {
+    let rows = dims.sequences * dims.context;
+    let qkv = x(1, [dims.replicas, rows, 3 * dims.width()], d);
+    let gain = |seed| x(seed, [dims.replicas, 1, dims.head_dim], d);
+    let gains = normed.then(|| QkNorm { q: gain(2), k: gain(3) });
+    let (y, saved) = attention::forward(qkv, gains.as_ref(), dims);
+    let dy = x(4, [dims.replicas, rows, dims.width()], d);
+    let g = attention::backward(saved, gains.as_ref(), dims, dy);
+    let mut values = vec![named("forward", y), named("gradient of the input", g.qkv)];
+    if let Some(norm) = g.qk_norm {
+        values.push(named("gradient of the query gain", norm.q));
+        values.push(named("gradient of the key gain", norm.k));
+    }
+    values
+}
+
+fn activated(d: &Device, kind: Activation) -> Values {
+    let (r, m, h) = (2, 150, 72);
+    let inputs = if kind == Activation::SwiGlu { 2 * h } else { h };
+    let a = x(1, [r, m, inputs], d) * 4.0;
+    let y = activation::forward(&a, kind);
+    let g = activation::backward(a, kind, x(2, [r, m, h], d));
+    vec![named("forward", y), named("gradient of the input", g)]
+}
+
+fn tokens(rows: usize, vocab: usize, context: usize) -> Tokens {
+    // Some words often, some never.
+    Tokens::new((0..2 * rows).map(|i| ((i * i + 3 * i) % vocab) as i32).collect(), 2, context)
+}
+
+fn embedded(d: &Device) -> Values {
+    let (vocab, width, context) = (97, 40, 25);
+    let tokens = tokens(3 * context, vocab, context);
+    let positions = x(2, [2, context, width], d);
+    let y = embedding::forward(&x(1, [2, vocab, width], d), Some(&positions), &tokens);
+    let dy = x(3, [2, 3 * context, width], d);
+    let (table, positions) = embedding::backward(vocab, true, &tokens, dy);
+    let mut values = vec![named("forward", y), named("gradient of the table", table)];
+    values.extend(positions.map(|p| named("gradient of the positions", p)));
+    values
+}
+
+fn entropy(d: &Device, rows: usize, vocab: usize) -> Values {
+    let targets = tokens(rows, vocab, 10);
+    let logits = || x(1, [2, rows, vocab], d) * 6.0;
+    let (loss, g) = cross_entropy::loss_and_grad(logits(), &targets, 1e-2, 0.5);
+    vec![
+        named("loss alone", cross_entropy::loss(logits(), &targets)),
+        named("loss", loss),
+        named("gradient of the logits", g),
+    ]
+}
+
+/// Updates by made-up gradients, of which the first is cut to its limit and the others are not.
+fn updated(d: &Device, rule: Optimizer) -> Values {
+    let shape = Shape {
+        family: Family::Gpt2,
+        depth: 1,
+        width: 24,
+        heads: 2,
+        hidden: 96,
+        vocab: 67,
+        context: 12,
+    };
+    let mut model = StackModel::init(&shape, &[1, 2], Precision::F32, d);
+    let mut optim = OptimState::new(&model);
+    let step = |learning_rate| ReplicaStep {
+        learning_rate,
+        weight_decay: 0.1,
+        beta1: 0.9,
+        beta2: 0.95,
+        epsilon: 1e-8,
+        clip_norm: Some(10.0),
+    };
+    let mut norms = Vec::new();
+    for scale in [1.0, 0.05, 0.02] {
+        let sizes = model.weights().iter().map(|w| w.dims());
+        let grads = sizes.enumerate().map(|(i, dims)| x(i as u32, dims, d) * scale).collect();
+        norms.extend(out(optim.update(rule, &mut model, grads, &[step(1e-2), step(3e-3)])));
+    }
+    let all = |tensors: &[Tensor<3>]| tensors.iter().flat_map(|t| out(t.clone())).collect();
+    vec![
+        ("gradient norms".into(), norms),
+        ("weights".into(), all(model.weights())),
+        ("first moments".into(), all(&optim.first)),
+        ("second moments".into(), all(&optim.second)),
+    ]
+}

@@ -1,0 +1,174 @@
+//! Every operation in every precision, to the end, whatever fails on the way.
+
+use burn::tensor::Device;
+use isoflop_plan::Precision;
+use serde::{Deserialize, Serialize};
+
+use super::case::{Case, Check};
+use super::{child, layers, operations, precisions, step};
+use crate::device::info::{DeviceInfo, ShaderCompiler};
+
+/// Times that a test is taken up again behind an operation that crashed the driver.
+const RESTARTS: usize = 8;
+
+/// What came of one comparison.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Finding {
+    /// Both devices computed something.
+    Compared(Check),
+    /// The device did not come to an end.
+    Broken {
+        /// What was computed.
+        operation: String,
+        /// In which precision; `None` where it did not come that far.
+        precision: Option<Precision>,
+        /// What the driver or burn said, or how the process ended.
+        what: String,
+    },
+}
+
+impl Finding {
+    /// Whether the device computed what the CPU computes.
+    pub fn passed(&self) -> bool {
+        matches!(self, Self::Compared(check) if check.passed())
+    }
+}
+
+/// What a process that tests tells the one that started it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) enum News {
+    /// A case is begun.
+    Begins { index: usize, operation: String, precision: Precision },
+    /// It gave this.
+    Found(Finding),
+    /// All is done.
+    Done,
+}
+
+/// The cases of one precision.
+fn cases(precision: Precision) -> Vec<Case> {
+    let mut all = operations::all(precision);
+    all.extend(layers::all(precision));
+    all.extend(step::all(precision));
+    all
+}
+
+/// Compares everything from case `from` on.
+pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(News)) {
+    let of = |precision| cases(precision).into_iter().map(move |case| (precision, case));
+    let all = precisions(device).into_iter().flat_map(of);
+    for (index, (precision, case)) in all.enumerate().skip(from) {
+        let operation = case.name.to_owned();
+        tell(News::Begins { index, operation: operation.clone(), precision });
+        match case.compare(device, precision) {
+            Ok(checks) => {
+                checks.into_iter().for_each(|c| tell(News::Found(Finding::Compared(c))));
+            }
+            Err(what) => {
+                let precision = Some(precision);
+                tell(News::Found(Finding::Broken { operation, precision, what }));
+            }
+        }
+    }
+    tell(News::Done);
+}
+
+/// Compares every operation of training on an adapter with the CPU: those of the [`self_test`](super::self_test)
+/// and those of the model, forward and backward, at more sizes. `tell` hears of each in turn.
+///
+/// It runs in another process of this program, where the program offers that
+/// ([`self_test_child_main`](super::self_test_child_main)); if the driver crashes there, the rest is
+/// taken up behind the operation that did it.
+pub fn test_thoroughly(
+    info: &DeviceInfo,
+    shader: ShaderCompiler,
+    tell: &mut dyn FnMut(&Finding),
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut found = |finding: Finding| {
+        tell(&finding);
+        findings.push(finding);
+    };
+    if !child::available() {
+        child::run_here(&info.id, shader, 0, &mut |news| {
+            if let News::Found(finding) = news {
+                found(finding);
+            }
+        });
+        return findings;
+    }
+    let mut from = 0;
+    for _ in 0..=RESTARTS {
+        let (mut current, mut done) = (None, false);
+        let status = child::run_each(&info.id, shader, from, &mut |news| match news {
+            News::Begins { index, operation, precision } => {
+                current = Some((index, operation, precision));
+            }
+            News::Found(finding) => found(finding),
+            News::Done => done = true,
+        });
+        if done {
+            return findings;
+        }
+        let what = format!("the driver crashed ({status})");
+        let Some((index, operation, precision)) = current else {
+            let operation = "opening the device".into();
+            found(Finding::Broken { operation, precision: None, what });
+            return findings;
+        };
+        found(Finding::Broken { operation, precision: Some(precision), what });
+        from = index + 1;
+    }
+    let what = format!("the driver crashed {} times", RESTARTS + 1);
+    found(Finding::Broken { operation: "all that comes after".into(), precision: None, what });
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_is_told_of_case_by_case() {
+        let mut all = Vec::new();
+        run(&Device::flex(), 0, &mut |news| all.push(news));
+        assert_eq!(all.last(), Some(&News::Done));
+        let checks: Vec<&Check> = all
+            .iter()
+            .filter_map(|news| match news {
+                News::Found(Finding::Compared(check)) => Some(check),
+                News::Found(broken) => panic!("{broken:?}"),
+                _ => None,
+            })
+            .filter(|check| check.precision == Precision::F32)
+            .collect();
+        assert!(checks.len() > 100, "{}", checks.len());
+        assert!(checks.iter().all(|check| check.deviation == 0.0));
+        for part in ["attention: gradient of the input", "SwiGLU: forward", "weights"] {
+            assert!(checks.iter().any(|check| check.operation.contains(part)), "{part}");
+        }
+    }
+
+    #[test]
+    fn it_can_be_taken_up_half_way() {
+        let last = cases(Precision::F32).len() - 1;
+        let mut first = None;
+        run(&Device::flex(), last, &mut |news| {
+            first.get_or_insert(news);
+        });
+        let Some(News::Begins { index, operation, .. }) = first else { panic!("{first:?}") };
+        assert_eq!((index, operation.as_str()), (last, "a training step (gpt2)"));
+    }
+
+    /// Tensor operations against code on slices: the two forms of every operation of the model.
+    #[test]
+    fn plain_operations_agree_with_those_for_the_cpu() {
+        let plain = Device::flex().autodiff();
+        for case in layers::all(Precision::F32) {
+            for check in case.compare(&plain, Precision::F32).unwrap() {
+                assert!(check.passed(), "{check:?}");
+            }
+        }
+    }
+}
