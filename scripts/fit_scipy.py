@@ -49,8 +49,8 @@ def objective(x, y, target, gradient=True):
 
 
 def timed(label, run, repeats):
-    best = min(clock(run) for _ in range(repeats))
-    print(f"{label:60} {best:12.6f} s", flush=True)
+    times = sorted(clock(run) for _ in range(repeats))
+    print(f"{label:60} median {times[len(times) // 2]:12.6f} s of {repeats}", flush=True)
 
 
 def clock(run):

@@ -86,7 +86,9 @@ impl Law for Hoffmann {
     fn range(&self, sample: &Sample) -> Vec<(f64, f64)> {
         let least = sample.least_loss().ln();
         let term = (least - 60.0, least + 60.0);
-        vec![(least - 25.0, least + 0.5), term, (-4.0, 12.0), term, (-4.0, 12.0)]
+        // Below 0 a term would grow with N or D, which the law rules out: squares of a bad table may be least there, and
+        // an optimum within the law is still one.
+        vec![(least - 25.0, least + 0.5), term, (0.0, 12.0), term, (0.0, 12.0)]
     }
 
     fn at_bound(&self, theta: &[f64], sample: &Sample) -> Vec<&'static str> {

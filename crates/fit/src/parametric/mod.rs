@@ -55,6 +55,8 @@ pub struct LawFit {
     pub rows: usize,
     /// How it ended.
     pub outcome: Outcome,
+    /// Evaluations of the objective with its derivatives, over all starts.
+    pub evaluations: usize,
     /// Value of the objective where the search stopped.
     pub objective_value: f64,
     /// Natural parameters where the search stopped: a diagnosis, and no result unless
@@ -147,6 +149,7 @@ pub fn fit_law(table: &Table, law: &dyn Law, options: &FitOptions) -> Result<Law
         objective: options.objective,
         rows: table.len(),
         outcome: best.outcome.clone(),
+        evaluations: best.evaluations,
         objective_value: best.value,
         stopped_at: names.iter().map(|s| s.to_string()).zip(natural).collect(),
         result: None,

@@ -39,7 +39,7 @@ pub(crate) struct Optimum {
     /// Scale of the likelihood; 1 for other objectives.
     pub sigma: f64,
     pub outcome: Outcome,
-    #[allow(dead_code)]
+    /// Evaluations of the objective with its derivatives, over all starts.
     pub evaluations: usize,
 }
 
@@ -94,7 +94,7 @@ pub(crate) fn optimum(
                 continue;
             }
         }
-        let solution = model.minimise(scout, start, &[f64::INFINITY]);
+        let solution = model.scout(scout, start);
         search.evaluations += solution.evaluations;
         tried += 1;
         if !solution.value.is_finite() {
