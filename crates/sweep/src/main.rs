@@ -13,6 +13,7 @@ mod fit_cmd;
 mod measure;
 mod observations;
 mod passport;
+mod print;
 mod progress;
 mod publish;
 mod record;

@@ -18,7 +18,7 @@ use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, render_png};
 use crate::cli::OutputArgs;
 use crate::facts::StudyData;
 use crate::progress::Progress;
-use crate::{observations, sensitivity};
+use crate::{observations, print, sensitivity};
 
 const FIT_FILE: &str = "fit.json";
 const REPORT_FILE: &str = "report.html";
@@ -88,9 +88,9 @@ pub fn publish(
             "cells": counts(results),
             "fit": fit_json,
         });
-        println!("{}", serde_json::to_string_pretty(&json)?);
+        print::json(&json)?;
     } else {
-        print!("{}", document.to_text());
+        print::text(&document.to_text())?;
         progress.note(format!("report: {}", results.folder.join(REPORT_FILE).display()));
     }
     Ok(())

@@ -3,6 +3,7 @@
 use isoflop_plan::Config;
 
 use crate::cli::DataArgs;
+use crate::print;
 use crate::progress::Progress;
 
 /// Prints an assessment of the data.
@@ -12,9 +13,9 @@ pub fn run(args: &DataArgs) -> anyhow::Result<()> {
     let (_, assessment) = isoflop_data::assess(&config.data, &mut progress.data())?;
     progress.clear();
     if args.output.json {
-        println!("{}", serde_json::to_string_pretty(&assessment)?);
+        print::json(&assessment)?;
     } else {
-        print!("{assessment}");
+        print::text(&assessment.to_string())?;
     }
     Ok(())
 }

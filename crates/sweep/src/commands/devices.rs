@@ -4,6 +4,7 @@ use isoflop_plan::{DeviceConfig, Shader};
 use isoflop_train::device::{list, pick};
 
 use crate::cli::DevicesArgs;
+use crate::print;
 use crate::study::device_name;
 
 /// Prints the devices.
@@ -23,7 +24,7 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<()> {
             "asked_for": name,
             "picked": picked,
         });
-        println!("{}", serde_json::to_string_pretty(&json)?);
+        print::json(&json)?;
         choice?;
         return Ok(());
     }
@@ -43,9 +44,8 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<()> {
             .collect();
         facts.push(precisions.join(" "));
         facts.extend(device.shaders.iter().map(ToString::to_string));
-        println!("{device}: {}", facts.join(", "));
+        print::text(&format!("{device}: {}\n", facts.join(", ")))?;
     }
     let choice = choice?;
-    println!("\n{name} picks {}: {}", choice.info.id, choice.why);
-    Ok(())
+    print::text(&format!("\n{name} picks {}: {}\n", choice.info.id, choice.why))
 }

@@ -5,6 +5,7 @@ use isoflop_plan::render_plan;
 use crate::cli::PlanArgs;
 use crate::facts::StudyData;
 use crate::measure::measure;
+use crate::print;
 use crate::progress::Progress;
 use crate::study;
 
@@ -31,9 +32,9 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
             "throughput": throughput,
             "seconds": seconds,
         });
-        println!("{}", serde_json::to_string_pretty(&json)?);
+        print::json(&json)?;
     } else {
-        print!("{}", render_plan(&grid, throughput.as_ref()));
+        print::text(&render_plan(&grid, throughput.as_ref()))?;
     }
     Ok(())
 }

@@ -66,13 +66,13 @@ pub struct PredictArgs {
     /// Budgets, FLOPs
     #[arg(long, value_name = "FLOPS", num_args = 1.., value_delimiter = ',')]
     pub flops: Vec<f64>,
-    /// The least budget for this loss, nats per token
+    /// The least budget for this loss, nats per token (with a published law, --loss says the same)
     #[arg(long, value_name = "NATS")]
     pub target_loss: Option<f64>,
-    /// The best N for this many tokens
+    /// The best N for this many tokens; with --for-params also the loss (with a published law: --tokens)
     #[arg(long, value_name = "D")]
     pub for_tokens: Option<f64>,
-    /// The best D for this many parameters
+    /// The best D for this many parameters; with --target-loss also what that size costs (with a published law: --params)
     #[arg(long, value_name = "N")]
     pub for_params: Option<f64>,
     /// With --target-loss: count inference of this many tokens too (2 N FLOPs each)

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::args::{FitArgs, ModelArgs, SourceArgs};
 use super::source::Origin;
 use super::{show, source};
+use crate::print;
 
 /// Version of the JSON.
 pub const SCHEMA: u32 = 1;
@@ -92,12 +93,7 @@ pub fn run_fit(args: FitArgs) -> anyhow::Result<()> {
         forecasts,
         study,
     };
-    if args.output.json {
-        println!("{}", serde_json::to_string_pretty(&fitted)?);
-    } else {
-        print!("{}", show::fitted(&fitted));
-    }
-    Ok(())
+    if args.output.json { print::json(&fitted) } else { print::text(&show::fitted(&fitted)) }
 }
 
 fn sample(

@@ -3,7 +3,9 @@
 mod args;
 mod fit;
 mod predict;
+mod questions;
 mod show;
+mod show_predict;
 mod source;
 mod table_file;
 

@@ -1,14 +1,16 @@
 //! `sweep predict`: planning from a published law, or from one fitted to runs.
 
 use anyhow::bail;
-use isoflop_fit::Estimate;
-use isoflop_fit::parametric::{Allocation, fit_law};
+use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
 use isoflop_fit::plan::{Overtraining, SizeRange};
-use isoflop_fit::published::{PUBLISHED, Published};
+use isoflop_fit::published::{Form, PUBLISHED, Published, Reconciled, published, reconcile};
+use isoflop_fit::{Estimate, FitError};
 use serde::Serialize;
 
 use super::args::{PredictArgs, SourceArgs};
-use super::{show, source};
+use super::questions::Questions;
+use super::{show_predict, source};
+use crate::print;
 
 /// Everything that the command prints.
 #[derive(Debug, Serialize)]
@@ -19,8 +21,16 @@ pub struct Predicted {
     pub law: String,
     /// Its source, for a published one.
     pub published: Option<&'static Published>,
+    /// What studies that count as Kaplan et al. did would have found under a published law.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_kaplan_counts: Option<Reconciled>,
     /// Splits of budgets.
     pub budgets: Vec<Budget>,
+    /// Learning rate and batch, where published: of every split, and of the N and D asked about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tuning: Vec<Tuned>,
+    /// The loss of the N and D asked about, where both are given.
+    pub at: Option<At>,
     /// Answer to --target-loss.
     pub target: Option<Target>,
     /// Answer to --for-tokens: (N, budget).
@@ -38,6 +48,34 @@ pub struct Budget {
     pub sizes: Vec<SizeRange>,
 }
 
+/// Best learning rate and batch.
+#[derive(Debug, Serialize)]
+pub struct Tuned {
+    /// N.
+    pub params: f64,
+    /// D.
+    pub tokens: f64,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Batch, tokens per step.
+    pub batch_tokens: f64,
+}
+
+/// The loss of one N and D.
+#[derive(Debug, Serialize)]
+pub struct At {
+    /// N.
+    pub params: f64,
+    /// D.
+    pub tokens: f64,
+    /// The FLOPs that this takes.
+    pub flops: f64,
+    /// The law's loss, with the interval of the law.
+    pub loss_nats: Estimate,
+    /// With the interval of a new run, where the law was fitted to runs.
+    pub new_run_nats: Option<Estimate>,
+}
+
 /// The least budget for a loss.
 #[derive(Debug, Serialize)]
 pub struct Target {
@@ -47,8 +85,8 @@ pub struct Target {
     pub flops: Estimate,
     /// Its split.
     pub best: Allocation,
-    /// Smaller models trained longer, to the same loss: half, a quarter and an eighth of N*.
-    pub smaller: Vec<Overtraining>,
+    /// Other models trained to the same loss: that of --for-params, and half, a quarter and an eighth of N*.
+    pub other: Vec<Overtraining>,
     /// The best for training and inference together, where inference is counted.
     pub lifetime: Option<Overtraining>,
 }
@@ -56,62 +94,93 @@ pub struct Target {
 /// Answers planning questions.
 pub fn run_predict(args: PredictArgs) -> anyhow::Result<()> {
     if args.list {
-        if args.output.json {
-            let list = serde_json::json!({ "schema": super::fit::SCHEMA, "laws": PUBLISHED });
-            println!("{}", serde_json::to_string_pretty(&list)?);
-        } else {
-            print!("{}", show::library());
-        }
-        return Ok(());
-    }
-    let asked = args.flops.len()
-        + usize::from(args.target_loss.is_some())
-        + usize::from(args.for_tokens.is_some())
-        + usize::from(args.for_params.is_some());
-    if asked == 0 {
-        bail!(
-            "nothing is asked\nhint: give --flops, --target-loss, --for-tokens or --for-params, or --list"
-        );
+        let list = serde_json::json!({ "schema": super::fit::SCHEMA, "laws": PUBLISHED });
+        return match args.output.json {
+            true => print::json(&list),
+            false => print::text(&show_predict::library()),
+        };
     }
     let by_name = PUBLISHED.iter().find(|p| p.key == args.model.law);
     let predicted = match (&args.published, by_name) {
-        (Some(key), _) => library(isoflop_fit::published::published(key)?, &args)?,
+        (Some(key), _) => library(published(key)?, &args)?,
         (None, Some(law)) => library(law, &args)?,
         (None, None) => fitted(&args)?,
     };
-    if args.output.json {
-        println!("{}", serde_json::to_string_pretty(&predicted)?);
-    } else {
-        print!("{}", show::predicted(&predicted));
+    match args.output.json {
+        true => print::json(&predicted),
+        false => print::text(&show_predict::predicted(&predicted)),
     }
-    Ok(())
+}
+
+/// What answers: a law of the loss, or published power laws of the best split.
+enum Planner<'a> {
+    Law(&'a LawFrontier),
+    Lines(&'static Published),
+}
+
+impl Planner<'_> {
+    fn at(&self, flops: f64) -> Result<Allocation, FitError> {
+        match self {
+            Planner::Law(law) => law.at(flops),
+            Planner::Lines(lines) => lines.at(flops),
+        }
+    }
+
+    fn params_for_tokens(&self, tokens: f64) -> Result<(Estimate, Estimate), FitError> {
+        match self {
+            Planner::Law(law) => law.params_for_tokens(tokens),
+            Planner::Lines(lines) => lines.params_for_tokens(tokens),
+        }
+    }
+
+    fn tokens_for_params(&self, params: f64) -> Result<(Estimate, Estimate), FitError> {
+        match self {
+            Planner::Law(law) => law.tokens_for_params(params),
+            Planner::Lines(lines) => lines.tokens_for_params(params),
+        }
+    }
 }
 
 fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predicted> {
-    let other = args.target_loss.or(args.for_tokens).or(args.for_params);
-    if other.is_some() {
-        bail!(
-            "`{}` answers --flops only\nhint: give your own runs (a results folder or --csv) for the other questions",
-            law.key
-        );
+    let asked = args.questions_to_a_published_law(law.key)?;
+    let both = asked.params.zip(asked.tokens);
+    let mut out = match law.frontier() {
+        Ok(frontier) => answers(law.title, &Planner::Law(&frontier), &asked, args)?,
+        Err(_) if law.form == Form::TuningOnly => {
+            if both.is_none() || !asked.flops.is_empty() || asked.loss.is_some() {
+                bail!(
+                    "`{}` answers what learning rate and batch suit a size and a length\nhint: give both --params and --tokens",
+                    law.key
+                );
+            }
+            empty(law.title)
+        }
+        Err(no_loss) => {
+            if asked.loss.is_some() {
+                return Err(no_loss.into());
+            }
+            answers(law.title, &Planner::Lines(law), &asked, args)?
+        }
+    };
+    if let Some(tuning) = law.tuning {
+        let splits =
+            out.budgets.iter().map(|b| (b.best.params.point, b.best.tokens.point, b.best.flops));
+        let here = both.map(|(n, d)| (n, d, 6.0 * n * d));
+        let tuned = |(params, tokens, flops)| Tuned {
+            params,
+            tokens,
+            learning_rate: tuning.learning_rate.at(params, tokens, flops),
+            batch_tokens: tuning.batch_tokens.at(params, tokens, flops),
+        };
+        out.tuning = splits.chain(here).map(tuned).collect();
     }
-    let budgets = args
-        .flops
-        .iter()
-        .map(|c| Ok(Budget { best: law.at(*c)?, sizes: Vec::new() }))
-        .collect::<anyhow::Result<_>>()?;
-    Ok(Predicted {
-        schema: super::fit::SCHEMA,
-        law: law.title.into(),
-        published: Some(law),
-        budgets,
-        target: None,
-        for_tokens: None,
-        for_params: None,
-    })
+    out.as_kaplan_counts = reconcile(&law.form).ok();
+    out.published = Some(law);
+    Ok(out)
 }
 
 fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
+    let asked = args.questions()?;
     let options = args.model.resolve()?;
     let source = SourceArgs { flops_column: args.flops_column.clone(), ..args.source.clone() };
     let (table, origin) = source::read(&source)?;
@@ -122,43 +191,70 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let Some(frontier) = &result.frontier else {
         bail!("`{}` has no N*(C)\nhint: fit a law of N and D, such as hoffmann", fit.law)
     };
-    let budgets = args
-        .flops
-        .iter()
-        .map(|c| {
-            let within = |t: f64| frontier.sizes_within(*c, t);
-            let sizes = args.model.tolerances().into_iter().map(within);
-            Ok(Budget { best: frontier.at(*c)?, sizes: sizes.collect::<Result<_, _>>()? })
-        })
-        .collect::<anyhow::Result<_>>()?;
-    let target = args
-        .target_loss
-        .map(|loss| -> anyhow::Result<Target> {
-            let (flops, best) = frontier.budget_for(loss)?;
-            let served = args.inference_tokens;
-            let smaller = [0.5, 0.25, 0.125]
-                .iter()
-                // A model too small to reach the loss at all is no answer.
-                .filter_map(|s| frontier.overtraining(loss, s * best.params.point, served).ok())
-                .collect();
-            let lifetime =
-                if served > 0.0 { Some(frontier.best_for_lifetime(loss, served)?) } else { None };
-            Ok(Target { loss_nats: loss, flops, best, smaller, lifetime })
-        })
-        .transpose()?;
-    Ok(Predicted {
+    let title = format!(
+        "{} fitted to {} runs of {} ({})",
+        fit.formula,
+        fit.rows,
+        origin.path,
+        fit.objective.name()
+    );
+    answers(&title, &Planner::Law(frontier), &asked, args)
+}
+
+fn empty(title: &str) -> Predicted {
+    Predicted {
         schema: super::fit::SCHEMA,
-        law: format!(
-            "{} fitted to {} runs of {} ({})",
-            fit.formula,
-            fit.rows,
-            origin.path,
-            fit.objective.name()
-        ),
+        law: title.into(),
         published: None,
-        budgets,
-        target,
-        for_tokens: args.for_tokens.map(|d| frontier.params_for_tokens(d)).transpose()?,
-        for_params: args.for_params.map(|n| frontier.tokens_for_params(n)).transpose()?,
-    })
+        as_kaplan_counts: None,
+        budgets: Vec::new(),
+        tuning: Vec::new(),
+        at: None,
+        target: None,
+        for_tokens: None,
+        for_params: None,
+    }
+}
+
+fn answers(
+    title: &str,
+    planner: &Planner,
+    asked: &Questions,
+    args: &PredictArgs,
+) -> anyhow::Result<Predicted> {
+    let mut out = empty(title);
+    for flops in &asked.flops {
+        let sizes = match planner {
+            Planner::Lines(_) => Vec::new(),
+            Planner::Law(law) => {
+                let within = |t: f64| law.sizes_within(*flops, t);
+                args.model.tolerances().into_iter().map(within).collect::<Result<_, _>>()?
+            }
+        };
+        out.budgets.push(Budget { best: planner.at(*flops)?, sizes });
+    }
+    out.for_tokens = asked.tokens.map(|d| planner.params_for_tokens(d)).transpose()?;
+    out.for_params = asked.params.map(|n| planner.tokens_for_params(n)).transpose()?;
+    let Planner::Law(law) = planner else { return Ok(out) };
+    out.at = asked.params.zip(asked.tokens).map(|(params, tokens)| {
+        let (loss_nats, new_run_nats) = law.loss_at(params, tokens);
+        let flops = law.compute().log_flops(params.ln(), tokens.ln()).exp();
+        At { params, tokens, flops, loss_nats, new_run_nats }
+    });
+    out.target = asked.loss.map(|loss| target(law, loss, asked)).transpose()?;
+    Ok(out)
+}
+
+fn target(law: &LawFrontier, loss: f64, asked: &Questions) -> anyhow::Result<Target> {
+    let (flops, best) = law.budget_for(loss)?;
+    let served = asked.inference_tokens;
+    let mut other: Vec<Overtraining> = Vec::new();
+    if let Some(params) = asked.params {
+        other.push(law.overtraining(loss, params, served)?);
+    }
+    // A model too small to reach the loss at all is no answer.
+    let smaller = [0.5, 0.25, 0.125].map(|s| law.overtraining(loss, s * best.params.point, served));
+    other.extend(smaller.into_iter().flatten());
+    let lifetime = if served > 0.0 { Some(law.best_for_lifetime(loss, served)?) } else { None };
+    Ok(Target { loss_nats: loss, flops, best, other, lifetime })
 }

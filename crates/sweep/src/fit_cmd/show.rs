@@ -3,13 +3,11 @@
 use isoflop_fit::Estimate;
 use isoflop_fit::effects::EffectAnswer;
 use isoflop_fit::parametric::Allocation;
-use isoflop_fit::published::PUBLISHED;
 use isoflop_fit::study::{Answer, Study};
 use isoflop_report::number::{estimate, estimate_count, fixed, percent, scientific, significant};
 use isoflop_report::table::{Align, Table};
 
 use super::fit::{Fitted, Forecast};
-use super::predict::Predicted;
 
 const L: Align = Align::Left;
 const R: Align = Align::Right;
@@ -160,7 +158,7 @@ fn conventions(study: &Study) -> Table {
     t
 }
 
-fn allocation_row(t: &mut Table, by: &str, a: &Allocation) {
+pub(super) fn allocation_row(t: &mut Table, by: &str, a: &Allocation) {
     let loss = |e: &Option<Estimate>| e.as_ref().map_or_else(|| "-".into(), estimate);
     t.row([
         scientific(a.flops, 3),
@@ -173,7 +171,7 @@ fn allocation_row(t: &mut Table, by: &str, a: &Allocation) {
     ]);
 }
 
-fn allocations(title: &str) -> Table {
+pub(super) fn allocations(title: &str) -> Table {
     Table::new(
         title,
         [
@@ -398,98 +396,4 @@ fn warnings(study: &Study) -> String {
     let line = |w: &isoflop_fit::Warning| format!("  - {w}\n    {}\n", w.advice());
     let lines: Vec<String> = study.warnings.iter().map(line).collect();
     format!("Warnings\n{}", lines.concat())
-}
-
-/// `sweep predict`.
-pub fn predicted(p: &Predicted) -> String {
-    let mut out = format!("{}\n", p.law);
-    if let Some(law) = p.published {
-        out += &format!("source: {}\nconvention: {}\n", law.source, law.convention);
-        if let Some((lo, hi)) = law.valid_flops {
-            out += &format!("its runs: {} to {} FLOPs\n", scientific(lo, 3), scientific(hi, 3));
-        }
-        out += &format!("note: {}\n", law.note);
-    }
-    out.push('\n');
-    let mut t = allocations("Best split of a budget");
-    for b in &p.budgets {
-        allocation_row(&mut t, "law", &b.best);
-        if b.best.extrapolation > 100.0 {
-            let factor = significant(b.best.extrapolation, 3);
-            t.notes.push(
-                format!(
-                    "{} FLOPs is {factor} times beyond the largest run.",
-                    scientific(b.best.flops, 3)
-                )
-                .into(),
-            );
-        }
-    }
-    let mut s = Table::new(
-        "Sizes within a tolerance of the best loss",
-        [("C", R), ("loss", R), ("smallest N", R), ("largest N", R)],
-    );
-    for b in &p.budgets {
-        for r in &b.sizes {
-            s.row([
-                scientific(b.best.flops, 3),
-                percent(r.tolerance, 2, true),
-                estimate_count(&r.smallest),
-                estimate_count(&r.largest),
-            ]);
-        }
-    }
-    for t in [t, s] {
-        if !t.rows.is_empty() {
-            out += &t.to_text();
-            out.push('\n');
-        }
-    }
-    if let Some(target) = &p.target {
-        out += &format!(
-            "A loss of {} nats takes {} FLOPs: N = {}, D = {}.\n",
-            target.loss_nats,
-            estimate(&target.flops),
-            estimate_count(&target.best.params),
-            estimate_count(&target.best.tokens)
-        );
-        let all = target.smaller.iter().map(|o| ("or", o));
-        for (word, o) in all.chain(target.lifetime.iter().map(|o| ("best with inference:", o))) {
-            out += &format!(
-                "  {word} N = {} with D = {}: {} times the training compute, {} FLOPs with inference\n",
-                scientific(o.params, 3),
-                estimate_count(&o.tokens),
-                estimate(&o.extra),
-                estimate(&o.lifetime_flops)
-            );
-        }
-    }
-    if let Some((n, c)) = &p.for_tokens {
-        out += &format!("For these tokens: N = {}, {} FLOPs.\n", estimate_count(n), estimate(c));
-    }
-    if let Some((d, c)) = &p.for_params {
-        out += &format!("For this size: D = {}, {} FLOPs.\n", estimate_count(d), estimate(c));
-    }
-    out
-}
-
-/// The published laws.
-pub fn library() -> String {
-    let mut out = String::new();
-    for law in PUBLISHED {
-        let (a, b) = law.exponents();
-        let show = |e: Option<f64>| e.map_or_else(|| "-".into(), |e| fixed(e, 3));
-        out += &format!(
-            "{:18} a {}  b {}  {}\n{:18} {}\n{:18} {}\n",
-            law.key,
-            show(a),
-            show(b),
-            law.title,
-            "",
-            law.source,
-            "",
-            law.convention
-        );
-    }
-    out
 }

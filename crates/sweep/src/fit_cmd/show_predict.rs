@@ -1,0 +1,162 @@
+//! What people read of `sweep predict`.
+
+use isoflop_fit::published::{Form, PUBLISHED, Published};
+use isoflop_report::number::{
+    count, estimate, estimate_count, fixed, percent, scientific, significant,
+};
+use isoflop_report::table::{Align, Table};
+
+use super::predict::{Predicted, Target, Tuned};
+use super::show::{allocation_row, allocations};
+
+/// `sweep predict`.
+pub fn predicted(p: &Predicted) -> String {
+    let mut out = format!("{}\n", p.law);
+    if let Some(law) = p.published {
+        out += &format!(
+            "source: {}\nverified: {}\nconvention: {}\n",
+            law.source, law.verified, law.convention
+        );
+        if let Some((lo, hi)) = law.valid_flops {
+            out += &format!("its runs: {} to {} FLOPs\n", scientific(lo, 3), scientific(hi, 3));
+        }
+        out += &format!("note: {}\n", law.note);
+    }
+    if let Some(r) = &p.as_kaplan_counts {
+        out += &format!(
+            "counted without embeddings, on models of 800 to 1.6e9 parameters, this law looks like N* ~ C^{} (with all parameters C^{}; its own exponent is {})\n",
+            fixed(r.non_embedding.params, 3),
+            fixed(r.total.params, 3),
+            fixed(r.law, 3)
+        );
+    }
+    out.push('\n');
+    for table in [splits(p), sizes(p)] {
+        if !table.rows.is_empty() {
+            out += &table.to_text();
+            out.push('\n');
+        }
+    }
+    for t in &p.tuning {
+        out += &tuned(t);
+    }
+    if let Some(at) = &p.at {
+        out += &format!(
+            "N = {} and D = {} ({} FLOPs): a loss of {} nats by the law",
+            count(at.params, 3),
+            count(at.tokens, 3),
+            scientific(at.flops, 3),
+            estimate(&at.loss_nats)
+        );
+        if let Some(new) = &at.new_run_nats {
+            out += &format!(", {} for a new run", estimate(new));
+        }
+        out += ".\n";
+    }
+    if let Some(t) = &p.target {
+        out += &target(t);
+    }
+    if let Some((n, c)) = &p.for_tokens {
+        out += &format!(
+            "These tokens are the best for N = {}, {} FLOPs.\n",
+            estimate_count(n),
+            estimate(c)
+        );
+    }
+    if let Some((d, c)) = &p.for_params {
+        out += &format!(
+            "This size is the best for D = {}, {} FLOPs.\n",
+            estimate_count(d),
+            estimate(c)
+        );
+    }
+    out
+}
+
+fn splits(p: &Predicted) -> Table {
+    let mut t = allocations("Best split of a budget");
+    for b in &p.budgets {
+        allocation_row(&mut t, "law", &b.best);
+        if b.best.extrapolation > 100.0 {
+            let factor = significant(b.best.extrapolation, 3);
+            let budget = scientific(b.best.flops, 3);
+            t.notes
+                .push(format!("{budget} FLOPs is {factor} times beyond the largest run.").into());
+        }
+    }
+    t
+}
+
+fn sizes(p: &Predicted) -> Table {
+    let columns = ["C", "loss", "smallest N", "largest N"].map(|c| (c, Align::Right));
+    let mut t = Table::new("Sizes within a tolerance of the best loss", columns);
+    for b in &p.budgets {
+        for r in &b.sizes {
+            t.row([
+                scientific(b.best.flops, 3),
+                percent(r.tolerance, 2, true),
+                estimate_count(&r.smallest),
+                estimate_count(&r.largest),
+            ]);
+        }
+    }
+    t
+}
+
+fn tuned(t: &Tuned) -> String {
+    format!(
+        "Best learning rate at N = {}, D = {}: {}; best batch: {} tokens.\n",
+        count(t.params, 3),
+        count(t.tokens, 3),
+        scientific(t.learning_rate, 3),
+        count(t.batch_tokens, 3)
+    )
+}
+
+fn target(t: &Target) -> String {
+    let mut out = format!(
+        "A loss of {} nats takes {} FLOPs: N = {}, D = {}.\n",
+        t.loss_nats,
+        estimate(&t.flops),
+        estimate_count(&t.best.params),
+        estimate_count(&t.best.tokens)
+    );
+    let others = t.other.iter().map(|o| ("or", o));
+    for (word, o) in others.chain(t.lifetime.iter().map(|o| ("best with inference:", o))) {
+        out += &format!(
+            "  {word} N = {} with D = {}: {} times the training compute, {} FLOPs with inference\n",
+            scientific(o.params, 3),
+            estimate_count(&o.tokens),
+            estimate(&o.extra),
+            estimate(&o.lifetime_flops)
+        );
+    }
+    out
+}
+
+/// The published laws.
+pub fn library() -> String {
+    PUBLISHED.iter().map(entry).collect()
+}
+
+fn entry(law: &Published) -> String {
+    let (a, b) = law.exponents();
+    let show = |e: Option<f64>| e.map_or_else(|| "-    ".into(), |e| fixed(e, 3));
+    let gives = match law.form {
+        Form::Sum { .. } | Form::Joint { .. } => "loss, best split",
+        Form::Split { .. } => "best split",
+        Form::Exponents { .. } => "exponents only",
+        Form::TuningOnly => "learning rate, batch",
+    };
+    let more = if law.tuning.is_some() && law.form != Form::TuningOnly {
+        ", learning rate, batch"
+    } else {
+        ""
+    };
+    let mut out = format!("{:19} a {}  b {}  {}\n", law.key, show(a), show(b), law.title);
+    let verified = format!("verified: {}", law.verified);
+    for line in [&format!("gives: {gives}{more}"), law.source, &verified, law.convention] {
+        out += &format!("{:19} {line}\n", "");
+    }
+    out
+}

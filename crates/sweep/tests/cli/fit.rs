@@ -1,0 +1,186 @@
+//! `sweep fit` and `sweep predict` from outside.
+
+use serde_json::Value;
+
+use crate::support::{Bench, stderr, stdout};
+
+/// 54 made runs around a known law: E = 1.8172, alpha = .3478, beta = .3658.
+const RUNS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fit/examples/runs.csv");
+
+fn succeeds(args: &[&str]) -> String {
+    let output = Bench::new().output(args);
+    assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+    assert_eq!(stderr(&output), "", "{args:?}");
+    stdout(&output)
+}
+
+fn json(args: &[&str]) -> Value {
+    let text = succeeds(&[args, &["--json"]].concat());
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}"))
+}
+
+fn fails(args: &[&str], with: &str) {
+    let output = Bench::new().output(args);
+    let text = stderr(&output);
+    assert!(!output.status.success(), "{args:?}");
+    assert!(text.contains(with) && text.contains("hint: "), "{args:?}: {text}");
+    assert!(!text.contains("panicked"), "{args:?}: {text}");
+}
+
+fn near(value: &Value, want: f64, tolerance: f64) {
+    let got = value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"));
+    assert!((got / want - 1.0).abs() < tolerance, "{got}, wanted {want}");
+}
+
+#[test]
+fn fit_prints_the_three_approaches_and_a_table_of_json() {
+    let text = succeeds(&["fit", "--csv", RUNS, "--draws", "50"]);
+    for part in
+        ["1 envelope", "2 slices, corrected", "3 law", "Best split of a budget", "converged"]
+    {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let fit = json(&["fit", "--csv", RUNS, "--draws", "50"]);
+    assert_eq!(fit["schema"], 1);
+    assert_eq!(fit["study"]["rows"], 54);
+    let law = &fit["study"]["approach3"]["given"]["result"]["exponents"]["params"];
+    near(&law["point"], 0.5126, 0.02);
+    assert!(law["interval"]["lo"].as_f64() < law["interval"]["hi"].as_f64());
+}
+
+#[test]
+fn fit_answers_every_planning_question_of_ones_own_runs() {
+    let asked = [
+        "predict",
+        "--csv",
+        RUNS,
+        "--draws",
+        "100",
+        "--flops",
+        "1e21",
+        "--target-loss",
+        "2.3",
+        "--for-params",
+        "2e9",
+        "--for-tokens",
+        "6e10",
+        "--inference-tokens",
+        "1e12",
+    ];
+    let p = json(&asked);
+    near(&p["budgets"][0]["best"]["params"]["point"], 2.78e9, 0.15);
+    near(&p["at"]["loss_nats"]["point"], 2.32, 0.02);
+    assert!(p["at"]["new_run_nats"]["interval"]["lo"].is_number());
+    // The size asked about comes first among those that reach the loss.
+    near(&p["target"]["other"][0]["params"], 2e9, 1e-9);
+    assert!(
+        p["target"]["lifetime"]["params"].as_f64()
+            < p["target"]["best"]["params"]["point"].as_f64()
+    );
+    assert!(p["for_params"][0]["interval"]["lo"].is_number());
+    let text = succeeds(&asked);
+    assert!(text.contains("for a new run") && text.contains("best with inference:"), "{text}");
+}
+
+#[test]
+fn fit_of_a_published_law_answers_the_same_questions() {
+    let asked = [
+        "predict",
+        "--law",
+        "epoch2024",
+        "--flops",
+        "1e21",
+        "--loss",
+        "2.3",
+        "--params",
+        "2e9",
+        "--tokens",
+        "6e10",
+        "--inference-tokens",
+        "1e12",
+    ];
+    let p = json(&asked);
+    near(&p["budgets"][0]["best"]["params"]["point"], 2.784e9, 0.01);
+    assert!(p["budgets"][0]["sizes"][0]["smallest"]["interval"]["lo"].is_number());
+    // 1.8172 + 482.01 / 2e9^.3478 + 2085.43 / 6e10^.3658, by hand.
+    near(&p["at"]["loss_nats"]["point"], 2.335_829_4, 1e-7);
+    assert!(p["at"]["new_run_nats"].is_null());
+    near(&p["target"]["other"][0]["params"], 2e9, 1e-9);
+    assert!(p["target"]["lifetime"]["extra"]["interval"]["lo"].is_number());
+    near(&p["as_kaplan_counts"]["non_embedding"]["params"], 0.780_54, 2e-4);
+    let text = succeeds(&asked);
+    assert!(text.contains("verified: recomputed") && text.contains("C^0.781"), "{text}");
+    // The long names say the same.
+    let long = [
+        "predict",
+        "--published",
+        "epoch2024",
+        "--flops",
+        "1e21",
+        "--target-loss",
+        "2.3",
+        "--for-params",
+        "2e9",
+        "--for-tokens",
+        "6e10",
+        "--inference-tokens",
+        "1e12",
+    ];
+    assert_eq!(json(&long), p);
+}
+
+#[test]
+fn fit_of_published_power_laws_inverts_them() {
+    let p = json(&["predict", "--law", "kaplan2020", "--params", "1.3e9", "--tokens", "2e10"]);
+    // 1.3e9 parameters and 2e10 tokens at one PF-day.
+    near(&p["for_params"][0]["point"], 2e10, 1e-6);
+    near(&p["for_params"][1]["point"], 8.64e19, 1e-6);
+    near(&p["for_tokens"][0]["point"], 1.3e9, 1e-6);
+    fails(&["predict", "--law", "kaplan2020", "--loss", "2.3"], "no loss of N and D");
+    fails(
+        &["predict", "--law", "hoffmann2022-2", "--flops", "1e21"],
+        "only its exponents were published",
+    );
+}
+
+#[test]
+fn fit_of_tuning_rules_gives_learning_rate_and_batch() {
+    let p = json(&["predict", "--law", "steplaw2025", "--params", "1e9", "--tokens", "1e11"]);
+    near(&p["tuning"][0]["learning_rate"], 1.79 * 1e9f64.powf(-0.713) * 1e11f64.powf(0.307), 1e-9);
+    near(&p["tuning"][0]["batch_tokens"], 0.58 * 1e11f64.powf(0.571), 1e-9);
+    let p = json(&["predict", "--law", "deepseek2024", "--flops", "1e20"]);
+    near(&p["tuning"][0]["batch_tokens"], 0.2920 * 1e20f64.powf(0.3271), 1e-9);
+    fails(&["predict", "--law", "steplaw2025", "--flops", "1e20"], "learning rate and batch");
+}
+
+#[test]
+fn fit_lists_every_published_law_with_its_source_and_how_it_was_verified() {
+    let list = json(&["predict", "--list"]);
+    let laws = list["laws"].as_array().unwrap();
+    assert!(laws.len() >= 16);
+    for law in laws {
+        assert!(law["source"].as_str().unwrap().len() > 20, "{law}");
+        assert!(law["verified"]["detail"].as_str().unwrap().len() > 10, "{law}");
+    }
+    let text = succeeds(&["predict", "--list"]);
+    assert_eq!(text.matches("verified: ").count(), laws.len());
+}
+
+#[test]
+fn fit_names_what_is_wrong_with_a_question() {
+    fails(&["predict", "--law", "epoch2024"], "nothing is asked");
+    fails(&["predict", "--law", "epoch2024", "--flops=-1"], "-1 is not a positive number");
+    fails(&["predict", "--law", "epoch2024", "--loss", "1.5"], "floor");
+    fails(&["predict", "--law", "epoch2024", "--params", "many"], "--params many is not a number");
+    fails(
+        &["predict", "--law", "epoch2024", "--csv", RUNS, "--flops", "1e21"],
+        "runs are given too",
+    );
+    fails(
+        &["predict", "--law", "epoch2024", "--flops", "1e21", "--inference-tokens", "1e9"],
+        "--target-loss",
+    );
+    fails(&["predict", "--law", "nobody", "--flops", "1e21"], "nobody");
+    fails(&["fit", "--csv", "absent.csv"], "absent.csv");
+    fails(&["fit", "--csv", RUNS, "--loss", "nats"], "there is no column `nats`");
+}
