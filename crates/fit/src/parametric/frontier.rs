@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Exponents, Optimum};
 use crate::compute::{ComputeRule, check_flops};
 use crate::error::FitError;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, Interval};
 use crate::intervals::Draws;
 use crate::law::{Law, Sample, SumOfPowers};
 use crate::table::Table;
@@ -34,6 +34,8 @@ pub struct Allocation {
 pub struct LawFrontier {
     point: SumOfPowers,
     draws: Vec<SumOfPowers>,
+    /// In place of draws, for published laws.
+    covariance: Option<[[f64; 5]; 5]>,
     compute: ComputeRule,
     level: f64,
     largest_flops: f64,
@@ -93,6 +95,7 @@ impl LawFrontier {
         Some(LawFrontier {
             point,
             draws: refits.iter().filter_map(terms).collect(),
+            covariance: None,
             compute,
             level,
             largest_flops: table.largest_flops(),
@@ -100,14 +103,21 @@ impl LawFrontier {
         })
     }
 
-    /// A published law, with draws of its parameters where its covariance is known.
+    /// A published law, with the covariance of `(ln A, ln B, ln E, alpha, beta)` where it is known.
     pub(crate) fn published(
         point: SumOfPowers,
-        draws: Vec<SumOfPowers>,
+        covariance: Option<[[f64; 5]; 5]>,
         largest_flops: f64,
     ) -> Self {
-        let compute = ComputeRule::SIX_ND;
-        LawFrontier { point, draws, compute, level: 0.95, largest_flops, residuals: Vec::new() }
+        LawFrontier {
+            point,
+            draws: Vec::new(),
+            covariance,
+            compute: ComputeRule::SIX_ND,
+            level: 0.95,
+            largest_flops,
+            residuals: Vec::new(),
+        }
     }
 
     /// Exponents with intervals.
@@ -165,8 +175,11 @@ impl LawFrontier {
         &self.point
     }
 
-    /// Estimate of a function of the law, over the refits.
+    /// Estimate of a function of the law, over the refits; linearised where there is a covariance instead.
     pub(crate) fn estimate(&self, point: f64, value: impl Fn(&SumOfPowers) -> f64) -> Estimate {
+        if let Some(covariance) = &self.covariance {
+            return linearised(&self.point, covariance, point, value);
+        }
         let mut values: Vec<f64> = self.draws.iter().map(value).filter(|v| v.is_finite()).collect();
         if (values.len() as f64) < 0.95 * self.draws.len() as f64 {
             return Estimate::bare(point);
@@ -196,5 +209,36 @@ impl LawFrontier {
             }
         }
         Estimate::from_draws(point, &mut values, self.level)
+    }
+}
+
+/// The 95% interval of a function of the law to first order in its parameters.
+fn linearised(
+    law: &SumOfPowers,
+    covariance: &[[f64; 5]; 5],
+    point: f64,
+    value: impl Fn(&SumOfPowers) -> f64,
+) -> Estimate {
+    let moved = |k: usize, h: f64| {
+        let mut l = *law;
+        *[&mut l.log_a, &mut l.log_b, &mut l.log_floor, &mut l.alpha, &mut l.beta][k] += h;
+        value(&l)
+    };
+    let slope: [f64; 5] = std::array::from_fn(|k| (moved(k, 1e-5) - moved(k, -1e-5)) / 2e-5);
+    let mut variance = 0.0;
+    for i in 0..5 {
+        for j in 0..5 {
+            variance += slope[i] * covariance[i][j] * slope[j];
+        }
+    }
+    if !variance.is_finite() {
+        return Estimate::bare(point);
+    }
+    let error = variance.max(0.0).sqrt();
+    let half = 1.959_964 * error;
+    Estimate {
+        point,
+        standard_error: Some(error),
+        interval: Some(Interval { lo: point - half, hi: point + half, level: 0.95 }),
     }
 }

@@ -126,8 +126,13 @@ pub(crate) fn optimum(
     };
     // Losses good to 1e-9 are as good as exact: below that, differences of value are rounding.
     let noise = 1e-18 * sample.len() as f64;
+    // Kinks are rounded at 1e-5 of the residuals' width (see `Search::end`), which blurs the value by as much.
+    let blur = match objective {
+        Objective::Absolute | Objective::Likelihood { .. } => 3e-5,
+        _ => 1e-6,
+    };
     let agree =
-        |e: &&(Vector, f64, f64, bool, usize)| (e.1 - value).abs() <= 1e-6 * value.abs() + noise;
+        |e: &&(Vector, f64, f64, bool, usize)| (e.1 - value).abs() <= blur * value.abs() + noise;
     let agreeing: usize = ends.iter().filter(agree).map(|e| e.4).sum();
     let converged = ends.iter().filter(agree).any(|e| e.3);
     let share = agreeing as f64 / tried as f64;

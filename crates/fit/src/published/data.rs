@@ -208,7 +208,7 @@ pub const PUBLISHED: &[Published] = &[
         key: "deepseek2024",
         title: "DeepSeek LLM: non-embedding FLOPs per token and tokens",
         source: "Bi et al. 2024, arXiv:2401.02954, equation 4: M_opt = 0.1715 C^0.5243, D_opt = 5.8316 C^0.4757",
-        verified: Copied("two copies of the equations agree"),
+        verified: Copied("eight copies of the equations agree"),
         convention: "M is training FLOPs per token (C = M D), attention counted; N* here is M / 6",
         form: Form::Split { params: Some((0.0285833333, 0.5243)), tokens: Some((5.8316, 0.4757)) },
         tuning: Some(DEEPSEEK),

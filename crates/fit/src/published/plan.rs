@@ -1,23 +1,15 @@
 //! Planning from a published law.
 
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
-
 use super::{Form, Published};
 use crate::compute::{ComputeRule, check_flops};
 use crate::error::FitError;
 use crate::estimate::Estimate;
-use crate::isoflop::normal;
-use crate::law::SumOfPowers;
 use crate::parametric::{Allocation, LawFrontier};
 use crate::plan::positive;
 
-/// Draws of the parameters where their covariance is known.
-const DRAWS: usize = 4000;
-
 impl Published {
     /// The law as a planning tool: every question that a fit of one's own answers. Intervals, of the law and not of a
-    /// new run, where the covariance of its parameters is known.
+    /// new run, where the covariance of its parameters is known: to first order.
     ///
     /// # Errors
     /// [`FitError::NoResult`] for publications that give no loss of N and D.
@@ -27,7 +19,7 @@ impl Published {
             why: "it gives no loss of N and D".into(),
             hint: "choose a law that does, such as epoch2024 or hoffmann2022-3".into(),
         })?;
-        Ok(LawFrontier::published(point, self.draws(&point), self.largest_flops()))
+        Ok(LawFrontier::published(point, self.covariance, self.largest_flops()))
     }
 
     /// The best split of `flops` (with C = 6ND where one of N*, D* follows from the other).
@@ -108,73 +100,5 @@ impl Published {
 
     fn largest_flops(&self) -> f64 {
         self.valid_flops.map_or(f64::NAN, |v| v.1)
-    }
-
-    /// Normal draws of `(ln A, ln B, ln E, alpha, beta)`; draws with an exponent of 0 or less are not laws.
-    fn draws(&self, point: &SumOfPowers) -> Vec<SumOfPowers> {
-        let Some(factor) = self.covariance.map(|c| cholesky(&c)) else { return Vec::new() };
-        let mut random = ChaCha8Rng::seed_from_u64(0x11b_4a47);
-        let mut out = Vec::with_capacity(DRAWS);
-        for _ in 0..DRAWS {
-            let z: [f64; 5] = std::array::from_fn(|_| normal(&mut random));
-            let off = |i: usize| (0..=i).map(|j| factor[i][j] * z[j]).sum::<f64>();
-            let mut law = *point;
-            law.log_a += off(0);
-            law.log_b += off(1);
-            law.log_floor += off(2);
-            law.alpha += off(3);
-            law.beta += off(4);
-            if law.alpha > 0.0 && law.beta > 0.0 {
-                out.push(law);
-            }
-        }
-        out
-    }
-}
-
-/// Lower factor of a covariance; directions without variance stay still.
-fn cholesky(c: &[[f64; 5]; 5]) -> [[f64; 5]; 5] {
-    let mut l = [[0.0; 5]; 5];
-    for i in 0..5 {
-        for j in 0..=i {
-            let rest = c[i][j] - (0..j).map(|k| l[i][k] * l[j][k]).sum::<f64>();
-            l[i][j] = match (i == j, l[j][j] > 0.0) {
-                (true, _) => rest.max(0.0).sqrt(),
-                (false, true) => rest / l[j][j],
-                (false, false) => 0.0,
-            };
-        }
-    }
-    l
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::published::published;
-
-    #[test]
-    fn draws_have_the_published_covariance() {
-        let law = published("epoch2024").unwrap();
-        let want = law.covariance.unwrap();
-        let point = law.sum_of_powers().unwrap();
-        let draws = law.draws(&point);
-        let columns =
-            |l: &crate::law::SumOfPowers| [l.log_a, l.log_b, l.log_floor, l.alpha, l.beta];
-        let centre = columns(&point);
-        for i in 0..5 {
-            for j in 0..=i {
-                let mean = draws
-                    .iter()
-                    .map(|d| (columns(d)[i] - centre[i]) * (columns(d)[j] - centre[j]))
-                    .sum::<f64>()
-                    / draws.len() as f64;
-                let unit = (want[i][i] * want[j][j]).sqrt();
-                assert!(
-                    ((mean - want[i][j]) / unit).abs() < 0.06,
-                    "{i} {j}: {mean} {}",
-                    want[i][j]
-                );
-            }
-        }
     }
 }
