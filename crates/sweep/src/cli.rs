@@ -46,8 +46,10 @@ pub enum Command {
     Plan(PlanArgs),
     /// Assess the data: documents, tokens, duplicates, entropy, the largest budget it feeds
     Data(DataArgs),
-    /// List the devices, and what would be picked and why
+    /// List the devices, and what would be picked and why; test one
     Devices(DevicesArgs),
+    /// Measure how fast models of given shapes train, alone and in stacks
+    Bench(BenchArgs),
     /// Write the report anew from a results folder
     Report(ReportArgs),
     /// Fit scaling laws to a results folder or to any table of runs (CSV, JSONL)
@@ -126,6 +128,48 @@ pub struct DevicesArgs {
     /// Which device would be picked by this name, instead of auto
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
+    /// Compare every operation of training on the picked adapter with the CPU
+    #[arg(long)]
+    pub test: bool,
+    /// Shader compiler to test: spirv or wgsl, instead of auto, which tests all that the adapter takes
+    #[arg(long, value_name = "NAME", default_value = "auto", requires = "test")]
+    pub shader: String,
+    /// End the test of one shader compiler after so long; what is not done counts as failed
+    #[arg(long, value_name = "SECONDS", requires = "test")]
+    pub limit: Option<f64>,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep bench`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// Models and batches: [gpt2:]L<depth>d<width>h<heads>[H<hidden>]V<vocabulary>x<sequences>x<context>,
+    /// such as L4d64h2V256x16x128
+    #[arg(long, value_name = "SHAPE", num_args = 1.., required = true)]
+    pub shapes: Vec<String>,
+    /// Replicas in a stack, each number measured in turn; auto doubles them as long as it pays
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
+    pub replicas: Vec<String>,
+    /// Stacks that train at once on the CPU, each number measured in turn; auto is what a sweep does
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
+    pub stacks_at_once: Vec<String>,
+    /// Device: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// Shader compiler of a GPU: auto, spirv or wgsl
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub shader: String,
+    /// Precision of matrix products: f32, f16 or bf16
+    #[arg(long, value_name = "NAME", default_value = "f32")]
+    pub precision: String,
+    /// Seconds of one measurement, all rounds together
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    pub seconds: f64,
+    /// Rounds of one measurement, of which the median counts
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub rounds: usize,
     /// How it speaks.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -9,6 +9,18 @@ pub const FAILED: u8 = 1;
 /// The command, the configuration or the folder cannot be what was meant.
 const MISUSED: u8 = 2;
 
+/// A command line that cannot be what was meant: what is wrong, and a hint on its last line.
+#[derive(Debug)]
+pub struct Misuse(pub String);
+
+impl std::fmt::Display for Misuse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
+
 /// Prints an error with its causes and hints, and says what the process returns.
 pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     let told = Told::new(error);
@@ -30,6 +42,7 @@ fn code(error: &anyhow::Error) -> u8 {
     use isoflop_ledger::LedgerError;
     let misused = error.chain().any(|cause| {
         cause.is::<ConfigErrors>()
+            || cause.is::<Misuse>()
             || matches!(
                 cause.downcast_ref(),
                 Some(

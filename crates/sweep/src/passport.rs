@@ -1,7 +1,7 @@
 //! The passport of this process: device, machine, software, data.
 
 use isoflop_ledger::{DevicePassport, Host, Passport, PeakFlops, Versions};
-use isoflop_train::device::{self, TrainDevice};
+use isoflop_train::device::{self, Peak, TrainDevice};
 
 /// Commit that this program was built from, where the build said so (`ISOFLOP_COMMIT`).
 const COMMIT: Option<&str> = option_env!("ISOFLOP_COMMIT");
@@ -14,6 +14,14 @@ pub fn without_peaks(device: &TrainDevice, data_sha256: &str) -> Passport {
 /// The same with the device's measured peaks: about a second per precision.
 pub fn measured(device: &TrainDevice, data_sha256: &str) -> Passport {
     assemble(device.passport(), data_sha256)
+}
+
+/// Everything but the data, which took no part, with a peak measured elsewhere.
+pub fn without_data(device: &TrainDevice, peak: Option<Peak>) -> serde_json::Value {
+    let peaks = peak.into_iter().collect();
+    let part = device::DevicePassport { peaks, ..device.passport_without_peaks() };
+    let Passport { device, host, versions, data_sha256: _, peaks } = assemble(part, "");
+    serde_json::json!({ "device": device, "host": host, "versions": versions, "peaks": peaks })
 }
 
 fn assemble(part: device::DevicePassport, data_sha256: &str) -> Passport {

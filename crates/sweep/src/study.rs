@@ -106,6 +106,10 @@ pub fn build_grid(
 
 /// Memory that training may use, in bytes: what the user says, or most of what the device has.
 pub fn memory_bytes(config: &Config, device: &TrainDevice) -> Option<u64> {
-    let most = |bytes: u64| (bytes as f64 * MEMORY_SHARE) as u64;
-    config.device.memory_bytes.or(device.info.memory_bytes.map(most))
+    config.device.memory_bytes.or_else(|| usable_memory_bytes(device))
+}
+
+/// Most of the device's memory, in bytes; `None` where it does not tell.
+pub fn usable_memory_bytes(device: &TrainDevice) -> Option<u64> {
+    device.info.memory_bytes.map(|bytes| (bytes as f64 * MEMORY_SHARE) as u64)
 }

@@ -1,4 +1,8 @@
-//! `sweep devices`: what there is, and what would be picked and why.
+//! `sweep devices`: what there is, and what would be picked and why, and whether it computes right.
+
+mod test;
+
+use std::process::ExitCode;
 
 use isoflop_plan::{DeviceConfig, Shader};
 use isoflop_train::device::{list, pick};
@@ -7,11 +11,23 @@ use crate::cli::DevicesArgs;
 use crate::print;
 use crate::study::device_name;
 
-/// Prints the devices.
-pub fn run(args: &DevicesArgs) -> anyhow::Result<()> {
+/// Prints the devices, or tests one.
+pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
+    match args.test {
+        true => test::run(args),
+        false => show(args).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+fn show(args: &DevicesArgs) -> anyhow::Result<()> {
     let devices = list();
     let name = args.device.as_deref().unwrap_or("auto");
-    let config = DeviceConfig { name: device_name(name), shader: Shader::Auto, memory_bytes: None };
+    let config = DeviceConfig {
+        name: device_name(name),
+        shader: Shader::Auto,
+        memory_bytes: None,
+        stacks_at_once: None,
+    };
     let choice = pick(&config, &devices);
     if args.output.json {
         let picked = choice

@@ -1,5 +1,6 @@
 //! One file per command.
 
+mod bench;
 mod data;
 mod devices;
 mod plan;
@@ -17,7 +18,8 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(args),
         Command::Plan(args) => plan::run(args).map(|()| ExitCode::SUCCESS),
         Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
-        Command::Devices(args) => devices::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Devices(args) => devices::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
         Command::Fit(args) => run_fit(args.clone()).map(|()| ExitCode::SUCCESS),
         Command::Predict(args) => run_predict(args.clone()).map(|()| ExitCode::SUCCESS),
@@ -32,6 +34,7 @@ impl Command {
             Self::Plan(args) => args.output.json,
             Self::Data(args) => args.output.json,
             Self::Devices(args) => args.output.json,
+            Self::Bench(args) => args.output.json,
             Self::Report(args) => args.output.json,
             Self::Fit(args) => args.output.json,
             Self::Predict(args) => args.output.json,

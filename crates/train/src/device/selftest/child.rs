@@ -132,11 +132,13 @@ pub(crate) fn run(id: &str, shader: ShaderCompiler) -> Result<SelfTest, SelfTest
     }
 }
 
-/// A thorough test in another process of this program, from a case on. Says how the process ended.
+/// A thorough test in another process of this program, from a case on. Says how the process ended,
+/// which it does at a given time at the latest.
 pub(super) fn run_each(
     id: &str,
     shader: ShaderCompiler,
     from: usize,
+    until: Option<Instant>,
     tell: &mut dyn FnMut(News),
 ) -> String {
     let job = Job { id: id.into(), shader, thorough_from: Some(from) };
@@ -155,7 +157,8 @@ pub(super) fn run_each(
         }
     });
     let late = loop {
-        match lines.recv_timeout(PATIENCE_PER_CASE) {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        match lines.recv_timeout(left.unwrap_or(PATIENCE_PER_CASE).min(PATIENCE_PER_CASE)) {
             Ok(line) => {
                 let news = line.strip_prefix(MARK).map(serde_json::from_str);
                 if let Some(Ok(news)) = news {

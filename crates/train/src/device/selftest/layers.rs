@@ -53,9 +53,11 @@ pub(super) fn all(precision: Precision) -> Vec<Case> {
         Case::new("embedding and positions", ROUNDING, |d, _| embedded(d)),
         Case::new("cross-entropy, 37 words", ROUNDING, |d, _| entropy(d, 70, 37)),
         Case::new("cross-entropy, 5000 words", ROUNDING, |d, _| entropy(d, 30, 5000)),
-        Case::new("three updates of AdamW", ROUNDING, |d, _| updated(d, Optimizer::AdamW)),
+        Case::new("three updates by AdamW", ROUNDING, |d, _| {
+            updated(d, Optimizer::AdamW, &[1.0, 0.05, 0.02])
+        }),
         // Newton-Schulz iterations enlarge rounding.
-        Case::new("three updates of Muon", 2e-3, |d, _| updated(d, Optimizer::Muon)),
+        Case::new("an update by Muon", 2e-3, |d, _| updated(d, Optimizer::Muon, &[1.0])),
     ];
     products.into_iter().chain(rest).collect()
 }
@@ -153,8 +155,8 @@ fn entropy(d: &Device, rows: usize, vocab: usize) -> Values {
     ]
 }
 
-/// Updates by made-up gradients, of which the first is cut to its limit and the others are not.
-fn updated(d: &Device, rule: Optimizer) -> Values {
+/// Updates by made-up gradients of these sizes, of which 1 is cut to the limit and 0.05 is not.
+fn updated(d: &Device, rule: Optimizer, sizes: &[f32]) -> Values {
     let shape = Shape {
         family: Family::Gpt2,
         depth: 1,
@@ -175,9 +177,9 @@ fn updated(d: &Device, rule: Optimizer) -> Values {
         clip_norm: Some(10.0),
     };
     let mut norms = Vec::new();
-    for scale in [1.0, 0.05, 0.02] {
-        let sizes = model.weights().iter().map(|w| w.dims());
-        let grads = sizes.enumerate().map(|(i, dims)| x(i as u32, dims, d) * scale).collect();
+    for &size in sizes {
+        let dims = model.weights().iter().map(|w| w.dims());
+        let grads = dims.enumerate().map(|(i, dims)| x(i as u32, dims, d) * size).collect();
         norms.extend(out(optim.update(rule, &mut model, grads, &[step(1e-2), step(3e-3)])));
     }
     let all = |tensors: &[Tensor<3>]| tensors.iter().flat_map(|t| out(t.clone())).collect();

@@ -1,5 +1,7 @@
 //! Every operation in every precision, to the end, whatever fails on the way.
 
+use std::time::{Duration, Instant};
+
 use burn::tensor::Device;
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
@@ -75,53 +77,60 @@ pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(News)) {
 }
 
 /// Compares every operation of training on an adapter with the CPU: those of the [`self_test`](super::self_test)
-/// and those of the model, forward and backward, at more sizes. `tell` hears of each in turn.
+/// and those of the model, forward and backward, at more sizes. `begins` hears of each in turn.
 ///
 /// It runs in another process of this program, where the program offers that
 /// ([`self_test_child_main`](super::self_test_child_main)); if the driver crashes there, the rest is
-/// taken up behind the operation that did it.
+/// taken up behind the operation that did it. That process is stopped when the time is up; what it
+/// was at counts as broken.
 pub fn test_thoroughly(
     info: &DeviceInfo,
     shader: ShaderCompiler,
-    tell: &mut dyn FnMut(&Finding),
+    limit: Option<Duration>,
+    begins: &mut dyn FnMut(&str, Precision),
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut found = |finding: Finding| {
-        tell(&finding);
-        findings.push(finding);
-    };
     if !child::available() {
-        child::run_here(&info.id, shader, 0, &mut |news| {
-            if let News::Found(finding) = news {
-                found(finding);
-            }
+        child::run_here(&info.id, shader, 0, &mut |news| match news {
+            News::Begins { operation, precision, .. } => begins(&operation, precision),
+            News::Found(finding) => findings.push(finding),
+            News::Done => {}
         });
         return findings;
     }
+    let until = limit.map(|limit| Instant::now() + limit);
     let mut from = 0;
     for _ in 0..=RESTARTS {
         let (mut current, mut done) = (None, false);
-        let status = child::run_each(&info.id, shader, from, &mut |news| match news {
+        let end = child::run_each(&info.id, shader, from, until, &mut |news| match news {
             News::Begins { index, operation, precision } => {
+                begins(&operation, precision);
                 current = Some((index, operation, precision));
             }
-            News::Found(finding) => found(finding),
+            News::Found(finding) => findings.push(finding),
             News::Done => done = true,
         });
         if done {
             return findings;
         }
-        let what = format!("the driver crashed ({status})");
-        let Some((index, operation, precision)) = current else {
-            let operation = "opening the device".into();
-            found(Finding::Broken { operation, precision: None, what });
-            return findings;
+        let late = until.is_some_and(|until| Instant::now() >= until);
+        let what = match late {
+            true => "the time was up".to_owned(),
+            false => format!("the driver crashed ({end})"),
         };
-        found(Finding::Broken { operation, precision: Some(precision), what });
-        from = index + 1;
+        let (operation, precision, next) = match current {
+            Some((index, operation, precision)) => (operation, Some(precision), Some(index + 1)),
+            None => ("opening the device".to_owned(), None, None),
+        };
+        findings.push(Finding::Broken { operation, precision, what });
+        match next.filter(|_| !late) {
+            Some(next) => from = next,
+            None => return findings,
+        }
     }
     let what = format!("the driver crashed {} times", RESTARTS + 1);
-    found(Finding::Broken { operation: "all that comes after".into(), precision: None, what });
+    let operation = "all that comes after".into();
+    findings.push(Finding::Broken { operation, precision: None, what });
     findings
 }
 

@@ -1,0 +1,179 @@
+//! `sweep bench`: how fast models train here, on made-up tokens.
+
+mod job;
+mod measured;
+mod shape;
+
+use std::process::ExitCode;
+
+use isoflop_plan::{DeviceConfig, stack_memory};
+use isoflop_train::device::{Peak, TrainDevice, measure_peak};
+use isoflop_train::{Load, Speed, Workers, measure};
+
+use crate::cli::BenchArgs;
+use crate::failure::FAILED;
+use crate::progress::Progress;
+use crate::study::{self, usable_memory_bytes};
+use crate::{passport, print};
+use job::{Count, Job, MOST, hyper};
+pub use job::{shader, word as precision_word};
+use measured::{Measured, json, table};
+use shape::Model;
+
+/// A stack of twice as many replicas pays if it trains so many times as many tokens per second.
+const PAYS: f64 = 1.05;
+
+/// Measures every shape as asked, one after the other, and prints what came out.
+pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
+    let mut progress = Progress::new(&args.output);
+    let job = Job::read(args)?;
+
+    let config = DeviceConfig {
+        name: study::device_name(args.device.as_deref().unwrap_or("auto")),
+        shader: job.shader,
+        memory_bytes: None,
+        stacks_at_once: None,
+    };
+    let device = study::open_device(&config, &mut progress)?;
+    job.check(&device)?;
+
+    let before = measure_peak(&device.device, &device.info, job.precision);
+    let mut measured = Vec::new();
+    for model in &job.models {
+        for stacks in at_once(&job, model, &device) {
+            for &replicas in &job.replicas {
+                match replicas {
+                    Count::Of(n) => {
+                        measured.push(one(&job, model, stacks, n, &device, &mut progress))
+                    }
+                    Count::Auto => {
+                        measured.extend(widening(&job, model, stacks, &device, &mut progress))
+                    }
+                }
+            }
+        }
+    }
+    // A busy machine shows its peak now and then: the better of two counts.
+    let after = measure_peak(&device.device, &device.info, job.precision);
+    let rate = |peak: &Peak| peak.flops_per_second;
+    let peak = [before, after].into_iter().flatten().max_by(|a, b| rate(a).total_cmp(&rate(b)));
+
+    progress.clear();
+    if args.output.json {
+        let passport = passport::without_data(&device, peak);
+        print::json(&json(&measured, peak, passport))?;
+    } else {
+        print::text(&table(&measured, peak, &device))?;
+    }
+    let failed = measured.iter().any(|m| m.result.is_err());
+    Ok(ExitCode::from(if failed { FAILED } else { 0 }))
+}
+
+/// Stacks of doubling width, as long as the wider one pays. A failure after the first ends the search.
+fn widening(
+    job: &Job,
+    model: &Model,
+    stacks: usize,
+    device: &TrainDevice,
+    progress: &mut Progress,
+) -> Vec<Measured> {
+    let mut found: Vec<Measured> = Vec::new();
+    let mut best = 0.0;
+    let mut replicas = 1;
+    while replicas <= MOST {
+        let next = one(job, model, stacks, replicas, device, progress);
+        match &next.result {
+            Err(what) if !found.is_empty() => {
+                progress.note(format!("no wider stack than {}: {what}", replicas / 2));
+                break;
+            }
+            Err(_) => {
+                found.push(next);
+                break;
+            }
+            Ok(speed) => {
+                let pays = speed.tokens_per_second > best * PAYS;
+                best = speed.tokens_per_second.max(best);
+                found.push(next);
+                if !pays {
+                    break;
+                }
+            }
+        }
+        replicas *= 2;
+    }
+    found
+}
+
+/// One measurement.
+fn one(
+    job: &Job,
+    model: &Model,
+    stacks: usize,
+    replicas: usize,
+    device: &TrainDevice,
+    progress: &mut Progress,
+) -> Measured {
+    let mut measured = Measured {
+        model: model.clone(),
+        replicas,
+        stacks_at_once: stacks,
+        precision: job.precision,
+        result: Err(String::new()),
+    };
+    progress.note(format!("measuring {}", measured.key()));
+    measured.result = try_one(job, model, stacks, replicas, device);
+    if let Err(what) = &measured.result {
+        progress.warn(format!("{}: {what}", measured.key()));
+    }
+    measured
+}
+
+fn try_one(
+    job: &Job,
+    model: &Model,
+    stacks: usize,
+    replicas: usize,
+    device: &TrainDevice,
+) -> Result<Speed, String> {
+    let hyper = hyper(model.sequences, job.precision);
+    let need = stack_memory(&model.shape, &hyper, replicas, model.sequences).total();
+    // A GPU's driver refuses what it does not have; a system that runs out of memory ends processes.
+    if let Some(have) = device.info.memory_bytes.filter(|_| device.info.is_cpu())
+        && need.saturating_mul(stacks as u64) > have
+    {
+        let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
+        let all = gib(need) * stacks as f64;
+        return Err(format!(
+            "it may need {all:.1} GiB of {:.1} GiB\nhint: ask for fewer replicas, sequences or stacks at once",
+            gib(have)
+        ));
+    }
+    let workers = Workers::new(&device.device, Some(stacks), stacks, need, None);
+    let workers = workers.map_err(|error| error.to_string())?;
+    let load = Load {
+        shape: &model.shape,
+        hyper: &hyper,
+        replicas,
+        rounds: job.rounds,
+        seconds: job.seconds,
+    };
+    measure(&load, &device.device, &workers).map_err(|error| error.to_string())
+}
+
+/// Stacks that train at once: what was asked for, or what a sweep of many such models would choose.
+fn at_once(job: &Job, model: &Model, device: &TrainDevice) -> Vec<usize> {
+    let number = |count: &Count| {
+        if let Count::Of(number) = *count {
+            return number;
+        }
+        let hyper = hyper(model.sequences, job.precision);
+        let bytes = stack_memory(&model.shape, &hyper, 1, model.sequences).total();
+        let memory = usable_memory_bytes(device);
+        Workers::new(&device.device, None, MOST, bytes, memory).map_or(1, |w| w.count())
+    };
+    let mut numbers: Vec<usize> = job.stacks_at_once.iter().map(number).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}

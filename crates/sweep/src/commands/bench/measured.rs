@@ -1,0 +1,184 @@
+//! What came out, for people and for programs.
+
+use isoflop_plan::Precision;
+use isoflop_report::number;
+use isoflop_report::table::{Align, Table, Tone};
+use isoflop_train::Speed;
+use isoflop_train::device::{Peak, TrainDevice};
+use serde_json::{Map, Value, json};
+
+use super::job::word;
+use super::shape::Model;
+
+/// One measurement.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The model.
+    pub model: Model,
+    /// Replicas of each stack.
+    pub replicas: usize,
+    /// Stacks that trained at once.
+    pub stacks_at_once: usize,
+    /// Precision of the matrix products.
+    pub precision: Precision,
+    /// How fast, or why not at all.
+    pub result: Result<Speed, String>,
+}
+
+impl Measured {
+    /// The model's name, and what differs from one model alone: `@8` for a stack of 8 replicas, `@2w` for
+    /// two stacks at once, `@8x2w` for both.
+    pub fn key(&self) -> String {
+        match (self.replicas, self.stacks_at_once) {
+            (1, 1) => self.model.name.clone(),
+            (replicas, 1) => format!("{}@{replicas}", self.model.name),
+            (1, stacks) => format!("{}@{stacks}w", self.model.name),
+            (replicas, stacks) => format!("{}@{replicas}x{stacks}w", self.model.name),
+        }
+    }
+
+    fn json(&self, peak: Option<Peak>) -> Value {
+        let mut out = json!({
+            "shape": self.model.shape,
+            "sequences": self.model.sequences,
+            "replicas": self.replicas,
+            "stacks_at_once": self.stacks_at_once,
+            "precision": self.precision,
+        });
+        let more = match &self.result {
+            Err(what) => json!({ "failed": what }),
+            Ok(speed) => json!({
+                "tokens_per_second": speed.tokens_per_second,
+                "rounds": speed.rounds,
+                "flops_per_second": speed.flops_per_second,
+                "share_of_peak": peak.map(|peak| speed.flops_per_second / peak.flops_per_second),
+                "step_seconds": speed.step_seconds,
+                "first_step_seconds": speed.first_step_seconds,
+                "peak_memory_bytes": speed.peak_memory_bytes,
+            }),
+        };
+        if let (Value::Object(out), Value::Object(more)) = (&mut out, more) {
+            out.extend(more);
+        }
+        out
+    }
+}
+
+/// One object per measurement by its [`Measured::key`], and the passport.
+pub fn json(measured: &[Measured], peak: Option<Peak>, passport: Value) -> Value {
+    let mut out: Map<String, Value> = measured.iter().map(|m| (m.key(), m.json(peak))).collect();
+    out.insert("passport".into(), passport);
+    Value::Object(out)
+}
+
+/// A row per measurement.
+pub fn table(measured: &[Measured], peak: Option<Peak>, device: &TrainDevice) -> String {
+    let precision = measured.first().map_or("", |m| word(m.precision));
+    let peak_text = peak.map_or("no peak could be measured".into(), |peak| {
+        format!("products reach {:.1} GFLOP/s", peak.flops_per_second / 1e9)
+    });
+    let title = format!("{}, {precision}; {peak_text}", device.info.label());
+    let heads = [
+        ("Model", Align::Left),
+        ("Tokens/s", Align::Right),
+        ("Range", Align::Right),
+        ("GFLOP/s", Align::Right),
+        ("Of peak", Align::Right),
+        ("Step, ms", Align::Right),
+        ("First step, s", Align::Right),
+        ("Peak memory", Align::Right),
+    ];
+    let mut table = Table::new(title, heads);
+    for one in measured {
+        let Ok(speed) = &one.result else {
+            table.toned(Tone::Alert, [one.key(), "failed".into()]);
+            continue;
+        };
+        let ends =
+            |f: fn(f64, f64) -> f64| speed.rounds.iter().copied().reduce(f).unwrap_or(f64::NAN);
+        let share = peak.map(|peak| 100.0 * speed.flops_per_second / peak.flops_per_second);
+        table.row([
+            one.key(),
+            whole(speed.tokens_per_second),
+            format!("{}–{}", whole(ends(f64::min)), whole(ends(f64::max))),
+            number::fixed(speed.flops_per_second / 1e9, 1),
+            share.map_or("-".into(), |share| format!("{share:.0}%")),
+            number::significant(1e3 * speed.step_seconds, 3),
+            number::significant(speed.first_step_seconds, 2),
+            speed.peak_memory_bytes.map_or("-".into(), |bytes| number::bytes(bytes as f64)),
+        ]);
+    }
+    let several = measured.iter().any(|m| m.replicas > 1 || m.stacks_at_once > 1);
+    if several {
+        table.notes.push(
+            "@8 is a stack of 8 replicas, @2w two stacks at once; their tokens are added up."
+                .into(),
+        );
+    }
+    table.to_text()
+}
+
+/// Thousands apart.
+fn whole(x: f64) -> String {
+    let digits = format!("{x:.0}");
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(replicas: usize, stacks_at_once: usize, result: Result<Speed, String>) -> Measured {
+        let model = Model::parse("L2d32h1V256x16x64").unwrap();
+        Measured { model, replicas, stacks_at_once, precision: Precision::F32, result }
+    }
+
+    fn speed() -> Speed {
+        Speed {
+            tokens_per_second: 1e6,
+            rounds: vec![9e5, 1e6, 2e6],
+            flops_per_second: 5e10,
+            step_seconds: 0.001,
+            first_step_seconds: 0.5,
+            peak_memory_bytes: None,
+        }
+    }
+
+    #[test]
+    fn keys_tell_stacks_apart() {
+        let key = |replicas, stacks| measured(replicas, stacks, Err(String::new())).key();
+        assert_eq!(key(1, 1), "L2d32h1V256x16x64");
+        assert_eq!(key(8, 1), "L2d32h1V256x16x64@8");
+        assert_eq!(key(1, 2), "L2d32h1V256x16x64@2w");
+        assert_eq!(key(8, 2), "L2d32h1V256x16x64@8x2w");
+    }
+
+    #[test]
+    fn programs_get_figures_and_failures() {
+        let peak = Peak { precision: Precision::F32, flops_per_second: 1e11, side: 512 };
+        let all = [measured(1, 1, Ok(speed())), measured(4, 1, Err("no memory".into()))];
+        let json = json(&all, Some(peak), json!({ "device": "x" }));
+        let one = &json["L2d32h1V256x16x64"];
+        assert_eq!(one["tokens_per_second"], 1e6);
+        assert_eq!(one["share_of_peak"], 0.5);
+        assert_eq!(one["peak_memory_bytes"], Value::Null);
+        assert_eq!(one["shape"]["hidden"], 88);
+        assert_eq!(json["L2d32h1V256x16x64@4"]["failed"], "no memory");
+        assert_eq!(json["L2d32h1V256x16x64@4"]["tokens_per_second"], Value::Null);
+        assert_eq!(json["passport"]["device"], "x");
+    }
+
+    #[test]
+    fn thousands() {
+        for (x, text) in [(0.4, "0"), (999.0, "999"), (1000.0, "1,000"), (1234567.0, "1,234,567")] {
+            assert_eq!(whole(x), text);
+        }
+    }
+}
