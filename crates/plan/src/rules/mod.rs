@@ -65,7 +65,7 @@ impl RateRule {
     /// Peak learning rate of a run of `tokens` tokens.
     pub fn learning_rate(self, shape: &Shape, tokens: f64) -> f64 {
         match self {
-            Self::Measured => measured::learning_rate(shape, tokens),
+            Self::Measured => measured::learning_rate(shape),
             Self::StepLaw => steplaw::learning_rate(shape, tokens),
             Self::DeepSeek => deepseek::learning_rate(shape, tokens),
         }

@@ -154,7 +154,7 @@ fn ratios_of_tokens_to_parameters_are_met() {
 
 #[test]
 fn multipliers_vary_one_at_a_time_or_all_together() {
-    let text = "[grid]\ncells = [{ width = 64, tokens = 4e6 }]\nlr_multipliers = [0.5, 1, 2]\nbatch_multipliers = [0.5, 1, 2]\n";
+    let text = "[grid]\ncells = [{ width = 64, tokens = 4e7 }]\nlr_multipliers = [0.5, 1, 2]\nbatch_multipliers = [0.5, 1, 2]\n";
     let star = grid(text);
     let pairs: Vec<(f64, f64)> =
         star.cells.iter().map(|c| (c.lr_multiplier, c.batch_multiplier)).collect();
