@@ -114,6 +114,13 @@ pub enum Warning {
         /// Of how many.
         draws: usize,
     },
+    /// The intervals asked for hold the truth less often than they say.
+    NarrowIntervals {
+        /// Which.
+        method: String,
+        /// How often 95% intervals held the truth where that was simulated, at the worst.
+        coverage: f64,
+    },
     /// One slice decides the exponent.
     InfluentialSlice {
         /// Its budget, FLOPs.
@@ -172,6 +179,7 @@ impl Warning {
             Warning::ScatteredMinima { .. } => {
                 "retune the runs near the minima; intervals were widened by this factor"
             }
+            Warning::NarrowIntervals { .. } => "use the default, or wild draws with squares only",
             Warning::FailedDraws { .. } => {
                 "the law is near degenerate on these runs: add runs, or fit fewer parameters"
             }
@@ -243,6 +251,11 @@ impl std::fmt::Display for Warning {
             Warning::ScatteredMinima { factor } => {
                 write!(f, "minima scatter {factor:.1} times as much as the noise explains")
             }
+            Warning::NarrowIntervals { method, coverage } => write!(
+                f,
+                "intervals of {method} are too narrow: in simulations those of 95% held the truth {:.0}% of the time",
+                100.0 * coverage
+            ),
             Warning::FailedDraws { failed, draws } => {
                 write!(f, "{failed} of {draws} bootstrap refits failed and are in no interval")
             }

@@ -44,3 +44,37 @@ fn studies_of_real_tables_hold_together() {
         assert!(!text.is_empty());
     }
 }
+
+#[test]
+fn intervals_known_to_be_narrow_are_marked_and_no_default() {
+    use isoflop_fit::intervals::Resampling;
+    use isoflop_fit::isoflop::Method;
+    use isoflop_fit::{Observation, Table, Warning};
+    let mut rows = Vec::new();
+    for k in 0..6 {
+        let flops = 1e18 * 10f64.powf(0.5 * f64::from(k));
+        for i in 0..7 {
+            let n = 8e7 * 10f64.powf(0.2563 * f64::from(k)) * 4f64.powf(f64::from(i) / 3.0 - 1.0);
+            let d = flops / 6.0 / n;
+            let wave = (f64::from(7 * k + i) * 12.9898).sin() * 43758.5453;
+            let noise = 0.004 * (2.0 * (wave - wave.floor()) - 1.0);
+            let loss = 1.8172 + 482.01 / n.powf(0.3478) + 2085.43 / d.powf(0.3658);
+            rows.push(Observation::new(format!("{k}-{i}"), n, d, flops, loss * noise.exp()));
+        }
+    }
+    let table = Table::new(rows).unwrap();
+    let narrow = |options: &StudyOptions| {
+        let study = run(&table, &[], options).unwrap();
+        assert!(study.law().is_some() && study.isoflop().is_some());
+        let is_narrow = |w: &&Warning| matches!(w, Warning::NarrowIntervals { .. });
+        study.warnings.iter().filter(is_narrow).count()
+    };
+    let mut options = StudyOptions::default();
+    options.fit.intervals.draws = 50;
+    options.isoflop.draws = 50;
+    assert_eq!(narrow(&options), 0);
+    options.fit.intervals.resampling = Some(Resampling::Wild);
+    assert_eq!(narrow(&options), 1);
+    options.isoflop.method = Method::Parabola;
+    assert_eq!(narrow(&options), 2);
+}

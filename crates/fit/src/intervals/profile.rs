@@ -14,7 +14,7 @@ use crate::estimate::Interval;
 use crate::law::{Law, Sample};
 use crate::objective::Objective;
 use crate::parametric::{FitOptions, LawResult};
-use crate::solve::{Evaluation, MAX_PARAMETERS, Model, Problem, Rows, TO_ROUNDING, minimise};
+use crate::solve::{Evaluation, MAX_PARAMETERS, Model, Problem, Rows, minimise};
 use crate::table::Table;
 
 /// What is held.
@@ -104,7 +104,7 @@ pub fn profile(
                 aim,
                 weight: 1e3 / (scale * step * step),
             };
-            let solution = minimise(&problem, &at, &[delta], TO_ROUNDING);
+            let solution = minimise(&problem, &at, &[delta]);
             at.copy_from_slice(&solution.z[..theta.len()]);
             let value = held.value(&at);
             let deviance = scale * (model.evaluate(&rows, &at, delta).value - best);

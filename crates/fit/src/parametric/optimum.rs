@@ -94,7 +94,7 @@ pub(crate) fn optimum(
                 continue;
             }
         }
-        let solution = model.scout(scout, start);
+        let solution = model.minimise(scout, start, &[f64::INFINITY]);
         search.evaluations += solution.evaluations;
         tried += 1;
         if !solution.value.is_finite() {

@@ -5,7 +5,7 @@ mod newton;
 mod rows;
 
 pub(crate) use linear::{cholesky_solve, condition_number, nonnegative_least_squares};
-pub(crate) use newton::{Solution, TO_ROUNDING, minimise};
+pub(crate) use newton::{Solution, minimise};
 pub(crate) use rows::{Model, Rows};
 
 /// Most parameters that a law may have.

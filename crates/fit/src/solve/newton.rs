@@ -22,17 +22,8 @@ const MOST_STEPS: usize = 200;
 /// Longest move of one parameter in one step; all parameters are logarithms or exponents.
 const LONGEST: f64 = 1.5;
 
-/// Promised gain, relative to the value, at which a minimisation to rounding stops.
-pub(crate) const TO_ROUNDING: f64 = 1e-15;
-
-/// Minimises along the thresholds of `deltas`, widest first; all but the last are solved roughly, the last until a
-/// step promises no more than `tolerance` of the value.
-pub(crate) fn minimise(
-    problem: &impl Problem,
-    start: &[f64],
-    deltas: &[f64],
-    tolerance: f64,
-) -> Solution {
+/// Minimises along the thresholds of `deltas`, widest first; all but the last are solved roughly.
+pub(crate) fn minimise(problem: &impl Problem, start: &[f64], deltas: &[f64]) -> Solution {
     let n = problem.dimension();
     let mut z = [0.0; MAX_PARAMETERS];
     z[..n].copy_from_slice(&start[..n]);
@@ -43,7 +34,7 @@ pub(crate) fn minimise(
     let rough = if long { 1e-9 } else { 1e-3 };
     for (k, &delta) in deltas.iter().enumerate() {
         let last = k + 1 == deltas.len();
-        descend(problem, &mut solution, delta, if last { tolerance } else { rough });
+        descend(problem, &mut solution, delta, if last { 1e-15 } else { rough });
     }
     solution
 }
@@ -185,7 +176,7 @@ mod tests {
 
     #[test]
     fn crosses_a_curved_valley() {
-        let solution = minimise(&Valley, &[-1.2, 1.0], &[f64::INFINITY], TO_ROUNDING);
+        let solution = minimise(&Valley, &[-1.2, 1.0], &[f64::INFINITY]);
         assert!(solution.converged);
         assert!((solution.z[0] - 1.0).abs() < 1e-7 && (solution.z[1] - 1.0).abs() < 1e-7);
         assert!(solution.evaluations < 60, "{}", solution.evaluations);

@@ -1,7 +1,7 @@
 //! A law on runs as a problem for the solver: the vectorised kernel for sums of powers, a plain
 //! loop for every other law.
 
-use super::{Evaluation, MAX_PARAMETERS, Problem, Solution, TO_ROUNDING, minimise};
+use super::{Evaluation, MAX_PARAMETERS, Problem, Solution, minimise};
 use crate::kernel::{Columns, PowerSum};
 use crate::law::{FastForm, Law, Point, Sample};
 
@@ -72,26 +72,17 @@ impl<'a> Model<'a> {
         rows.columns.pad();
     }
 
-    /// Minimises from `start` along the thresholds `deltas`, to rounding.
+    /// Minimises from `start` along the thresholds `deltas`.
     pub fn minimise(&self, rows: &Rows, start: &[f64], deltas: &[f64]) -> Solution {
-        self.minimise_to(rows, start, deltas, TO_ROUNDING)
-    }
-
-    /// Minimises squares from `start` as far as it takes to see where it leads.
-    pub fn scout(&self, rows: &Rows, start: &[f64]) -> Solution {
-        self.minimise_to(rows, start, &[f64::INFINITY], 1e-9)
-    }
-
-    fn minimise_to(&self, rows: &Rows, start: &[f64], deltas: &[f64], tolerance: f64) -> Solution {
         match &self.fast {
             Some(form) => {
                 let columns = &rows.columns;
                 let problem = PowerSum { columns, log: self.log, restriction: &form.restriction };
-                minimise(&Confined { problem, range: &self.range }, start, deltas, tolerance)
+                minimise(&Confined { problem, range: &self.range }, start, deltas)
             }
             None => {
                 let problem = Plain { model: self, rows: &rows.points };
-                minimise(&Confined { problem, range: &self.range }, start, deltas, tolerance)
+                minimise(&Confined { problem, range: &self.range }, start, deltas)
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Warnings from what a study found.
 
 use super::{Answer, Study};
+use crate::intervals::Resampling;
 use crate::isoflop::{Method, group_slices};
+use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::table::Table;
 use crate::warning::Warning;
@@ -11,10 +13,25 @@ pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
     data(table, study, &mut out);
     slices(table, study, &mut out);
     law(study, &mut out);
+    intervals(study, &mut out);
     for sentence in &study.disagreements {
         out.push(Warning::ApproachesDisagree { sentence: sentence.clone() });
     }
     out
+}
+
+/// Choices whose intervals cover too little in `examples/coverage.rs`; none of them is a default.
+fn intervals(study: &Study, out: &mut Vec<Warning>) {
+    let squares = [Objective::SquaredLog, Objective::SquaredLinear];
+    let wild = study.law().and_then(|l| l.resampling) == Some(Resampling::Wild);
+    if wild && !squares.contains(&study.options.fit.objective) {
+        let method = format!("wild draws under {}", study.options.fit.objective.name());
+        out.push(Warning::NarrowIntervals { method, coverage: 0.86 });
+    }
+    if study.isoflop().is_some_and(|f| f.method == Method::Parabola && f.draws > 0) {
+        let method = "parabolas, off by their bias,".to_string();
+        out.push(Warning::NarrowIntervals { method, coverage: 0.87 });
+    }
 }
 
 fn data(table: &Table, study: &Study, out: &mut Vec<Warning>) {
