@@ -22,14 +22,18 @@ one JSON object on stdout:
     {"L4d64h2V256x16x128": 61000.0,                        tokens per second of training, warm-up left out
      "L4d64h2V256x16x128@8": {"tokens_per_second": 2.1e5,   a stack of 8 replicas: tokens of all of them together
                               "peak_memory_bytes": 1.2e8,   (optional)
+                              "precision": "f32",           (optional; a table of mixed precisions says so)
                               "shape": {...}},              (optional; isoflop_plan::Shape, checked against ours)
+     "L4d64h2V256x16x128@2w": {"failed": "..."},            instead of the speed, where there is none
      "passport": {...}}                                     (optional; kept as it is)
 
-Every key that is the shape, or the shape followed by `@...`, becomes a contender (`ours`, `ours@8`). With --cells it is
-run once per round, must train the whole grid from nothing, and is timed from outside; `{round}` in it becomes the
-round's number, so that every round can have a fresh results folder. Its stdout goes to stderr.
+Every key that is the shape, or the shape followed by `@...`, becomes a contender: `ours`, `ours@8` a stack of 8 replicas,
+`ours@2w` two stacks at once on the CPU, `ours@8x2w` both. Which ones `sweep bench` measures is part of the command:
+--ours "target/release/sweep bench --device cpu --replicas 1,4 --stacks-at-once 1,2". With --cells it is run once per
+round, must train the whole grid from nothing, and is timed from outside; `{round}` in it becomes the round's number, so
+that every round can have a fresh results folder. Its stdout goes to stderr.
 
-CELLS   a JSON list (or {"cells": [...]}) of cells as `isoflop_plan::Cell` writes them:
+CELLS   what `sweep plan --config FILE --json` prints, or a JSON list (or {"cells": [...]}) of cells:
     {"id": "..", "shape": {"family": "llama", "depth": 2, "width": 64, "heads": 2, "hidden": 168, "vocab": 512,
      "context": 128}, "steps": 400, "seed": 1, "hyper": {"batch_sequences": 16, "learning_rate": 3e-3,
      "warmup_steps": 20, "schedule": {"kind": "cosine", "final_fraction": 0.1}, "optimizer": "adamw", "beta1": 0.9,
@@ -68,6 +72,8 @@ def arguments():
                         "(default: eager compile, on a GPU compile:reduce-overhead too)")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--precision", choices=["f32", "bf16"], help="default: f32 on the CPU, bf16 autocast on CUDA")
+    parser.add_argument("--limit", type=float, metavar="SECONDS", help="begin no round of a shape later than this, nor "
+                        "another cell in PyTorch (default: none); what is left out is told")
     parser.add_argument("--threads", type=int, help="threads of both (sets RAYON_NUM_THREADS for ours too)")
     group = parser.add_argument_group("with --shapes")
     group.add_argument("--seconds", type=float, default=5.0, help="length of one PyTorch measurement (default 5)")
@@ -96,10 +102,12 @@ def ask_ours(options, name: str, shape: torch_shape.Shape) -> dict[str, dict]:
     """Runs the contender on one shape. Returns its measurements by contender, and its passport."""
     command = shlex.split(options.ours) + ["--shapes", name, "--json"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment(options))
-    if done.returncode != 0:
-        return {"ours": {"failed": f"{shlex.join(command)} ended with code {done.returncode}"}}
+    try:
+        printed = json.loads(done.stdout)
+    except ValueError:
+        return {"ours": {"failed": f"{shlex.join(command)} ended with code {done.returncode} and printed no JSON"}}
     out = {}
-    for key, value in json.loads(done.stdout).items():
+    for key, value in printed.items():
         if key == "passport":
             out["passport"] = value
         if key != name and not key.startswith(name + "@"):
@@ -120,7 +128,7 @@ def compare_shape(options, name: str) -> dict:
 
     shape, sequences = torch_shape.parse(name)
     hyper = HYPER | {"clip_norm": options.clip or None, "z_loss": options.z_loss, "precision": options.precision}
-    workers, contenders, passport = {}, {}, None
+    workers, contenders, passport, start = {}, {}, None, time.perf_counter()
     try:
         for mode in options.modes:
             note(f"{name}: PyTorch {mode}, warm-up")
@@ -130,6 +138,9 @@ def compare_shape(options, name: str) -> dict:
                 workers[f"torch {mode}"] = worker
         turns = list(workers) + (["ours"] if options.ours else [])
         for number in range(options.rounds):
+            if number and options.limit and time.perf_counter() - start > options.limit:
+                note(f"{name}: {number} of {options.rounds} rounds, then the time was up")
+                break
             shift = number % max(len(turns), 1)
             for turn in turns[shift:] + turns[:shift]:
                 time.sleep(SETTLE_SECONDS)
@@ -167,24 +178,40 @@ def compare_cells(options) -> dict:
     tokens = torch_cells.Tokens(options.train_tokens, options.valid_tokens, options.valid_limit, vocab)
     contenders: dict[str, dict] = {}
     for number in range(options.rounds):
+        if options.ours:
+            found = time_ours(options, number)
+            contenders.setdefault("ours", {"rounds": []})["rounds"].append(found)
         for mode in options.modes:
             done, start = [], time.perf_counter()
-            for index, cell in enumerate(cells):
+            for index, cell in enumerate(spread(cells) if options.limit else cells):
+                if options.limit and time.perf_counter() - start > options.limit:
+                    note(f"{mode}: {index} of {len(cells)} cells, then the time was up")
+                    break
                 result = torch_cells.train_cell(cell, tokens, mode, options.device, options.precision, options)
                 done.append(result)
                 note(f"{mode}: cell {index + 1} of {len(cells)}, {result['seconds']:.1f} s, "
                      f"{result['tokens_per_second']:,.0f} tokens/s, held-out loss {result['valid_loss_nats']:.4f}")
-            round_ = {"seconds": time.perf_counter() - start, "cells": done}
+            seconds, flops = time.perf_counter() - start, sum(r["flops"] for r in done)
+            round_ = {"seconds": seconds, "flops": flops, "cells": done}
             contenders.setdefault(f"torch {mode}", {"rounds": []})["rounds"].append(round_)
-        if options.ours:
-            command, start = shlex.split(options.ours.replace("{round}", str(number + 1))), time.perf_counter()
-            code = subprocess.run(command, stdout=sys.stderr, env=environment(options)).returncode
-            seconds = time.perf_counter() - start
-            failed = {"failed": f"{shlex.join(command)} ended with code {code}"} if code else {}
-            contenders.setdefault("ours", {"rounds": []})["rounds"].append({"seconds": seconds} | failed)
-            note(f"ours: {seconds:.1f} s" + ("".join(f", {v}" for v in failed.values())))
-    flops = sum(r["flops"] for r in contenders[f"torch {options.modes[0]}"]["rounds"][0]["cells"])
+    flops = sum(torch_cells.flops(cell) for cell in cells)
     return {"cells": len(cells), "flops": flops, "contenders": contenders}
+
+
+def time_ours(options, number: int) -> dict:
+    """Trains the whole grid with the contender, timed from outside."""
+    command, start = shlex.split(options.ours.replace("{round}", str(number + 1))), time.perf_counter()
+    code = subprocess.run(command, stdout=sys.stderr, env=environment(options)).returncode
+    seconds = time.perf_counter() - start
+    failed = {"failed": f"{shlex.join(command)} ended with code {code}"} if code else {}
+    note(f"ours: {seconds:.1f} s" + ("".join(f", {v}" for v in failed.values())))
+    return {"seconds": seconds} | failed
+
+
+def spread(cells: list) -> list:
+    """The cells in an order of which every beginning holds small and large ones alike."""
+    order = sorted(range(len(cells)), key=lambda i: int(f"{i:032b}"[::-1], 2))
+    return [cells[i] for i in order]
 
 
 def resolve(options):

@@ -80,16 +80,30 @@ def shapes_table(shapes: list[dict]) -> str:
 
 
 def sweep_table(sweep: dict) -> str:
-    """One row per contender: wall time of the whole grid."""
-    seconds = {n: [None if "failed" in r else r["seconds"] for r in c["rounds"]] for n, c in sweep["contenders"].items()}
-    rows = []
-    for name, all_seconds in seconds.items():
-        whole = [s for s in all_seconds if s]
-        median = statistics.median(whole) if whole else None
-        row = [name, number(median, ",.1f"), number(sweep["flops"] / median / 1e9, ",.1f") if median else "-"]
-        ours = seconds.get("ours", [])
-        rows.append(row + ["-" if is_ours(name) else ratio(paired_ratio(all_seconds, ours))])
-    return table([f"{sweep['cells']} cells", "seconds", "GFLOP/s", "over ours"], rows)
+    """One row per contender: wall time of the grid, and how many times as long as ours the same FLOPs took."""
+    def rates(contender: dict) -> list[float | None]:
+        rounds = contender["rounds"]
+        return [None if "failed" in r else r.get("flops", sweep["flops"]) / r["seconds"] for r in rounds]
+
+    ours, rows = sweep["contenders"].get("ours"), []
+    for name, contender in sweep["contenders"].items():
+        speed = spread([r for r in rates(contender) if r])
+        seconds = spread([r["seconds"] for r in contender["rounds"] if "failed" not in r])
+        trained = {len(r["cells"]) for r in contender["rounds"] if "cells" in r} or {sweep["cells"]}
+        rows.append([
+            name,
+            "-".join(str(count) for count in sorted(trained)),
+            number(seconds and seconds["median"], ",.1f"),
+            number(speed and speed["median"] / 1e9, ",.1f"),
+            "-" if is_ours(name) or not ours else ratio(paired_ratio(rates(ours), rates(contender))),
+        ])
+    return table([f"{sweep['cells']} cells", "trained", "seconds", "GFLOP/s", "times as long as ours"], rows)
+
+
+def reason(failure: str) -> str:
+    """The line that says why: the last one of a traceback, the one before the hint of an error."""
+    lines = failure.strip().splitlines()
+    return ([line for line in lines if not line.startswith("hint: ")] or lines)[-1]
 
 
 def warnings(result: dict) -> list[str]:
@@ -98,6 +112,12 @@ def warnings(result: dict) -> list[str]:
     load = (p["load_average"] or [0.0])[0]
     if load > 0.3 * p["cores"]:
         out.append(f"the machine was busy before the start (load {load:.1f} on {p['cores']} cores): figures are provisional")
+    wanted = result["settings"]["precision"]
+    for shape in result.get("shapes", []):
+        for name, contender in shape["contenders"].items():
+            other = {r["precision"] for r in contender["rounds"] if r.get("precision", wanted) != wanted}
+            if other:
+                out.append(f"{shape['name']}, {name} computed in {', '.join(sorted(other))}, PyTorch in {wanted}")
     for shape in result.get("shapes", []):
         for name, contender in shape["contenders"].items():
             speed = contender["tokens_per_second"]
@@ -107,10 +127,21 @@ def warnings(result: dict) -> list[str]:
     for shape in result.get("shapes", []):
         for name, contender in shape["contenders"].items():
             failures = [contender.get("failed")] + [r.get("failed") for r in contender["rounds"]]
-            out += [f"{shape['name']}, {name} failed: {f.strip().splitlines()[-1]}" for f in failures if f]
+            out += [f"{shape['name']}, {name} failed: {why}" for why in dict.fromkeys(reason(f) for f in failures if f)]
     for name, contender in result.get("sweep", {}).get("contenders", {}).items():
         out += [f"{name} failed: {r['failed']}" for r in contender["rounds"] if "failed" in r]
     return out
+
+
+def ours_line(passport: dict | None) -> str:
+    """Version, backend and measured peak of ours; nothing where it told nothing."""
+    if not passport:
+        return ""
+    device, versions = passport.get("device", {}), passport.get("versions", {})
+    parts = [device.get("backend"), device.get("shader_compiler"), device.get("driver")]
+    peaks = [f"products {p['flops_per_second'] / 1e9:,.0f} GFLOP/s in {p['precision']}" for p in passport.get("peaks", [])]
+    told = ", ".join([p for p in parts if p] + peaks)
+    return f"Isoflop {versions.get('isoflop', '')} ({told}); "
 
 
 def markdown(result: dict) -> str:
@@ -118,7 +149,7 @@ def markdown(result: dict) -> str:
     p, settings = result["torch_passport"], result["settings"]
     machine = p.get("gpu") or f"{p['cpu']}, {p['threads']} threads of {p['cores']} cores, {p['cpu_capability']}"
     out = (
-        f"{result['date']}: {machine}; PyTorch {p['torch']}, {settings['precision']}; "
+        f"{result['date']}: {machine}; {ours_line(result.get('ours_passport'))}PyTorch {p['torch']}, {settings['precision']}; "
         f"GEMM {result['gemm_flops_per_second'] / 1e9:,.0f} GFLOP/s; "
         f"medians of {settings['rounds']} alternating rounds, ratios per round with their range.\n\n"
     )

@@ -19,9 +19,11 @@ LOG_EVERY = 10
 
 def read_cells(path: str) -> list[dict]:
     """Cells as `isoflop_plan::Cell` writes them: `{id, shape: {..}, steps, hyper: {..}, seed}`; other keys are left
-    alone. A bare list, or under the key `cells`."""
+    alone. A bare list, or under the key `cells`, or what `sweep plan --json` prints."""
     with open(path) as file:
         data = json.load(file)
+    if isinstance(data, dict) and "grid" in data:
+        data = [planned["cell"] for planned in data["grid"]["cells"]]
     cells = data["cells"] if isinstance(data, dict) else data
     for index, cell in enumerate(cells):
         missing = {"shape", "steps", "hyper", "seed"} - set(cell)
@@ -30,6 +32,12 @@ def read_cells(path: str) -> list[dict]:
         if cell["hyper"].get("optimizer", "adamw") != "adamw":
             raise ValueError(f"{path}: cell {index} wants {cell['hyper']['optimizer']}\nhint: only adamw is compared")
     return cells
+
+
+def flops(cell: dict) -> float:
+    """Exact training FLOPs of a cell."""
+    shape = Shape(**cell["shape"])
+    return cell["steps"] * cell["hyper"]["batch_sequences"] * shape.context * shape.train_flops_per_token()
 
 
 def map_tokens(path: str) -> numpy.ndarray:
