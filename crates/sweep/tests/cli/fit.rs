@@ -184,3 +184,34 @@ fn fit_names_what_is_wrong_with_a_question() {
     fails(&["fit", "--csv", "absent.csv"], "absent.csv");
     fails(&["fit", "--csv", RUNS, "--loss", "nats"], "there is no column `nats`");
 }
+
+#[test]
+fn fit_prints_what_the_readme_shows() {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let readme = std::fs::read_to_string(format!("{root}/crates/fit/README.md")).unwrap();
+    let mut lines = readme.lines().peekable();
+    let mut shown = 0;
+    while let Some(line) = lines.next() {
+        let Some(command) = line.strip_prefix("    $ sweep ") else { continue };
+        let words: Vec<&str> = command.split(' ').collect();
+        let output = Bench::new().command(&words).current_dir(root).output().unwrap();
+        let seen = stdout(&output);
+        let mut seen = seen.lines();
+        // Shown is the beginning of what one sees.
+        while let Some(line) = lines.next_if(|l| l.is_empty() || l.starts_with("    ")) {
+            let ends = line.is_empty() && lines.peek().is_none_or(|l| !l.starts_with("    "));
+            if ends {
+                break;
+            }
+            let text = line.strip_prefix("    ").unwrap_or_default();
+            assert_eq!(
+                seen.next().map(str::trim_end),
+                Some(text),
+                "{command}: {}",
+                stderr(&output)
+            );
+        }
+        shown += 1;
+    }
+    assert!(shown >= 3, "{shown} commands");
+}
