@@ -135,8 +135,22 @@ impl<'a> Page<'a> {
                 .push(Notice { text: warning.to_string().into(), advice: warning.advice().into() });
         }
         notices.extend(self.notices.iter().cloned());
-        notices
+        together(notices)
     }
+}
+
+/// Neighbouring doubts with one remedy are told as one.
+fn together(notices: Vec<Notice>) -> Vec<Notice> {
+    let mut out: Vec<Notice> = Vec::new();
+    for notice in notices {
+        match out.last_mut() {
+            Some(last) if !notice.advice.is_empty() && last.advice == notice.advice => {
+                last.text = std::mem::take(&mut last.text).then("; ").then(notice.text);
+            }
+            _ => out.push(notice),
+        }
+    }
+    out
 }
 
 /// `95%`.
@@ -175,4 +189,23 @@ fn filled(mut section: Section, blocks: Vec<Block>) -> Option<Section> {
 fn ratios(low: f64, high: f64, n: usize) -> impl Iterator<Item = f64> {
     let (from, to) = (low.ln(), high.ln());
     (0..n).map(move |i| (from + (to - from) * i as f64 / (n - 1) as f64).exp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubts_with_one_remedy_are_one() {
+        let notice = |text: &str, advice: &str| Notice { text: text.into(), advice: advice.into() };
+        let all = vec![
+            notice("few at 1", "use more"),
+            notice("few at 2", "use more"),
+            notice("slow", "wait"),
+            notice("odd", ""),
+            notice("strange", ""),
+        ];
+        let told: Vec<String> = together(all).iter().map(|n| n.text.to_text()).collect();
+        assert_eq!(told, ["few at 1; few at 2", "slow", "odd", "strange"]);
+    }
 }

@@ -24,6 +24,9 @@ use super::adapters::instance;
 /// Vulkan 1.0, as `VK_MAKE_API_VERSION` packs it.
 const VULKAN_1_0: u32 = 1 << 22;
 
+/// Largest buffer of a software adapter, in bytes.
+const SOFTWARE_BUFFER: u64 = 128 << 20;
+
 /// Features that WGSL kernels of cubecl can use.
 const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
     .union(wgpu::Features::SHADER_F64)
@@ -41,10 +44,12 @@ const WANTED: wgpu::Features = wgpu::Features::SHADER_F16
 pub(super) fn setup(adapter: &wgpu::Adapter) -> Result<WgpuSetup, String> {
     let features = adapter.features() & WANTED;
     let mut limits = adapter.limits();
-    if let Some(mib) = std::env::var("DEV_MIB").ok().and_then(|v| v.parse::<u64>().ok()) {
-        limits.max_buffer_size = limits.max_buffer_size.min(mib << 20);
+    if adapter.get_info().device_type == wgpu::DeviceType::Cpu {
+        // cubecl's first measurement of the memory's speed takes several of the largest buffers, and
+        // hangs where the driver has no room for them. SwiftShader has 2 GiB in all.
+        limits.max_buffer_size = limits.max_buffer_size.min(SOFTWARE_BUFFER);
         limits.max_storage_buffer_binding_size =
-            limits.max_storage_buffer_binding_size.min(mib << 20);
+            limits.max_storage_buffer_binding_size.min(SOFTWARE_BUFFER);
     }
     let descriptor = wgpu::DeviceDescriptor {
         required_features: features,
