@@ -170,7 +170,7 @@ impl PlanWarning {
                     .into()
             }
             Self::OutsideRule { .. } => {
-                "check with `lr_multipliers` at the smallest and largest cells, or take `\"measured\"`".into()
+                "calibrate with `lr_multipliers` and `batch_multipliers` at the smallest and largest cells".into()
             }
             Self::RuleOfAnotherOptimizer => {
                 "set `learning_rate`, or calibrate it with `lr_multipliers`".into()
