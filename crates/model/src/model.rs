@@ -202,6 +202,11 @@ impl StackModel {
         linear::forward(x, &self.weights[at], self.bias(at), self.cast)
     }
 
+    /// The residual stream with a projection added.
+    fn project_onto(&self, residual: Tensor<3>, x: &Tensor<3>, at: usize) -> Tensor<3> {
+        linear::forward_onto(residual, x, &self.weights[at], self.bias(at), self.cast)
+    }
+
     fn normalise(&self, x: &Tensor<3>, at: usize) -> (Tensor<3>, norm::Saved) {
         norm::forward(x, &self.weights[at], self.bias(at))
     }
@@ -218,11 +223,11 @@ impl StackModel {
             let qkv = self.project(&normed1, block.qkv);
             let qk_norm = self.qk_norm(block);
             let (attended, attention) = attention::forward(qkv, qk_norm.as_ref(), dims);
-            x = x + self.project(&attended, block.out);
+            x = self.project_onto(x, &attended, block.out);
             let (normed2, norm2) = self.normalise(&x, block.norm2);
             let up = self.project(&normed2, block.up);
             let active = activation::forward(&up, self.activation());
-            x = x + self.project(&active, block.down);
+            x = self.project_onto(x, &active, block.down);
             if save {
                 blocks.push(BlockSaved {
                     norm1,

@@ -32,7 +32,16 @@ use cli::Cli;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Has the allocator keep freed pages instead of handing them back to the system, which clears each before its next use.
+fn keep_pages() {
+    /// `mi_option_purge_delay` of `mimalloc.h`; -1 is never.
+    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+    // SAFETY: an option of the allocator, set before any other thread runs.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) };
+}
+
 fn main() -> ExitCode {
+    keep_pages();
     isoflop_train::device::prepare_environment();
     // In a process that was started to test a driver, this does not return.
     isoflop_train::device::self_test_child_main();

@@ -16,7 +16,13 @@ pub fn loss(logits: Tensor<3>, targets: &Tokens) -> Tensor<1> {
     if host::is_host(&logits.device()) {
         return on_host(logits, targets, None).0;
     }
-    row_losses(&logits, &targets.tensor(&logits.device())).0.mean_dim(1).flatten(0, 2)
+    let targets = targets.tensor(&logits.device());
+    let log_sum = log_sum(&logits);
+    // cubecl 0.11.3 fuses what follows with the denominators into a kernel that is wrong for
+    // thousands of words; waiting for them keeps the two apart. If the device has failed, reading
+    // the loss says so.
+    let _ = log_sum.device().sync();
+    (log_sum - logits.gather(2, targets)).mean_dim(1).flatten(0, 2)
 }
 
 /// [`loss`], and its gradient `[R, M, V]` with the z-loss's added, both times `scale`.
@@ -46,9 +52,14 @@ pub fn loss_and_grad(
 
 /// Loss and log of the denominator per row, `[R, M, 1]` each.
 pub(crate) fn row_losses(logits: &Tensor<3>, targets: &Tensor<3, Int>) -> (Tensor<3>, Tensor<3>) {
-    let max = logits.clone().max_dim(2);
-    let log_sum = (logits.clone() - max.clone()).exp().sum_dim(2).log() + max;
+    let log_sum = log_sum(logits);
     (log_sum.clone() - logits.clone().gather(2, targets.clone()), log_sum)
+}
+
+/// Log of each row's denominator, `[R, M, 1]`.
+fn log_sum(logits: &Tensor<3>) -> Tensor<3> {
+    let max = logits.clone().max_dim(2);
+    (logits.clone() - max.clone()).exp().sum_dim(2).log() + max
 }
 
 /// Losses of rows; with `gradient` (`z`, `scale`) the logits become the gradient.

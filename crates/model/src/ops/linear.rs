@@ -8,8 +8,10 @@ use super::host::{self, Host};
 
 /// Rows of one block of a product.
 const ROW_BLOCK: usize = 256;
-/// Columns of one block of a weight gradient.
+/// Columns of one block of a weight gradient, at least and in steps of.
 const COL_BLOCK: usize = 64;
+/// Blocks of a weight gradient, at most. Each block packs all rows anew.
+const COL_BLOCKS: usize = 8;
 
 /// Arithmetic of the products on a GPU: the operands are cast, the result is cast back to f32.
 pub(crate) type Cast = Option<DType>;
@@ -36,6 +38,23 @@ pub fn forward(x: &Tensor<3>, w: &Tensor<3>, bias: Option<&Tensor<3>>, to: Cast)
         Some(bias) => y + bias.clone(),
         None => y,
     }
+}
+
+/// `residual + x w`, with `bias` as in [`forward`].
+pub fn forward_onto(
+    residual: Tensor<3>,
+    x: &Tensor<3>,
+    w: &Tensor<3>,
+    bias: Option<&Tensor<3>>,
+    to: Cast,
+) -> Tensor<3> {
+    if !host::is_host(&x.device()) || bias.is_some() {
+        return residual + forward(x, w, bias, to);
+    }
+    let ([_, m, k], [_, _, n]) = (x.dims(), w.dims());
+    let (x, w, mut y) = (Host::new(x.clone()), Host::new(w.clone()), Host::new(residual));
+    products(y.slice_mut().par_chunks_mut(m * n), x.slice(), w.slice(), [m, k, n], true);
+    y.into_tensor()
 }
 
 /// Gradients of [`forward`].
@@ -65,23 +84,35 @@ pub fn backward(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>, to: Cast
 fn forward_host(x: &Tensor<3>, w: &Tensor<3>, bias: Option<&Tensor<3>>) -> Tensor<3> {
     let ([r, m, k], [_, _, n]) = (x.dims(), w.dims());
     let (x, w) = (Host::new(x.clone()), Host::new(w.clone()));
-    let bias = bias.map(|b| Host::new(b.clone()));
     let mut y = vec![0.0f32; r * m * n];
-    let (xs, ws) = (x.slice(), w.slice());
-    y.par_chunks_mut(m * n).enumerate().for_each(|(i, y)| {
+    if let Some(bias) = bias {
+        let bias = Host::new(bias.clone());
+        for (y, bias) in y.chunks_exact_mut(m * n).zip(bias.slice().chunks_exact(n)) {
+            y.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
+        }
+    }
+    let replicas = y.par_chunks_mut(m * n);
+    products(replicas, x.slice(), w.slice(), [m, k, n], bias.is_some());
+    host::tensor(y, [r, m, n])
+}
+
+/// `y = x w` or, to `accumulate`, `y += x w` for every replica, `[m, k] x [k, n]`.
+fn products<'a>(
+    replicas: impl IndexedParallelIterator<Item = &'a mut [f32]>,
+    xs: &[f32],
+    ws: &[f32],
+    [m, k, n]: [usize; 3],
+    accumulate: bool,
+) {
+    replicas.enumerate().for_each(|(i, y)| {
         let w = &ws[i * k * n..(i + 1) * k * n];
         y.par_chunks_mut(ROW_BLOCK * n).enumerate().for_each(|(block, y)| {
             let rows = y.len() / n;
             let start = (i * m + block * ROW_BLOCK) * k;
-            if let Some(bias) = &bias {
-                let bias = &bias.slice()[i * n..(i + 1) * n];
-                y.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
-            }
             let x = View::new(&xs[start..start + rows * k], rows, k, k);
-            gemm(Out::new(y, rows, n, n), x, View::new(w, k, n, n), bias.is_some(), 1.0);
+            gemm(Out::new(y, rows, n, n), x, View::new(w, k, n, n), accumulate, 1.0);
         });
     });
-    host::tensor(y, [r, m, n])
 }
 
 /// A block of work of the backward pass; every block writes its own part of the result.
@@ -96,9 +127,10 @@ fn backward_host(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>) -> Grad
     let (xs, ws, dys) = (x.slice(), w.slice(), dy.slice());
     let (mut dx, mut dw) = (vec![0.0f32; r * m * k], vec![0.0f32; r * k * n]);
     let mut blocks = Vec::new();
+    let step = n.div_ceil(COL_BLOCKS).next_multiple_of(COL_BLOCK);
     for (replica, dw) in dw.chunks_exact_mut(k * n).enumerate() {
-        for col in (0..n).step_by(COL_BLOCK) {
-            let cols = COL_BLOCK.min(n - col);
+        for col in (0..n).step_by(step) {
+            let cols = step.min(n - col);
             // Blocks of columns are disjoint.
             let out = Out::new(&mut dw[col..], k, cols, n);
             blocks.push(Block::W { replica, col, cols, out });

@@ -1,6 +1,7 @@
 //! Global gradient norms and the factors that bring them under a limit.
 
 use burn::tensor::{Tensor, TensorData};
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::ReplicaStep;
@@ -19,19 +20,31 @@ pub fn grad_norms(grads: &[Tensor<3>]) -> Tensor<1> {
         return sum.sqrt().reshape([r]);
     }
     let grads: Vec<Host> = grads.iter().map(|g| Host::new(g.clone())).collect();
-    let norms = (0..r)
-        .map(|replica| {
-            let squares = grads.iter().map(|g| {
+    // One pass over all weights of all replicas; blocks are cut by sizes alone.
+    let parts: Vec<&[f32]> = (0..r)
+        .flat_map(|replica| {
+            grads.iter().map(move |g| {
                 let n = g.slice().len() / r;
-                let g = &g.slice()[replica * n..(replica + 1) * n];
-                let blocks: Vec<f64> =
-                    g.par_chunks(BLOCK).map(|c| f64::from(lanes::sum1(c, |x| x * x))).collect();
-                blocks.into_iter().sum::<f64>()
-            });
-            squares.sum::<f64>().sqrt() as f32
+                &g.slice()[replica * n..(replica + 1) * n]
+            })
         })
         .collect();
+    let squares: Vec<f64> = parts
+        .par_iter()
+        .map(|part| {
+            let blocks: Vec<f64> =
+                part.par_chunks(BLOCK).map(|c| f64::from(sum_of_squares(c))).collect();
+            blocks.into_iter().sum()
+        })
+        .collect();
+    let norms = squares.chunks_exact(grads.len());
+    let norms = norms.map(|squares| squares.iter().sum::<f64>().sqrt() as f32).collect();
     host::tensor(norms, [r])
+}
+
+#[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
+fn sum_of_squares(x: &[f32]) -> f32 {
+    lanes::sum1(x, |x| x * x)
 }
 
 /// Factor for each replica's gradients, `[R, 1, 1]`: `min(1, limit / norm)`. No host round trip.
