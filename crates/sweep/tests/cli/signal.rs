@@ -21,7 +21,8 @@ fn leaves(signal: &str, code: i32) {
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     assert_eq!(status.code(), Some(code));
     let checkpoints = std::fs::read_dir(bench.path("results/checkpoints")).unwrap().count();
-    assert_eq!(checkpoints, 1);
+    // One of each of the study's three stacks that was running.
+    assert!((1..=3).contains(&checkpoints), "{checkpoints}");
 
     bench.finish("results");
     let (whole, continued) = (bench.contents("whole"), bench.contents("results"));
