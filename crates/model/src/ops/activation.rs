@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, activation::sigmoid};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::host::{self, Host};
+use super::host::{self, Host, Unset};
 use super::lanes;
 
 /// Which function stands between the two projections.
@@ -73,25 +73,25 @@ fn gelu_inner(x: &Tensor<3>) -> Tensor<3> {
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-fn swiglu_rows(x: &[f32], h: usize, y: &mut [f32]) {
+fn swiglu_rows(x: &[f32], h: usize, y: &mut [Unset]) {
     for (x, y) in x.chunks_exact(2 * h).zip(y.chunks_exact_mut(h)) {
         let (gate, up) = x.split_at(h);
         for i in 0..h {
-            y[i] = gate[i] * lanes::sigmoid(gate[i]) * up[i];
+            y[i].write(gate[i] * lanes::sigmoid(gate[i]) * up[i]);
         }
     }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-fn swiglu_rows_backward(x: &[f32], h: usize, dy: &[f32], dx: &mut [f32]) {
+fn swiglu_rows_backward(x: &[f32], h: usize, dy: &[f32], dx: &mut [Unset]) {
     let rows = x.chunks_exact(2 * h).zip(dy.chunks_exact(h)).zip(dx.chunks_exact_mut(2 * h));
     for ((x, dy), dx) in rows {
         let ((gate, up), (dgate, dup)) = (x.split_at(h), dx.split_at_mut(h));
         for i in 0..h {
             let s = lanes::sigmoid(gate[i]);
             let silu = gate[i] * s;
-            dgate[i] = dy[i] * up[i] * (s + silu * (1.0 - s));
-            dup[i] = dy[i] * silu;
+            dgate[i].write(dy[i] * up[i] * (s + silu * (1.0 - s)));
+            dup[i].write(dy[i] * silu);
         }
     }
 }
@@ -102,18 +102,18 @@ fn gelu_sigmoid(x: f32) -> f32 {
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-fn gelu_rows(x: &[f32], y: &mut [f32]) {
+fn gelu_rows(x: &[f32], y: &mut [Unset]) {
     for (x, y) in x.iter().zip(y) {
-        *y = x * gelu_sigmoid(*x);
+        y.write(x * gelu_sigmoid(*x));
     }
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-fn gelu_rows_backward(x: &[f32], dy: &[f32], dx: &mut [f32]) {
+fn gelu_rows_backward(x: &[f32], dy: &[f32], dx: &mut [Unset]) {
     for ((x, dy), dx) in x.iter().zip(dy).zip(dx) {
         let s = gelu_sigmoid(*x);
         let slope = GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * x * x);
-        *dx = dy * (s + x * s * (1.0 - s) * slope);
+        dx.write(dy * (s + x * s * (1.0 - s) * slope));
     }
 }
 
@@ -126,28 +126,32 @@ fn forward_host(x: &Tensor<3>, kind: Activation) -> Tensor<3> {
     let [r, m, n] = x.dims();
     let x = Host::new(x.clone());
     let h = if kind == Activation::SwiGlu { n / 2 } else { n };
-    let mut y = vec![0.0f32; r * m * h];
     let block = block_of(h);
-    let work = y.par_chunks_mut(block).zip(x.slice().par_chunks(block / h * n));
-    work.for_each(|(y, x)| match kind {
-        Activation::SwiGlu => swiglu_rows(x, h, y),
-        Activation::Gelu => gelu_rows(x, y),
-    });
-    host::tensor(y, [r, m, h])
+    let write = |y: &mut [Unset]| {
+        let work = y.par_chunks_mut(block).zip(x.slice().par_chunks(block / h * n));
+        work.for_each(|(y, x)| match kind {
+            Activation::SwiGlu => swiglu_rows(x, h, y),
+            Activation::Gelu => gelu_rows(x, y),
+        });
+    };
+    // SAFETY: the rows of the blocks are all rows, and each is written whole.
+    unsafe { host::written([r, m, h], write) }.0
 }
 
 fn backward_host(x: Tensor<3>, kind: Activation, dy: Tensor<3>) -> Tensor<3> {
     let ([r, m, n], [_, _, h]) = (x.dims(), dy.dims());
     let (x, dy) = (Host::new(x), Host::new(dy));
-    let mut dx = vec![0.0f32; r * m * n];
     let block = block_of(h);
-    let work = dx
-        .par_chunks_mut(block / h * n)
-        .zip(x.slice().par_chunks(block / h * n))
-        .zip(dy.slice().par_chunks(block));
-    work.for_each(|((dx, x), dy)| match kind {
-        Activation::SwiGlu => swiglu_rows_backward(x, h, dy, dx),
-        Activation::Gelu => gelu_rows_backward(x, dy, dx),
-    });
-    host::tensor(dx, [r, m, n])
+    let write = |dx: &mut [Unset]| {
+        let work = dx
+            .par_chunks_mut(block / h * n)
+            .zip(x.slice().par_chunks(block / h * n))
+            .zip(dy.slice().par_chunks(block));
+        work.for_each(|((dx, x), dy)| match kind {
+            Activation::SwiGlu => swiglu_rows_backward(x, h, dy, dx),
+            Activation::Gelu => gelu_rows_backward(x, dy, dx),
+        });
+    };
+    // SAFETY: as in the forward pass.
+    unsafe { host::written([r, m, n], write) }.0
 }

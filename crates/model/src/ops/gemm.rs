@@ -3,6 +3,8 @@
 //! Blocks are cut by the matrix sizes alone, never by the number of threads, so that a result
 //! does not depend on the machine's core count or on what else is in the stack.
 
+use super::host::Unset;
+
 /// A strided matrix inside a slice.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
@@ -46,6 +48,12 @@ impl Out {
     pub(crate) fn new(data: &mut [f32], rows: usize, cols: usize, stride: usize) -> Self {
         assert!(rows == 0 || cols == 0 || data.len() >= (rows - 1) * stride + cols);
         Self { data: data.as_mut_ptr(), stride }
+    }
+
+    /// The same inside elements without a value yet, for products that overwrite.
+    pub(crate) fn unset(data: &mut [Unset], rows: usize, cols: usize, stride: usize) -> Self {
+        assert!(rows == 0 || cols == 0 || data.len() >= (rows - 1) * stride + cols);
+        Self { data: data.as_mut_ptr().cast(), stride }
     }
 }
 

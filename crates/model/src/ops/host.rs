@@ -1,5 +1,7 @@
 //! Tensors of the CPU backend as slices of `f32`.
 
+use std::mem::MaybeUninit;
+
 use burn::backend::{DispatchDevice, Flex};
 use burn::tensor::{DType, Device, Shape, Tensor, TensorData};
 use burn_flex::FlexTensor;
@@ -46,4 +48,27 @@ impl Host {
 pub(crate) fn tensor<const D: usize>(elements: Vec<f32>, shape: [usize; D]) -> Tensor<D> {
     let data = TensorData::new(elements, Shape::from(shape));
     Tensor::from_primitive::<Flex>(FlexTensor::from_data(data))
+}
+
+/// Elements of a result that are all written once: without a pass of zeros before.
+pub(crate) type Unset = MaybeUninit<f32>;
+
+/// A tensor of the CPU backend from elements that `write` puts in place, row-major.
+///
+/// # Safety
+/// `write` writes every element.
+pub(crate) unsafe fn written<const D: usize, T>(
+    shape: [usize; D],
+    write: impl FnOnce(&mut [Unset]) -> T,
+) -> (Tensor<D>, T) {
+    let len = shape.iter().product();
+    let mut elements = Vec::<f32>::with_capacity(len);
+    let unset = &mut elements.spare_capacity_mut()[..len];
+    if cfg!(debug_assertions) || cfg!(test) {
+        unset.fill(Unset::new(f32::NAN)); // what is forgotten shows
+    }
+    let value = write(unset);
+    // SAFETY: the capacity is at least `len`, and the caller answers for the elements.
+    unsafe { elements.set_len(len) };
+    (tensor(elements, shape), value)
 }

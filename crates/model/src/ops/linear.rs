@@ -4,7 +4,7 @@ use burn::tensor::{DType, Tensor};
 use rayon::prelude::*;
 
 use super::gemm::{Out, View, gemm};
-use super::host::{self, Host};
+use super::host::{self, Host, Unset};
 
 /// Rows of one block of a product.
 const ROW_BLOCK: usize = 256;
@@ -51,10 +51,7 @@ pub fn forward_onto(
     if !host::is_host(&x.device()) || bias.is_some() {
         return residual + forward(x, w, bias, to);
     }
-    let ([_, m, k], [_, _, n]) = (x.dims(), w.dims());
-    let (x, w, mut y) = (Host::new(x.clone()), Host::new(w.clone()), Host::new(residual));
-    products(y.slice_mut().par_chunks_mut(m * n), x.slice(), w.slice(), [m, k, n], true);
-    y.into_tensor()
+    forward_onto_host(residual, x, w)
 }
 
 /// Gradients of [`forward`].
@@ -83,41 +80,53 @@ pub fn backward(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>, to: Cast
 
 fn forward_host(x: &Tensor<3>, w: &Tensor<3>, bias: Option<&Tensor<3>>) -> Tensor<3> {
     let ([r, m, k], [_, _, n]) = (x.dims(), w.dims());
-    let (x, w) = (Host::new(x.clone()), Host::new(w.clone()));
-    let mut y = vec![0.0f32; r * m * n];
     if let Some(bias) = bias {
-        let bias = Host::new(bias.clone());
-        for (y, bias) in y.chunks_exact_mut(m * n).zip(bias.slice().chunks_exact(n)) {
-            y.chunks_exact_mut(n).for_each(|row| row.copy_from_slice(bias));
-        }
+        return forward_onto_host(bias.clone().expand([r, m, n]), x, w);
     }
-    let replicas = y.par_chunks_mut(m * n);
-    products(replicas, x.slice(), w.slice(), [m, k, n], bias.is_some());
-    host::tensor(y, [r, m, n])
+    let (x, w) = (Host::new(x.clone()), Host::new(w.clone()));
+    let (xs, ws) = (x.slice(), w.slice());
+    let write = |y: &mut [Unset]| {
+        row_blocks(y, [m, k, n], |y, x, w, rows| {
+            let x = View::new(&xs[x..][..rows * k], rows, k, k);
+            let w = View::new(&ws[w..][..k * n], k, n, n);
+            gemm(Out::unset(y, rows, n, n), x, w, false, 1.0);
+        });
+    };
+    // SAFETY: the blocks cover the result, and a product writes all of its block.
+    unsafe { host::written([r, m, n], write) }.0
 }
 
-/// `y = x w` or, to `accumulate`, `y += x w` for every replica, `[m, k] x [k, n]`.
-fn products<'a>(
-    replicas: impl IndexedParallelIterator<Item = &'a mut [f32]>,
-    xs: &[f32],
-    ws: &[f32],
+/// `y + x w`.
+fn forward_onto_host(y: Tensor<3>, x: &Tensor<3>, w: &Tensor<3>) -> Tensor<3> {
+    let ([_, m, k], [_, _, n]) = (x.dims(), w.dims());
+    let (x, w, mut y) = (Host::new(x.clone()), Host::new(w.clone()), Host::new(y));
+    let (xs, ws) = (x.slice(), w.slice());
+    row_blocks(y.slice_mut(), [m, k, n], |y, x, w, rows| {
+        let x = View::new(&xs[x..][..rows * k], rows, k, k);
+        let w = View::new(&ws[w..][..k * n], k, n, n);
+        gemm(Out::new(y, rows, n, n), x, w, true, 1.0);
+    });
+    y.into_tensor()
+}
+
+/// Calls `work` for blocks of rows of `y` `[R, m, n]`, with where the block's rows of `x`
+/// `[R, m, k]` and the replica's `w` `[R, k, n]` begin, and the number of rows.
+fn row_blocks<T: Send>(
+    y: &mut [T],
     [m, k, n]: [usize; 3],
-    accumulate: bool,
+    work: impl Fn(&mut [T], usize, usize, usize) + Sync,
 ) {
-    replicas.enumerate().for_each(|(i, y)| {
-        let w = &ws[i * k * n..(i + 1) * k * n];
+    y.par_chunks_mut(m * n).enumerate().for_each(|(i, y)| {
         y.par_chunks_mut(ROW_BLOCK * n).enumerate().for_each(|(block, y)| {
             let rows = y.len() / n;
-            let start = (i * m + block * ROW_BLOCK) * k;
-            let x = View::new(&xs[start..start + rows * k], rows, k, k);
-            gemm(Out::new(y, rows, n, n), x, View::new(w, k, n, n), accumulate, 1.0);
+            work(y, (i * m + block * ROW_BLOCK) * k, i * k * n, rows);
         });
     });
 }
 
 /// A block of work of the backward pass; every block writes its own part of the result.
 enum Block<'a> {
-    X { replica: usize, row: usize, out: &'a mut [f32] },
+    X { replica: usize, row: usize, out: &'a mut [Unset] },
     W { replica: usize, col: usize, cols: usize, out: Out },
 }
 
@@ -125,35 +134,39 @@ fn backward_host(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>) -> Grad
     let ([r, m, k], [_, _, n]) = (x.dims(), w.dims());
     let (x, w, dy) = (Host::new(x), Host::new(w.clone()), Host::new(dy));
     let (xs, ws, dys) = (x.slice(), w.slice(), dy.slice());
-    let (mut dx, mut dw) = (vec![0.0f32; r * m * k], vec![0.0f32; r * k * n]);
-    let mut blocks = Vec::new();
     let step = n.div_ceil(COL_BLOCKS).next_multiple_of(COL_BLOCK);
-    for (replica, dw) in dw.chunks_exact_mut(k * n).enumerate() {
-        for col in (0..n).step_by(step) {
-            let cols = step.min(n - col);
-            // Blocks of columns are disjoint.
-            let out = Out::new(&mut dw[col..], k, cols, n);
-            blocks.push(Block::W { replica, col, cols, out });
+    let write = |dx: &mut [Unset], dw: &mut [Unset]| {
+        let mut blocks = Vec::new();
+        for (replica, dw) in dw.chunks_exact_mut(k * n).enumerate() {
+            for col in (0..n).step_by(step) {
+                let cols = step.min(n - col);
+                // Blocks of columns are disjoint.
+                let out = Out::unset(&mut dw[col..], k, cols, n);
+                blocks.push(Block::W { replica, col, cols, out });
+            }
         }
-    }
-    for (replica, dx) in dx.chunks_exact_mut(m * k).enumerate() {
-        for (i, out) in dx.chunks_mut(ROW_BLOCK * k).enumerate() {
-            blocks.push(Block::X { replica, row: i * ROW_BLOCK, out });
+        for (replica, dx) in dx.chunks_exact_mut(m * k).enumerate() {
+            for (i, out) in dx.chunks_mut(ROW_BLOCK * k).enumerate() {
+                blocks.push(Block::X { replica, row: i * ROW_BLOCK, out });
+            }
         }
-    }
-    blocks.into_par_iter().for_each(|block| match block {
-        Block::X { replica, row, out } => {
-            let rows = out.len() / k;
-            let dy = &dys[(replica * m + row) * n..][..rows * n];
-            let w = View::new(&ws[replica * k * n..][..k * n], k, n, n);
-            gemm(Out::new(out, rows, k, k), View::new(dy, rows, n, n), w.t(), false, 1.0);
-        }
-        Block::W { replica, col, cols, out } => {
-            let x = View::new(&xs[replica * m * k..][..m * k], m, k, k);
-            let dy = View::new(&dys[replica * m * n + col..(replica + 1) * m * n], m, cols, n);
-            gemm(out, x.t(), dy, false, 1.0);
-        }
-    });
+        blocks.into_par_iter().for_each(|block| match block {
+            Block::X { replica, row, out } => {
+                let rows = out.len() / k;
+                let dy = &dys[(replica * m + row) * n..][..rows * n];
+                let w = View::new(&ws[replica * k * n..][..k * n], k, n, n);
+                gemm(Out::unset(out, rows, k, k), View::new(dy, rows, n, n), w.t(), false, 1.0);
+            }
+            Block::W { replica, col, cols, out } => {
+                let x = View::new(&xs[replica * m * k..][..m * k], m, k, k);
+                let dy = View::new(&dys[replica * m * n + col..(replica + 1) * m * n], m, cols, n);
+                gemm(out, x.t(), dy, false, 1.0);
+            }
+        });
+    };
+    // SAFETY: the blocks cover both results, and a product writes all of its block.
+    let (dw, (dx, ())) =
+        unsafe { host::written([r, k, n], |dw| host::written([r, m, k], |dx| write(dx, dw))) };
     let bias = bias.then(|| {
         let mut db = vec![0.0f32; r * n];
         for (db, dy) in db.chunks_exact_mut(n).zip(dys.chunks_exact(m * n)) {
@@ -163,5 +176,5 @@ fn backward_host(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>) -> Grad
         }
         host::tensor(db, [r, 1, n])
     });
-    Grads { x: host::tensor(dx, [r, m, k]), w: host::tensor(dw, [r, k, n]), bias }
+    Grads { x: dx, w: dw, bias }
 }

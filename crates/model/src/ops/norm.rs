@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::host::{self, Host};
+use super::host::{self, Host, Unset};
 use super::lanes;
 
 /// Added to the mean square (or variance) before the root.
@@ -94,19 +94,19 @@ fn moments(x: &[f32], layer_norm: bool) -> (f32, f32) {
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
-fn forward_rows(x: &[f32], gain: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
+fn forward_rows(x: &[f32], gain: &[f32], bias: Option<&[f32]>, y: &mut [Unset]) {
     let d = gain.len();
     for (x, y) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)) {
         let (mean, rstd) = moments(x, bias.is_some());
         match bias {
             Some(bias) => {
                 for i in 0..d {
-                    y[i] = (x[i] - mean) * rstd * gain[i] + bias[i];
+                    y[i].write((x[i] - mean) * rstd * gain[i] + bias[i]);
                 }
             }
             None => {
                 for i in 0..d {
-                    y[i] = x[i] * rstd * gain[i];
+                    y[i].write(x[i] * rstd * gain[i]);
                 }
             }
         }
@@ -117,16 +117,19 @@ fn forward_host(x: &Tensor<3>, gain: &Tensor<3>, bias: Option<&Tensor<3>>) -> Te
     let [r, m, d] = x.dims();
     let (x, gain) = (Host::new(x.clone()), Host::new(gain.clone()));
     let bias = bias.map(|b| Host::new(b.clone()));
-    let mut y = vec![0.0f32; r * m * d];
-    y.par_chunks_mut(m * d).zip(x.slice().par_chunks(m * d)).enumerate().for_each(|(i, (y, x))| {
-        let span = i * d..(i + 1) * d;
-        let gain = &gain.slice()[span.clone()];
-        let bias = bias.as_ref().map(|b| &b.slice()[span]);
-        y.par_chunks_mut(ROW_BLOCK * d)
-            .zip(x.par_chunks(ROW_BLOCK * d))
-            .for_each(|(y, x)| forward_rows(x, gain, bias, y));
-    });
-    host::tensor(y, [r, m, d])
+    let write = |y: &mut [Unset]| {
+        let replicas = y.par_chunks_mut(m * d).zip(x.slice().par_chunks(m * d)).enumerate();
+        replicas.for_each(|(i, (y, x))| {
+            let span = i * d..(i + 1) * d;
+            let gain = &gain.slice()[span.clone()];
+            let bias = bias.as_ref().map(|b| &b.slice()[span]);
+            y.par_chunks_mut(ROW_BLOCK * d)
+                .zip(x.par_chunks(ROW_BLOCK * d))
+                .for_each(|(y, x)| forward_rows(x, gain, bias, y));
+        });
+    };
+    // SAFETY: the rows of the blocks are all rows, and each is written whole.
+    unsafe { host::written([r, m, d], write) }.0
 }
 
 /// Adds to `dgain` and `dbias` (empty for RMSNorm), and overwrites `dx` (which holds the residual
@@ -144,6 +147,7 @@ fn backward_rows(
     let layer_norm = !dbias.is_empty();
     let scale = 1.0 / d as f32;
     let mut dxhat = vec![0.0f32; d];
+    let (dxhat, dgain) = (&mut dxhat[..d], &mut dgain[..d]);
     let rows = x.chunks_exact(d).zip(dy.chunks_exact(d)).zip(dx.chunks_exact_mut(d));
     for ((x, dy), dx) in rows {
         let (mean, rstd) = moments(x, layer_norm);
@@ -151,10 +155,10 @@ fn backward_rows(
             dgain[i] += dy[i] * ((x[i] - mean) * rstd);
             dxhat[i] = dy[i] * gain[i];
         }
-        let along = lanes::sum2(&dxhat, x, |g, x| g * ((x - mean) * rstd)) * scale;
+        let along = lanes::sum2(dxhat, x, |g, x| g * ((x - mean) * rstd)) * scale;
         let mut centre = 0.0;
         if layer_norm {
-            centre = lanes::sum1(&dxhat, |g| g) * scale;
+            centre = lanes::sum1(dxhat, |g| g) * scale;
             for i in 0..d {
                 dbias[i] += dy[i];
             }

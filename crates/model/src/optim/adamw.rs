@@ -45,21 +45,27 @@ impl Factors {
     }
 }
 
+/// One update of every weight named: its place, its gradient and whether it decays.
 pub(super) fn update(
-    slot: Slot,
-    grad: Tensor<3>,
+    weights: Vec<(Slot, Tensor<3>, bool)>,
     scales: &Tensor<3>,
     replicas: &[ReplicaStep],
     step: u64,
-    decay: bool,
 ) {
-    let factors: Vec<Factors> = replicas.iter().map(|s| Factors::new(s, step, decay)).collect();
-    if host::is_host(&grad.device()) {
-        return on_host(slot, grad, scales, factors);
+    let factors = |decay| replicas.iter().map(|s| Factors::new(s, step, decay)).collect::<Vec<_>>();
+    let (decayed, plain) = (factors(true), factors(false));
+    if host::is_host(&scales.device()) {
+        return on_host(weights, scales, &decayed, &plain);
     }
+    for (slot, grad, decay) in weights {
+        on_device(slot, grad * scales.clone(), if decay { &decayed } else { &plain });
+    }
+}
+
+/// In tensor operations, for a clipped gradient.
+fn on_device(slot: Slot, grad: Tensor<3>, factors: &[Factors]) {
     let device = grad.device();
     let all = |f: fn(&Factors) -> f32| per_replica(factors.iter().map(|x| f(x).into()), &device);
-    let grad = grad * scales.clone();
     let first = take(slot.first) * all(|f| f.beta1) + grad.clone() * all(|f| f.one_minus_beta1);
     let second =
         take(slot.second) * all(|f| f.beta2) + grad.clone() * grad * all(|f| f.one_minus_beta2);
@@ -72,7 +78,9 @@ pub(super) fn update(
 
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
 fn elements(f: Factors, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) {
-    for i in 0..g.len() {
+    let n = g.len();
+    let (w, m, v) = (&mut w[..n], &mut m[..n], &mut v[..n]);
+    for i in 0..n {
         let g = g[i] * f.grad;
         m[i] = f.beta1 * m[i] + f.one_minus_beta1 * g;
         v[i] = f.beta2 * v[i] + f.one_minus_beta2 * (g * g);
@@ -80,28 +88,55 @@ fn elements(f: Factors, w: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32]) 
     }
 }
 
-fn on_host(slot: Slot, grad: Tensor<3>, scales: &Tensor<3>, factors: Vec<Factors>) {
-    let n = grad.dims()[1] * grad.dims()[2];
-    let mut w = Host::new(take(slot.weight));
-    let mut m = Host::new(take(slot.first));
-    let mut v = Host::new(take(slot.second));
-    let (g, scales) = (Host::new(grad), Host::new(scales.clone()));
-    let per_replica = w
-        .slice_mut()
-        .par_chunks_mut(n)
-        .zip(m.slice_mut().par_chunks_mut(n))
-        .zip(v.slice_mut().par_chunks_mut(n))
-        .zip(g.slice().par_chunks(n))
-        .zip(factors.par_iter().zip(scales.slice()));
-    per_replica.for_each(|((((w, m), v), g), (f, &scale))| {
-        let f = Factors { grad: scale, ..*f };
-        w.par_chunks_mut(BLOCK)
-            .zip(m.par_chunks_mut(BLOCK))
-            .zip(v.par_chunks_mut(BLOCK))
-            .zip(g.par_chunks(BLOCK))
-            .for_each(|(((w, m), v), g)| elements(f, w, m, v, g));
-    });
-    *slot.weight = w.into_tensor();
-    *slot.first = m.into_tensor();
-    *slot.second = v.into_tensor();
+/// A weight, its moments and its gradient as slices, `[R, n]` each.
+struct Slices<'a> {
+    slot: Slot<'a>,
+    weight: Host,
+    first: Host,
+    second: Host,
+    grad: Host,
+    decay: bool,
+}
+
+/// Blocks of all weights as tasks of one pass.
+fn on_host(
+    weights: Vec<(Slot, Tensor<3>, bool)>,
+    scales: &Tensor<3>,
+    decayed: &[Factors],
+    plain: &[Factors],
+) {
+    let scales = Host::new(scales.clone());
+    let mut weights: Vec<Slices> = weights
+        .into_iter()
+        .map(|(slot, grad, decay)| Slices {
+            weight: Host::new(take(slot.weight)),
+            first: Host::new(take(slot.first)),
+            second: Host::new(take(slot.second)),
+            grad: Host::new(grad),
+            slot,
+            decay,
+        })
+        .collect();
+    let mut blocks = Vec::new();
+    for s in &mut weights {
+        let n = s.grad.slice().len() / decayed.len();
+        let factors = if s.decay { decayed } else { plain };
+        let replicas = (s.weight.slice_mut().chunks_mut(n))
+            .zip(s.first.slice_mut().chunks_mut(n))
+            .zip(s.second.slice_mut().chunks_mut(n))
+            .zip(s.grad.slice().chunks(n))
+            .zip(factors.iter().zip(scales.slice()));
+        for ((((w, m), v), g), (factors, &scale)) in replicas {
+            let factors = Factors { grad: scale, ..*factors };
+            let parts = (w.chunks_mut(BLOCK).zip(m.chunks_mut(BLOCK)))
+                .zip(v.chunks_mut(BLOCK).zip(g.chunks(BLOCK)));
+            blocks.extend(parts.map(|((w, m), (v, g))| (factors, w, m, v, g)));
+        }
+    }
+    blocks.into_par_iter().for_each(|(factors, w, m, v, g)| elements(factors, w, m, v, g));
+    for s in weights {
+        *s.slot.weight = s.weight.into_tensor();
+        *s.slot.first = s.first.into_tensor();
+        *s.slot.second = s.second.into_tensor();
+    }
 }

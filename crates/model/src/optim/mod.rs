@@ -64,19 +64,18 @@ impl OptimState {
         let norms = grad_norms(&grads);
         let scales = clip::scales(&norms, replicas);
         let specs: Vec<ParamSpec> = model.specs().to_vec();
-        for (i, grad) in grads.into_iter().enumerate() {
-            let slot = Slot {
-                weight: &mut model.weights_mut()[i],
-                first: &mut self.first[i],
-                second: &mut self.second[i],
-            };
-            let decay = specs[i].decay;
-            if rule == Optimizer::Muon && specs[i].is_block_matrix() {
-                muon::update(slot, grad, &scales, replicas, parts(&specs[i]));
+        let moments = self.first.iter_mut().zip(&mut self.second);
+        let slots = model.weights_mut().iter_mut().zip(moments);
+        let mut adamw = Vec::new();
+        for ((spec, grad), (weight, (first, second))) in specs.iter().zip(grads).zip(slots) {
+            let slot = Slot { weight, first, second };
+            if rule == Optimizer::Muon && spec.is_block_matrix() {
+                muon::update(slot, grad, &scales, replicas, parts(spec));
             } else {
-                adamw::update(slot, grad, &scales, replicas, self.step, decay);
+                adamw.push((slot, grad, spec.decay));
             }
         }
+        adamw::update(adamw, &scales, replicas, self.step);
         norms
     }
 

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::{Dims, Grads, QkNorm, Rope, rope_tables};
 use crate::ops::gemm::{Out, View, gemm};
-use crate::ops::host::{self, Host};
+use crate::ops::host::{self, Host, Unset};
 use crate::ops::lanes;
 use crate::ops::norm::EPSILON;
 
@@ -58,6 +58,8 @@ impl Shared<'_> {
     }
 }
 
+/// Rows of `x`, `stride` elements apart, as `[T, hd]`: normed with the gain and rotated where there
+/// is one.
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
 fn load_rows(
     x: &[f32],
@@ -69,22 +71,35 @@ fn load_rows(
     out: &mut [f32],
 ) {
     let half = head_dim / 2;
+    let gain = gain.map(|gain| halves(gain, half));
     for (t, out) in out.chunks_exact_mut(head_dim).enumerate() {
         let x = &x[t * stride..t * stride + head_dim];
-        let Some(gain) = gain else {
+        let Some((gain_lo, gain_hi)) = gain else {
             out.copy_from_slice(x);
             continue;
         };
         let rstd = 1.0 / (lanes::sum1(x, |v| v * v) / head_dim as f32 + EPSILON).sqrt();
         let (cos, sin) = (&cos[t * half..][..half], &sin[t * half..][..half]);
-        let (lo, hi) = out.split_at_mut(half);
+        let ((x_lo, x_hi), (lo, hi)) = (halves(x, half), halves_mut(out, half));
         for i in 0..half {
-            let a = x[i] * rstd * gain[i];
-            let b = x[half + i] * rstd * gain[half + i];
+            let a = x_lo[i] * rstd * gain_lo[i];
+            let b = x_hi[i] * rstd * gain_hi[i];
             lo[i] = a * cos[i] - b * sin[i];
             hi[i] = b * cos[i] + a * sin[i];
         }
     }
+}
+
+/// Two halves of known length: the compiler drops its checks and works on whole vectors.
+#[inline(always)]
+fn halves(x: &[f32], half: usize) -> (&[f32], &[f32]) {
+    (&x[..half], &x[half..][..half])
+}
+
+#[inline(always)]
+fn halves_mut(x: &mut [f32], half: usize) -> (&mut [f32], &mut [f32]) {
+    let (lo, hi) = x.split_at_mut(half);
+    (lo, &mut hi[..half])
 }
 
 /// Gradient of [`load_rows`]: `dy` `[T, hd]` becomes the gradient of the strided input, and the
@@ -100,32 +115,35 @@ fn load_rows_backward(
     dy: &mut [f32],
     head_dim: usize,
     dgain: &mut [f32],
-    dx: &mut [f32],
+    dx: &mut [Unset],
 ) {
     let half = head_dim / 2;
+    let gain = gain.map(|gain| &gain[..head_dim]);
+    let dgain = &mut dgain[..head_dim];
     for (t, dy) in dy.chunks_exact_mut(head_dim).enumerate() {
         let dx = &mut dx[t * stride..t * stride + head_dim];
         let Some(gain) = gain else {
-            dx.copy_from_slice(dy);
+            dx.write_copy_of_slice(dy);
             continue;
         };
         let x = &x[t * stride..t * stride + head_dim];
         let scale = 1.0 / head_dim as f32;
         let rstd = 1.0 / (lanes::sum1(x, |v| v * v) * scale + EPSILON).sqrt();
         let (cos, sin) = (&cos[t * half..][..half], &sin[t * half..][..half]);
-        let (lo, hi) = dy.split_at_mut(half);
+        let (lo, hi) = halves_mut(dy, half);
         for i in 0..half {
             let (a, b) = (lo[i], hi[i]);
             lo[i] = a * cos[i] + b * sin[i];
             hi[i] = b * cos[i] - a * sin[i];
         }
+        let dy = &mut dy[..head_dim];
         for i in 0..head_dim {
             dgain[i] += dy[i] * (x[i] * rstd);
             dy[i] *= gain[i];
         }
         let along = lanes::sum2(dy, x, |g, x| g * x) * rstd * scale;
         for i in 0..head_dim {
-            dx[i] = rstd * (dy[i] - x[i] * rstd * along);
+            dx[i].write(rstd * (dy[i] - x[i] * rstd * along));
         }
     }
 }
@@ -191,35 +209,51 @@ pub(super) fn forward(
     let (qkv, gains) = (Host::new(qkv.clone()), gains(qk_norm));
     let shared = shared(dims, &qkv, gains.as_ref().map(|(q, k)| (q, k)));
     let width = dims.width();
-    let scale = 1.0 / (hd as f32).sqrt();
-    let mut out = vec![0.0f32; replicas * sequences * t * width];
     let mut log_sums = vec![0.0f32; replicas * sequences * heads * t];
-    let work = out.par_chunks_mut(t * width).zip(log_sums.par_chunks_mut(heads * t));
-    work.enumerate().for_each_init(
-        || (vec![0.0f32; t * hd], vec![0.0f32; t * hd], vec![0.0f32; QUERY_BLOCK * t]),
-        |(q, k, scores), (index, (out, log_sums))| {
-            let sequence = &shared.qkv[index * shared.sequence()..(index + 1) * shared.sequence()];
-            for (head, log_sums) in log_sums.chunks_exact_mut(t).enumerate() {
-                shared.load(sequence, index / sequences, 0, head, q);
-                shared.load(sequence, index / sequences, 1, head, k);
-                for first in (0..t).step_by(QUERY_BLOCK) {
-                    let rows = QUERY_BLOCK.min(t - first);
-                    let keys = first + rows;
-                    let scores = &mut scores[..rows * keys];
-                    let queries = View::new(&q[first * hd..], rows, hd, hd);
-                    let k = View::new(k, keys, hd, hd);
-                    gemm(Out::new(scores, rows, keys, keys), queries, k.t(), false, scale);
-                    softmax_rows(scores, keys, first, &mut log_sums[first..]);
-                    let out = &mut out[first * width + head * hd..];
-                    let p = View::new(scores, rows, keys, keys);
-                    let v = shared.values(sequence, head, keys);
-                    gemm(Out::new(out, rows, hd, width), p, v, false, 1.0);
+    let write = |out: &mut [Unset]| {
+        let work = out.par_chunks_mut(t * width).zip(log_sums.par_chunks_mut(heads * t));
+        work.enumerate().for_each_init(
+            || (vec![0.0f32; t * hd], vec![0.0f32; t * hd], vec![0.0f32; QUERY_BLOCK * t]),
+            |(q, k, scores), (index, (out, log_sums))| {
+                let sequence = &shared.qkv[index * shared.sequence()..][..shared.sequence()];
+                for (head, log_sums) in log_sums.chunks_exact_mut(t).enumerate() {
+                    shared.load(sequence, index / sequences, 0, head, q);
+                    shared.load(sequence, index / sequences, 1, head, k);
+                    head_forward(&shared, (q, k, scores), sequence, head, out, log_sums);
                 }
-            }
-        },
-    );
-    let out = host::tensor(out, [replicas, sequences * t, width]);
+            },
+        );
+    };
+    // SAFETY: every head of every sequence writes its columns of all rows.
+    let (out, ()) = unsafe { host::written([replicas, sequences * t, width], write) };
     (out, host::tensor(log_sums, [replicas, sequences * heads, t]))
+}
+
+/// One head of one sequence: writes the head's columns of `out` `[T, D]` and `log_sums` `[T]`.
+fn head_forward(
+    shared: &Shared,
+    (q, k, scores): (&[f32], &[f32], &mut [f32]),
+    sequence: &[f32],
+    head: usize,
+    out: &mut [Unset],
+    log_sums: &mut [f32],
+) {
+    let Dims { context: t, head_dim: hd, .. } = shared.dims;
+    let width = shared.dims.width();
+    let scale = 1.0 / (hd as f32).sqrt();
+    for first in (0..t).step_by(QUERY_BLOCK) {
+        let rows = QUERY_BLOCK.min(t - first);
+        let keys = first + rows;
+        let scores = &mut scores[..rows * keys];
+        let queries = View::new(&q[first * hd..], rows, hd, hd);
+        let k = View::new(k, keys, hd, hd);
+        gemm(Out::new(scores, rows, keys, keys), queries, k.t(), false, scale);
+        softmax_rows(scores, keys, first, &mut log_sums[first..]);
+        let out = &mut out[first * width + head * hd..];
+        let p = View::new(scores, rows, keys, keys);
+        let v = shared.values(sequence, head, keys);
+        gemm(Out::unset(out, rows, hd, width), p, v, false, 1.0);
+    }
 }
 
 /// Buffers of one task of the backward pass.
@@ -287,6 +321,46 @@ fn head_backward(
     }
 }
 
+/// All heads of sequence `index`: writes `dqkv` `[T, 3 D]`, returns the gains' gradients.
+fn sequence_backward(
+    shared: &Shared,
+    s: &mut Scratch,
+    index: usize,
+    pair: (&[f32], &[f32]),
+    log_sums: &[f32],
+    dqkv: &mut [Unset],
+) -> [Vec<f32>; 2] {
+    let Dims { sequences, context: t, head_dim: hd, .. } = shared.dims;
+    let (width, replica) = (shared.dims.width(), index / sequences);
+    let sequence = &shared.qkv[index * shared.sequence()..][..shared.sequence()];
+    let mut dgains = [vec![0.0f32; hd], vec![0.0f32; hd]];
+    for (head, log_sums) in log_sums.chunks_exact(t).enumerate() {
+        shared.load(sequence, replica, 0, head, &mut s.q);
+        shared.load(sequence, replica, 1, head, &mut s.k);
+        head_backward(shared, s, sequence, head, pair, log_sums);
+        for (part, grad) in [&mut s.dq, &mut s.dk].into_iter().enumerate() {
+            let at = part * width + head * hd;
+            let gain = shared.gains.map(|(q, k)| &[q, k][part][replica * hd..][..hd]);
+            load_rows_backward(
+                &sequence[at..],
+                3 * width,
+                gain,
+                &shared.rope.cos,
+                &shared.rope.sin,
+                grad,
+                hd,
+                &mut dgains[part],
+                &mut dqkv[at..],
+            );
+        }
+        let at = 2 * width + head * hd;
+        for (i, dv) in s.dv.chunks_exact(hd).enumerate() {
+            dqkv[at + i * 3 * width..][..hd].write_copy_of_slice(dv);
+        }
+    }
+    dgains
+}
+
 pub(super) fn backward(
     qkv: Tensor<3>,
     out: Tensor<3>,
@@ -300,49 +374,21 @@ pub(super) fn backward(
     let (out, log_sums, dy) = (Host::new(out), Host::new(log_sum), Host::new(dy));
     let shared = shared(dims, &qkv, gains.as_ref().map(|(q, k)| (q, k)));
     let width = dims.width();
-    let mut dqkv = vec![0.0f32; replicas * sequences * t * 3 * width];
-    let dgains: Vec<[Vec<f32>; 2]> = dqkv
-        .par_chunks_mut(shared.sequence())
-        .enumerate()
-        .map_init(
+    let write = |dqkv: &mut [Unset]| -> Vec<[Vec<f32>; 2]> {
+        let work = dqkv.par_chunks_mut(shared.sequence()).enumerate();
+        work.map_init(
             || Scratch::new(t, hd),
             |s, (index, dqkv)| {
-                let sequence = &shared.qkv[index * shared.sequence()..][..shared.sequence()];
                 let rows = index * t * width..(index + 1) * t * width;
                 let pair = (&out.slice()[rows.clone()], &dy.slice()[rows]);
                 let log_sums = &log_sums.slice()[index * heads * t..(index + 1) * heads * t];
-                let replica = index / sequences;
-                let mut dgains = [vec![0.0f32; hd], vec![0.0f32; hd]];
-                for (head, log_sums) in log_sums.chunks_exact(t).enumerate() {
-                    shared.load(sequence, replica, 0, head, &mut s.q);
-                    shared.load(sequence, replica, 1, head, &mut s.k);
-                    head_backward(&shared, s, sequence, head, pair, log_sums);
-                    for (part, grad) in [&mut s.dq, &mut s.dk].into_iter().enumerate() {
-                        let at = part * width + head * hd;
-                        let gain = shared
-                            .gains
-                            .map(|(q, k)| &[q, k][part][replica * hd..(replica + 1) * hd]);
-                        load_rows_backward(
-                            &sequence[at..],
-                            3 * width,
-                            gain,
-                            &shared.rope.cos,
-                            &shared.rope.sin,
-                            grad,
-                            hd,
-                            &mut dgains[part],
-                            &mut dqkv[at..],
-                        );
-                    }
-                    let at = 2 * width + head * hd;
-                    for (i, dv) in s.dv.chunks_exact(hd).enumerate() {
-                        dqkv[at + i * 3 * width..][..hd].copy_from_slice(dv);
-                    }
-                }
-                dgains
+                sequence_backward(&shared, s, index, pair, log_sums, dqkv)
             },
         )
-        .collect();
+        .collect()
+    };
+    // SAFETY: every sequence writes the queries', keys' and values' columns of all heads.
+    let (dqkv, dgains) = unsafe { host::written([replicas, sequences * t, 3 * width], write) };
     let sum_gains = |part: usize| {
         let mut sums = vec![0.0f32; replicas * hd];
         for (index, partial) in dgains.iter().enumerate() {
@@ -351,8 +397,5 @@ pub(super) fn backward(
         }
         host::tensor(sums, [replicas, 1, hd])
     };
-    Grads {
-        qkv: host::tensor(dqkv, [replicas, sequences * t, 3 * width]),
-        qk_norm: qk_norm.map(|_| QkNorm { q: sum_gains(0), k: sum_gains(1) }),
-    }
+    Grads { qkv: dqkv, qk_norm: qk_norm.map(|_| QkNorm { q: sum_gains(0), k: sum_gains(1) }) }
 }
