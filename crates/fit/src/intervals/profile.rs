@@ -14,7 +14,7 @@ use crate::estimate::Interval;
 use crate::law::{Law, Sample};
 use crate::objective::Objective;
 use crate::parametric::{FitOptions, LawResult};
-use crate::solve::{Evaluation, MAX_PARAMETERS, Model, Problem, Rows, minimise};
+use crate::solve::{Evaluation, MAX_PARAMETERS, Matrix, Model, Problem, Rows, minimise};
 use crate::table::Table;
 
 /// What is held.
@@ -279,6 +279,16 @@ impl Problem for Pulled<'_> {
             out.gradient[i] += self.weight * off * slope[i];
             for j in 0..z.len() {
                 out.hessian[i][j] += self.weight * slope[i] * slope[j];
+            }
+        }
+    }
+
+    fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
+        self.model.majorant(self.rows, z, delta, out);
+        let slope = self.held.slope(z);
+        for i in 0..z.len() {
+            for j in 0..z.len() {
+                out[i][j] += self.weight * slope[i] * slope[j];
             }
         }
     }

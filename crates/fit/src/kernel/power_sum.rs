@@ -2,7 +2,7 @@
 //! a robust loss of its residuals over all rows.
 
 use super::{LANES, exp, ln};
-use crate::solve::{Evaluation, MAX_PARAMETERS, Problem};
+use crate::solve::{Evaluation, MAX_PARAMETERS, Matrix, Problem, within};
 
 /// Rows as columns, padded with weightless rows to a multiple of [`LANES`].
 #[derive(Debug, Clone, Default)]
@@ -104,6 +104,10 @@ impl Problem for PowerSum<'_> {
         self.restriction.directions.len()
     }
 
+    fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
+        majorant(self, z, delta, out);
+    }
+
     fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation) {
         let theta = self.restriction.full(z);
         let sums = sum_rows(self.columns, self.log, &theta, delta);
@@ -134,6 +138,36 @@ impl Problem for PowerSum<'_> {
             }
             for (m, other) in directions.iter().enumerate() {
                 out.hessian[k][m] = (0..5).map(|i| other[i] * image[i]).sum();
+            }
+        }
+    }
+}
+
+fn majorant(problem: &PowerSum, z: &[f64], delta: f64, out: &mut Matrix) {
+    let theta = problem.restriction.full(z);
+    let [e, a, alpha, b, beta] = theta;
+    let floor = exp(e);
+    let c = problem.columns;
+    let mut full = [[0.0; 5]; 5];
+    for k in 0..c.x.len() {
+        let (u, v) = (exp(a - alpha * c.x[k]), exp(b - beta * c.y[k]));
+        let f = floor + u + v;
+        let (model, scale) = if problem.log { (ln(f), 1.0 / f) } else { (f, 1.0) };
+        let slope = [floor, u, -c.x[k] * u, v, -c.y[k] * v].map(|s| s * scale);
+        let weight = c.weight[k] * within(c.target[k] - model, delta);
+        for i in 0..5 {
+            for j in 0..5 {
+                full[i][j] += weight * slope[i] * slope[j];
+            }
+        }
+    }
+    *out = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+    for (k, direction) in problem.restriction.directions.iter().enumerate() {
+        for (m, other) in problem.restriction.directions.iter().enumerate() {
+            for i in 0..5 {
+                for j in 0..5 {
+                    out[k][m] += direction[i] * full[i][j] * other[j];
+                }
             }
         }
     }

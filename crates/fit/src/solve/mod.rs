@@ -39,6 +39,15 @@ pub(crate) trait Problem {
     fn dimension(&self) -> usize;
     /// Fills `out` at `z`.
     fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation);
+    /// Fills `out` with a matrix that the loss does not rise above, where the model is linear: `sum w min(1, delta / |r|) G G'`.
+    /// Unlike the Hessian it stays informative where no residual lies within `delta`.
+    fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix);
     /// Moves `z` back into the region where the law is defined.
     fn confine(&self, _z: &mut [f64]) {}
+}
+
+/// `psi(r) / r`: the weight that a residual keeps in a weighted least squares with the same slope.
+pub(crate) fn within(residual: f64, delta: f64) -> f64 {
+    let size = residual.abs();
+    if size > delta { delta / size } else { 1.0 }
 }

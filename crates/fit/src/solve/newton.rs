@@ -19,6 +19,8 @@ pub(crate) struct Solution {
 }
 
 const MOST_STEPS: usize = 200;
+/// Most steps along the majorant.
+const MOST_MAJORISED: usize = 80;
 /// Longest move of one parameter in one step; all parameters are logarithms or exponents.
 const LONGEST: f64 = 1.5;
 
@@ -48,9 +50,27 @@ fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, toleranc
     solution.converged = false;
     let mut damping = 0.0;
     let mut stalled = 0;
-    for _step in 0..MOST_STEPS {
+    // Whether Newton's step failed here, so that the loss is to be pulled down along its majorant.
+    let mut kinked = false;
+    let mut majorised = 0;
+    let mut spent = 0;
+    while spent < MOST_STEPS {
+        // Steps along the majorant are many, short and sure.
+        spent += usize::from(!kinked);
         if !here.value.is_finite() {
             break;
+        }
+        if kinked {
+            kinked = false;
+            majorised += 1;
+            if majorised < MOST_MAJORISED
+                && descend_majorant(problem, solution, &here, &mut there, delta)
+            {
+                std::mem::swap(&mut here, &mut there);
+                damping = 0.0;
+                spent = spent.saturating_sub(1);
+                continue;
+            }
         }
         let scale = diagonal(&here.hessian, n);
         let Some(mut step) = newton_step(&here, &scale, &mut damping, n) else {
@@ -104,9 +124,43 @@ fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, toleranc
                 break;
             }
             damping = (damping * 8.0).max(1e-3);
+            // Once is a step too long; again and again is a Hessian that knows too few residuals.
+            kinked = delta.is_finite() && (majorised > 0 || damping > 1.0);
         }
     }
     solution.value = here.value;
+}
+
+/// One step of weighted least squares with the weights of the residuals here (Huber & Ronchetti 2009, section 7.8), which
+/// cannot raise the loss of a linear model. False, and nothing moved, where it gains nothing.
+fn descend_majorant(
+    problem: &impl Problem,
+    solution: &mut Solution,
+    here: &Evaluation,
+    there: &mut Evaluation,
+    delta: f64,
+) -> bool {
+    let n = problem.dimension();
+    let mut matrix = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+    problem.majorant(&solution.z[..n], delta, &mut matrix);
+    let mut right = [0.0; MAX_PARAMETERS];
+    for k in 0..n {
+        right[k] = -here.gradient[k];
+        matrix[k][k] *= 1.0 + 1e-10;
+    }
+    let Some(step) = cholesky_solve(&matrix, &right, n) else { return false };
+    let mut trial = solution.z;
+    for k in 0..n {
+        trial[k] += step[k];
+    }
+    problem.confine(&mut trial[..n]);
+    problem.evaluate(&trial[..n], delta, there);
+    solution.evaluations += 1;
+    if !(here.value - there.value > 1e-13 * here.value.abs()) {
+        return false;
+    }
+    solution.z = trial;
+    true
 }
 
 /// Positive scale of each parameter, for damping.
@@ -161,6 +215,10 @@ mod tests {
     impl Problem for Valley {
         fn dimension(&self) -> usize {
             2
+        }
+        fn majorant(&self, _z: &[f64], _delta: f64, out: &mut Matrix) {
+            out[0][0] = 1.0;
+            out[1][1] = 1.0;
         }
         fn evaluate(&self, z: &[f64], _delta: f64, out: &mut Evaluation) {
             let (x, y) = (z[0], z[1]);

@@ -1,7 +1,7 @@
 //! A law on runs as a problem for the solver: the vectorised kernel for sums of powers, a plain
 //! loop for every other law.
 
-use super::{Evaluation, MAX_PARAMETERS, Problem, Solution, minimise};
+use super::{Evaluation, MAX_PARAMETERS, Matrix, Problem, Solution, minimise, within};
 use crate::kernel::{Columns, PowerSum};
 use crate::law::{FastForm, Law, Point, Sample};
 
@@ -101,6 +101,18 @@ impl<'a> Model<'a> {
         out
     }
 
+    /// See [`Problem::majorant`].
+    pub fn majorant(&self, rows: &Rows, theta: &[f64], delta: f64, out: &mut Matrix) {
+        match &self.fast {
+            Some(form) => {
+                let columns = &rows.columns;
+                PowerSum { columns, log: self.log, restriction: &form.restriction }
+                    .majorant(theta, delta, out);
+            }
+            None => Plain { model: self, rows: &rows.points }.majorant(theta, delta, out),
+        }
+    }
+
     /// The model's value where residuals live (ln L or L), per run.
     pub fn predicted(&self, theta: &[f64]) -> Vec<f64> {
         let mut gradient = [0.0; MAX_PARAMETERS];
@@ -125,6 +137,10 @@ impl<P: Problem> Problem for Confined<'_, P> {
 
     fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation) {
         self.problem.evaluate(z, delta, out);
+    }
+
+    fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
+        self.problem.majorant(z, delta, out);
     }
 
     fn confine(&self, z: &mut [f64]) {
@@ -175,6 +191,25 @@ impl Problem for Plain<'_> {
                 out.gradient[i] -= weight * psi * slope[i];
                 for j in 0..n {
                     out.hessian[i][j] += inside * slope[i] * slope[j] - weight * psi * curve[i][j];
+                }
+            }
+        }
+    }
+
+    fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
+        let n = self.dimension();
+        let mut slope = [0.0; MAX_PARAMETERS];
+        *out = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+        for (point, target, weight) in self.rows {
+            let mut model = self.model.law.log_loss(z, point, &mut slope[..n]);
+            if !self.model.log {
+                model = model.exp();
+                slope[..n].iter_mut().for_each(|s| *s *= model);
+            }
+            let weight = weight * within(target - model, delta);
+            for i in 0..n {
+                for j in 0..n {
+                    out[i][j] += weight * slope[i] * slope[j];
                 }
             }
         }
