@@ -108,13 +108,42 @@ impl ComputeRule {
             "C = 6 N D".into()
         } else {
             format!(
-                "C = {:.4e} N^{:.4} D^{:.4} (off by {:.2}% rms)",
+                "C = {:.4e} N^{:.4} D^{:.4} ({})",
                 self.log_coefficient.exp(),
                 self.params_power,
                 self.tokens_power,
-                100.0 * self.residual
+                spread_in_words(self.residual)
             )
         }
+    }
+
+    /// The rule, where C follows from N and D well enough for a best split to mean anything.
+    ///
+    /// # Errors
+    /// [`FitError::NoResult`] where the runs are off it by more than half a unit of ln C (rms).
+    pub fn checked(self) -> Result<ComputeRule, FitError> {
+        // Written so that a rule that is not a number is refused.
+        if self.residual <= WORST_RESIDUAL {
+            return Ok(self);
+        }
+        Err(FitError::NoResult {
+            what: "N*(C)".into(),
+            why: format!("C does not follow from N and D ({})", spread_in_words(self.residual)),
+            hint: "look for runs whose N, D or C is in another unit, or leave C out (C = 6 N D)"
+                .into(),
+        })
+    }
+}
+
+/// Root mean square of ln C about its rule beyond which there is no best split.
+const WORST_RESIDUAL: f64 = 0.5;
+
+/// A root mean square of logarithms in words: a percentage while it is small, then a factor.
+pub(crate) fn spread_in_words(residual: f64) -> String {
+    match residual {
+        r if r < 0.2 => format!("off by {:.2}% rms", 100.0 * r),
+        r if r < 700.0 => format!("off by a factor {:.3} rms", r.exp()),
+        r => format!("off by e^{r:.0} rms"),
     }
 }
 

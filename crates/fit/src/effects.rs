@@ -11,8 +11,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::FitError;
-use crate::estimate::Estimate;
-use crate::parametric::resampling_plan;
+use crate::estimate::{Estimate, check_level};
+use crate::parametric::{LEAST_UNITS, resampling_plan};
 use crate::table::{Observation, Table};
 
 /// The effect of one factor.
@@ -63,6 +63,8 @@ pub struct Effects {
     pub r_squared: f64,
     /// Runs used.
     pub rows: usize,
+    /// Why there are no intervals, where they were asked for and withheld.
+    pub no_interval: Option<String>,
 }
 
 /// Share of a factor's variance explained by the others beyond which it is confounded.
@@ -71,8 +73,18 @@ const CONFOUNDED: f64 = 0.99;
 /// Effects of every factor that the table has.
 ///
 /// # Errors
-/// [`FitError::TooFewRows`] when there are fewer runs than coefficients and three.
+/// [`FitError::TooFewRows`] when there are fewer runs than coefficients and three, [`FitError::Constant`] when the loss never
+/// varies, [`FitError::BadOption`] for a level outside (0, 1).
 pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Effects, FitError> {
+    check_level(level)?;
+    let losses: Vec<f64> = table.rows().iter().map(|r| r.loss_nats.ln()).collect();
+    if losses.iter().all(|l| (l - losses[0]).abs() < 1e-12) {
+        return Err(FitError::Constant {
+            variable: "the loss".into(),
+            what: "what moves it".into(),
+            rows: table.len(),
+        });
+    }
     type Column = (&'static str, fn(&Observation) -> Option<f64>);
     let columns: [Column; 5] = [
         ("N", |r| Some(r.params)),
@@ -114,6 +126,11 @@ pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Eff
         hint: "vary factors apart from each other".into(),
     })?;
     let plan = resampling_plan(table);
+    let units = plan.clusters.len();
+    let no_interval = (draws > 0 && units < LEAST_UNITS).then(|| {
+        format!("no intervals: {units} runs or clusters to resample, and fewer than {LEAST_UNITS} tell nothing")
+    });
+    let draws = if no_interval.is_some() { 0 } else { draws };
     let base = ChaCha8Rng::seed_from_u64(seed ^ 0x0eff_ec75);
     let one = |k: usize| {
         let mut random = base.clone();
@@ -139,7 +156,7 @@ pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Eff
         let answer = EffectAnswer::Elasticity { estimate, curvature, optimum };
         out.push(Effect { factor: factor.name.clone(), answer });
     }
-    Ok(Effects { effects: out, r_squared: design.r_squared(&point), rows: rows.len() })
+    Ok(Effects { effects: out, r_squared: design.r_squared(&point), rows: rows.len(), no_interval })
 }
 
 struct Factor {

@@ -11,11 +11,11 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::compute::check_flops;
+use crate::compute::{check_flops, spread_in_words};
 use crate::error::FitError;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, check_level};
 use crate::law::log_linear;
-use crate::parametric::Allocation;
+use crate::parametric::{Allocation, LEAST_UNITS, spread_about_line};
 use crate::table::{Table, cluster_of};
 
 /// One point of a training curve.
@@ -72,6 +72,8 @@ pub struct EnvelopeFit {
     pub finished_runs_only: bool,
     /// Draws in which too few models were left on the hull.
     pub failed_draws: usize,
+    /// Why there are no intervals, where they were asked for and withheld.
+    pub no_interval: Option<String>,
     lines: [(f64, f64); 2],
     #[serde(skip)]
     draws: Vec<[(f64, f64); 2]>,
@@ -97,6 +99,8 @@ impl Default for EnvelopeOptions {
     }
 }
 
+/// Root mean square of ln N about a line in ln C below which N was never varied at a given C.
+const ONE_DIRECTION: f64 = 0.1;
 /// Fewest different models that must vote.
 const LEAST_MODELS: usize = 3;
 
@@ -112,7 +116,7 @@ impl EnvelopeFit {
             let mut values: Vec<f64> = self.draws.iter().map(f).collect();
             Estimate::from_draws(f(&self.lines), &mut values, self.level)
         };
-        Ok(Allocation {
+        Allocation {
             flops,
             params: estimate(&|l| line(&l[0])).map(f64::exp),
             tokens: estimate(&|l| line(&l[1])).map(f64::exp),
@@ -120,7 +124,8 @@ impl EnvelopeFit {
             loss_nats: None,
             new_run_nats: None,
             extrapolation: flops / self.largest_flops,
-        })
+        }
+        .checked()
     }
 }
 
@@ -144,8 +149,11 @@ pub fn curves_of(table: &Table) -> Vec<Curve> {
 /// not part of any envelope and are passed over.
 ///
 /// # Errors
+/// [`FitError::NoResult`] where N follows C in the runs (D = k N): the envelope would give the design back.
 /// [`FitError::TooFewMinima`] when fewer than three models between the smallest and the largest lie on it.
+/// [`FitError::BadOption`] for a level outside (0, 1).
 pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<EnvelopeFit, FitError> {
+    check_level(options.level)?;
     let mut points = Vec::new();
     for (run, curve) in curves.iter().enumerate() {
         for p in &curve.points {
@@ -165,6 +173,7 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
     if points.is_empty() {
         return Err(FitError::Empty);
     }
+    check_rivals(&points)?;
     let hull = lower_hull(&points);
     let (lo, hi) = ends(&points);
     let votes = |s: &Spot| s.n > lo && s.n < hi;
@@ -174,27 +183,42 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
             bracketed: models,
             slices: distinct(points.iter().map(|s| s.n)),
             needed: LEAST_MODELS,
-            hint: "approach 1 needs at least 5 model sizes whose training curves cross; here `slices` counts model sizes".into(),
+            unit: "models lie on the lower envelope between the smallest and the largest".into(),
+            hint: "run at least 5 model sizes whose training curves cross".into(),
         });
     };
+    // Curves of one name are one training, or not to be told apart.
+    let (unit, units) = units_of(curves);
     let base = ChaCha8Rng::seed_from_u64(options.seed ^ 0xe17e_1093);
     let one = |k: usize| {
         let mut random = base.clone();
         random.set_stream(k as u64 + 1);
-        let mut chosen = vec![false; curves.len()];
-        for _ in 0..curves.len() {
-            chosen[random.random_range(0..curves.len())] = true;
+        let mut chosen = vec![false; units];
+        for _ in 0..units {
+            chosen[random.random_range(0..units)] = true;
         }
-        let drawn: Vec<Spot> = points.iter().filter(|s| chosen[s.run]).copied().collect();
+        let drawn: Vec<Spot> = points.iter().filter(|s| chosen[unit[s.run]]).copied().collect();
         if drawn.is_empty() {
             return None;
         }
         let (lo, hi) = ends(&drawn);
         self::lines(&lower_hull(&drawn), lo, hi)
     };
-    let draws: Vec<[(f64, f64); 2]> = (0..options.draws).into_par_iter().filter_map(one).collect();
-    // Intervals from a bootstrap that mostly fails would be from its lucky part only.
-    let enough = draws.len() * 10 >= options.draws * 8;
+    let wanted = if units < LEAST_UNITS { 0 } else { options.draws };
+    let draws: Vec<[(f64, f64); 2]> = (0..wanted).into_par_iter().filter_map(one).collect();
+    // Intervals from a bootstrap that often fails would be from its lucky part only.
+    let enough = wanted > 0 && draws.len() * 10 >= wanted * 8;
+    let no_interval = match options.draws {
+        0 => None,
+        _ if wanted == 0 => Some(format!(
+            "no intervals: {units} runs to resample, and fewer than {LEAST_UNITS} tell nothing"
+        )),
+        _ if !enough => Some(format!(
+            "no intervals: {} of {wanted} draws left too few models on the envelope",
+            wanted - draws.len()
+        )),
+        _ => None,
+    };
     let estimate = |k: usize| {
         let mut values: Vec<f64> = draws.iter().filter(|_| enough).map(|d| d[k].1).collect();
         Estimate::from_draws(lines[k].1, &mut values, options.level)
@@ -213,7 +237,8 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
         tokens: estimate(1),
         models,
         finished_runs_only: curves.iter().all(|c| c.points.len() == 1),
-        failed_draws: options.draws - draws.len(),
+        failed_draws: wanted - draws.len(),
+        no_interval,
         lines,
         draws: if enough { draws } else { Vec::new() },
         level: options.level,
@@ -256,6 +281,38 @@ fn lower_hull(points: &[Spot]) -> Vec<Spot> {
     }
     hull.truncate(least + 1);
     hull
+}
+
+/// Refuses runs whose N follows from their C: at no C was there a choice of N.
+fn check_rivals(points: &[Spot]) -> Result<(), FitError> {
+    let c: Vec<f64> = points.iter().map(|s| s.c).collect();
+    let n: Vec<f64> = points.iter().map(|s| s.n).collect();
+    let spread = spread_about_line(&c, &n);
+    if distinct(n.iter().copied()) < LEAST_MODELS || spread >= ONE_DIRECTION {
+        return Ok(());
+    }
+    Err(FitError::NoResult {
+        what: "approach 1".into(),
+        why: format!(
+            "N follows C in these runs ({}), so no model has a rival at its C, and the exponent would be that of the design",
+            spread_in_words(spread)
+        ),
+        hint: "train models of several N at each C (D = k N tells nothing of the best split)"
+            .into(),
+    })
+}
+
+/// The unit that each curve is resampled with, by the name of its run, and how many there are.
+fn units_of(curves: &[Curve]) -> (Vec<usize>, usize) {
+    let mut names = std::collections::BTreeMap::new();
+    let unit = curves
+        .iter()
+        .map(|c| {
+            let next = names.len();
+            *names.entry(c.run.as_str()).or_insert(next)
+        })
+        .collect();
+    (unit, names.len())
 }
 
 /// Smallest and largest ln N.

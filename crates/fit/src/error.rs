@@ -68,16 +68,16 @@ pub enum FitError {
         detail: String,
     },
     /// Too few slices with a bracketed minimum for a power law.
-    #[error(
-        "{bracketed} of {slices} slices have a bracketed minimum; a power law with an interval needs {needed}\nhint: {hint}"
-    )]
+    #[error("{bracketed} of {slices} {unit}; a power law needs {needed}\nhint: {hint}")]
     TooFewMinima {
-        /// Usable slices.
+        /// Usable slices, or models on the envelope.
         bracketed: usize,
-        /// All slices.
+        /// All slices, or model sizes.
         slices: usize,
         /// How many it takes.
         needed: usize,
+        /// What was counted, in words.
+        unit: String,
         /// What to do.
         hint: String,
     },

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::FitError;
+
 /// A central interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
@@ -65,15 +67,32 @@ impl Estimate {
     /// The same estimate on another scale; `map` must be increasing.
     pub fn map(&self, map: impl Fn(f64) -> f64) -> Self {
         let point = map(self.point);
-        let interval =
-            self.interval.map(|i| Interval { lo: map(i.lo), hi: map(i.hi), level: i.level });
+        // An end beyond double precision is no end.
+        let interval = self
+            .interval
+            .map(|i| Interval { lo: map(i.lo), hi: map(i.hi), level: i.level })
+            .filter(|i| i.lo.is_finite() && i.hi.is_finite());
         // Delta method with a symmetric difference over one standard error.
         let standard_error = self
             .standard_error
             .map(|s| 0.5 * (map(self.point + s) - map(self.point - s)))
-            .map(f64::abs);
+            .map(f64::abs)
+            .filter(|s| s.is_finite());
         Estimate { point, standard_error, interval }
     }
+}
+
+/// Refuses a level of intervals outside (0, 1).
+pub(crate) fn check_level(level: f64) -> Result<(), FitError> {
+    if level > 0.0 && level < 1.0 {
+        return Ok(());
+    }
+    Err(FitError::BadOption {
+        option: "level".into(),
+        value: level.to_string(),
+        range: "(0, 1)".into(),
+        hint: "0.95 is usual".into(),
+    })
 }
 
 /// Quantile of sorted values by linear interpolation (type 7, as NumPy's default).

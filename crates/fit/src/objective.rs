@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::FitError;
+
 /// How residuals are weighed. `r = ln L - ln L_model` unless said.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -45,6 +47,26 @@ impl Objective {
     /// Whether residuals are of ln L.
     pub fn is_log(self) -> bool {
         !matches!(self, Objective::SquaredLinear)
+    }
+
+    /// Refuses a delta that no loss has.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] unless delta is positive and finite.
+    pub fn check(self) -> Result<(), FitError> {
+        match self {
+            Objective::Huber { delta } | Objective::Likelihood { delta }
+                if !(delta > 0.0 && delta.is_finite()) =>
+            {
+                Err(FitError::BadOption {
+                    option: "delta".into(),
+                    value: delta.to_string(),
+                    range: "(0, inf)".into(),
+                    hint: "1e-3 is usual; `absolute` is its limit at 0, `squared-log` that at infinity".into(),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Short name, with the parameter.

@@ -36,6 +36,13 @@ pub enum Outcome {
         /// Starts tried.
         starts: usize,
     },
+    /// A minimum, but most refits to resampled runs have none: a few runs less, and there is no law.
+    Unstable {
+        /// Refits that did not converge.
+        failed: usize,
+        /// Refits.
+        draws: usize,
+    },
 }
 
 impl Outcome {
@@ -52,7 +59,10 @@ impl Outcome {
                 "this law or objective does not describe these runs: try another objective, leave out mistuned runs, or widen the range of N and D".into()
             }
             Outcome::Degenerate { .. } => {
-                "vary N and D apart from each other (D = k N cannot tell them apart), or fit a law with fewer parameters".into()
+                "vary N and D apart from each other (neither D = k N nor one budget alone can tell them apart), or fit a law with fewer parameters".into()
+            }
+            Outcome::Unstable { .. } => {
+                "these runs hardly tell the parameters apart: add budgets and sizes, or fit a law with fewer parameters".into()
             }
             Outcome::DidNotConverge { .. } => {
                 "look for runs with extreme losses, or raise the number of starts".into()
@@ -82,6 +92,9 @@ impl std::fmt::Display for Outcome {
             ),
             Outcome::DidNotConverge { starts } => {
                 write!(f, "did not converge from any of {starts} starts")
+            }
+            Outcome::Unstable { failed, draws } => {
+                write!(f, "unstable: {failed} of {draws} refits to resampled runs did not converge")
             }
         }
     }

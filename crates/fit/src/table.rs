@@ -125,6 +125,9 @@ pub struct LeftOut {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Table {
     rows: Vec<Observation>,
+    /// Place of each row in the input, from 0.
+    #[serde(skip)]
+    places: Vec<usize>,
     left_out: Vec<LeftOut>,
 }
 
@@ -139,6 +142,7 @@ impl Table {
         }
         let given = rows.len();
         let mut left_out = Vec::new();
+        let mut places = Vec::with_capacity(given);
         let mut kept: Vec<Observation> = Vec::with_capacity(given);
         let mut seen: BTreeMap<(String, [u64; 4]), Vec<usize>> = BTreeMap::new();
         for (row, observation) in rows.into_iter().enumerate() {
@@ -152,15 +156,19 @@ impl Table {
                 None
             });
             match reason {
-                None => kept.push(observation),
+                None => {
+                    kept.push(observation);
+                    places.push(row);
+                }
                 Some(reason) => left_out.push(LeftOut { run: observation.run, row, reason }),
             }
         }
-        Self::checked(kept, left_out, given)
+        Self::checked(kept, places, left_out, given)
     }
 
     fn checked(
         rows: Vec<Observation>,
+        places: Vec<usize>,
         left_out: Vec<LeftOut>,
         given: usize,
     ) -> Result<Table, FitError> {
@@ -170,7 +178,7 @@ impl Table {
                 first_run: first.run.clone(),
                 first_reason: first.reason.to_string(),
             }),
-            _ => Ok(Table { rows, left_out }),
+            _ => Ok(Table { rows, places, left_out }),
         }
     }
 
@@ -204,17 +212,18 @@ impl Table {
         mut keep: impl FnMut(&Observation) -> bool,
     ) -> Result<Table, FitError> {
         let mut left_out = self.left_out.clone();
-        let mut rows = Vec::new();
-        for (row, observation) in self.rows.iter().enumerate() {
+        let (mut rows, mut places) = (Vec::new(), Vec::new());
+        for (observation, &row) in self.rows.iter().zip(&self.places) {
             if keep(observation) {
                 rows.push(observation.clone());
+                places.push(row);
             } else {
                 let run = observation.run.clone();
                 let reason = LeftOutReason::Asked { why: why.to_string() };
                 left_out.push(LeftOut { run, row, reason });
             }
         }
-        Self::checked(rows, left_out, self.rows.len())
+        Self::checked(rows, places, left_out, self.rows.len())
     }
 
     /// The same runs with N and C counted by `convention`. Rows without that count are left out.
@@ -223,10 +232,11 @@ impl Table {
     /// [`FitError::NothingUsable`] when no row has the count.
     pub fn under(&self, convention: Convention) -> Result<Table, FitError> {
         let mut left_out = self.left_out.clone();
-        let mut rows = Vec::new();
-        for (row, observation) in self.rows.iter().enumerate() {
+        let (mut rows, mut places) = (Vec::new(), Vec::new());
+        for (observation, &row) in self.rows.iter().zip(&self.places) {
             match convention.count(observation) {
                 Ok((params, flops)) => {
+                    places.push(row);
                     rows.push(Observation { params, flops, ..observation.clone() });
                 }
                 Err(column) => left_out.push(LeftOut {
@@ -236,7 +246,31 @@ impl Table {
                 }),
             }
         }
-        Self::checked(rows, left_out, self.rows.len())
+        Self::checked(rows, places, left_out, self.rows.len())
+    }
+
+    /// The same rows with something else about them, such as another C; rows that this makes unusable are left out.
+    ///
+    /// # Errors
+    /// [`FitError::NothingUsable`] when none is left, and whatever `change` refuses.
+    pub(crate) fn changed(
+        &self,
+        mut change: impl FnMut(&mut Observation) -> Result<(), FitError>,
+    ) -> Result<Table, FitError> {
+        let mut left_out = self.left_out.clone();
+        let (mut rows, mut places) = (Vec::new(), Vec::new());
+        for (observation, &row) in self.rows.iter().zip(&self.places) {
+            let mut other = observation.clone();
+            change(&mut other)?;
+            match check(&other) {
+                None => {
+                    rows.push(other);
+                    places.push(row);
+                }
+                Some(reason) => left_out.push(LeftOut { run: other.run, row, reason }),
+            }
+        }
+        Self::checked(rows, places, left_out, self.rows.len())
     }
 
     /// Largest C, in FLOPs.
@@ -351,6 +385,20 @@ mod tests {
         assert_eq!(names, ["nan", "zero", "minus", "inf", "good"]);
         assert_eq!(table.left_out()[4].reason, LeftOutReason::Duplicate);
         assert_eq!(table.left_out()[4].row, 5);
+    }
+
+    #[test]
+    fn rows_left_out_later_keep_their_place_in_the_input() {
+        let row = |name: &str, loss| Observation::new(name, 1e6, 1e8, 6e14, loss);
+        let mut counted = row("counted", 3.1);
+        counted.counts.params_total = Some(2e6);
+        let rows = vec![row("nan", f64::NAN), row("one", 3.0), counted, row("two", 3.2)];
+        let table = Table::new(rows).unwrap();
+        let filtered = table.filter("asked", |r| r.run != "one").unwrap();
+        let under = filtered.under(Convention::TotalSixNd).unwrap();
+        let left: Vec<(&str, usize)> =
+            under.left_out().iter().map(|l| (l.run.as_str(), l.row)).collect();
+        assert_eq!(left, [("nan", 0), ("one", 1), ("two", 3)]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::compute::spread_in_words;
+
 /// Something that the user should know before trusting the numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -10,8 +12,56 @@ pub enum Warning {
     RowsLeftOut {
         /// How many.
         count: usize,
+        /// How many of them the caller left out on purpose.
+        asked: usize,
         /// The first few, with reasons.
         first: Vec<String>,
+    },
+    /// An approach gave no result.
+    NoResult {
+        /// Which.
+        approach: String,
+        /// Why.
+        why: String,
+    },
+    /// Too few clusters of runs for an interval.
+    FewClusters {
+        /// How many.
+        clusters: usize,
+        /// Runs in them.
+        rows: usize,
+        /// How many it takes.
+        needed: usize,
+    },
+    /// Rows of one run name are taken as one cluster.
+    RepeatedNames {
+        /// Different names.
+        names: usize,
+        /// Runs.
+        rows: usize,
+    },
+    /// Intervals that take runs of one cluster as independent.
+    ClustersIgnored {
+        /// Whose.
+        method: String,
+        /// Clusters.
+        clusters: usize,
+        /// Runs in them.
+        rows: usize,
+    },
+    /// Runs that look like checkpoints of fewer trainings, and are taken as independent.
+    Checkpoints {
+        /// Groups of runs that differ in D alone.
+        groups: usize,
+        /// Runs in them.
+        rows: usize,
+    },
+    /// Intervals were asked for and withheld.
+    NoInterval {
+        /// Whose.
+        method: String,
+        /// Why.
+        why: String,
     },
     /// A slice's losses hardly differ near its minimum.
     FlatMinimum {
@@ -136,7 +186,24 @@ impl Warning {
     /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
+            Warning::RowsLeftOut { count, asked, .. } if count == asked => {
+                "this was asked for; compare with a fit of all runs"
+            }
             Warning::RowsLeftOut { .. } => "correct the rows, or accept that they are not used",
+            Warning::NoResult { .. } => "nothing checks the other approaches here: see the reason",
+            Warning::FewClusters { .. } => {
+                "add trainings; if the runs are independent, give each its own name (or another --run, --cluster)"
+            }
+            Warning::RepeatedNames { .. } => {
+                "right for checkpoints of one training; if the runs are independent, give each its own name (or another --run)"
+            }
+            Warning::ClustersIgnored { .. } => {
+                "resample clusters, or widen these intervals in mind"
+            }
+            Warning::Checkpoints { .. } => {
+                "if they are checkpoints of one training, name it in a column and give --cluster: the intervals are too narrow otherwise"
+            }
+            Warning::NoInterval { .. } => "take the figures as points without a known error",
             Warning::FlatMinimum { .. } => {
                 "quote the range of N within a loss tolerance, not N* alone; widen the slice"
             }
@@ -188,13 +255,39 @@ impl Warning {
     }
 }
 
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { noun.into() } else { format!("{noun}s") }
+}
+
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Warning::RowsLeftOut { count, first } => {
-                write!(f, "{count} rows left out: {}", first.join("; "))?;
+            Warning::RowsLeftOut { count, first, .. } => {
+                write!(f, "{count} {} left out: {}", plural(*count, "row"), first.join("; "))?;
                 if *count > first.len() { write!(f, "; ...") } else { Ok(()) }
             }
+            Warning::NoResult { approach, why } => {
+                write!(f, "approach {approach} gave no result: {why}")
+            }
+            Warning::FewClusters { clusters, rows, needed } => write!(
+                f,
+                "{rows} runs form only {clusters} {}: no intervals below {needed}",
+                plural(*clusters, "cluster")
+            ),
+            Warning::RepeatedNames { names, rows } => write!(
+                f,
+                "{rows} rows share {names} run {}: rows of one name are taken as one cluster",
+                plural(*names, "name")
+            ),
+            Warning::ClustersIgnored { method, clusters, rows } => write!(
+                f,
+                "{method} take all runs as independent, though {rows} runs form {clusters} clusters"
+            ),
+            Warning::Checkpoints { groups, rows } => write!(
+                f,
+                "{rows} runs fall into {groups} groups of one N that differ in D alone, as checkpoints of one training do, and are taken as independent"
+            ),
+            Warning::NoInterval { method, why } => write!(f, "{method}: {why}"),
             Warning::FlatMinimum { flops, factor } => {
                 write!(f, "flat minimum at {flops:.2e} FLOPs: N* is known to a factor {factor:.1}")
             }
@@ -207,36 +300,44 @@ impl std::fmt::Display for Warning {
             Warning::BudgetsTooClose { factor } => {
                 write!(f, "neighbouring budgets are only a factor {factor:.2} apart")
             }
-            Warning::FewBudgets { budgets } => write!(f, "only {budgets} budgets"),
+            Warning::FewBudgets { budgets } => {
+                write!(f, "only {budgets} {}", plural(*budgets, "budget"))
+            }
             Warning::FewSizes { slices, sizes } => {
-                write!(f, "{slices} slices have few sizes (as few as {sizes})")
+                let verb = if *slices == 1 { "has" } else { "have" };
+                let slice = plural(*slices, "slice");
+                write!(f, "{slices} {slice} {verb} few sizes (as few as {sizes})")
             }
             Warning::UnbracketedSlices { slices } => {
                 write!(
                     f,
-                    "{} slices without a bracketed minimum: {}",
+                    "{} {} without a bracketed minimum: {}",
                     slices.len(),
+                    plural(slices.len(), "slice"),
                     slices.join("; ")
                 )
             }
             Warning::MistunedCells { runs } => {
-                write!(f, "{} runs lie well above their slice: {}", runs.len(), runs.join(", "))
+                let verb = if runs.len() == 1 { "run lies" } else { "runs lie" };
+                write!(f, "{} {verb} well above their slice: {}", runs.len(), runs.join(", "))
             }
             Warning::MixedConventions { residual } => write!(
                 f,
-                "C does not follow from N and D by one rule (off by {:.1}% rms)",
-                100.0 * residual
+                "C does not follow from N and D by one rule ({})",
+                spread_in_words(*residual)
             ),
             Warning::FewStartsAgree { agreeing } => {
                 write!(f, "only {:.0}% of the starts found the optimum", 100.0 * agreeing)
             }
             Warning::OutliersMove { with, without, count } => write!(
                 f,
-                "{count} outliers move the exponent of N* from {without:.4} (without) to {with:.4} (with)"
+                "{count} {} the exponent of N* from {without:.4} (without) to {with:.4} (with)",
+                if *count == 1 { "outlier moves" } else { "outliers move" }
             ),
             Warning::LawLosesToNaive { budgets, law, naive } => write!(
                 f,
-                "with the top {budgets} budgets held out, the law's error of {:.2}% is no better than the {:.2}% of the best loss seen",
+                "with the top {}held out, the law's error of {:.2}% is no better than the {:.2}% of the best loss seen",
+                if *budgets == 1 { "budget ".into() } else { format!("{budgets} budgets ") },
                 100.0 * law,
                 100.0 * naive
             ),

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::compute::{ComputeRule, check_flops};
 use crate::error::FitError;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, check_level};
 use crate::law::{Hoffmann, Law, Sample, SumOfPowers};
 use crate::objective::Objective;
 use crate::parametric::{Allocation, Starts, optimum};
@@ -139,7 +139,7 @@ impl Posterior {
             .zip(&self.scales)
             .map(|(l, s)| l.least_loss(c, rule) * (s * student(&mut random)).exp())
             .collect();
-        Ok(Allocation {
+        Allocation {
             flops,
             params: of(&params).map(f64::exp),
             tokens: of(&tokens).map(f64::exp),
@@ -147,7 +147,8 @@ impl Posterior {
             loss_nats: Some(of(&|l| l.least_loss(c, rule))),
             new_run_nats: Some(central(&mut new, self.options.level)),
             extrapolation: flops / self.largest_flops,
-        })
+        }
+        .checked()
     }
 
     /// A marginal by name.
@@ -177,6 +178,8 @@ pub fn posterior(table: &Table, options: &PosteriorOptions) -> Result<Posterior,
             given: table.len(),
         });
     }
+    check_level(options.level)?;
+    let compute = ComputeRule::of(table).checked()?;
     let sample = Sample::new(table);
     let start = optimum(&Hoffmann, &sample, Objective::SquaredLog, Starts::default());
     let density = Density::new(&sample, options.prior);
@@ -192,7 +195,6 @@ pub fn posterior(table: &Table, options: &PosteriorOptions) -> Result<Posterior,
         nuts::sample(|z, g| density.log_density(z, g), &at, &scale, options.steps, &mut random)
     };
     let chains: Vec<nuts::Chain> = (0..options.chains.max(2)).into_par_iter().map(chain).collect();
-    let compute = ComputeRule::of(table);
     type Value<'a> = (&'a str, Box<dyn Fn(&[f64]) -> f64 + 'a>);
     let natural = |k: usize| {
         let centre = sample.centre;

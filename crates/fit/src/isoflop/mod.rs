@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::compute::check_flops;
 use crate::error::FitError;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, check_level};
 use crate::parametric::Allocation;
 use crate::table::Table;
 use slices::Slice;
@@ -127,6 +127,8 @@ pub struct SliceFit {
     pub sizes: usize,
     /// Runs that the curve was fitted to: all but for [`Method::Corrected`], which looks around the minimum.
     pub used: usize,
+    /// Runs of the slice that the curve was not fitted to, by name.
+    pub unused: Vec<String>,
     /// N of each run, ascending.
     pub params: Vec<f64>,
     /// Loss of each run, nats.
@@ -135,6 +137,8 @@ pub struct SliceFit {
     pub minimum: Option<Minimum>,
     /// Why there is none.
     pub refusal: Option<SliceRefusal>,
+    /// Why the minimum has no interval, where one was asked for.
+    pub no_interval: Option<String>,
     /// The fitted curve as (N, loss in nats), for plots; empty where refused.
     pub curve: Vec<(f64, f64)>,
     /// Root mean square of the residuals of ln L about the curve.
@@ -181,6 +185,25 @@ impl Default for IsoflopOptions {
     }
 }
 
+impl IsoflopOptions {
+    /// Refuses options outside their range.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] that names the option: a level outside (0, 1), a noise that is negative or no number.
+    pub fn check(&self) -> Result<(), FitError> {
+        check_level(self.level)?;
+        match self.noise {
+            Noise::Given { sd } if !(sd >= 0.0 && sd.is_finite()) => Err(FitError::BadOption {
+                option: "noise".into(),
+                value: sd.to_string(),
+                range: "[0, inf)".into(),
+                hint: "a standard deviation of ln L, e.g. 0.005".into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Approach 2 on one table.
 #[derive(Debug, Clone, Serialize)]
 pub struct IsoflopFit {
@@ -200,6 +223,8 @@ pub struct IsoflopFit {
     pub shape: Option<(f64, f64)>,
     /// Standard deviation of ln L that the bootstrap drew.
     pub noise_sd: f64,
+    /// Correlation of the noise between runs of one cluster, that the bootstrap drew; 0 without clusters.
+    pub cluster_correlation: f64,
     /// How much wider the minima scatter about the power law than the noise explains; intervals
     /// are widened by it. 1 when the noise explains all.
     pub scatter: f64,
@@ -207,6 +232,8 @@ pub struct IsoflopFit {
     pub failed_draws: usize,
     /// Draws asked for.
     pub draws: usize,
+    /// Why the power laws have no intervals, where they were asked for and withheld.
+    pub no_interval: Option<String>,
     largest_flops: f64,
 }
 
@@ -220,7 +247,7 @@ impl IsoflopFit {
         let params = self.params.log_at(log_flops);
         let tokens = self.tokens.log_at(log_flops);
         let ratio = self.tokens.log_ratio_at(&self.params, log_flops);
-        Ok(Allocation {
+        Allocation {
             flops,
             params: params.map(f64::exp),
             tokens: tokens.map(f64::exp),
@@ -228,7 +255,8 @@ impl IsoflopFit {
             loss_nats: None,
             new_run_nats: None,
             extrapolation: flops / self.largest_flops,
-        })
+        }
+        .checked()
     }
 
     /// Slices without a minimum.
@@ -248,14 +276,7 @@ pub const LEAST_SLICES: usize = 3;
 /// [`FitError::NoSlices`] when no budgets are shared, [`FitError::TooFewMinima`] when fewer than
 /// three slices have a bracketed minimum.
 pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit, FitError> {
-    if !(options.level > 0.0 && options.level < 1.0) {
-        return Err(FitError::BadOption {
-            option: "level".into(),
-            value: options.level.to_string(),
-            range: "(0, 1)".into(),
-            hint: "0.95 is usual".into(),
-        });
-    }
+    options.check()?;
     let (groups, lone): (Vec<Group>, Vec<Group>) =
         group_slices(table).into_iter().partition(|g| g.rows.len() > 1);
     let name = |i: &usize| table.rows()[*i].run.clone();
@@ -286,6 +307,7 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
             bracketed: voting.len(),
             slices: all.len(),
             needed: LEAST_SLICES,
+            unit: "slices have a bracketed minimum".into(),
             hint: first.unwrap_or_else(|| "run more budgets".into()),
         });
     }
@@ -293,7 +315,15 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
     let logs: Vec<f64> = voting.iter().map(|&i| all[i].flops.ln()).collect();
     let used: Vec<&Slice> = voting.iter().map(|&i| &all[i]).collect();
     let noise_sd = noise::standard_deviation(table, &used, &found, &voting, options);
-    let boot = noise::bootstrap(&used, &found, &voting, noise_sd, options);
+    let shared = noise::Shared::new(table, &used, &found, &voting);
+    let boot = noise::bootstrap(&used, &found, &voting, noise_sd, &shared, options);
+    let failed_draws = options.draws - boot.draws.len();
+    let no_interval = (10 * failed_draws > options.draws).then(|| {
+        format!(
+            "no intervals: {failed_draws} of {} draws had fewer than {LEAST_SLICES} minima",
+            options.draws
+        )
+    });
     let (params, tokens, scatter) = power::fit(&logs, &points, &boot, options);
     let mut fit = IsoflopFit {
         method: options.method,
@@ -304,9 +334,11 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
         tokens,
         shape: found.shape.map(|s| (s.0, s.1)),
         noise_sd: noise_sd.value,
+        cluster_correlation: shared.correlation,
         scatter,
-        failed_draws: options.draws - boot.draws.len(),
+        failed_draws,
         draws: options.draws,
+        no_interval,
         largest_flops: table.largest_flops(),
     };
     for (k, &i) in voting.iter().enumerate() {

@@ -11,7 +11,7 @@ use super::{
     parabola,
 };
 use crate::estimate::Estimate;
-use crate::table::{Table, cell_of};
+use crate::table::{Table, cell_of, cluster_of};
 
 /// Standard deviation of ln L that the bootstrap draws.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -119,11 +119,14 @@ impl Boot {
     /// Adds the interval of minimum `k` to its slice.
     pub fn fill_minimum(&self, k: usize, slice: &mut SliceFit, level: f64) {
         let Some(minimum) = &mut slice.minimum else { return };
+        let missing = self.draws.iter().filter(|d| d[k].is_none()).count();
+        slice.no_interval = (missing * 10 > self.draws.len())
+            .then(|| format!("{missing} of {} draws had no minimum", self.draws.len()));
         let estimate = |f: &dyn Fn(&Found) -> f64| {
             let found = self.draws.iter().filter_map(|d| d[k].as_ref());
             let mut values: Vec<f64> = found.map(f).collect();
             // With many draws without a minimum, those left would understate the interval.
-            if values.len() * 10 < self.draws.len() * 9 {
+            if missing * 10 > self.draws.len() {
                 return Estimate::bare(f(&self.point[k]));
             }
             Estimate::from_draws(f(&self.point[k]), &mut values, level)
@@ -139,6 +142,7 @@ pub(crate) fn bootstrap(
     found: &FoundAll,
     voting: &[usize],
     noise: NoiseSd,
+    shared: &Shared,
     options: &IsoflopOptions,
 ) -> Boot {
     let point: Vec<Found> = voting.iter().filter_map(|&i| found.minima[i]).collect();
@@ -158,14 +162,74 @@ pub(crate) fn bootstrap(
         // The noise is itself estimated: a scaled inverse chi-square draw gives the intervals the
         // tails of Student's t.
         let sd = noise.value * spread_factor(noise.free, &mut random);
+        let mut draw = shared.draw(&mut random);
         let losses: Vec<Vec<f64>> = curves
             .iter()
-            .map(|c| c.iter().map(|l| l * (sd * normal(&mut random)).exp()).collect())
+            .zip(slices)
+            .map(|(c, s)| {
+                c.iter().zip(&s.rows).map(|(l, &i)| l * (sd * draw(i, &mut random)).exp()).collect()
+            })
             .collect();
         again(slices, &losses, found.shape, options.method)
     };
     let draws = (0..options.draws).into_par_iter().filter_map(one).collect();
     Boot { draws, point }
+}
+
+/// What the noise of runs of one cluster (checkpoints of one training) has in common.
+pub(crate) struct Shared {
+    /// Intraclass correlation of the residuals about the slice curves.
+    pub correlation: f64,
+    /// Cluster of each row of the table.
+    cluster: Vec<usize>,
+    clusters: usize,
+}
+
+impl Shared {
+    /// Measures it over all pairs of runs of one cluster.
+    pub fn new(table: &Table, slices: &[&Slice], found: &FoundAll, voting: &[usize]) -> Shared {
+        let mut names = std::collections::BTreeMap::new();
+        let cluster: Vec<usize> = table
+            .rows()
+            .iter()
+            .map(|r| {
+                let next = names.len();
+                *names.entry(cluster_of(r)).or_insert(next)
+            })
+            .collect();
+        let clusters = names.len();
+        let mut sums = vec![(0.0, 0.0, 0.0); clusters];
+        for (slice, &v) in slices.iter().zip(voting) {
+            for ((l, m), &i) in slice.loss.iter().zip(&found.curves[v].at_runs).zip(&slice.rows) {
+                let r = (l / m).ln();
+                let sum = &mut sums[cluster[i]];
+                *sum = (sum.0 + r, sum.1 + r * r, sum.2 + 1.0);
+            }
+        }
+        // Ordered pairs within clusters: products of residuals against squares.
+        let pairs: f64 = sums.iter().map(|s| s.2 * (s.2 - 1.0)).sum();
+        let products: f64 = sums.iter().map(|s| s.0 * s.0 - s.1).sum();
+        let squares: f64 = sums.iter().map(|s| s.1).sum();
+        let rows: f64 = sums.iter().map(|s| s.2).sum();
+        let correlation = (products / pairs) / (squares / rows);
+        // Not a number without pairs, or without noise.
+        let correlation = if correlation > 0.0 { correlation.min(0.95) } else { 0.0 };
+        Shared { correlation, cluster, clusters }
+    }
+
+    /// Standard normal noise of a row, drawn so that runs of one cluster share their part of it.
+    fn draw<'a>(
+        &'a self,
+        random: &mut ChaCha8Rng,
+    ) -> impl FnMut(usize, &mut ChaCha8Rng) -> f64 + use<'a> {
+        let (common, own) = (self.correlation.sqrt(), (1.0 - self.correlation).sqrt());
+        let count = if self.correlation > 0.0 { self.clusters } else { 0 };
+        let by_cluster: Vec<f64> = (0..count).map(|_| normal(random)).collect();
+        move |row, random| match by_cluster.get(self.cluster[row]) {
+            Some(together) => common * together + own * normal(random),
+            None => normal(random),
+        }
+    }
 }
 
 /// The minima of drawn losses. Bracketing is not asked again: the slice passed once, and dropping

@@ -179,6 +179,7 @@ fn law(votes: &[Vote], slices: usize, level: f64) -> Result<WeightedLaw, FitErro
             bracketed: votes.len(),
             slices,
             needed: LEAST_SLICES,
+            unit: "slices have a bracketed minimum".into(),
             hint: "bracket more minima: add smaller and larger models to each budget".into(),
         });
     }

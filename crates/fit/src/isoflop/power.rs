@@ -56,7 +56,7 @@ pub(super) fn fit(
     let params = |f: &Found| f.log_params;
     let tokens = |f: &Found| f.log_tokens;
     let scatter = scatter(logs, minima, boot, &params).max(1.0);
-    let one = |f: &dyn Fn(&Found) -> f64| law(logs, minima, boot, f, scatter, options.level);
+    let one = |f: &dyn Fn(&Found) -> f64| law(logs, minima, boot, f, scatter, options);
     (one(&params), one(&tokens), scatter)
 }
 
@@ -66,8 +66,9 @@ fn law(
     boot: &Boot,
     value: &dyn Fn(&Found) -> f64,
     scatter: f64,
-    level: f64,
+    options: &IsoflopOptions,
 ) -> PowerLaw {
+    let level = options.level;
     let y: Vec<f64> = minima.iter().map(value).collect();
     let point = line(logs, &y);
     let centre = crate::estimate::mean(logs);
@@ -76,7 +77,9 @@ fn law(
         let (mean, slope) = line(&x, &y);
         (mean + slope * (centre - crate::estimate::mean(&x)), slope)
     };
-    let draws: Vec<(f64, f64)> = boot.draws.iter().map(drawn).collect();
+    // Draws without minima are the extreme ones: the rest would understate the interval.
+    let enough = 10 * boot.draws.len() >= 9 * options.draws;
+    let draws: Vec<(f64, f64)> = boot.draws.iter().filter(|_| enough).map(drawn).collect();
     // Widen about the point: the draws say how the noise moves the line, the scatter how much
     // more than noise there is.
     let wide = |(m, s): &(f64, f64)| {

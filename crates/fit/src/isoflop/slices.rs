@@ -60,6 +60,8 @@ const WINDOW: f64 = 6.0;
 #[derive(Debug, Clone)]
 pub(crate) struct Slice {
     pub flops: f64,
+    /// Row numbers in the table.
+    pub rows: Vec<usize>,
     /// Centre of ln N.
     pub mx: f64,
     /// Centre of ln D.
@@ -97,7 +99,7 @@ impl Slice {
         }
         sizes.push(x.len());
         let loss = of(&|r| r.loss_nats);
-        Slice { flops: group.flops, mx, my, x, y, loss, slope, sizes }
+        Slice { flops: group.flops, rows: group.rows.clone(), mx, my, x, y, loss, slope, sizes }
     }
 
     /// The part within a factor [`WINDOW`] in N of the best size, and at least two sizes either side and five
@@ -199,8 +201,12 @@ impl Slice {
     ) -> SliceFit {
         let squares: f64 =
             self.loss.iter().zip(&curve.at_runs).map(|(l, m)| (l / m).ln().powi(2)).sum();
+        let name = |i: &usize| table.rows()[*i].run.clone();
+        let unused = group.rows.iter().filter(|i| !self.rows.contains(i)).map(name).collect();
         SliceFit {
             flops: group.flops,
+            unused,
+            no_interval: None,
             runs: group.rows.iter().map(|&i| table.rows()[i].run.clone()).collect(),
             sizes: self.distinct(),
             used: self.loss.len(),

@@ -6,7 +6,7 @@ use super::{
     Broken, Hoffmann, Kaplan, Law, PinnedFloor, PowerLaw, Repeated, Tied, Variable, least_compute,
 };
 use crate::error::FitError;
-use crate::table::{Observation, Table};
+use crate::table::Table;
 
 /// Every law, by the name that the command line takes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -124,15 +124,14 @@ impl LawKind {
         if *self != LawKind::LeastCompute {
             return Ok(table.clone());
         }
-        let mut rows: Vec<Observation> = table.rows().to_vec();
-        for row in &mut rows {
+        table.changed(|row| {
             let batch = row.batch_tokens.ok_or_else(|| FitError::MissingColumn {
                 run: row.run.clone(),
                 column: "batch (tokens)".into(),
                 what: "the law `power-cmin`".into(),
             })?;
             row.flops = least_compute(row.flops, batch, row.loss_nats);
-        }
-        Table::new(rows)
+            Ok(())
+        })
     }
 }

@@ -22,6 +22,7 @@ pub use power::{PowerLaw, Variable};
 pub use repeated::Repeated;
 pub use tied::Tied;
 
+use crate::error::FitError;
 use crate::kernel::Restriction;
 use crate::solve::{MAX_PARAMETERS, Matrix};
 use crate::table::Table;
@@ -161,6 +162,11 @@ pub trait Law: Send + Sync + std::fmt::Debug {
     fn range(&self, sample: &Sample) -> Vec<(f64, f64)>;
     /// Names of parameters that sit where no result can be: a vanished E, an exponent of 0.
     fn at_bound(&self, theta: &[f64], sample: &Sample) -> Vec<&'static str>;
+
+    /// Data that the law cannot hold, whatever its parameters; `None` for laws that can hold any.
+    fn refuses(&self, _table: &Table) -> Option<FitError> {
+        None
+    }
 
     /// Second derivatives of ln L; by default central differences of the gradient.
     fn curvature(&self, theta: &[f64], point: &Point, out: &mut Matrix) {

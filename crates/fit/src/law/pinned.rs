@@ -3,7 +3,9 @@
 
 use super::hoffmann::EXPONENTS;
 use super::{Centre, FastForm, Hoffmann, Law, Point, Reads, Sample, SumOfPowers};
+use crate::error::FitError;
 use crate::kernel::Restriction;
+use crate::table::Table;
 
 /// The law with E pinned. Working parameters: `(a, alpha, b, beta)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,6 +79,16 @@ impl Law for PinnedFloor {
 
     fn range(&self, sample: &Sample) -> Vec<(f64, f64)> {
         Hoffmann.range(sample)[1..].to_vec()
+    }
+
+    fn refuses(&self, table: &Table) -> Option<FitError> {
+        let least = table.rows().iter().min_by(|a, b| a.loss_nats.total_cmp(&b.loss_nats))?;
+        (self.floor_nats >= least.loss_nats).then(|| FitError::BadOption {
+            option: "E of the law `pinned`".into(),
+            value: format!("{} nats", self.floor_nats),
+            range: format!("(0, {}), the least loss (run `{}`)", least.loss_nats, least.run),
+            hint: "give an E below every loss, in nats per token, or fit it (hoffmann)".into(),
+        })
     }
 
     fn at_bound(&self, theta: &[f64], _sample: &Sample) -> Vec<&'static str> {

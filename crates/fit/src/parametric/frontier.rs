@@ -29,6 +29,21 @@ pub struct Allocation {
     pub extrapolation: f64,
 }
 
+impl Allocation {
+    /// The split, where double precision holds it.
+    pub(crate) fn checked(self) -> Result<Allocation, FitError> {
+        let holds = |e: &Estimate| e.point.is_finite() && e.point > 0.0;
+        if holds(&self.params) && holds(&self.tokens) && holds(&self.tokens_per_param) {
+            return Ok(self);
+        }
+        Err(FitError::NoResult {
+            what: format!("the best split of {:e} FLOPs", self.flops),
+            why: format!("N* = {:e}, D* = {:e}", self.params.point, self.tokens.point),
+            hint: "check the units of N, D and C, or ask for a budget nearer to the runs".into(),
+        })
+    }
+}
+
 /// A law that is a sum of powers, and its refits, as a planning tool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LawFrontier {
@@ -132,7 +147,8 @@ impl LawFrontier {
     /// The best split of `flops`.
     ///
     /// # Errors
-    /// [`FitError::BadOption`] unless `flops` is positive and finite.
+    /// [`FitError::BadOption`] unless `flops` is positive and finite; [`FitError::NoResult`] where the split is beyond
+    /// double precision.
     pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
         let log_flops = check_flops(flops)?.ln();
         let c = &self.compute;
@@ -146,7 +162,7 @@ impl LawFrontier {
             let n = t.log_params(log_flops, c);
             c.log_tokens(log_flops, n) - n
         });
-        Ok(Allocation {
+        Allocation {
             flops,
             params: params.map(f64::exp),
             tokens: tokens.map(f64::exp),
@@ -155,7 +171,8 @@ impl LawFrontier {
             new_run_nats: (!self.residuals.is_empty())
                 .then(|| self.new_run(loss, |t| t.least_loss(log_flops, c))),
             extrapolation: flops / self.largest_flops,
-        })
+        }
+        .checked()
     }
 
     /// Loss at any N and D: the law's interval, then that of a new run where runs were fitted.

@@ -1,8 +1,10 @@
 //! Approach 3: a law fitted to all runs at once.
 
+mod checks;
 mod frontier;
 mod optimum;
 
+pub(crate) use checks::{LEAST_UNITS, spread_about_line};
 pub use frontier::{Allocation, LawFrontier};
 pub use optimum::Starts;
 pub(crate) use optimum::{Optimum, optimum, thresholds};
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use crate::compute::ComputeRule;
 use crate::error::FitError;
-use crate::estimate::Estimate;
+use crate::estimate::{Estimate, check_level};
 use crate::intervals::{Draws, IntervalOptions, Plan, Resampling, refit};
 use crate::isoflop::group_slices;
 use crate::law::{Centre, Law, Sample, SumOfPowers};
@@ -29,6 +31,17 @@ pub struct FitOptions {
     pub starts: Starts,
     /// Intervals.
     pub intervals: IntervalOptions,
+}
+
+impl FitOptions {
+    /// Refuses options outside their range.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] that names the option: a level outside (0, 1), a delta that is not positive and finite.
+    pub fn check(&self) -> Result<(), FitError> {
+        check_level(self.intervals.level)?;
+        self.objective.check()
+    }
 }
 
 /// One natural parameter.
@@ -83,6 +96,8 @@ pub struct LawResult {
     pub residual_median: f64,
     /// How intervals were made; `None` without.
     pub resampling: Option<Resampling>,
+    /// Why there are no intervals, where they were asked for and withheld.
+    pub no_interval: Option<String>,
     /// Refits asked for, and refits that did not converge.
     pub draws: usize,
     /// Refits that did not converge (in no interval).
@@ -125,6 +140,19 @@ impl LawFit {
 }
 
 impl LawResult {
+    /// N*(C), D*(C) and the loss.
+    ///
+    /// # Errors
+    /// [`FitError::NoResult`] for laws of one variable, and where C does not follow from N and D.
+    pub fn frontier_of(&self, law: &str) -> Result<&LawFrontier, FitError> {
+        self.compute.checked()?;
+        self.frontier.as_ref().ok_or_else(|| FitError::NoResult {
+            what: "N*(C)".into(),
+            why: format!("`{law}` is no law of N and D"),
+            hint: "fit a law of N and D, such as hoffmann".into(),
+        })
+    }
+
     /// A natural parameter by name.
     pub fn parameter(&self, name: &str) -> Option<&Estimate> {
         self.parameters.iter().find(|p| p.name == name).map(|p| &p.estimate)
@@ -137,8 +165,8 @@ impl LawResult {
 /// Named refusals of data that cannot hold the law: too few runs, a variable that never varies,
 /// a missing column. A fit that ends badly is no error but an [`Outcome`].
 pub fn fit_law(table: &Table, law: &dyn Law, options: &FitOptions) -> Result<LawFit, FitError> {
-    check_options(options)?;
-    check_data(table, law)?;
+    options.check()?;
+    checks::data(table, law)?;
     let sample = Sample::new(table);
     let best = optimum(law, &sample, options.objective, options.starts);
     let natural = law.natural(best.theta(), &sample.centre);
@@ -155,7 +183,13 @@ pub fn fit_law(table: &Table, law: &dyn Law, options: &FitOptions) -> Result<Law
         result: None,
     };
     if fit.outcome.is_result() {
-        fit.result = Some(result(table, law, &sample, options, &best));
+        let found = result(table, law, &sample, options, &best);
+        let (failed, draws) = (found.failed_draws, found.draws);
+        if 2 * failed > draws {
+            fit.outcome = Outcome::Unstable { failed, draws };
+        } else {
+            fit.result = Some(found);
+        }
     }
     Ok(fit)
 }
@@ -169,14 +203,24 @@ fn result(
 ) -> LawResult {
     let wanted = options.intervals;
     let model = Model::new(law, sample, options.objective.is_log());
-    let (scheme, refits) = if wanted.draws == 0 {
-        (None, Draws::new(Vec::new(), best.dimension, 0))
-    } else {
+    let (mut scheme, mut no_interval) = (None, None);
+    let mut refits = Draws::new(Vec::new(), best.dimension, 0);
+    let mut failed_draws = 0;
+    if wanted.draws > 0 {
         let plan = resampling_plan(table);
-        let scheme = wanted.resampling.unwrap_or_else(|| default_scheme(table, &plan));
-        let (draws, seed) = (wanted.draws, wanted.seed);
-        (Some(scheme), refit(&model, options.objective, best, &plan, scheme, draws, seed))
-    };
+        let chosen = wanted.resampling.unwrap_or_else(|| default_scheme(table, &plan));
+        no_interval = checks::too_few_units(chosen, &plan, table.len());
+        if no_interval.is_none() {
+            let (draws, seed) = (wanted.draws, wanted.seed);
+            refits = refit(&model, options.objective, best, &plan, chosen, draws, seed);
+            failed_draws = refits.failed();
+            no_interval = checks::too_many_failures(failed_draws, draws);
+            if no_interval.is_some() {
+                refits = Draws::new(Vec::new(), best.dimension, 0);
+            }
+            scheme = Some(chosen);
+        }
+    }
     let level = wanted.level;
     let centre = sample.centre;
     let natural = law.natural(best.theta(), &centre);
@@ -186,7 +230,10 @@ fn result(
     };
     let parameters = law.parameters().iter().enumerate().map(parameter).collect();
     let compute = ComputeRule::of(table);
-    let frontier = LawFrontier::new(law, best, sample, &refits, table, compute, level);
+    let frontier = compute
+        .checked()
+        .ok()
+        .and_then(|rule| LawFrontier::new(law, best, sample, &refits, table, rule, level));
     let log_residuals = log_residuals(law, best.theta(), sample);
     let mut sizes: Vec<f64> = log_residuals.iter().map(|r| r.abs()).collect();
     let squares: f64 = sizes.iter().map(|r| r * r).sum();
@@ -197,8 +244,9 @@ fn result(
         residual_rms: (squares / sizes.len() as f64).sqrt(),
         residual_median: crate::estimate::median(&mut sizes),
         resampling: scheme,
+        no_interval,
         draws: wanted.draws,
-        failed_draws: refits.failed(),
+        failed_draws,
         centre,
         compute,
         theta: best.theta().to_vec(),
@@ -239,64 +287,4 @@ pub(crate) fn resampling_plan(table: &Table) -> Plan {
 
 fn default_scheme(table: &Table, plan: &Plan) -> Resampling {
     if plan.clusters.len() < table.len() { Resampling::Clusters } else { Resampling::Pairs }
-}
-
-fn check_options(options: &FitOptions) -> Result<(), FitError> {
-    let bad = |option: &str, value: f64, range: &str, hint: &str| {
-        Err(FitError::BadOption {
-            option: option.into(),
-            value: value.to_string(),
-            range: range.into(),
-            hint: hint.into(),
-        })
-    };
-    let level = options.intervals.level;
-    if !(level > 0.0 && level < 1.0) {
-        return bad("level", level, "(0, 1)", "0.95 is usual");
-    }
-    if let Objective::Huber { delta } | Objective::Likelihood { delta } = options.objective
-        && !(delta > 0.0)
-    {
-        return bad("delta", delta, "(0, inf)", "1e-3 is usual; `absolute` is its limit at 0");
-    }
-    Ok(())
-}
-
-fn check_data(table: &Table, law: &dyn Law) -> Result<(), FitError> {
-    let parameters = law.parameters().len();
-    let what = format!("the law `{}`", law.name());
-    if table.len() < parameters + 1 {
-        return Err(FitError::TooFewRows {
-            what,
-            parameters,
-            needed: parameters + 1,
-            given: table.len(),
-        });
-    }
-    let reads = law.reads();
-    let columns: [(bool, &str, fn(&crate::table::Observation) -> f64); 3] = [
-        (reads.params, "N (params)", |r| r.params),
-        (reads.tokens, "D (tokens)", |r| r.tokens),
-        (reads.flops, "C (flops)", |r| r.flops),
-    ];
-    for (read, variable, value) in columns {
-        let first = value(&table.rows()[0]);
-        if read && table.rows().iter().all(|r| (value(r) / first - 1.0).abs() < 1e-9) {
-            return Err(FitError::Constant {
-                variable: variable.into(),
-                what: format!("its share in {what}"),
-                rows: table.len(),
-            });
-        }
-    }
-    if reads.unique
-        && let Some(row) = table.rows().iter().find(|r| r.unique_tokens.is_none())
-    {
-        return Err(FitError::MissingColumn {
-            run: row.run.clone(),
-            column: "unique tokens".into(),
-            what,
-        });
-    }
-    Ok(())
 }

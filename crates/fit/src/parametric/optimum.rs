@@ -148,7 +148,7 @@ fn judge(model: &Model, theta: &[f64], converged: bool, starts: usize, agreeing:
         return Outcome::AtBound { parameters, starts, agreeing };
     }
     let (condition, mixed) = gauss_newton_condition(model, theta);
-    if !(condition < WORST_CONDITION) {
+    if !(condition < WORST_CONDITION) || super::checks::one_direction(model.law, model.sample) {
         let parameters = mixed.iter().map(|k| names[*k].to_string()).collect();
         return Outcome::Degenerate { condition, parameters };
     }

@@ -21,9 +21,9 @@ pub struct NextRun {
     pub tokens: f64,
     /// C.
     pub flops: f64,
-    /// Standard error of the exponent of N* without it (linearised).
+    /// Standard error of the exponent of N* without it: that of the fit's bootstrap where there is one, else linearised.
     pub before: f64,
-    /// ... and with it.
+    /// ... and with it, by the share of the linearised variance that it takes off.
     pub after: f64,
     /// Variance taken off, per FLOP, relative to the best candidate.
     pub worth: f64,
@@ -33,7 +33,8 @@ pub struct NextRun {
 /// side of N*), the most worth per FLOP first.
 ///
 /// # Errors
-/// [`FitError::NoResult`] for laws without an N*(C), or where the information matrix is singular.
+/// [`FitError::NoResult`] for laws without an N*(C), for those that fix its exponent (`tied`), and where the information
+/// matrix is singular.
 pub fn next_runs(
     table: &Table,
     law: &dyn Law,
@@ -45,7 +46,7 @@ pub fn next_runs(
         why: why.into(),
         hint: "fit a law of N and D that converges".into(),
     };
-    let frontier = result.frontier.as_ref().ok_or_else(|| none("the law has no N*(C)"))?;
+    let frontier = result.frontier_of(law.name())?;
     let theta = &result.theta;
     let n = theta.len();
     let centre = result.centre;
@@ -82,6 +83,17 @@ pub fn next_runs(
         .ok_or_else(|| none("the information matrix is singular"))?;
     let dot = |a: &[f64], b: &[f64]| (0..n).map(|k| a[k] * b[k]).sum::<f64>();
     let before = variance * dot(&by_theta, &solved);
+    // Written so that a variance that is not a number is refused.
+    if !(before > 1e-24) {
+        return Err(FitError::NoResult {
+            what: "the value of the next run".into(),
+            why: format!("`{}` fixes the exponent, so no run can narrow it", law.name()),
+            hint: "fit a law whose exponents are free, such as hoffmann".into(),
+        });
+    }
+    // Linearised errors rank the runs; the bootstrap says how large they are.
+    let drawn = result.exponents.and_then(|e| e.params.standard_error).filter(|s| *s > 0.0);
+    let scale = drawn.map_or(1.0, |s| s / before.sqrt());
     let mut out = Vec::new();
     let largest = table.largest_flops();
     for b in -4..=2 {
@@ -93,12 +105,12 @@ pub fn next_runs(
             let g = slopes(params, tokens, flops);
             let Some(shared) = cholesky_solve(&information, &g, n) else { continue };
             let gain = variance * dot(&by_theta, &shared).powi(2) / (1.0 + dot(&g, &shared));
-            let after = (before - gain).max(0.0).sqrt();
+            let after = scale * (before - gain).max(0.0).sqrt();
             out.push(NextRun {
                 params,
                 tokens,
                 flops,
-                before: before.sqrt(),
+                before: scale * before.sqrt(),
                 after,
                 worth: gain / flops,
             });

@@ -34,7 +34,7 @@ impl Published {
         }
         let (n, d) = self.lines().ok_or_else(|| self.no_split())?;
         let (n, d) = (n.0 + n.1 * c, d.0 + d.1 * c);
-        Ok(Allocation {
+        Allocation {
             flops,
             params: Estimate::bare(n.exp()),
             tokens: Estimate::bare(d.exp()),
@@ -42,7 +42,8 @@ impl Published {
             loss_nats: None,
             new_run_nats: None,
             extrapolation: flops / self.largest_flops(),
-        })
+        }
+        .checked()
     }
 
     /// The N for which `tokens` is the best number of tokens, and the budget that this makes.

@@ -5,12 +5,13 @@ use serde::Serialize;
 use super::{Answer, IsoflopRow, StudyOptions};
 use crate::convention::Convention;
 use crate::envelope::EnvelopeFit;
+use crate::error::FitError;
 use crate::estimate::Estimate;
-use crate::isoflop::{IsoflopOptions, fit_isoflop};
+use crate::isoflop::{IsoflopFit, IsoflopOptions, fit_isoflop};
 use crate::law::Law;
 use crate::objective::Objective;
 use crate::outcome::Outcome;
-use crate::parametric::{FitOptions, LawFit, fit_law};
+use crate::parametric::{FitOptions, LawFit, LawResult, fit_law};
 use crate::table::Table;
 use crate::validate::exponent;
 
@@ -23,7 +24,7 @@ pub struct ExponentRow {
     pub params: Option<Estimate>,
     /// b, of D*(C).
     pub tokens: Option<Estimate>,
-    /// Why there is none.
+    /// Why there is none, with a hint on its last line; or why there is no interval.
     pub refusal: Option<String>,
 }
 
@@ -58,63 +59,121 @@ pub(super) fn exponents(
     second: &[IsoflopRow],
     third: &Answer<LawFit>,
 ) -> Vec<ExponentRow> {
-    let row = |approach: String, pair: Result<(Estimate, Estimate), String>| match pair {
-        Ok((params, tokens)) => {
-            ExponentRow { approach, params: Some(params), tokens: Some(tokens), refusal: None }
-        }
-        Err(why) => ExponentRow { approach, params: None, tokens: None, refusal: Some(why) },
-    };
     let mut out = Vec::new();
-    let pair = match first {
-        Answer::Given(f) => Ok((f.params, f.tokens)),
-        Answer::Refused(e) => Err(e.to_string()),
-    };
-    out.push(row("1 envelope".into(), pair));
+    out.push(match first {
+        Answer::Given(f) => given("1 envelope".into(), f.params, f.tokens, &f.no_interval),
+        Answer::Refused(e) => refused("1 envelope".into(), e.to_string()),
+    });
     for r in second {
-        let pair = match &r.answer {
-            Answer::Given(f) => Ok((f.params.exponent, f.tokens.exponent)),
-            Answer::Refused(e) => Err(e.to_string()),
-        };
-        out.push(row(format!("2 slices, {}", r.method.name()), pair));
+        let name = format!("2 slices, {}", r.method.name());
+        out.push(match &r.answer {
+            Answer::Given(f) => given(name, f.params.exponent, f.tokens.exponent, &f.no_interval),
+            Answer::Refused(e) => refused(name, e.to_string()),
+        });
     }
-    let pair = match third {
-        Answer::Given(f) => match &f.result {
-            Some(r) => match r.exponents {
-                Some(e) => Ok((e.params, e.tokens)),
-                None => Err(format!("`{}` has no N*(C)", f.law)),
-            },
-            None => Err(f.outcome.to_string()),
+    let name = "3 law".to_string();
+    out.push(match third {
+        Answer::Given(fit) => match law_exponents(fit) {
+            Ok((r, e)) => given(name, e.params, e.tokens, &r.no_interval),
+            Err(e) => refused(name, e.to_string()),
         },
-        Answer::Refused(e) => Err(e.to_string()),
-    };
-    out.push(row("3 law".into(), pair));
+        Answer::Refused(e) => refused(name, e.to_string()),
+    });
     out
 }
 
-/// The chosen approach-2 row, approach 1 and approach 3, pairwise.
-pub(super) fn disagreements(rows: &[ExponentRow]) -> Vec<String> {
-    // Of approach 2, only the method asked for (the first) speaks.
-    let mut chosen: Vec<&ExponentRow> = Vec::new();
-    for row in rows {
-        let number = row.approach.as_bytes()[0];
-        if !chosen.iter().any(|c| c.approach.as_bytes()[0] == number) {
-            chosen.push(row);
-        }
-    }
-    let mut out = Vec::new();
-    for (i, a) in chosen.iter().enumerate() {
-        for b in &chosen[i + 1..] {
-            let (Some(x), Some(y)) = (a.params, b.params) else { continue };
-            let (Some(p), Some(q)) = (x.interval, y.interval) else { continue };
-            if !p.overlaps(&q) {
-                out.push(format!(
-                    "Approach {} gives N* ~ C^{:.3} [{:.3}, {:.3}] and approach {} gives C^{:.3} [{:.3}, {:.3}]: they disagree beyond their intervals.",
-                    a.approach, x.point, p.lo, p.hi, b.approach, y.point, q.lo, q.hi
-                ));
+fn given(
+    approach: String,
+    params: Estimate,
+    tokens: Estimate,
+    no_interval: &Option<String>,
+) -> ExponentRow {
+    let (params, tokens) = (Some(params), Some(tokens));
+    ExponentRow { approach, params, tokens, refusal: no_interval.clone() }
+}
+
+fn refused(approach: String, why: String) -> ExponentRow {
+    ExponentRow { approach, params: None, tokens: None, refusal: Some(why) }
+}
+
+/// Exponents of a converged law of N and D, or why there are none.
+fn law_exponents(fit: &LawFit) -> Result<(&LawResult, crate::parametric::Exponents), FitError> {
+    let result = fit.result()?;
+    Ok((result, result.frontier_of(&fit.law)?.exponents()))
+}
+
+/// Pairs of approaches that could be compared, and a sentence for each that disagrees.
+pub(super) struct Compared {
+    pub pairs: usize,
+    pub disagreements: Vec<String>,
+}
+
+/// Every approach with every other, by their exponents a and b; the chosen methods also by N* and D* at the largest C.
+pub(super) fn compare(
+    rows: &[ExponentRow],
+    first: Option<&EnvelopeFit>,
+    second: Option<&IsoflopFit>,
+    third: Option<&LawFit>,
+    largest: f64,
+) -> Compared {
+    let mut out = Compared { pairs: 0, disagreements: Vec::new() };
+    let all: Vec<Side> = rows.iter().map(|r| (r.approach.clone(), r.params, r.tokens)).collect();
+    out.add(&all, &|quantity, value| format!("{quantity} ~ C^{value}"), "gives");
+    let mut splits: Vec<Side> = Vec::new();
+    let mut add = |name: String, at: Option<crate::parametric::Allocation>| {
+        splits.extend(at.map(|a| (name, Some(a.params), Some(a.tokens))));
+    };
+    add("1 envelope".into(), first.and_then(|f| f.at(largest).ok()));
+    add(
+        second.map_or_else(String::new, |f| format!("2 slices, {}", f.method.name())),
+        second.and_then(|f| f.at(largest).ok()),
+    );
+    let law = third.and_then(|f| law_exponents(f).ok()).and_then(|(r, _)| r.frontier.as_ref());
+    add("3 law".into(), law.and_then(|f| f.at(largest).ok()));
+    let at = format!("at {largest:.3e} FLOPs gives");
+    out.add(&splits, &|quantity, value| format!("{quantity} = {value}"), &at);
+    out
+}
+
+/// An approach with what it says of N* and of D*.
+type Side = (String, Option<Estimate>, Option<Estimate>);
+
+impl Compared {
+    /// Compares every pair; a pair that differs in N* is not told again for D*.
+    fn add(&mut self, sides: &[Side], say: &dyn Fn(&str, &str) -> String, gives: &str) {
+        for (i, a) in sides.iter().enumerate() {
+            for b in &sides[i + 1..] {
+                let quantities = [("N*", a.1, b.1), ("D*", a.2, b.2)];
+                let mut counted = false;
+                for (quantity, x, y) in quantities {
+                    let (Some(x), Some(y)) = (x, y) else { continue };
+                    let (Some(p), Some(q)) = (x.interval, y.interval) else { continue };
+                    self.pairs += usize::from(!counted);
+                    counted = true;
+                    if p.overlaps(&q) {
+                        continue;
+                    }
+                    let (x, y) = (say(quantity, &in_digits(&x)), say(quantity, &in_digits(&y)));
+                    self.disagreements.push(format!(
+                        "Approach {} {gives} {x} and approach {} {y}: they disagree beyond their intervals.",
+                        a.0, b.0
+                    ));
+                    break;
+                }
             }
         }
     }
-    out
+}
+
+/// A value and its interval, with two digits of the interval's width.
+fn in_digits(e: &Estimate) -> String {
+    let Some(i) = e.interval else { return format!("{:.3}", e.point) };
+    if e.point.abs() >= 1e4 {
+        return format!("{:.3e} [{:.3e}, {:.3e}]", e.point, i.lo, i.hi);
+    }
+    let width = (i.hi - i.lo).max(1e-12);
+    let digits = (1.0 - width.log10().floor()).clamp(3.0, 12.0) as usize;
+    format!("{:.digits$} [{:.digits$}, {:.digits$}]", e.point, i.lo, i.hi)
 }
 
 pub(super) fn objectives(table: &Table, law: &dyn Law, options: &FitOptions) -> Vec<ObjectiveRow> {
@@ -130,33 +189,101 @@ pub(super) fn objectives(table: &Table, law: &dyn Law, options: &FitOptions) -> 
     compared.into_iter().map(one).collect()
 }
 
-/// Under every convention that some run has counts for.
-pub(super) fn conventions(given: &Table, options: &StudyOptions) -> Vec<ConventionRow> {
+/// Under every convention that some run has counts for. Conventions that count every run alike are one row; the chosen
+/// one's figures are those of the study.
+pub(super) fn conventions(
+    given: &Table,
+    table: &Table,
+    second: &Answer<IsoflopFit>,
+    third: &Answer<LawFit>,
+    options: &StudyOptions,
+) -> Vec<ConventionRow> {
+    let mut out: Vec<(ConventionRow, Vec<(f64, f64)>)> = Vec::new();
+    for convention in std::iter::once(options.convention).chain(Convention::ALL) {
+        if out.iter().any(|(row, _)| row.convention == convention) {
+            continue;
+        }
+        let Ok(counted) = given.under(convention) else { continue };
+        let counts: Vec<(f64, f64)> = counted.rows().iter().map(|r| (r.params, r.flops)).collect();
+        if out.iter().any(|(_, other)| *other == counts) {
+            continue;
+        }
+        let row = if convention == options.convention {
+            row(convention, table.len(), second, third)
+        } else {
+            other(convention, &counted, options)
+        };
+        out.push((row, counts));
+    }
+    let place = |c: Convention| Convention::ALL.iter().position(|x| *x == c);
+    let mut rows: Vec<ConventionRow> = out.into_iter().map(|(row, _)| row).collect();
+    rows.sort_by_key(|r| place(r.convention));
+    rows
+}
+
+fn other(convention: Convention, table: &Table, options: &StudyOptions) -> ConventionRow {
     // Enough draws for an interval in a table of comparison.
     let draws = |n: usize| n.min(300);
-    let one = |convention: Convention| {
-        let table = given.under(convention).ok()?;
-        let isoflop = IsoflopOptions { draws: draws(options.isoflop.draws), ..options.isoflop };
-        let mut fit = options.fit;
-        fit.intervals.draws = draws(fit.intervals.draws);
-        let second = fit_isoflop(&table, &isoflop);
-        let law = options.law.law();
-        let third = options
-            .law
-            .prepare(&table)
-            .and_then(|t| fit_law(&t, law.as_ref(), &fit))
-            .and_then(|f| f.result().cloned());
-        let refusal = match (&second, &third) {
-            (Err(a), Err(b)) => Some(format!("approach 2: {a}; approach 3: {b}")),
-            _ => None,
-        };
-        Some(ConventionRow {
-            convention,
-            rows: table.len(),
-            slices: second.ok().map(|f| f.params.exponent),
-            law: third.ok().and_then(|r| r.exponents).map(|e| e.params),
-            refusal,
-        })
+    let isoflop = IsoflopOptions { draws: draws(options.isoflop.draws), ..options.isoflop };
+    let mut fit = options.fit;
+    fit.intervals.draws = draws(fit.intervals.draws);
+    let second = fit_isoflop(table, &isoflop).into();
+    let law = options.law.law();
+    let third = options.law.prepare(table).and_then(|t| fit_law(&t, law.as_ref(), &fit)).into();
+    row(convention, table.len(), &second, &third)
+}
+
+fn row(
+    convention: Convention,
+    rows: usize,
+    second: &Answer<IsoflopFit>,
+    third: &Answer<LawFit>,
+) -> ConventionRow {
+    let law = match third {
+        Answer::Given(fit) => law_exponents(fit).map(|(_, e)| e.params),
+        Answer::Refused(e) => Err(e.clone()),
     };
-    Convention::ALL.into_iter().filter_map(one).collect()
+    let refusal = match (second, &law) {
+        (Answer::Refused(a), Err(b)) => Some(format!("approach 2: {a}; approach 3: {b}")),
+        _ => None,
+    };
+    ConventionRow {
+        convention,
+        rows,
+        slices: second.given().map(|f| f.params.exponent),
+        law: law.ok(),
+        refusal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estimate::Interval;
+
+    fn about(point: f64, half: f64) -> Option<Estimate> {
+        let interval = Some(Interval { lo: point - half, hi: point + half, level: 0.95 });
+        Some(Estimate { interval, ..Estimate::bare(point) })
+    }
+
+    #[test]
+    fn disagreement_in_either_exponent_or_in_the_split_is_told_once_a_pair() {
+        let told = |sides: &[Side]| {
+            let mut out = Compared { pairs: 0, disagreements: Vec::new() };
+            out.add(sides, &|quantity, value| format!("{quantity} = {value}"), "gives");
+            (out.pairs, out.disagreements)
+        };
+        let one = ("1".to_string(), about(0.5, 0.01), about(0.5, 0.01));
+        let same = ("2".to_string(), about(0.505, 0.01), about(0.49, 0.02));
+        assert_eq!(told(&[one.clone(), same]), (1, vec![]));
+        let other = ("3".to_string(), about(0.505, 0.01), about(0.6, 0.01));
+        let (pairs, sentences) = told(&[one.clone(), other]);
+        assert_eq!((pairs, sentences.len()), (1, 1));
+        assert!(sentences[0].contains("D* = 0.500"), "{}", sentences[0]);
+        let far = ("4".to_string(), about(4.55e11, 1e11), about(9.09e12, 1e12));
+        let near = ("5".to_string(), about(8.26e8, 1e7), about(1.91e10, 1e9));
+        assert!(told(&[far, near]).1[0].contains("4.550e11"));
+        let bare = ("6".to_string(), Some(Estimate::bare(0.9)), None);
+        assert_eq!(told(&[one, bare]), (0, vec![]));
+    }
 }

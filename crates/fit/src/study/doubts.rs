@@ -1,45 +1,90 @@
 //! Warnings from what a study found.
 
-use super::{Answer, Study};
+use super::compare::ObjectiveRow;
+use super::{Answer, LawChecks, Study};
+use crate::compute::ComputeRule;
+use crate::error::FitError;
 use crate::intervals::Resampling;
 use crate::isoflop::{Method, group_slices};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
-use crate::table::Table;
+use crate::parametric::{LEAST_UNITS, LawFit};
+use crate::table::{LeftOut, LeftOutReason, Observation, Table, cluster_of};
+use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals};
 use crate::warning::Warning;
 
 pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
     let mut out = Vec::new();
-    data(table, study, &mut out);
+    let checked = Checked {
+        fit: study.approach3.given(),
+        objectives: &study.objectives,
+        held_out: &study.held_out,
+        residuals: study.residuals.as_ref(),
+        outliers: study.outliers.as_ref(),
+        without_slice: &study.without_slice,
+    };
+    rows(table, &study.compute, &mut out);
+    clusters(table, checked.fit, &mut out);
+    refusals(study, &mut out);
     slices(table, study, &mut out);
-    law(study, &mut out);
-    intervals(study, &mut out);
+    law(&checked, &mut out);
+    narrow(checked.fit, &mut out);
+    if study.isoflop().is_some_and(|f| f.method == Method::Parabola && f.draws > 0) {
+        let method = "parabolas, off by their bias,".to_string();
+        out.push(Warning::NarrowIntervals { method, coverage: 0.87 });
+    }
     for sentence in &study.disagreements {
         out.push(Warning::ApproachesDisagree { sentence: sentence.clone() });
     }
     out
 }
 
-/// Choices whose intervals cover too little in `examples/coverage.rs`; none of them is a default.
-fn intervals(study: &Study, out: &mut Vec<Warning>) {
+/// Doubts about one law and the runs that it was fitted to, without the other approaches.
+pub fn law_warnings(table: &Table, fit: &LawFit, checks: &LawChecks) -> Vec<Warning> {
+    let mut out = Vec::new();
+    let checked = Checked {
+        fit: Some(fit),
+        objectives: &checks.objectives,
+        held_out: &checks.held_out,
+        residuals: checks.residuals.as_ref(),
+        outliers: checks.outliers.as_ref(),
+        without_slice: &checks.without_slice,
+    };
+    rows(table, &ComputeRule::of(table), &mut out);
+    clusters(table, checked.fit, &mut out);
+    law(&checked, &mut out);
+    narrow(checked.fit, &mut out);
+    out
+}
+
+/// A law and what its checks found.
+struct Checked<'a> {
+    fit: Option<&'a LawFit>,
+    objectives: &'a [ObjectiveRow],
+    held_out: &'a [Answer<HeldOut>],
+    residuals: Option<&'a Residuals>,
+    outliers: Option<&'a Outliers>,
+    without_slice: &'a [LeftOutSlice],
+}
+
+/// A choice whose intervals cover too little in `examples/coverage.rs`; it is no default.
+fn narrow(fit: Option<&LawFit>, out: &mut Vec<Warning>) {
+    let Some((fit, result)) = fit.and_then(|f| Some((f, f.result.as_ref()?))) else { return };
     let squares = [Objective::SquaredLog, Objective::SquaredLinear];
-    let wild = study.law().and_then(|l| l.resampling) == Some(Resampling::Wild);
-    if wild && !squares.contains(&study.options.fit.objective) {
-        let method = format!("wild draws under {}", study.options.fit.objective.name());
+    if result.resampling == Some(Resampling::Wild) && !squares.contains(&fit.objective) {
+        let method = format!("wild draws under {}", fit.objective.name());
         out.push(Warning::NarrowIntervals { method, coverage: 0.86 });
-    }
-    if study.isoflop().is_some_and(|f| f.method == Method::Parabola && f.draws > 0) {
-        let method = "parabolas, off by their bias,".to_string();
-        out.push(Warning::NarrowIntervals { method, coverage: 0.87 });
     }
 }
 
-fn data(table: &Table, study: &Study, out: &mut Vec<Warning>) {
+fn rows(table: &Table, compute: &ComputeRule, out: &mut Vec<Warning>) {
     let left = table.left_out();
     if !left.is_empty() {
-        let name = |l: &crate::table::LeftOut| format!("`{}` {}", l.run, l.reason);
+        let name = |l: &LeftOut| format!("`{}` {}", l.run, l.reason);
+        let asked = |l: &&LeftOut| matches!(l.reason, LeftOutReason::Asked { .. });
         let first = left.iter().take(5).map(name).collect();
-        out.push(Warning::RowsLeftOut { count: left.len(), first });
+        let asked = left.iter().filter(asked).count();
+        out.push(Warning::RowsLeftOut { count: left.len(), asked, first });
     }
     let n: Vec<f64> = table.rows().iter().map(|r| r.params.ln()).collect();
     let d: Vec<f64> = table.rows().iter().map(|r| r.tokens.ln()).collect();
@@ -48,9 +93,91 @@ fn data(table: &Table, study: &Study, out: &mut Vec<Warning>) {
     {
         out.push(Warning::CollinearDesign { correlation });
     }
-    if study.compute.residual > 0.05 {
-        out.push(Warning::MixedConventions { residual: study.compute.residual });
+    if compute.residual > 0.05 {
+        out.push(Warning::MixedConventions { residual: compute.residual });
     }
+}
+
+/// Runs that are not independent, or may not be.
+fn clusters(table: &Table, fit: Option<&LawFit>, out: &mut Vec<Warning>) {
+    let rows = table.len();
+    let clusters = table.clusters().len();
+    let named = |r: &Observation| r.cluster.is_some();
+    let by_column = table.rows().iter().any(named);
+    let names: std::collections::BTreeSet<&str> = table.rows().iter().map(cluster_of).collect();
+    if names.len() < rows && !by_column {
+        out.push(Warning::RepeatedNames { names: names.len(), rows });
+    }
+    if clusters < rows && clusters < LEAST_UNITS {
+        out.push(Warning::FewClusters { clusters, rows, needed: LEAST_UNITS });
+    }
+    let scheme = fit.and_then(|f| f.result.as_ref()).and_then(|r| r.resampling);
+    if let Some(scheme @ (Resampling::Pairs | Resampling::Slices)) = scheme
+        && clusters < rows
+    {
+        let method = format!("intervals of the law, by {},", scheme.name());
+        out.push(Warning::ClustersIgnored { method, clusters, rows });
+    }
+    if names.len() == rows && !by_column {
+        checkpoints(table, out);
+    }
+}
+
+/// Fewest runs of one N that look like the checkpoints of one training.
+const LEAST_CHECKPOINTS: usize = 6;
+
+/// Runs that differ in D alone, many for each N, and nothing that says they are independent.
+fn checkpoints(table: &Table, out: &mut Vec<Warning>) {
+    if table.rows().iter().any(|r| r.seed.is_some()) {
+        return;
+    }
+    let bits = |v: Option<f64>| v.map_or(0, f64::to_bits);
+    let mut lengths = std::collections::BTreeMap::<_, Vec<u64>>::new();
+    for r in table.rows() {
+        let shape = [r.params.to_bits(), bits(r.width), bits(r.depth)];
+        let rest = [bits(r.learning_rate), bits(r.batch_tokens)];
+        lengths.entry((shape, rest, r.hardware.as_deref())).or_default().push(r.tokens.to_bits());
+    }
+    let mut found = (0, 0);
+    for all in lengths.values_mut() {
+        let runs = all.len();
+        all.sort_unstable();
+        all.dedup();
+        if all.len() == runs && runs >= LEAST_CHECKPOINTS {
+            found = (found.0 + 1, found.1 + runs);
+        }
+    }
+    if found.1 * 10 >= table.len() * 8 {
+        out.push(Warning::Checkpoints { groups: found.0, rows: found.1 });
+    }
+}
+
+/// Approaches without a result, and results without an interval.
+fn refusals(study: &Study, out: &mut Vec<Warning>) {
+    let mut add = |approach: &str, why: Option<String>, no_interval: Option<&String>| {
+        if let Some(why) = why {
+            let why = why.replace("\nhint: ", "; ");
+            out.push(Warning::NoResult { approach: approach.into(), why });
+        }
+        if let Some(why) = no_interval {
+            let method = format!("approach {approach}");
+            out.push(Warning::NoInterval { method, why: why.clone() });
+        }
+    };
+    let told = |e: &FitError| e.to_string();
+    let first = &study.approach1;
+    let no_interval = first.given().and_then(|f| f.no_interval.as_ref());
+    add("1, the envelope,", first.refusal().map(told), no_interval);
+    if let Some(row) = study.approach2.first() {
+        let no_interval = row.answer.given().and_then(|f| f.no_interval.as_ref());
+        add("2, the slices,", row.answer.refusal().map(told), no_interval);
+    }
+    let third = match &study.approach3 {
+        Answer::Refused(e) => Some(e.clone()),
+        Answer::Given(fit) => fit.result().err(),
+    };
+    let no_interval = study.law().and_then(|r| r.no_interval.as_ref());
+    add("3, the law,", third.as_ref().map(told), no_interval);
 }
 
 fn slices(table: &Table, study: &Study, out: &mut Vec<Warning>) {
@@ -112,8 +239,8 @@ fn mistuned(table: &Table, study: &Study) -> Vec<String> {
         .collect()
 }
 
-fn law(study: &Study, out: &mut Vec<Warning>) {
-    let Some(fit) = study.approach3.given() else { return };
+fn law(checked: &Checked, out: &mut Vec<Warning>) {
+    let Some(fit) = checked.fit else { return };
     if let Outcome::Converged { agreeing, .. } = fit.outcome
         && agreeing < 0.5
     {
@@ -123,7 +250,7 @@ fn law(study: &Study, out: &mut Vec<Warning>) {
     if result.failed_draws * 20 > result.draws {
         out.push(Warning::FailedDraws { failed: result.failed_draws, draws: result.draws });
     }
-    for held in &study.held_out {
+    for held in checked.held_out {
         if let Answer::Given(h) = held
             && h.law_loses
         {
@@ -134,7 +261,7 @@ fn law(study: &Study, out: &mut Vec<Warning>) {
             });
         }
     }
-    if let Some(residuals) = &study.residuals {
+    if let Some(residuals) = checked.residuals {
         let trends = residuals.trends.iter().filter(|t| t.structured);
         let variables: Vec<String> = trends.map(|t| t.variable.clone()).collect();
         if !variables.is_empty() {
@@ -144,19 +271,19 @@ fn law(study: &Study, out: &mut Vec<Warning>) {
     let Some(exponents) = result.exponents else { return };
     let with = exponents.params.point;
     let half = exponents.params.interval.map_or(0.02, |i| 0.5 * (i.hi - i.lo));
-    if let Some(o) = &study.outliers
+    if let Some(o) = checked.outliers
         && let Some(without) = o.exponent_without
         && (with - without).abs() > (0.5 * half).max(0.01)
     {
         out.push(Warning::OutliersMove { with, without, count: o.runs.len() });
     }
-    let found: Vec<f64> = study.objectives.iter().filter_map(|o| o.exponent).collect();
+    let found: Vec<f64> = checked.objectives.iter().filter_map(|o| o.exponent).collect();
     let lowest = found.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = found.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if highest - lowest > half.max(0.02) {
         out.push(Warning::ObjectivesDisagree { lowest, highest });
     }
-    for slice in &study.without_slice {
+    for slice in checked.without_slice {
         if let Some(without) = slice.exponent
             && (without - with).abs() > half.max(0.02)
         {

@@ -1,9 +1,12 @@
 //! Everything about one table at once: three approaches side by side, the checks, the warnings.
 
+mod checks;
 mod compare;
 mod doubts;
 
+pub use checks::{LawChecks, check_law};
 pub use compare::{ConventionRow, ExponentRow, ObjectiveRow};
+pub use doubts::law_warnings;
 
 use serde::Serialize;
 
@@ -11,14 +14,12 @@ use crate::compute::ComputeRule;
 use crate::convention::Convention;
 use crate::envelope::{Curve, EnvelopeFit, EnvelopeOptions, curves_of, fit_envelope};
 use crate::error::FitError;
+use crate::estimate::check_level;
 use crate::isoflop::{IsoflopFit, IsoflopOptions, Method, fit_isoflop};
 use crate::law::LawKind;
 use crate::parametric::{FitOptions, LawFit, fit_law};
 use crate::table::{LeftOut, Table};
-use crate::validate::{
-    HeldOut, LeftOutSlice, Outliers, Residuals, hold_out_top, leave_one_slice_out, outliers,
-    residual_structure,
-};
+use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals};
 use crate::warning::Warning;
 
 /// A result, or why there is none.
@@ -85,6 +86,18 @@ impl Default for StudyOptions {
     }
 }
 
+impl StudyOptions {
+    /// Refuses options outside their range.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] that names the option.
+    pub fn check(&self) -> Result<(), FitError> {
+        self.fit.check()?;
+        self.isoflop.check()?;
+        check_level(self.envelope.level)
+    }
+}
+
 /// Approach 2 by one method.
 #[derive(Debug, Clone, Serialize)]
 pub struct IsoflopRow {
@@ -115,13 +128,15 @@ pub struct Study {
     pub approach3: Answer<LawFit>,
     /// Exponents of all approaches side by side.
     pub exponents: Vec<ExponentRow>,
+    /// Pairs of approaches with intervals, which alone can disagree beyond them.
+    pub compared: usize,
     /// One sentence per pair of approaches that disagree beyond their intervals; empty when none do.
     pub disagreements: Vec<String>,
     /// The exponent under each objective.
     pub objectives: Vec<ObjectiveRow>,
     /// The exponents under each convention that the table has counts for.
     pub conventions: Vec<ConventionRow>,
-    /// Forecasts of the top 1 and 2 budgets.
+    /// Forecasts of the top 1 and 2 budgets; refused where the law fitted to the rest is no result.
     pub held_out: Vec<Answer<HeldOut>>,
     /// Residuals of the law; `None` unless it converged.
     pub residuals: Option<Residuals>,
@@ -139,6 +154,15 @@ impl Study {
         self.approach2.first().and_then(|r| r.answer.given())
     }
 
+    /// Whether the approaches agree, in a sentence, where none of [`Study::disagreements`] says otherwise.
+    pub fn agreement(&self) -> Option<&'static str> {
+        match (self.disagreements.is_empty(), self.compared) {
+            (false, _) => None,
+            (true, 0) => Some("The approaches cannot be compared: fewer than two have intervals."),
+            (true, _) => Some("No two approaches disagree beyond their intervals."),
+        }
+    }
+
     /// The parametric fit, if it converged.
     pub fn law(&self) -> Option<&crate::parametric::LawResult> {
         self.approach3.given().and_then(|f| f.result.as_ref())
@@ -148,8 +172,23 @@ impl Study {
 /// Runs everything. `curves` are training curves for approach 1; without them the table's own rows serve.
 ///
 /// # Errors
-/// Only when the table has no row under the convention asked; every other refusal is part of the result.
+/// When the table has no row under the convention asked, and for options outside their range; every other refusal is part
+/// of the result.
 pub fn run(given: &Table, curves: &[Curve], options: &StudyOptions) -> Result<Study, FitError> {
+    run_telling(given, curves, options, &mut |_| ())
+}
+
+/// As [`run`]; `tell` hears what is being done, which takes minutes for a hundred thousand runs.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_telling(
+    given: &Table,
+    curves: &[Curve],
+    options: &StudyOptions,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Study, FitError> {
+    options.check()?;
     let table = given.under(options.convention)?;
     let table = options.law.prepare(&table)?;
     let law = options.law.law();
@@ -160,45 +199,49 @@ pub fn run(given: &Table, curves: &[Curve], options: &StudyOptions) -> Result<St
     } else {
         curves
     };
+    tell("approach 1, the envelope");
     let approach1: Answer<EnvelopeFit> = fit_envelope(curves, &options.envelope).into();
     let mut methods = vec![options.isoflop.method];
     methods.extend(Method::ALL.into_iter().filter(|m| *m != options.isoflop.method));
-    let slices = |method| IsoflopRow {
-        method,
-        answer: fit_isoflop(&table, &IsoflopOptions { method, ..options.isoflop }).into(),
+    let slices = |method: Method| {
+        tell(&format!("approach 2, {}", method.name()));
+        let answer = fit_isoflop(&table, &IsoflopOptions { method, ..options.isoflop }).into();
+        IsoflopRow { method, answer }
     };
     let approach2: Vec<IsoflopRow> = methods.into_iter().map(slices).collect();
+    tell("approach 3, the law and its bootstrap");
     let approach3: Answer<LawFit> = fit_law(&table, law.as_ref(), &options.fit).into();
-    let fitted = approach3.given().and_then(|f| f.result.as_ref());
-    let residuals = fitted.and_then(|r| residual_structure(&table, law.as_ref(), r).ok());
-    let outliers = fitted.map(|r| outliers(&table, law.as_ref(), r, &options.fit));
-    let without_slice = if fitted.is_some() {
-        leave_one_slice_out(&table, law.as_ref(), &options.fit)
-    } else {
-        Vec::new()
-    };
-    let held_out =
-        [1, 2].map(|k| hold_out_top(&table, k, law.as_ref(), &options.fit).into()).to_vec();
-    let objectives = compare::objectives(&table, law.as_ref(), &options.fit);
-    let conventions = compare::conventions(given, options);
+    let checks = check_law(&table, law.as_ref(), approach3.given(), &options.fit, tell);
+    tell("other conventions");
+    let conventions =
+        compare::conventions(given, &table, &approach2[0].answer, &approach3, options);
     let exponents = compare::exponents(&approach1, &approach2, &approach3);
+    let largest_flops = table.largest_flops();
+    let compared = compare::compare(
+        &exponents,
+        approach1.given(),
+        approach2[0].answer.given(),
+        approach3.given(),
+        largest_flops,
+    );
     let mut study = Study {
         options: *options,
         rows: table.len(),
         left_out: table.left_out().to_vec(),
-        largest_flops: table.largest_flops(),
+        largest_flops,
         compute: ComputeRule::of(&table),
-        disagreements: compare::disagreements(&exponents),
+        compared: compared.pairs,
+        disagreements: compared.disagreements,
         approach1,
         approach2,
         approach3,
         exponents,
-        objectives,
+        objectives: checks.objectives,
         conventions,
-        held_out,
-        residuals,
-        outliers,
-        without_slice,
+        held_out: checks.held_out,
+        residuals: checks.residuals,
+        outliers: checks.outliers,
+        without_slice: checks.without_slice,
         warnings: Vec::new(),
     };
     study.warnings = doubts::warnings(&table, &study);

@@ -41,21 +41,18 @@ pub struct HeldOut {
 /// Fits `law` to `train` and forecasts `test`.
 ///
 /// # Errors
-/// [`FitError::TooFewRows`] when `train` is smaller than the law needs, [`FitError::Empty`] without test runs.
+/// [`FitError::TooFewRows`] when `train` is smaller than the law needs, [`FitError::Empty`] without test runs,
+/// [`FitError::BadOption`] for options outside their range.
 pub fn hold_out(
     train: &Table,
     test: &[Observation],
     law: &dyn Law,
     options: &FitOptions,
 ) -> Result<HeldOut, FitError> {
+    options.check()?;
     let parameters = law.parameters().len();
     if train.len() < parameters + 1 {
-        return Err(FitError::TooFewRows {
-            what: format!("holding out, the law `{}`", law.name()),
-            parameters,
-            needed: parameters + 1,
-            given: train.len(),
-        });
+        return Err(too_few(law, train.len()));
     }
     if test.is_empty() {
         return Err(FitError::Empty);
@@ -93,6 +90,16 @@ pub fn hold_out(
     })
 }
 
+fn too_few(law: &dyn Law, given: usize) -> FitError {
+    let parameters = law.parameters().len();
+    FitError::TooFewRows {
+        what: format!("without the runs held out, the law `{}`", law.name()),
+        parameters,
+        needed: parameters + 1,
+        given,
+    }
+}
+
 /// Holds out the `budgets` largest slices; where runs do not come in slices, the tenth of the runs of
 /// largest C per budget asked.
 ///
@@ -116,6 +123,10 @@ pub fn hold_out_top(
         let keep = table.len() - (table.len() * budgets).div_ceil(10).min(table.len() - 1);
         flops[keep.min(table.len() - 1)]
     };
+    let below = table.rows().iter().filter(|r| r.flops < threshold).count();
+    if below == 0 {
+        return Err(too_few(law, below));
+    }
     let train = table.filter("held out", |r| r.flops < threshold)?;
     let test: Vec<Observation> =
         table.rows().iter().filter(|r| r.flops >= threshold).cloned().collect();

@@ -121,7 +121,7 @@ pub(crate) fn exponent(
     let compute = crate::compute::ComputeRule::of(table);
     let exponent = law
         .sum_of_powers(best.theta(), &sample.centre)
-        .filter(|_| best.outcome.is_result())
+        .filter(|_| best.outcome.is_result() && compute.checked().is_ok())
         .map(|p| p.exponents(&compute).0);
     (best.outcome, exponent)
 }

@@ -1,0 +1,95 @@
+//! What no law can be fitted to, and where no interval can be had.
+
+use crate::error::FitError;
+use crate::intervals::{Plan, Resampling};
+use crate::law::{Law, Sample};
+use crate::table::{Observation, Table};
+
+/// Fewest independent units (runs, or clusters of runs) for a bootstrap: of fewer, most resamples repeat a handful of
+/// combinations, and intervals come out far too narrow (Cameron, Gelbach & Miller 2008 on few clusters).
+pub(crate) const LEAST_UNITS: usize = 8;
+
+/// Root mean square of ln D about a line in ln N below which a design has one direction only.
+const ONE_DIRECTION: f64 = 0.1;
+
+/// Refuses data that cannot hold the law, by name.
+pub(super) fn data(table: &Table, law: &dyn Law) -> Result<(), FitError> {
+    let parameters = law.parameters().len();
+    let what = format!("the law `{}`", law.name());
+    if table.len() < parameters + 1 {
+        return Err(FitError::TooFewRows {
+            what,
+            parameters,
+            needed: parameters + 1,
+            given: table.len(),
+        });
+    }
+    let reads = law.reads();
+    let columns: [(bool, &str, fn(&Observation) -> f64); 3] = [
+        (reads.params, "N (params)", |r| r.params),
+        (reads.tokens, "D (tokens)", |r| r.tokens),
+        (reads.flops, "C (flops)", |r| r.flops),
+    ];
+    for (read, variable, value) in columns {
+        let first = value(&table.rows()[0]);
+        if read && table.rows().iter().all(|r| (value(r) / first - 1.0).abs() < 1e-9) {
+            return Err(FitError::Constant {
+                variable: variable.into(),
+                what: format!("its share in {what}"),
+                rows: table.len(),
+            });
+        }
+    }
+    if reads.unique
+        && let Some(row) = table.rows().iter().find(|r| r.unique_tokens.is_none())
+    {
+        return Err(FitError::MissingColumn {
+            run: row.run.clone(),
+            column: "unique tokens".into(),
+            what,
+        });
+    }
+    match law.refuses(table) {
+        Some(refusal) => Err(refusal),
+        None => Ok(()),
+    }
+}
+
+/// Whether N and D move along one line (D = k N, or a single budget), so that no law of both can be told: what noise there is
+/// would decide.
+pub(super) fn one_direction(law: &dyn Law, sample: &Sample) -> bool {
+    let reads = law.reads();
+    if !(reads.params && reads.tokens) {
+        return false;
+    }
+    let x: Vec<f64> = sample.points.iter().map(|p| p.x).collect();
+    let y: Vec<f64> = sample.points.iter().map(|p| p.y).collect();
+    spread_about_line(&x, &y) < ONE_DIRECTION
+}
+
+/// Root mean square of `y` about its least-squares line in `x`.
+pub(crate) fn spread_about_line(x: &[f64], y: &[f64]) -> f64 {
+    let (middle, slope) = crate::law::log_linear(x, y);
+    let squares: f64 = x.iter().zip(y).map(|(a, b)| (b - middle - slope * a).powi(2)).sum();
+    (squares / x.len() as f64).sqrt()
+}
+
+/// Why a scheme has too little to resample.
+pub(super) fn too_few_units(scheme: Resampling, plan: &Plan, rows: usize) -> Option<String> {
+    let (units, name) = match scheme {
+        Resampling::Clusters | Resampling::Wild => (plan.clusters.len(), "clusters of runs"),
+        Resampling::Pairs | Resampling::Slices => (rows, "runs"),
+    };
+    (units < LEAST_UNITS).then(|| {
+        format!(
+            "no intervals: {units} {name} to resample, and fewer than {LEAST_UNITS} tell nothing"
+        )
+    })
+}
+
+/// Why the refits that converged are no sample: those that fail are the extreme ones.
+pub(super) fn too_many_failures(failed: usize, draws: usize) -> Option<String> {
+    (10 * failed > draws).then(|| {
+        format!("no intervals: {failed} of {draws} refits did not converge, and the rest would understate them")
+    })
+}
