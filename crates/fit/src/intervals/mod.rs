@@ -3,7 +3,7 @@
 mod profile;
 mod resample;
 
-pub use profile::{Profile, Target, profile};
+pub use profile::{Profile, ProfileEnd, Target, profile};
 pub use resample::{Draws, Resampling};
 pub(crate) use resample::{Plan, refit};
 
