@@ -11,7 +11,7 @@ pub enum FitError {
     Empty,
     /// Rows were given, but every one was left out.
     #[error(
-        "none of the {given} rows can be used; the first: run `{first_run}`: {first_reason}\nhint: N, D, C and the loss must be positive and finite; check the column names and units"
+        "none of the {given} rows can be used; the first: run `{first_run}`: {first_reason}\nhint: {hint}"
     )]
     NothingUsable {
         /// Rows given.
@@ -20,6 +20,8 @@ pub enum FitError {
         first_run: String,
         /// Why it was left out.
         first_reason: String,
+        /// What to do.
+        hint: String,
     },
     /// Fewer rows than the law needs.
     #[error(

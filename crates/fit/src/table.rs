@@ -74,6 +74,13 @@ pub enum LeftOutReason {
         /// Which.
         column: String,
     },
+    /// What should be a number is none.
+    Unreadable {
+        /// Which.
+        column: String,
+        /// What stands there; empty where nothing does.
+        cell: String,
+    },
     /// A number is zero or negative.
     NotPositive {
         /// Which.
@@ -99,12 +106,33 @@ impl std::fmt::Display for LeftOutReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             LeftOutReason::NotFinite { column } => write!(f, "{column} is not a finite number"),
+            LeftOutReason::Unreadable { column, cell } if cell.is_empty() => {
+                write!(f, "{column} is missing")
+            }
+            LeftOutReason::Unreadable { column, cell } => {
+                write!(f, "{column} is `{cell}`, and no number")
+            }
             LeftOutReason::NotPositive { column, value } => {
                 write!(f, "{column} is {value}, and must be above 0")
             }
             LeftOutReason::Duplicate => write!(f, "repeats an earlier row, number by number"),
             LeftOutReason::NoCount { column } => write!(f, "has no {column}"),
             LeftOutReason::Asked { why } => write!(f, "{why}"),
+        }
+    }
+}
+
+impl LeftOutReason {
+    /// What to do where nothing else is left.
+    fn hint(&self) -> &'static str {
+        match self {
+            LeftOutReason::NoCount { .. } => {
+                "give the column of that count, or choose another convention"
+            }
+            LeftOutReason::Asked { .. } => "leave out fewer rows",
+            _ => {
+                "N, D, C and the loss must be positive and finite; check the column names and units"
+            }
         }
     }
 }
@@ -137,6 +165,16 @@ impl Table {
     /// # Errors
     /// [`FitError::Empty`] without rows, [`FitError::NothingUsable`] when all are left out.
     pub fn new(rows: Vec<Observation>) -> Result<Table, FitError> {
+        Table::read(rows.into_iter().map(Ok).collect())
+    }
+
+    /// As [`Table::new`], of rows some of which were left out where they were read: their names, and why.
+    ///
+    /// # Errors
+    /// As [`Table::new`].
+    pub fn read(
+        rows: Vec<Result<Observation, (String, LeftOutReason)>>,
+    ) -> Result<Table, FitError> {
         if rows.is_empty() {
             return Err(FitError::Empty);
         }
@@ -145,7 +183,14 @@ impl Table {
         let mut places = Vec::with_capacity(given);
         let mut kept: Vec<Observation> = Vec::with_capacity(given);
         let mut seen: BTreeMap<(String, [u64; 4]), Vec<usize>> = BTreeMap::new();
-        for (row, observation) in rows.into_iter().enumerate() {
+        for (row, read) in rows.into_iter().enumerate() {
+            let observation = match read {
+                Ok(observation) => observation,
+                Err((run, reason)) => {
+                    left_out.push(LeftOut { run, row, reason });
+                    continue;
+                }
+            };
             let reason = check(&observation).or_else(|| {
                 let key = (observation.run.clone(), bits(&observation));
                 let same = seen.entry(key).or_default();
@@ -177,6 +222,7 @@ impl Table {
                 given,
                 first_run: first.run.clone(),
                 first_reason: first.reason.to_string(),
+                hint: first.reason.hint().into(),
             }),
             _ => Ok(Table { rows, places, left_out }),
         }

@@ -30,14 +30,14 @@ use diagnose::{effective_sample_size, split_r_hat};
 pub enum Prior {
     /// Exponents 0.35 times or over 2; E anywhere below the least loss; terms anywhere.
     Weak,
-    /// Means and standard deviations of `ln E`, `alpha`, `beta`; weak for the terms.
+    /// Means and standard deviations of `ln E`, `alpha`, `beta`, weak where `None`; weak for the terms.
     Given {
         /// (mean, standard deviation) of ln E.
-        log_floor: (f64, f64),
+        log_floor: Option<(f64, f64)>,
         /// ... of alpha.
-        alpha: (f64, f64),
+        alpha: Option<(f64, f64)>,
         /// ... of beta.
-        beta: (f64, f64),
+        beta: Option<(f64, f64)>,
     },
 }
 
@@ -57,11 +57,46 @@ impl Prior {
         };
         let error = |k: usize| law.covariance.map_or(0.03, |c| c[k][k].sqrt()) * widen;
         Ok(Prior::Given {
-            log_floor: (p.log_floor, 1.0),
-            alpha: (p.alpha, error(3)),
-            beta: (p.beta, error(4)),
+            log_floor: Some((p.log_floor, 1.0)),
+            alpha: Some((p.alpha, error(3))),
+            beta: Some((p.beta, error(4))),
         })
     }
+
+    /// Refuses means that are no numbers and standard deviations that are not positive.
+    fn check(&self) -> Result<(), FitError> {
+        let Prior::Given { log_floor, alpha, beta } = self else { return Ok(()) };
+        for (name, prior) in [("ln E", log_floor), ("alpha", alpha), ("beta", beta)] {
+            if let Some((mean, sd)) = prior
+                && !(mean.is_finite() && sd.is_finite() && *sd > 0.0)
+            {
+                return Err(FitError::BadOption {
+                    option: format!("prior of {name}"),
+                    value: format!("mean {mean}, standard deviation {sd}"),
+                    range: "a finite mean, a positive standard deviation".into(),
+                    hint: "for instance 0.35 and 0.05".into(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// In words.
+    pub fn describe(&self) -> String {
+        let Prior::Given { log_floor, alpha, beta } = self else {
+            return "weak: alpha and beta normal(0.4, 0.3), ln E normal(ln of half the least loss, 1.5)".into();
+        };
+        let one = |name: &str, p: &Option<(f64, f64)>| match p {
+            Some((mean, sd)) => format!("{name} normal({mean:.4}, {sd:.4})"),
+            None => format!("{name} weak"),
+        };
+        [one("alpha", alpha), one("beta", beta), one("ln E", log_floor)].join(", ")
+    }
+}
+
+impl Posterior {
+    /// Law and likelihood, in words.
+    pub const MODEL: &'static str = "L = E + A / N^alpha + B / D^beta; ln L Student-t with 4 degrees of freedom about the law, scale free; runs independent";
 }
 
 /// Options of the sampler.
@@ -179,6 +214,7 @@ pub fn posterior(table: &Table, options: &PosteriorOptions) -> Result<Posterior,
         });
     }
     check_level(options.level)?;
+    options.prior.check()?;
     let compute = ComputeRule::of(table).checked()?;
     let sample = Sample::new(table);
     let start = optimum(&Hoffmann, &sample, Objective::SquaredLog, Starts::default());
@@ -293,9 +329,11 @@ impl<'a> Density<'a> {
         ];
         let mut terms = weak;
         if let Prior::Given { log_floor, alpha, beta } = prior {
-            terms[0] = normal(log_floor.0, log_floor.1);
-            terms[2] = normal(alpha.0, alpha.1);
-            terms[4] = normal(beta.0, beta.1);
+            for (at, given) in [(0, log_floor), (2, alpha), (4, beta)] {
+                if let Some((mean, sd)) = given {
+                    terms[at] = normal(mean, sd);
+                }
+            }
         }
         Density { sample, prior: terms, least }
     }

@@ -3,6 +3,7 @@
 mod profile;
 mod resample;
 
+pub(crate) use profile::normal_quantile;
 pub use profile::{Profile, ProfileEnd, Target, profile};
 pub use resample::{Draws, Resampling};
 pub(crate) use resample::{Plan, refit};

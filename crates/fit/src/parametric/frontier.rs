@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{Exponents, Optimum};
 use crate::compute::{ComputeRule, check_flops};
 use crate::error::FitError;
-use crate::estimate::{Estimate, Interval};
-use crate::intervals::Draws;
+use crate::estimate::{Estimate, Interval, check_level};
+use crate::intervals::{Draws, normal_quantile};
 use crate::law::{Law, Sample, SumOfPowers};
 use crate::table::Table;
 
@@ -135,6 +135,15 @@ impl LawFrontier {
         }
     }
 
+    /// The same law with intervals of another level.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] for a level outside (0, 1).
+    pub fn at_level(self, level: f64) -> Result<Self, FitError> {
+        check_level(level)?;
+        Ok(LawFrontier { level, ..self })
+    }
+
     /// Exponents with intervals.
     pub fn exponents(&self) -> Exponents {
         let (a, b) = self.point.exponents(&self.compute);
@@ -195,7 +204,7 @@ impl LawFrontier {
     /// Estimate of a function of the law, over the refits; linearised where there is a covariance instead.
     pub(crate) fn estimate(&self, point: f64, value: impl Fn(&SumOfPowers) -> f64) -> Estimate {
         if let Some(covariance) = &self.covariance {
-            return linearised(&self.point, covariance, point, value);
+            return linearised(&self.point, covariance, point, self.level, value);
         }
         let mut values: Vec<f64> = self.draws.iter().map(value).filter(|v| v.is_finite()).collect();
         if (values.len() as f64) < 0.95 * self.draws.len() as f64 {
@@ -229,11 +238,12 @@ impl LawFrontier {
     }
 }
 
-/// The 95% interval of a function of the law to first order in its parameters.
+/// The interval of a function of the law to first order in its parameters.
 fn linearised(
     law: &SumOfPowers,
     covariance: &[[f64; 5]; 5],
     point: f64,
+    level: f64,
     value: impl Fn(&SumOfPowers) -> f64,
 ) -> Estimate {
     let moved = |k: usize, h: f64| {
@@ -252,10 +262,10 @@ fn linearised(
         return Estimate::bare(point);
     }
     let error = variance.max(0.0).sqrt();
-    let half = 1.959_964 * error;
+    let half = normal_quantile(0.5 + 0.5 * level) * error;
     Estimate {
         point,
         standard_error: Some(error),
-        interval: Some(Interval { lo: point - half, hi: point + half, level: 0.95 }),
+        interval: Some(Interval { lo: point - half, hi: point + half, level }),
     }
 }

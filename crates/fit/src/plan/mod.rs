@@ -190,6 +190,13 @@ impl LawFrontier {
 
     fn below_floor(&self, loss: f64) -> FitError {
         let floor = self.point().log_floor.exp();
+        if loss >= self.point().least_loss(0.0, self.compute()) {
+            return FitError::NoResult {
+                what: format!("a loss of {loss} nats"),
+                why: "by the law a single FLOP reaches it".into(),
+                hint: "ask for a lower loss, in nats per token".into(),
+            };
+        }
         FitError::NoResult {
             what: format!("a loss of {loss} nats"),
             why: format!("the law cannot reach it there (its floor is E = {floor:.4} nats)"),

@@ -37,6 +37,9 @@ pub struct FitArgs {
     /// Also sample the posterior, with weak priors or those of a published law (see `sweep predict --list`)
     #[arg(long, value_name = "weak|LAW", num_args = 0..=1, default_missing_value = "weak")]
     pub bayes: Option<String>,
+    /// With --bayes: mean and standard deviation of alpha, beta or E (nats), as alpha=0.35,0.05; the rest stay weak
+    #[arg(long, value_name = "NAME=MEAN,SD", requires = "bayes")]
+    pub prior: Vec<String>,
     /// Also rank the runs that would narrow the exponent's interval most per FLOP
     #[arg(long)]
     pub next: bool,
@@ -140,6 +143,9 @@ pub struct SourceArgs {
     /// Column of machines
     #[arg(long, value_name = "COLUMN")]
     pub hardware: Option<String>,
+    /// Column of all parameters, embeddings included, for --convention [default: params_total, where there is such a column]
+    #[arg(long, value_name = "COLUMN")]
+    pub params_total: Option<String>,
     /// Column of parameters without embeddings, for --convention
     #[arg(long, value_name = "COLUMN")]
     pub params_non_embedding: Option<String>,
@@ -190,8 +196,26 @@ pub struct ModelArgs {
 }
 
 impl ModelArgs {
+    /// What holds where nothing is said.
+    pub fn usual() -> ModelArgs {
+        ModelArgs {
+            law: "hoffmann".into(),
+            objective: "huber".into(),
+            delta: 1e-3,
+            convention: "as-given".into(),
+            method: "corrected".into(),
+            resampling: "auto".into(),
+            draws: 2000,
+            level: 0.95,
+            seed: 0,
+            starts: 4,
+            tolerance: None,
+        }
+    }
+
     /// The resolved options.
     pub fn resolve(&self) -> anyhow::Result<StudyOptions> {
+        self.check()?;
         let objective = match self.objective.as_str() {
             "huber" => Objective::Huber { delta: self.delta },
             "absolute" => Objective::Absolute,
@@ -239,10 +263,62 @@ impl ModelArgs {
         Ok(options)
     }
 
+    /// Refuses numbers outside their range, by the name of the flag.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if !(self.delta > 0.0 && self.delta.is_finite()) {
+            bail!(
+                "--delta {} is not a positive number\nhint: 1e-3 is usual; --objective absolute is its limit at 0",
+                self.delta
+            );
+        }
+        if !(self.level > 0.0 && self.level < 1.0) {
+            bail!("--level {} is not between 0 and 1\nhint: 0.95 is usual", self.level);
+        }
+        if let Some(tolerance) = self.tolerance
+            && !(tolerance > 0.0 && tolerance.is_finite())
+        {
+            bail!("--tolerance {tolerance} is not a positive number\nhint: 0.001 is +0.1%");
+        }
+        Ok(())
+    }
+
     /// Tolerances of the range of N.
     pub fn tolerances(&self) -> Vec<f64> {
         let mut all = vec![0.001, 0.01];
         all.extend(self.tolerance);
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        model: ModelArgs,
+    }
+
+    #[test]
+    fn what_is_usual_is_what_the_command_line_defaults_to() {
+        let line = Line::try_parse_from(["x"]).unwrap();
+        assert_eq!(format!("{:?}", line.model), format!("{:?}", ModelArgs::usual()));
+    }
+
+    #[test]
+    fn numbers_outside_their_range_are_named_by_their_flag() {
+        for (flag, values) in [
+            ("--delta", ["nan", "0", "-1", "inf"].as_slice()),
+            ("--level", &["0", "1", "95", "nan"]),
+            ("--tolerance", &["0", "-1", "nan"]),
+        ] {
+            for value in values {
+                let line = Line::try_parse_from(["x".into(), format!("{flag}={value}")]).unwrap();
+                let error = line.model.resolve().unwrap_err().to_string();
+                assert!(error.starts_with(flag) && error.contains("\nhint: "), "{error}");
+            }
+        }
     }
 }

@@ -1,19 +1,20 @@
 //! `sweep fit`: table -> fit -> table for people, or JSON.
 
+use anyhow::bail;
 use isoflop_fit::Table;
-use isoflop_fit::bayes::{Posterior, PosteriorOptions, Prior, posterior};
+use isoflop_fit::bayes::Posterior;
 use isoflop_fit::effects::{Effects, effects};
 use isoflop_fit::intervals::{Profile, Target, profile};
 use isoflop_fit::parametric::Allocation;
 use isoflop_fit::plan::{NextRun, SizeRange, next_runs};
-use isoflop_fit::published::published;
-use isoflop_fit::study::{Answer, Study, run};
+use isoflop_fit::study::{Answer, Study, run_telling};
 use isoflop_fit::{FitError, Warning};
 use serde::Serialize;
 
-use super::args::{FitArgs, ModelArgs, SourceArgs};
+use super::args::{FitArgs, SourceArgs};
+use super::progress::Progress;
 use super::source::Origin;
-use super::{show, source};
+use super::{bayes, show, source};
 use crate::print;
 
 /// Version of the JSON.
@@ -30,6 +31,9 @@ pub struct Fitted {
     pub study: Study,
     /// Forecasts of budgets.
     pub forecasts: Vec<Forecast>,
+    /// Why forecasts are missing, each of one approach at one budget.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused_forecasts: Vec<FitError>,
     /// Effects, where asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effects: Option<Answer<Effects>>,
@@ -39,6 +43,9 @@ pub struct Fitted {
     /// Posterior, where asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub posterior: Option<Answer<Posterior>>,
+    /// The published law that the prior is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior_law: Option<String>,
     /// Next runs, where asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_runs: Option<Answer<Vec<NextRun>>>,
@@ -65,15 +72,23 @@ pub struct Forecast {
 /// Fits runs and prints what they say.
 pub fn run_fit(args: FitArgs) -> anyhow::Result<()> {
     let options = args.model.resolve()?;
+    let prior = bayes::resolve(&args, options.law)?;
+    for flops in &args.at {
+        if !(flops.is_finite() && *flops > 0.0) {
+            bail!("--at {flops} is not a positive number\nhint: give budgets in FLOPs, as 1e21");
+        }
+    }
+    let progress = Progress::new(&args.output);
     let source = SourceArgs { flops_column: args.flops.clone(), ..args.source.clone() };
     let (table, origin) = source::read(&source)?;
-    let mut study = run(&table, &[], &options)?;
+    let mut study = run_telling(&table, &[], &options, &mut |what| progress.tell(what))?;
     let counted = options.law.prepare(&table.under(options.convention)?)?;
-    let posterior = match &args.bayes {
-        None => None,
-        Some(name) => Some(sample(&counted, name, &args.model)?.into()),
-    };
-    let forecasts = forecasts(&study, posterior.as_ref(), &args)?;
+    let posterior: Option<Answer<Posterior>> = prior.map(|prior| {
+        progress.tell("the posterior");
+        bayes::sample(&counted, prior, &args).into()
+    });
+    progress.tell("forecasts, profiles and effects");
+    let (forecasts, refused_forecasts) = forecasts(&study, posterior.as_ref(), &args);
     for f in &forecasts {
         let factor = f.flops / study.largest_flops;
         // The default budgets stop at 100 times; those asked for may go on.
@@ -89,59 +104,67 @@ pub fn run_fit(args: FitArgs) -> anyhow::Result<()> {
         }),
         profiles: if args.profile { profiles(&study, &counted) } else { Vec::new() },
         next_runs: args.next.then(|| next(&study, &counted).into()),
+        prior_law: args.bayes.clone().filter(|name| name != "weak"),
         posterior,
         forecasts,
+        refused_forecasts,
         study,
     };
     if args.output.json { print::json(&fitted) } else { print::text(&show::fitted(&fitted)) }
 }
 
-fn sample(
-    table: &Table,
-    prior: &str,
-    model: &ModelArgs,
-) -> anyhow::Result<Result<Posterior, FitError>> {
-    let prior = match prior {
-        "weak" => Prior::Weak,
-        // Twice the published errors: other data, another tokenizer.
-        key => Prior::published(published(key)?, 2.0)?,
-    };
-    let options =
-        PosteriorOptions { prior, level: model.level, seed: model.seed, ..Default::default() };
-    Ok(posterior(table, &options))
-}
-
+/// Forecasts of 1, 10 and 100 times the largest run and of the budgets asked for, and why some are missing.
 fn forecasts(
     study: &Study,
     posterior: Option<&Answer<Posterior>>,
     args: &FitArgs,
-) -> anyhow::Result<Vec<Forecast>> {
+) -> (Vec<Forecast>, Vec<FitError>) {
     let largest = study.largest_flops;
     let mut budgets = vec![largest, 10.0 * largest, 100.0 * largest];
+    // Beyond double precision there is nothing to plan.
+    budgets.retain(|c| c.is_finite());
     budgets.extend(&args.at);
     let frontier = study.law().and_then(|l| l.frontier.as_ref());
-    let one = |flops: f64| -> anyhow::Result<Forecast> {
+    let mut refused = Vec::new();
+    let mut one = |flops: f64| {
+        let mut keep = |answer: Option<Result<Allocation, FitError>>| match answer {
+            Some(Ok(split)) => Some(split),
+            Some(Err(why)) => {
+                refused.push(why);
+                None
+            }
+            None => None,
+        };
         let sizes = |tolerance: f64| frontier.map(|f| f.sizes_within(flops, tolerance));
-        Ok(Forecast {
+        let law = keep(frontier.map(|f| f.at(flops)));
+        Forecast {
             flops,
-            envelope: study.approach1.given().map(|e| e.at(flops)).transpose()?,
-            slices: study.isoflop().map(|i| i.at(flops)).transpose()?,
-            law: frontier.map(|f| f.at(flops)).transpose()?,
-            sizes: args
-                .model
-                .tolerances()
-                .into_iter()
-                .filter_map(sizes)
-                .collect::<Result<_, FitError>>()?,
-            posterior: posterior.and_then(|p| p.given()).map(|p| p.at(flops)).transpose()?,
-        })
+            envelope: keep(study.approach1.given().map(|e| e.at(flops))),
+            slices: keep(study.isoflop().map(|i| i.at(flops))),
+            sizes: match law {
+                Some(_) => {
+                    args.model.tolerances().into_iter().filter_map(sizes).flatten().collect()
+                }
+                None => Vec::new(),
+            },
+            law,
+            posterior: keep(posterior.and_then(|p| p.given()).map(|p| p.at(flops))),
+        }
     };
-    budgets.into_iter().map(one).collect()
+    let all: Vec<Forecast> = budgets.into_iter().map(&mut one).collect();
+    (all, refused)
 }
 
 fn profiles(study: &Study, table: &Table) -> Vec<Answer<Profile>> {
     let law = study.options.law.law();
-    let Some(result) = study.law() else { return Vec::new() };
+    let fit = match &study.approach3 {
+        Answer::Refused(why) => return vec![Answer::Refused(why.clone())],
+        Answer::Given(fit) => fit,
+    };
+    let result = match fit.result() {
+        Ok(result) => result,
+        Err(why) => return vec![Answer::Refused(why)],
+    };
     let mut targets: Vec<Target> = ["E", "alpha", "beta"]
         .iter()
         .filter(|n| law.parameters().contains(n))
@@ -158,12 +181,9 @@ fn profiles(study: &Study, table: &Table) -> Vec<Answer<Profile>> {
 
 fn next(study: &Study, table: &Table) -> Result<Vec<NextRun>, FitError> {
     let law = study.options.law.law();
-    match study.law() {
-        Some(result) => next_runs(table, law.as_ref(), result, 8),
-        None => Err(FitError::NoResult {
-            what: "the value of the next run".into(),
-            why: "the law did not converge".into(),
-            hint: "see the outcome of the law above".into(),
-        }),
-    }
+    let fit = match &study.approach3 {
+        Answer::Given(fit) => fit,
+        Answer::Refused(why) => return Err(why.clone()),
+    };
+    next_runs(table, law.as_ref(), fit.result()?, 8)
 }

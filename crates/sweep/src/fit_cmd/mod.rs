@@ -1,8 +1,11 @@
 //! `sweep fit` and `sweep predict`: scaling laws of a results folder or of anybody's table.
 
 mod args;
+mod bayes;
+mod columns;
 mod fit;
 mod predict;
+mod progress;
 mod questions;
 mod show;
 mod show_predict;

@@ -4,11 +4,15 @@ use anyhow::bail;
 use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
 use isoflop_fit::plan::{Overtraining, SizeRange};
 use isoflop_fit::published::{Form, PUBLISHED, Published, Reconciled, published, reconcile};
-use isoflop_fit::{Estimate, FitError};
+use isoflop_fit::study::{Answer, check_law, law_warnings};
+use isoflop_fit::validate::HeldOut;
+use isoflop_fit::{Estimate, FitError, LeftOut, Outcome, Warning};
 use serde::Serialize;
 
 use super::args::{PredictArgs, SourceArgs};
+use super::progress::Progress;
 use super::questions::Questions;
+use super::source::Origin;
 use super::{show_predict, source};
 use crate::print;
 
@@ -24,6 +28,9 @@ pub struct Predicted {
     /// What studies that count as Kaplan et al. did would have found under a published law.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_kaplan_counts: Option<Reconciled>,
+    /// The fit to runs, what is doubtful about it included; `None` for a published law.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Doubts>,
     /// Splits of budgets.
     pub budgets: Vec<Budget>,
     /// Learning rate and batch, where published: of every split, and of the N and D asked about.
@@ -37,6 +44,29 @@ pub struct Predicted {
     pub for_tokens: Option<(Estimate, Estimate)>,
     /// Answer to --for-params: (D, budget).
     pub for_params: Option<(Estimate, Estimate)>,
+}
+
+/// How the law that answers was fitted to runs, and what to know before trusting it.
+#[derive(Debug, Serialize)]
+pub struct Doubts {
+    /// Where the runs came from.
+    pub source: Origin,
+    /// Runs used.
+    pub rows: usize,
+    /// Rows that the fit did not see.
+    pub left_out: Vec<LeftOut>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bootstrap refits.
+    pub draws: usize,
+    /// Those that did not converge.
+    pub failed_draws: usize,
+    /// Why there are no intervals, where they were asked for and withheld.
+    pub no_interval: Option<String>,
+    /// Forecasts of the largest budgets from the rest.
+    pub held_out: Vec<Answer<HeldOut>>,
+    /// Doubts.
+    pub warnings: Vec<Warning>,
 }
 
 /// One budget.
@@ -112,6 +142,32 @@ pub fn run_predict(args: PredictArgs) -> anyhow::Result<()> {
     }
 }
 
+impl Predicted {
+    /// Level of the intervals, where there is one.
+    pub fn level(&self) -> Option<f64> {
+        let budgets = self.budgets.iter().map(|b| b.best.params);
+        let pairs = self.for_tokens.iter().chain(&self.for_params).map(|p| p.0);
+        let at = self.at.iter().map(|a| a.loss_nats);
+        let target = self.target.iter().map(|t| t.flops);
+        budgets.chain(pairs).chain(at).chain(target).find_map(|e| e.interval.map(|i| i.level))
+    }
+
+    /// Refuses answers beyond double precision.
+    fn check_range(&self) -> anyhow::Result<()> {
+        let pair = |p: &Option<(Estimate, Estimate)>| p.map(|(a, b)| [a.point, b.point]);
+        let pairs = [pair(&self.for_tokens), pair(&self.for_params)];
+        let all = pairs.into_iter().flatten().flatten().chain(self.at.as_ref().map(|a| a.flops));
+        for value in all {
+            if !value.is_finite() {
+                bail!(
+                    "the answer is beyond double precision\nhint: ask for an N and a D nearer to the runs of the law"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What answers: a law of the loss, or published power laws of the best split.
 enum Planner<'a> {
     Law(&'a LawFrontier),
@@ -142,10 +198,14 @@ impl Planner<'_> {
 }
 
 fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predicted> {
+    args.refuse_options_of_fits(law.key)?;
     let asked = args.questions_to_a_published_law(law.key)?;
     let both = asked.params.zip(asked.tokens);
     let mut out = match law.frontier() {
-        Ok(frontier) => answers(law.title, &Planner::Law(&frontier), &asked, args)?,
+        Ok(frontier) => {
+            let frontier = frontier.at_level(args.model.level)?;
+            answers(law.title, &Planner::Law(&frontier), &asked, args)?
+        }
         Err(_) if law.form == Form::TuningOnly => {
             if both.is_none() || !asked.flops.is_empty() || asked.loss.is_some() {
                 bail!(
@@ -186,11 +246,11 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let (table, origin) = source::read(&source)?;
     let table = options.law.prepare(&table.under(options.convention)?)?;
     let law = options.law.law();
+    let progress = Progress::new(&args.output);
+    progress.tell("the law and its bootstrap");
     let fit = fit_law(&table, law.as_ref(), &options.fit)?;
     let result = fit.result()?;
-    let Some(frontier) = &result.frontier else {
-        bail!("`{}` has no N*(C)\nhint: fit a law of N and D, such as hoffmann", fit.law)
-    };
+    let frontier = result.frontier_of(&fit.law)?;
     let title = format!(
         "{} fitted to {} runs of {} ({})",
         fit.formula,
@@ -198,7 +258,21 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
         origin.path,
         fit.objective.name()
     );
-    answers(&title, &Planner::Law(frontier), &asked, args)
+    let checks =
+        check_law(&table, law.as_ref(), Some(&fit), &options.fit, &mut |what| progress.tell(what));
+    let mut predicted = answers(&title, &Planner::Law(frontier), &asked, args)?;
+    predicted.fit = Some(Doubts {
+        source: origin,
+        rows: fit.rows,
+        left_out: table.left_out().to_vec(),
+        outcome: fit.outcome.clone(),
+        draws: result.draws,
+        failed_draws: result.failed_draws,
+        no_interval: result.no_interval.clone(),
+        warnings: law_warnings(&table, &fit, &checks),
+        held_out: checks.held_out,
+    });
+    Ok(predicted)
 }
 
 fn empty(title: &str) -> Predicted {
@@ -207,6 +281,7 @@ fn empty(title: &str) -> Predicted {
         law: title.into(),
         published: None,
         as_kaplan_counts: None,
+        fit: None,
         budgets: Vec::new(),
         tuning: Vec::new(),
         at: None,
@@ -235,12 +310,16 @@ fn answers(
     }
     out.for_tokens = asked.tokens.map(|d| planner.params_for_tokens(d)).transpose()?;
     out.for_params = asked.params.map(|n| planner.tokens_for_params(n)).transpose()?;
-    let Planner::Law(law) = planner else { return Ok(out) };
-    out.at = asked.params.zip(asked.tokens).map(|(params, tokens)| {
+    let Planner::Law(law) = planner else {
+        out.check_range()?;
+        return Ok(out);
+    };
+    if let Some((params, tokens)) = asked.params.zip(asked.tokens) {
         let (loss_nats, new_run_nats) = law.loss_at(params, tokens);
         let flops = law.compute().log_flops(params.ln(), tokens.ln()).exp();
-        At { params, tokens, flops, loss_nats, new_run_nats }
-    });
+        out.at = Some(At { params, tokens, flops, loss_nats, new_run_nats });
+    }
+    out.check_range()?;
     out.target = asked.loss.map(|loss| target(law, loss, asked)).transpose()?;
     Ok(out)
 }

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use super::args::PredictArgs;
+use super::args::{ModelArgs, PredictArgs};
 
 /// What is asked of a law.
 #[derive(Debug, Clone)]
@@ -31,6 +31,7 @@ impl PredictArgs {
         };
         let none = asked.flops.is_empty()
             && [asked.params, asked.tokens, asked.loss].iter().all(Option::is_none);
+        self.model.check()?;
         if none {
             bail!(
                 "nothing is asked\nhint: give --flops, --target-loss, --for-tokens or --for-params, or --list"
@@ -52,6 +53,28 @@ impl PredictArgs {
             );
         }
         Ok(asked)
+    }
+
+    /// Refuses options that say how runs are fitted, which a published law would pass over.
+    pub fn refuse_options_of_fits(&self, law: &str) -> anyhow::Result<()> {
+        let usual = ModelArgs::usual();
+        let model = &self.model;
+        let given = [
+            ("--law", model.law != usual.law && model.law != law),
+            ("--objective", model.objective != usual.objective),
+            ("--delta", model.delta != usual.delta),
+            ("--convention", model.convention != usual.convention),
+            ("--method", model.method != usual.method),
+            ("--resampling", model.resampling != usual.resampling),
+            ("--draws", model.draws != usual.draws),
+            ("--starts", model.starts != usual.starts),
+        ];
+        if let Some((flag, _)) = given.iter().find(|(_, differs)| *differs) {
+            bail!(
+                "{flag} says how runs are fitted, and `{law}` is published\nhint: leave {flag} out, or give runs (a folder, --csv or --jsonl)"
+            );
+        }
+        Ok(())
     }
 
     /// What is asked of a published law, where --params, --tokens and --loss name no columns but numbers.

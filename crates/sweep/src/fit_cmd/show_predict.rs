@@ -7,7 +7,7 @@ use isoflop_report::number::{
 use isoflop_report::table::{Align, Table};
 
 use super::predict::{Predicted, Target, Tuned};
-use super::show::{allocation_row, allocations};
+use super::show::{self, allocation_row, allocations};
 
 /// `sweep predict`.
 pub fn predicted(p: &Predicted) -> String {
@@ -29,6 +29,22 @@ pub fn predicted(p: &Predicted) -> String {
             fixed(r.total.params, 3),
             fixed(r.law, 3)
         );
+    }
+    if let Some(fit) = &p.fit {
+        out += &format!("{}\n", fit.outcome);
+        match &fit.no_interval {
+            Some(why) => out += &format!("{why}\n"),
+            None if fit.draws > 0 => {
+                out += &format!("{} bootstrap refits, {} failed\n", fit.draws, fit.failed_draws);
+            }
+            None => {}
+        }
+        for note in &fit.source.notes {
+            out += &format!("note: {note}\n");
+        }
+    }
+    if let Some(level) = p.level() {
+        out += &format!("intervals: {}\n", show::level(level));
     }
     out.push('\n');
     for table in [splits(p), sizes(p)] {
@@ -70,6 +86,11 @@ pub fn predicted(p: &Predicted) -> String {
             estimate(c)
         );
     }
+    if let Some(fit) = &p.fit {
+        out.push('\n');
+        out += &show::left_out(&fit.left_out);
+        out += &show::warnings(&fit.warnings);
+    }
     out
 }
 
@@ -82,6 +103,15 @@ fn splits(p: &Predicted) -> Table {
             let budget = scientific(b.best.flops, 3);
             t.notes
                 .push(format!("{budget} FLOPs is {factor} times beyond the largest run.").into());
+        }
+        if let Some((least, _)) = p.published.and_then(|l| l.valid_flops)
+            && b.best.flops < least
+        {
+            let factor = significant(least / b.best.flops, 3);
+            let budget = scientific(b.best.flops, 3);
+            let text =
+                format!("{budget} FLOPs is {factor} times below the smallest run of the law.");
+            t.notes.push(text.into());
         }
     }
     t

@@ -3,13 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use isoflop_fit::{Counts, FitError, Observation, Table};
+use isoflop_fit::{FitError, LeftOutReason, Table};
 
 use super::args::SourceArgs;
+use super::columns::Columns;
 use super::table_file::TextTable;
-
-/// Mark of rows that --skip takes out; no cell can hold it.
-const SKIPPED: &str = "\u{0}skipped";
 
 /// Where runs came from, for headings and JSON.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -18,6 +16,9 @@ pub struct Origin {
     pub path: String,
     /// How C was had.
     pub flops: String,
+    /// What was doubtful about the cells, where something was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Reads the runs.
@@ -55,8 +56,11 @@ fn results(folder: &Path) -> anyhow::Result<(Table, Origin)> {
     let data = crate::facts::StudyData::read(folder)?;
     let grid = Grid::build(&config, &data.facts())?;
     let table = crate::observations::table(&read(folder)?, &grid)?;
-    let origin =
-        Origin { path: folder.display().to_string(), flops: "exact matrix-product FLOPs".into() };
+    let origin = Origin {
+        path: folder.display().to_string(),
+        flops: "exact matrix-product FLOPs".into(),
+        notes: Vec::new(),
+    };
     Ok((table, origin))
 }
 
@@ -64,137 +68,51 @@ fn text(file: &TextTable, path: &Path, args: &SourceArgs) -> anyhow::Result<(Tab
     if file.rows.is_empty() {
         return Err(FitError::Empty).with_context(|| format!("cannot use {}", path.display()));
     }
-    let columns = Columns::new(file, args)?;
+    let in_file = || format!("cannot use {}", path.display());
+    let mut columns = Columns::new(file, args).with_context(in_file)?;
+    let skips = skips(file, args)?;
     let mut rows = Vec::with_capacity(file.rows.len());
-    let skip = skips(file, args)?;
     for (k, cells) in file.rows.iter().enumerate() {
-        let row = columns
-            .observation(cells, k, args)
-            .with_context(|| format!("cannot use row {} of {}", k + 1, path.display()))?;
-        let skipped = skip.iter().any(|(column, value)| &cells[*column] == value);
-        rows.push((row, skipped));
+        let skip = skips.iter().find(|(column, value, _)| &cells[*column] == value);
+        rows.push(match skip {
+            Some((.., text)) => {
+                let why = format!("left out by --skip {text}");
+                Err((columns.run(cells, k), LeftOutReason::Asked { why }))
+            }
+            None => columns
+                .observation(cells, k, args)
+                .with_context(|| format!("cannot use row {} of {}", k + 1, path.display()))?,
+        });
     }
-    let flops = match columns.flops {
-        Some(at) => format!("column `{}`", file.header[at]),
-        None => "C = 6 N D, as there is no column of C".to_string(),
+    let origin = Origin {
+        path: path.display().to_string(),
+        flops: columns.flops_in_words(),
+        notes: columns.notes(),
     };
-    // Names may repeat, so rows to be skipped are marked and not named.
-    let marked = rows.into_iter().map(|(mut row, skipped)| {
-        if skipped {
-            row.cluster = Some(SKIPPED.into());
-        }
-        row
-    });
-    let table = Table::new(marked.collect())?;
-    let table = table.filter("left out by --skip", |r| r.cluster.as_deref() != Some(SKIPPED))?;
-    Ok((table, Origin { path: path.display().to_string(), flops }))
+    Ok((Table::read(rows)?, origin))
 }
 
-/// (column, value) of every --skip.
-fn skips(file: &TextTable, args: &SourceArgs) -> anyhow::Result<Vec<(usize, String)>> {
-    let one = |text: &String| {
+/// (column, value, as typed) of every --skip.
+fn skips<'a>(
+    file: &TextTable,
+    args: &'a SourceArgs,
+) -> anyhow::Result<Vec<(usize, String, &'a str)>> {
+    let one = |text: &'a String| {
         let Some((column, value)) = text.split_once('=') else {
             bail!("--skip {text} is not COLUMN=VALUE\nhint: for instance --skip outlier=1")
         };
-        Ok((file.column(column, "--skip")?, value.to_string()))
+        let at = file.column(column, "--skip")?;
+        if !file.rows.iter().any(|cells| cells[at] == value) {
+            let there: std::collections::BTreeSet<&str> =
+                file.rows.iter().map(|cells| cells[at].as_str()).take(1000).collect();
+            let some: Vec<&str> = there.iter().copied().take(6).collect();
+            let more = if there.len() > some.len() { ", ..." } else { "" };
+            bail!(
+                "--skip {text} matches no row\nhint: the column `{column}` holds {}{more}",
+                some.join(", ")
+            )
+        }
+        Ok((at, value.to_string(), text.as_str()))
     };
     args.skip.iter().map(one).collect()
-}
-
-/// Where each quantity stands.
-struct Columns {
-    params: usize,
-    tokens: usize,
-    flops: Option<usize>,
-    loss: usize,
-    run: Option<usize>,
-    cluster: Option<usize>,
-    seed: Option<usize>,
-    hardware: Option<usize>,
-    budget: Option<usize>,
-    unique: Option<usize>,
-    width: Option<usize>,
-    depth: Option<usize>,
-    learning_rate: Option<usize>,
-    batch: Option<usize>,
-    non_embedding: Option<usize>,
-    header: Vec<String>,
-}
-
-impl Columns {
-    fn new(file: &TextTable, args: &SourceArgs) -> anyhow::Result<Columns> {
-        // A column that is asked for must be there; a usual name is taken where it is.
-        let named = |asked: &Option<String>, usual: &str, flag: &str| match asked {
-            Some(name) => file.column(name, flag).map(Some),
-            None => Ok(file.find(usual)),
-        };
-        Ok(Columns {
-            params: file.column(&args.params, "--params")?,
-            tokens: file.column(&args.tokens, "--tokens")?,
-            flops: named(&args.flops_column, "flops", "the column of C")?,
-            loss: file.column(&args.loss, "--loss")?,
-            run: named(&args.run, "run", "--run")?,
-            cluster: named(&args.cluster, "cluster", "--cluster")?,
-            seed: named(&args.seed_column, "seed", "--seed-column")?,
-            hardware: named(&args.hardware, "hardware", "--hardware")?,
-            budget: named(&args.budget, "budget", "--budget")?,
-            unique: named(&args.unique_tokens, "unique_tokens", "--unique-tokens")?,
-            width: named(&args.width, "width", "--width")?,
-            depth: named(&args.depth, "depth", "--depth")?,
-            learning_rate: named(&args.learning_rate, "learning_rate", "--learning-rate")?,
-            batch: named(&args.batch_tokens, "batch_tokens", "--batch-tokens")?,
-            non_embedding: named(
-                &args.params_non_embedding,
-                "params_non_embedding",
-                "--params-non-embedding",
-            )?,
-            header: file.header.clone(),
-        })
-    }
-
-    fn observation(
-        &self,
-        cells: &[String],
-        k: usize,
-        args: &SourceArgs,
-    ) -> anyhow::Result<Observation> {
-        let text = |at: Option<usize>| at.map(|i| cells[i].clone()).filter(|t| !t.is_empty());
-        // What every row needs: an unreadable one is left out by name, as not a number.
-        let needed = |at: usize| cells[at].parse::<f64>().unwrap_or(f64::NAN);
-        let number = |at: Option<usize>| -> anyhow::Result<Option<f64>> {
-            let Some(i) = at else { return Ok(None) };
-            if cells[i].is_empty() {
-                return Ok(None);
-            }
-            let value = cells[i].parse().ok().with_context(|| {
-                format!(
-                    "`{}` in column `{}` is not a number\nhint: empty cells are allowed there",
-                    cells[i], self.header[i]
-                )
-            })?;
-            Ok(Some(value))
-        };
-        let (params, tokens) = (needed(self.params), needed(self.tokens));
-        let flops = self.flops.map_or(6.0 * params * tokens, needed);
-        let unit = if args.loss_in_bits { std::f64::consts::LN_2 } else { 1.0 };
-        let run = text(self.run).unwrap_or_else(|| format!("row {}", k + 1));
-        Ok(Observation {
-            budget_flops: number(self.budget)?,
-            seed: text(self.seed),
-            cluster: text(self.cluster),
-            unique_tokens: number(self.unique)?,
-            width: number(self.width)?,
-            depth: number(self.depth)?,
-            learning_rate: number(self.learning_rate)?,
-            batch_tokens: number(self.batch)?,
-            hardware: text(self.hardware),
-            counts: Counts {
-                params_total: Some(params),
-                params_non_embedding: number(self.non_embedding)?,
-                params_with_head: None,
-                flops_exact: None,
-            },
-            ..Observation::new(run, params, tokens, flops, unit * needed(self.loss))
-        })
-    }
 }

@@ -26,9 +26,18 @@ impl TextTable {
 
     fn parse_csv(text: &str) -> anyhow::Result<TextTable> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // Blank lines and comments may stand above the header.
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            if !(line.trim().is_empty() || line.starts_with('#')) {
+                break;
+            }
+            start += line.len();
+        }
+        let text = &text[start..];
         let first = text.lines().next().unwrap_or_default();
         if first.trim().is_empty() {
-            bail!("it is empty\nhint: the first line names the columns");
+            bail!("it has no header\nhint: the first line names the columns");
         }
         let count = |c: char| first.matches(c).count();
         let separators = [(',', count(',')), (';', count(';')), ('\t', count('\t'))];
@@ -41,7 +50,7 @@ impl TextTable {
         let header: Vec<String> = reader.headers()?.iter().map(str::to_owned).collect();
         let mut rows = Vec::new();
         for record in reader.records() {
-            let record = record.context("hint: every row has as many cells as the header")?;
+            let record = record.map_err(unreadable)?;
             rows.push(record.iter().map(str::to_owned).collect());
         }
         Ok(TextTable { header, rows })
@@ -54,8 +63,13 @@ impl TextTable {
             if line.trim().is_empty() {
                 continue;
             }
-            let object: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line)
-                .with_context(|| format!("line {} is not a JSON object", k + 1))?;
+            let object: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(&quote_non_numbers(line)).with_context(|| {
+                    format!(
+                        "line {} is not a JSON object\nhint: every line is one object, such as {{\"params\": 1e8, \"tokens\": 2e9, \"loss\": 3.1}}",
+                        k + 1
+                    )
+                })?;
             for key in object.keys() {
                 if !header.contains(key) {
                     header.push(key.clone());
@@ -74,7 +88,7 @@ impl TextTable {
 
     /// Index of a column.
     pub fn column(&self, name: &str, flag: &str) -> anyhow::Result<usize> {
-        match self.find(name) {
+        match self.find(name)? {
             Some(at) => Ok(at),
             None => bail!(
                 "there is no column `{name}` for {flag}\nhint: the columns are {}",
@@ -83,10 +97,56 @@ impl TextTable {
         }
     }
 
-    /// Index of a column, if it is there.
-    pub fn find(&self, name: &str) -> Option<usize> {
-        self.header.iter().position(|h| h == name)
+    /// Index of a column, if it is there. Two columns of one name are an error where the name is needed.
+    pub fn find(&self, name: &str) -> anyhow::Result<Option<usize>> {
+        let mut found = self.header.iter().enumerate().filter(|(_, h)| *h == name).map(|(i, _)| i);
+        match (found.next(), found.next()) {
+            (Some(first), Some(second)) => bail!(
+                "columns {} and {} are both named `{name}`\nhint: rename one of them",
+                first + 1,
+                second + 1
+            ),
+            (first, _) => Ok(first),
+        }
     }
+}
+
+/// A row of CSV that cannot be read, in words.
+fn unreadable(error: csv::Error) -> anyhow::Error {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            let line = pos.as_ref().map_or_else(String::new, |p| format!("line {} ", p.line()));
+            anyhow::anyhow!(
+                "{line}has {len} cells, and the header has {expected_len}\nhint: every row has as many cells as the header; quote cells that hold the separator"
+            )
+        }
+        _ => anyhow::anyhow!("{error}\nhint: save the table as CSV in UTF-8"),
+    }
+}
+
+/// Python writes NaN and Infinity as bare words, which JSON does not know: in quotes they are cells that are no numbers.
+fn quote_non_numbers(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let (mut inside, mut rest) = (false, line);
+    while let Some(c) = rest.chars().next() {
+        let word =
+            ["NaN", "-Infinity", "Infinity"].iter().find(|w| !inside && rest.starts_with(**w));
+        if let Some(word) = word {
+            out += &format!("\"{word}\"");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        let escaped = inside && c == '\\';
+        inside ^= c == '"';
+        let next = if escaped {
+            rest.char_indices().nth(2).map_or(rest.len(), |n| n.0)
+        } else {
+            c.len_utf8()
+        };
+        out += &rest[..next];
+        rest = &rest[next..];
+    }
+    out
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -108,8 +168,18 @@ mod tests {
 
     #[test]
     fn ragged_and_empty_files_are_errors() {
-        assert!(TextTable::parse_csv("").unwrap_err().to_string().contains("empty"));
-        assert!(TextTable::parse_csv("a,b\n1\n").is_err());
+        for empty in ["", "\n\n", "# only a comment\n"] {
+            let error = TextTable::parse_csv(empty).unwrap_err().to_string();
+            assert!(error.contains("no header") && error.contains("hint: "), "{error}");
+        }
+        let error = TextTable::parse_csv("a,b\n1,2\n1\n").unwrap_err().to_string();
+        assert!(error.contains("line 3 has 1 cells, and the header has 2\nhint: "), "{error}");
+        let commented = TextTable::parse_csv("\n# by hand\na,b\n1,2\n").unwrap();
+        assert_eq!(commented.header, ["a", "b"]);
+        let twice = TextTable::parse_csv("loss,n,loss\n1,2,3\n").unwrap();
+        let error = twice.column("loss", "--loss").unwrap_err().to_string();
+        assert!(error.contains("columns 1 and 3 are both named `loss`\nhint: "), "{error}");
+        assert_eq!(twice.find("n").unwrap(), Some(1));
         let error = TextTable::parse_csv("a,b\n1,2\n").unwrap().column("loss", "--loss");
         assert!(error.unwrap_err().to_string().contains("the columns are a, b"));
     }
@@ -121,9 +191,13 @@ mod tests {
         let mut header = table.header.clone();
         header.sort();
         assert_eq!(header, ["loss", "n", "run"]);
-        let loss = table.find("loss").unwrap();
+        let loss = table.find("loss").unwrap().unwrap();
         assert_eq!(table.rows[0][loss], "3.1234567890123457");
         assert_eq!(table.rows[1][loss], "");
-        assert!(TextTable::parse_jsonl("3\n").is_err());
+        assert!(TextTable::parse_jsonl("3\n").unwrap_err().to_string().contains("\nhint: "));
+        let python = "{\"run\": \"a NaN \\\" b\", \"loss\": NaN, \"n\": -Infinity}\n";
+        let table = TextTable::parse_jsonl(python).unwrap();
+        let cell = |name: &str| table.rows[0][table.find(name).unwrap().unwrap()].as_str();
+        assert_eq!((cell("run"), cell("loss"), cell("n")), ("a NaN \" b", "NaN", "-Infinity"));
     }
 }

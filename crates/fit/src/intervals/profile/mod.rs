@@ -10,6 +10,7 @@ mod held;
 mod quantile;
 
 use held::Held;
+pub(crate) use quantile::normal_quantile;
 use quantile::{normal_cdf, student_quantile};
 use serde::Serialize;
 

@@ -1,0 +1,132 @@
+//! Objectives, conventions, held-out forecasts, slices left out, and what is doubtful.
+
+use isoflop_fit::study::{Answer, Study};
+use isoflop_fit::{LeftOut, Warning};
+use isoflop_report::number::{fixed, percent, scientific};
+use isoflop_report::table::Table;
+
+use super::{L, R, level_of, maybe, refusal};
+
+pub fn objectives(study: &Study) -> Table {
+    let mut t = Table::new(
+        "The exponent a under other objectives (points: for their scatter see the interval above)",
+        [("objective", L), ("a", R), ("outcome", L)],
+    );
+    for r in &study.objectives {
+        let a = r.exponent.map_or_else(|| "-".into(), |a| fixed(a, 4));
+        t.row([r.objective.name(), a, r.outcome.to_string()]);
+    }
+    t
+}
+
+pub fn conventions(study: &Study) -> Table {
+    let mut t = Table::new(
+        format!("The exponent a under other conventions, with {} intervals", level_of(study)),
+        [("N and C", L), ("runs", R), ("slices", R), ("law", R)],
+    );
+    // One way of counting compares with nothing.
+    if study.conventions.len() < 2 {
+        return t;
+    }
+    for r in &study.conventions {
+        let name = r.convention.describe().to_string();
+        t.row([name, r.rows.to_string(), maybe(r.slices.as_ref()), maybe(r.law.as_ref())]);
+    }
+    t
+}
+
+pub fn held_out(study: &Study) -> Table {
+    let mut t = Table::new(
+        "Forecast of the largest budgets from the rest",
+        [
+            ("held out", L),
+            ("runs", R),
+            ("error of the law", R),
+            ("of the best loss seen", R),
+            ("", L),
+        ],
+    );
+    for h in &study.held_out {
+        match h {
+            Answer::Given(h) => {
+                let what = match h.budgets {
+                    0 => "runs of largest C".to_string(),
+                    1 => "top budget".to_string(),
+                    k => format!("top {k} budgets"),
+                };
+                let verdict =
+                    if h.law_loses { "the law loses".into() } else { "the law wins".into() };
+                t.row([
+                    what,
+                    h.test_runs.to_string(),
+                    percent(h.law_error, 2, false),
+                    percent(h.naive_error, 2, false),
+                    verdict,
+                ]);
+            }
+            Answer::Refused(why) => {
+                let why = refusal(&mut t, &why.to_string());
+                t.row(["refused".into(), "-".into(), "-".into(), "-".into(), why]);
+            }
+        }
+    }
+    if let Some(o) = study.outliers.as_ref().filter(|o| !o.runs.is_empty()) {
+        let name = |r: &isoflop_fit::validate::Outlier| {
+            format!("{} ({} sd)", r.run, fixed(r.deviations, 0))
+        };
+        let names: Vec<String> = o.runs.iter().take(8).map(name).collect();
+        let more = if o.runs.len() > 8 { ", ..." } else { "" };
+        let noun = if o.runs.len() == 1 { "outlier" } else { "outliers" };
+        t.notes.push(format!("{} {noun}: {}{more}", o.runs.len(), names.join(", ")).into());
+        if let Some(a) = o.exponent_without {
+            t.notes.push(format!("Without them a = {}.", fixed(a, 4)).into());
+        }
+    }
+    t
+}
+
+pub fn without_slices(study: &Study) -> Table {
+    let columns = [("left out", R), ("a", R), ("", L)];
+    let mut t = Table::new("The exponent a without one slice (points)", columns);
+    for s in &study.without_slice {
+        let a = s.exponent.map_or_else(|| "-".into(), |a| fixed(a, 4));
+        let why = if s.outcome.is_result() { String::new() } else { s.outcome.to_string() };
+        t.row([scientific(s.flops, 3), a, why]);
+    }
+    // A law of one variable has no exponent of N* with any slice.
+    if study.without_slice.iter().all(|s| s.exponent.is_none() && s.outcome.is_result()) {
+        t.rows.clear();
+    }
+    t
+}
+
+/// Every row that no fit saw, by reason, with its line among the rows (from 1).
+pub fn left_out(rows: &[LeftOut]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut by_reason: Vec<(String, Vec<String>)> = Vec::new();
+    for row in rows {
+        let reason = row.reason.to_string();
+        let name = format!("{} (row {})", row.run, row.row + 1);
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, names)) => names.push(name),
+            None => by_reason.push((reason, vec![name])),
+        }
+    }
+    let line = |(reason, names): &(String, Vec<String>)| {
+        format!("  {}, {reason}: {}\n", names.len(), names.join(", "))
+    };
+    let lines: Vec<String> = by_reason.iter().map(line).collect();
+    format!("Rows left out\n{}\n", lines.concat())
+}
+
+/// Doubts, each with advice.
+pub fn warnings(all: &[Warning]) -> String {
+    if all.is_empty() {
+        return "No warnings.\n".into();
+    }
+    let line = |w: &Warning| format!("  - {w}\n    {}\n", w.advice());
+    let lines: Vec<String> = all.iter().map(line).collect();
+    format!("Warnings\n{}", lines.concat())
+}
