@@ -187,19 +187,34 @@ fn refuse_twins(config: &Config, cells: &[PlannedCell], errors: &mut Vec<ConfigE
     }
 }
 
-/// In the order of the file; errors of one key and one kind become one that names all it found.
+/// Finds of one error that are named; the others are counted.
+const NAMED: usize = 3;
+
+/// In the order of the file; errors of one key and one kind become one that names the first it found.
 fn merged(errors: Vec<ConfigError>) -> Vec<ConfigError> {
-    let mut kept: Vec<ConfigError> = Vec::new();
+    let mut kept: Vec<(ConfigError, Vec<String>)> = Vec::new();
     for error in errors {
-        let alike = |e: &&mut ConfigError| {
+        let alike = |(e, _): &&mut (ConfigError, Vec<String>)| {
             (&e.key, &e.expected, &e.hint) == (&error.key, &error.expected, &error.hint)
         };
         match kept.iter_mut().find(alike) {
-            Some(first) if first.found.contains(&error.found) => {}
-            Some(first) => first.found += &format!("; {}", error.found),
-            None => kept.push(error),
+            Some((_, found)) if found.contains(&error.found) => {}
+            Some((_, found)) => found.push(error.found),
+            None => {
+                let found = vec![error.found.clone()];
+                kept.push((error, found));
+            }
         }
     }
+    let told = |(error, found): (ConfigError, Vec<String>)| ConfigError {
+        found: match found.len() {
+            // A count in place of one find would be no shorter.
+            n if n <= NAMED + 1 => found.join("; "),
+            n => format!("{}; and {} more", found[..NAMED].join("; "), n - NAMED),
+        },
+        ..error
+    };
+    let mut kept: Vec<ConfigError> = kept.into_iter().map(told).collect();
     kept.sort_by_key(|e| e.place.as_ref().map(|p| (p.line, p.column)));
     kept
 }

@@ -13,7 +13,7 @@ pub(super) fn count(x: f64) -> String {
 }
 
 /// `1 cell`, `2 cells`.
-pub(super) fn counted(n: usize, noun: &str) -> String {
+pub(crate) fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
@@ -33,7 +33,7 @@ pub(super) fn percent(x: f64) -> String {
 }
 
 /// `1.50 GiB`.
-pub(super) fn bytes(x: u64) -> String {
+pub(crate) fn bytes(x: u64) -> String {
     let x = x as f64;
     let units = [(1u64 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     match units.iter().find(|(size, _)| x >= *size as f64) {

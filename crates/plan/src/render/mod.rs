@@ -1,6 +1,6 @@
 //! The plan as text for a terminal.
 
-mod figures;
+pub(crate) mod figures;
 mod table;
 
 use std::collections::BTreeSet;

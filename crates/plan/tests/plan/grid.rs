@@ -221,6 +221,37 @@ fn impossible_grids_are_refused_by_name() {
 }
 
 #[test]
+fn many_finds_of_one_error_are_counted() {
+    let told = refusal("[grid]\nbudgets = [1e12]\nsizes = 64\nspread = 1.2\n");
+    let found = told.lines().find(|l| l.contains("both come to")).unwrap();
+    assert_eq!(found.matches("both come to").count(), 3, "{found}");
+    let (_, rest) = found.rsplit_once("; and ").unwrap();
+    let more: usize = rest.strip_suffix(" more").unwrap().parse().unwrap();
+    assert!((40..64).contains(&more), "{found}");
+    assert!(found.len() < 400, "{found}");
+}
+
+#[test]
+fn finds_that_are_part_of_others_are_told() {
+    let cells = "[{ width = 64, steps = 2000 }, { width = 64, steps = 2000 }, \
+                 { width = 64, steps = 200 }, { width = 64, steps = 200 }]";
+    let told = refusal(&format!("[grid]\ncells = {cells}\n"));
+    assert!(told.contains("2000 steps twice") && told.contains(" 200 steps twice"), "{told}");
+}
+
+#[test]
+fn memory_is_told_in_units_that_show_it() {
+    let mut grid = grid("[grid]\nbudgets = [1e11]\nwidths = [32, 64]\n");
+    let one =
+        StackLimits { max_width: 1, memory_bytes: Some(300_000), micro_batch_sequences: None };
+    grid.restack(one);
+    let short = grid.warnings.iter().find(|w| matches!(w, PlanWarning::MemoryShort { .. }));
+    let told = short.unwrap().to_string();
+    assert!(told.contains("more than the 293 KiB"), "{told}");
+    assert!(told.contains(" MiB,") && !told.contains("0.0"), "{told}");
+}
+
+#[test]
 fn designs_that_cannot_identify_the_law_are_warned_of() {
     let kinds = |text: &str| grid(text).warnings;
     let fixed = kinds("[grid]\nwidths = [32, 64, 128]\ntokens_per_param = [20]\n");

@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::Shape;
+use crate::render::figures::{bytes, counted};
 
 pub(super) use check::{check, memory_short};
 
@@ -250,14 +251,11 @@ impl fmt::Display for PlanWarning {
             }
             Self::MemoryShort { stacks, needed, available } => write!(
                 f,
-                "{stacks} stacks may need up to {:.1} GiB where there are {:.1} GiB",
-                gib(*needed),
-                gib(*available)
+                "{} may need up to {}, more than the {} that training may use",
+                counted(*stacks, "stack"),
+                bytes(*needed),
+                bytes(*available)
             ),
         }
     }
-}
-
-fn gib(bytes: u64) -> f64 {
-    bytes as f64 / (1u64 << 30) as f64
 }
