@@ -131,6 +131,15 @@ pub fn percent(share: f64, decimals: usize, sign: bool) -> String {
     if sign && share > 0.0 { format!("+{text}%") } else { format!("{text}%") }
 }
 
+/// `95%`, `97.5%`: the level of an interval, with all of its digits.
+pub fn level(level: f64) -> String {
+    let text = fixed(level * 100.0, 6);
+    match text.contains('.') {
+        true => format!("{}%", text.trim_end_matches('0').trim_end_matches('.')),
+        false => format!("{text}%"),
+    }
+}
+
 /// `830 ms`, `12.3 s`, `4 min 10 s`, `3 h 20 min`, `2 d 5 h`.
 pub fn duration(seconds: f64) -> String {
     if let Some(text) = not_finite(seconds) {
@@ -207,6 +216,15 @@ mod tests {
         assert_eq!(significant(-0.0, 3), "0");
         assert_eq!(significant(-12.345, 3), "−12.3");
         assert_eq!(significant(1.5e-9, 3), "1.5e-9");
+    }
+
+    #[test]
+    fn levels_keep_their_digits() {
+        let levels = [0.9, 0.95, 0.975, 0.999, 0.6827, 1.0, f64::NAN];
+        assert_eq!(
+            levels.map(level),
+            ["90%", "95%", "97.5%", "99.9%", "68.27%", "100%", "not a number%"]
+        );
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod training;
 mod truth;
 
 use isoflop_fit::study::Study;
-use isoflop_fit::{Convention, Table as FitTable};
+use isoflop_fit::{Convention, Estimate, Table as FitTable};
 use isoflop_ledger::{Passport, Record};
 use isoflop_plan::Grid;
 
@@ -153,9 +153,19 @@ fn together(notices: Vec<Notice>) -> Vec<Notice> {
     out
 }
 
-/// `95%`.
-fn level(study: &Study) -> String {
-    number::percent(study.options.isoflop.level, 0, false)
+/// `95% intervals`: what the estimates that are shown have; `None` where none has one.
+fn intervals(shown: impl IntoIterator<Item = Estimate>) -> Option<String> {
+    let mut levels: Vec<f64> =
+        shown.into_iter().filter_map(|e| e.interval).map(|i| i.level).collect();
+    levels.sort_by(f64::total_cmp);
+    levels.dedup();
+    let levels: Vec<String> = levels.into_iter().map(number::level).collect();
+    (!levels.is_empty()).then(|| format!("{} intervals", levels.join(" and ")))
+}
+
+/// A message of several lines in one.
+fn one_line(text: &str) -> String {
+    text.split('\n').map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 /// How N is counted, for an axis.
@@ -207,5 +217,18 @@ mod tests {
         ];
         let told: Vec<String> = together(all).iter().map(|n| n.text.to_text()).collect();
         assert_eq!(told, ["few at 1; few at 2", "slow", "odd", "strange"]);
+    }
+
+    #[test]
+    fn intervals_are_told_where_there_are_some() {
+        let bare = Estimate::bare(1.0);
+        let at = |level| Estimate {
+            interval: Some(isoflop_fit::Interval { lo: 0.0, hi: 2.0, level }),
+            ..bare
+        };
+        assert_eq!(intervals([]), None);
+        assert_eq!(intervals([bare, bare]), None);
+        assert_eq!(intervals([bare, at(0.975)]).unwrap(), "97.5% intervals");
+        assert_eq!(intervals([at(0.95), at(0.9), at(0.95)]).unwrap(), "90% and 95% intervals");
     }
 }

@@ -3,7 +3,7 @@
 use isoflop_fit::study::{Answer, Study};
 use isoflop_fit::validate::HeldOut;
 
-use super::{Fitted, Page, filled, level};
+use super::{Fitted, Page, filled, intervals, one_line};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
 use crate::number;
@@ -13,12 +13,7 @@ use crate::table::{Align, Table, Tone};
 pub(super) fn section(page: &Page) -> Option<Section> {
     let study = page.study()?;
     let mut section = Section::new("certainty", "How sure is the exponent?");
-    let sentence = match study.disagreements.len() {
-        0 => "The approaches agree within their intervals.",
-        1 => "Two approaches disagree beyond their intervals: see the warnings.",
-        _ => "Some approaches disagree beyond their intervals: see the warnings.",
-    };
-    section.lead = Some(sentence.into());
+    section.lead = Some(agreement(study).into());
     let mut figures = vec![approaches(study).figure()];
     if study.conventions.len() > 1 {
         figures.push(conventions(study).figure());
@@ -37,6 +32,18 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     filled(section, blocks)
 }
 
+/// Whether the approaches agree, in a sentence.
+fn agreement(study: &Study) -> &'static str {
+    if study.exponents.iter().all(|row| row.params.is_none() && row.tokens.is_none()) {
+        return "No approach gave an exponent.";
+    }
+    match (study.agreement(), study.disagreements.len()) {
+        (Some(sentence), _) => sentence,
+        (None, 1) => "Two approaches disagree beyond their intervals: see the warnings.",
+        (None, _) => "Some approaches disagree beyond their intervals: see the warnings.",
+    }
+}
+
 fn approaches(study: &Study) -> Forest {
     let rows = study.exponents.iter().enumerate().map(|(i, row)| ForestRow {
         name: row.approach.clone(),
@@ -46,10 +53,12 @@ fn approaches(study: &Study) -> Forest {
             && study.exponents[..i].iter().all(|r| !is_slices(&r.approach))
             && is_slices(&row.approach),
     });
+    let shown = intervals(study.exponents.iter().filter_map(|row| row.params))
+        .unwrap_or_else(|| "no intervals".into());
     Forest {
         id: "approaches".into(),
         title: "Exponent a by approach".into(),
-        subtitle: Some(Rich::markup(&format!("N* ∼ C^{{a}}, {} intervals", level(study)))),
+        subtitle: Some(Rich::markup(&format!("N* ∼ C^{{a}}, {shown}"))),
         label: "Exponent a".into(),
         rows: rows.collect(),
         references: references(),
@@ -108,13 +117,10 @@ fn exponent_table(study: &Study) -> Table {
             table.notes.push(format!("{}: {}", row.approach, one_line(why)).into());
         }
     }
-    table.notes.push(format!("{} intervals. N* and D* are fitted apart.", level(study)).into());
+    let shown = intervals(study.exponents.iter().flat_map(|r| [r.params, r.tokens]).flatten())
+        .map_or_else(String::new, |shown| format!("{shown}. "));
+    table.notes.push(format!("{shown}N* and D* are fitted apart.").into());
     table
-}
-
-/// A message of several lines in one.
-fn one_line(text: &str) -> String {
-    text.split('\n').map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ")
 }
 
 fn convention_table(study: &Study) -> Table {
@@ -128,18 +134,33 @@ fn convention_table(study: &Study) -> Table {
     let mut table = Table::new("Exponent a under each way of counting N and C", columns);
     for row in &study.conventions {
         let main = row.convention == study.options.convention;
-        let describe = match &row.refusal {
-            Some(why) => format!("{}: {}", row.convention.describe(), one_line(why)),
-            None => row.convention.describe().to_owned(),
+        let tone = match (&row.refusal, main) {
+            (Some(_), _) => Tone::Alert,
+            (None, true) => Tone::Strong,
+            (None, false) => Tone::Plain,
         };
-        let tone = if main { Tone::Strong } else { Tone::Plain };
-        let name = row.convention.name().to_owned();
-        table.toned(
-            tone,
-            [name, describe, row.rows.to_string(), optional(&row.slices), optional(&row.law)],
-        );
+        let (name, counts) = (row.convention.name(), row.convention.describe());
+        let (slices, law) = (optional(&row.slices), optional(&row.law));
+        table.toned(tone, [name, counts, &row.rows.to_string(), &slices, &law]);
+    }
+    for (names, why) in refusals(study) {
+        table.notes.push(format!("{}: {why}", names.join(", ")).into());
     }
     table
+}
+
+/// Each reason why conventions have no exponent, with their names.
+fn refusals(study: &Study) -> Vec<(Vec<&'static str>, String)> {
+    let mut out: Vec<(Vec<&str>, String)> = Vec::new();
+    for row in &study.conventions {
+        let Some(why) = row.refusal.as_deref().map(one_line) else { continue };
+        let name = row.convention.name();
+        match out.iter_mut().find(|(_, other)| *other == why) {
+            Some((names, _)) => names.push(name),
+            None => out.push((vec![name], why)),
+        }
+    }
+    out
 }
 
 fn objective_table(study: &Study) -> Table {

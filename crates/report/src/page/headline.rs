@@ -5,7 +5,7 @@ use isoflop_fit::parametric::Allocation;
 use isoflop_fit::study::Study;
 use isoflop_ledger::Status;
 
-use super::{Fitted, Page, level, truth};
+use super::{Fitted, Page, intervals, truth};
 use crate::chart::Rich;
 use crate::document::Card;
 use crate::number;
@@ -56,11 +56,11 @@ pub(super) fn sentence(page: &Page) -> Rich {
     let Some(main) = main(study) else {
         return about(page).then("No approach gave a result: see the warnings.");
     };
+    let shown = intervals([main.params, main.tokens]).unwrap_or_else(|| "no intervals".into());
     let mut text = format!(
-        "The compute-optimal model grows as {}, its data as {} ({} intervals, {}).",
+        "The compute-optimal model grows as {}, its data as {} ({shown}, {}).",
         growth("N*", &main.params),
         growth("D*", &main.tokens),
-        level(study),
         main.name
     );
     if let Some(a) = main.allocation {

@@ -6,7 +6,7 @@ use isoflop_fit::parametric::Allocation;
 use isoflop_fit::study::Study;
 
 use super::slices::tokens_per_param;
-use super::{Fitted, Page, flops_label, level, params_label, ratios, truth};
+use super::{Fitted, Page, flops_label, intervals, params_label, ratios, truth};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
 use crate::number;
@@ -42,11 +42,12 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         return None;
     }
     let mut section = Section::new("optimum", "The compute-optimal split");
+    let at_largest = all.iter().filter_map(|(_, allocate)| allocate(study.largest_flops));
+    let bands = intervals(at_largest.flat_map(|a| [a.params, a.tokens]));
     section.lead = Some(
         format!(
-            "How a budget is best divided between parameters and tokens. Bands are {} intervals; dashed beyond the \
-             largest budget that was run.",
-            level(study)
+            "How a budget is best divided between parameters and tokens. {} beyond the largest budget that was run.",
+            bands.map_or_else(|| "Dashed".into(), |bands| format!("Bands are {bands}; dashed"))
         )
         .into(),
     );

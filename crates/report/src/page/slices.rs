@@ -1,11 +1,13 @@
 //! The isoFLOP curves and their minima.
 
+use std::collections::BTreeMap;
+
 use isoflop_fit::Estimate;
 use isoflop_fit::Interval;
 use isoflop_fit::isoflop::{IsoflopFit, Method, Minimum, SliceFit};
 use isoflop_fit::study::Study;
 
-use super::{Page, level, params_label};
+use super::{Fitted, Page, intervals, one_line, params_label};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
 use crate::number;
@@ -16,22 +18,64 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let study = page.study()?;
     let mut section = Section::new("isoflop", "IsoFLOP curves");
     let Some(fit) = study.isoflop() else {
-        let why =
-            study.approach2.first().and_then(|r| r.answer.refusal()).map(ToString::to_string)?;
-        section.blocks.push(Block::Text(format!("No minima: {why}").into()));
-        return Some(section);
+        section.blocks = without_fit(page, study);
+        return (!section.blocks.is_empty()).then_some(section);
     };
+    let minima = fit.slices.iter().filter_map(|s| s.minimum.as_ref());
+    let bars = intervals(minima.map(|m| m.params))
+        .map_or_else(String::new, |bars| format!(" Bars are {bars}."));
     section.lead = Some(
         format!(
             "Each curve spends one budget on models of different size. Its lowest point is the best size for that \
-             budget. Bars are {} intervals.",
-            level(study)
+             budget.{bars}"
         )
         .into(),
     );
     section.blocks.push(Block::Figures(vec![plot(study, fit).figure()]));
-    section.blocks.push(Block::Table(table(study, fit)));
+    section.blocks.push(Block::Table(table(fit)));
     Some(section)
+}
+
+/// The runs of each budget, where no power law goes through their minima, and why none does.
+fn without_fit(page: &Page, study: &Study) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let slices = runs_by_budget(page, study);
+    if !slices.is_empty() {
+        let plot = IsoflopPlot {
+            subtitle: Some(
+                "The runs of each budget; no power law goes through their minima".into(),
+            ),
+            params_label: params_label(study.options.convention, "N"),
+            slices,
+            ridge: Vec::new(),
+        };
+        blocks.push(Block::Figures(vec![plot.figure()]));
+    }
+    if let Some(why) = study.approach2.first().and_then(|r| r.answer.refusal()) {
+        let why = one_line(&why.to_string());
+        blocks.push(Block::Text(format!("No power law through minima: {why}.").into()));
+    }
+    blocks
+}
+
+/// Runs that name a budget, by it and then by size.
+fn runs_by_budget(page: &Page, study: &Study) -> Vec<IsoflopSlice> {
+    let Fitted::Study(_, table) = page.fitted else { return Vec::new() };
+    let Ok(table) = table.under(study.options.convention) else { return Vec::new() };
+    let mut budgets: BTreeMap<u64, Vec<(f64, f64, String)>> = BTreeMap::new();
+    for row in table.rows() {
+        if let Some(flops) = row.budget_flops {
+            // Positive floats sort as their bits do.
+            let run = (row.params, row.loss_nats, row.run.clone());
+            budgets.entry(flops.to_bits()).or_default().push(run);
+        }
+    }
+    let slice = |(bits, mut runs): (u64, Vec<(f64, f64, String)>)| {
+        runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (curve, minimum) = (Vec::new(), SliceMinimum::Unknown);
+        IsoflopSlice { flops: f64::from_bits(bits), runs, curve, minimum }
+    };
+    budgets.into_iter().map(slice).collect()
 }
 
 fn plot(study: &Study, fit: &IsoflopFit) -> IsoflopPlot {
@@ -71,7 +115,7 @@ fn plot(study: &Study, fit: &IsoflopFit) -> IsoflopPlot {
     }
 }
 
-fn table(study: &Study, fit: &IsoflopFit) -> Table {
+fn table(fit: &IsoflopFit) -> Table {
     let columns = [
         ("Budget, FLOPs", Align::Right),
         ("Runs", Align::Right),
@@ -110,12 +154,24 @@ fn table(study: &Study, fit: &IsoflopFit) -> Table {
             table.notes.push(number::power(slice.flops, 3).then(format!(" FLOPs: {why}.")));
         }
     }
-    let method = match fit.method {
-        Method::Corrected => "a common lopsided shape, free of the parabola's bias",
-        Method::Parabola => "a parabola in ln N",
-        Method::Akima => "Akima interpolation",
-    };
-    table.notes.push(format!("Minima by {method}; {} intervals.", level(study)).into());
+    for slice in &fit.slices {
+        if let Some(why) = &slice.no_interval {
+            table
+                .notes
+                .push(number::power(slice.flops, 3).then(format!(" FLOPs: no interval: {why}.")));
+        }
+    }
+    let minima: Vec<&Minimum> = fit.slices.iter().filter_map(|s| s.minimum.as_ref()).collect();
+    if !minima.is_empty() {
+        let method = match fit.method {
+            Method::Corrected => "a common lopsided shape, free of the parabola's bias",
+            Method::Parabola => "a parabola in ln N",
+            Method::Akima => "Akima interpolation",
+        };
+        let shown = intervals(minima.iter().flat_map(|m| [m.params, m.tokens, m.loss_nats]))
+            .map_or_else(String::new, |shown| format!("; {shown}"));
+        table.notes.push(format!("Minima by {method}{shown}.").into());
+    }
     if !fit.outside.is_empty() {
         let names = fit.outside.join(", ");
         table.notes.push(

@@ -97,7 +97,11 @@ impl IsoflopPlot {
             self.slices.iter().any(|s| matches!(s.minimum, SliceMinimum::Bracketed { .. }));
         let refused = self.slices.iter().any(|s| matches!(s.minimum, SliceMinimum::Refused(_)));
         if bracketed {
-            marks.push((Key::Dot(Paint::Ink, Symbol::Diamond, false), "minimum, interval".into()));
+            let interval = self.slices.iter().any(|s| {
+                matches!(&s.minimum, SliceMinimum::Bracketed { params, .. } if params.interval.is_some())
+            });
+            let name = if interval { "minimum, interval" } else { "minimum" };
+            marks.push((Key::Dot(Paint::Ink, Symbol::Diamond, false), name.into()));
         }
         if refused {
             marks.push((Key::Dot(Paint::Alert, Symbol::Triangle, true), "no minimum".into()));

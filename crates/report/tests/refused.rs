@@ -1,0 +1,139 @@
+//! Studies in which approaches give no exponent, or no interval: the page says so, and shows the runs.
+
+use isoflop_fit::study::{self, Study, StudyOptions};
+use isoflop_fit::{Convention, Counts, Observation, Table};
+use isoflop_report::chart::{Figure, Theme};
+use isoflop_report::{Document, Fitted, Page};
+
+/// Runs of a Hoffmann law, `sizes` around the optimum of each budget.
+fn table(budgets: usize, sizes: usize) -> Table {
+    let mut rows = Vec::new();
+    for budget in 0..budgets {
+        let flops = 1e15 * 3f64.powi(budget as i32);
+        let best = 0.2 * flops.powf(0.5);
+        for size in 0..sizes {
+            let ratio = size as f64 / (sizes - 1) as f64 * 2.0 - 1.0;
+            let params = (best * 4f64.powf(ratio)).round();
+            let tokens = flops / (6.0 * params);
+            let wobble = 1.0 + 0.002 * ((7 * size + 3 * budget) % 5) as f64;
+            let loss = (1.7 + 400.0 / params.powf(0.34) + 400.0 / tokens.powf(0.34)) * wobble;
+            let mut row =
+                Observation::new(format!("run {budget} {size}"), params, tokens, flops, loss);
+            row.budget_flops = Some(flops);
+            row.counts = Counts {
+                params_total: Some(params),
+                params_non_embedding: Some(params * 0.7),
+                params_with_head: Some(params * 0.9),
+                flops_exact: Some(flops * 1.1),
+            };
+            rows.push(row);
+        }
+    }
+    Table::new(rows).unwrap()
+}
+
+fn study(table: &Table, draws: usize, level: f64) -> Study {
+    let mut options = StudyOptions { convention: Convention::Exact, ..StudyOptions::default() };
+    options.fit.intervals.draws = draws;
+    options.fit.intervals.level = level;
+    options.isoflop.draws = draws;
+    options.isoflop.level = level;
+    options.envelope.draws = draws;
+    options.envelope.level = level;
+    study::run(table, &[], &options).unwrap()
+}
+
+fn document(table: &Table, draws: usize, level: f64) -> Document {
+    Page::new("a study", Fitted::Study(&study(table, draws, level), table)).document()
+}
+
+fn figure<'a>(document: &'a Document, id: &str) -> Option<&'a Figure> {
+    document.figures().into_iter().find(|f| f.id == id)
+}
+
+/// The part of a text after a heading.
+fn after<'a>(text: &'a str, heading: &str) -> &'a str {
+    text.split_once(heading).unwrap_or_else(|| panic!("no {heading:?} in:\n{text}")).1
+}
+
+#[test]
+fn approaches_without_exponents_do_not_agree() {
+    let table = table(2, 2);
+    let study = study(&table, 40, 0.95);
+    assert!(study.exponents.iter().all(|row| row.params.is_none()), "{:?}", study.exponents);
+    let html = Page::new("a study", Fitted::Study(&study, &table)).document().to_html();
+    assert!(html.contains("No approach gave an exponent."), "{html}");
+    assert!(!html.contains(" agree ") && !html.contains("95%"), "{html}");
+}
+
+#[test]
+fn runs_are_drawn_where_slices_have_no_minimum() {
+    let document = document(&table(2, 3), 40, 0.95);
+    let figure = figure(&document, "isoflop").expect("the runs are drawn");
+    let svg = figure.svg(Theme::Light);
+    for budget in 0..2 {
+        for size in 0..3 {
+            let name = format!("run {budget} {size}: N = ");
+            assert!(svg.contains(&name), "{name} is not in {svg}");
+        }
+    }
+    let text = document.to_text();
+    let why = after(&text, "No power law through minima: ");
+    let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(why.starts_with("0 of 2 slices have a bracketed minimum; a power law needs 3; hint: "));
+}
+
+#[test]
+fn one_run_is_drawn_too() {
+    let one = table(1, 2).filter("no", |row| row.run == "run 0 0").unwrap();
+    let document = document(&one, 0, 0.95);
+    let svg = figure(&document, "isoflop").expect("the run is drawn").svg(Theme::Dark);
+    assert!(svg.contains("run 0 0: N = "), "{svg}");
+}
+
+#[test]
+fn refused_conventions_keep_the_table_narrow() {
+    let table = table(2, 2);
+    assert!(study(&table, 40, 0.95).conventions.iter().filter(|c| c.refusal.is_some()).count() > 2);
+    let document = document(&table, 40, 0.95);
+    let text = document.to_text();
+    let part = after(&text, "Exponent a under each way of counting N and C\n");
+    let part = &part[..part.find("\n\n").unwrap_or(part.len())];
+    assert!(part.lines().all(|line| line.chars().count() <= 110), "{part}");
+    assert!(part.contains("exact") && part.contains("approach 2"), "{part}");
+    let mut notes: Vec<&str> = part.split("approach 2: ").skip(1).collect();
+    let all = notes.len();
+    notes.sort_unstable();
+    notes.dedup();
+    assert_eq!(notes.len(), all, "{part}");
+}
+
+#[test]
+fn a_page_without_intervals_speaks_of_none() {
+    let document = document(&table(5, 7), 0, 0.95);
+    let text = document.to_text();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!text.contains("95%"), "{text}");
+    assert!(text.contains("(no intervals, minima of the slices)"), "{text}");
+    let html = document.to_html();
+    assert!(html.contains("cannot be compared: fewer than two have intervals"), "{html}");
+    assert!(!html.contains("95% ") && html.contains("Dashed beyond the largest budget"), "{html}");
+    assert!(text.contains("Minima by a common lopsided shape, free of the parabola's bias."));
+    for figure in document.figures() {
+        let svg = figure.svg(Theme::Light);
+        assert!(!svg.contains("95%") && !svg.contains("minimum, interval"), "{svg}");
+    }
+}
+
+#[test]
+fn the_level_that_was_asked_for_is_printed() {
+    let document = document(&table(5, 7), 60, 0.975);
+    let text = document.to_text().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("(97.5% intervals, minima of the slices)"), "{text}");
+    assert!(text.contains("parabola's bias; 97.5% intervals."), "{text}");
+    let html = document.to_html();
+    assert!(html.contains("Bars are 97.5% intervals."), "{html}");
+    assert!(html.contains("Bands are 97.5% intervals;"), "{html}");
+    assert!(html.contains("97.5% intervals. N* and D* are fitted apart."), "{html}");
+    assert!(!text.contains("98%") && !text.contains("95%"), "{text}");
+}
