@@ -142,7 +142,8 @@ const WORST_RESIDUAL: f64 = 0.5;
 pub(crate) fn spread_in_words(residual: f64) -> String {
     match residual {
         r if r < 0.2 => format!("off by {:.2}% rms", 100.0 * r),
-        r if r < 700.0 => format!("off by a factor {:.3} rms", r.exp()),
+        r if r < 7.0 => format!("off by a factor {:.2} rms", r.exp()),
+        r if r < 700.0 => format!("off by a factor {:.1e} rms", r.exp()),
         r => format!("off by e^{r:.0} rms"),
     }
 }

@@ -12,6 +12,7 @@ mod parabola;
 mod porian;
 mod power;
 mod slices;
+mod thin;
 
 pub use noise::Noise;
 pub(crate) use noise::normal;

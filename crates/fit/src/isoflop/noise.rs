@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::slices::Slice;
+use super::thin::{Thinned, is_long, thin};
 use super::{
     Found, FoundAll, IsoflopOptions, LEAST_SLICES, Method, SliceFit, Unbracketed, akima, corrected,
     parabola,
@@ -155,6 +156,28 @@ pub(crate) fn bootstrap(
             _ => found.curves[i].at_runs.as_slice(),
         })
         .collect();
+    // An interpolant follows every run; noise that clusters share is drawn by run.
+    let group = options.method != Method::Akima && shared.correlation == 0.0;
+    let thinned: Vec<Thinned> =
+        slices.iter().zip(&curves).map(|(slice, curve)| thin(slice, curve, group)).collect();
+    let drawn_slices: Vec<&Slice> = thinned.iter().map(|t| &t.slice).collect();
+    let redraw = |losses: &[Vec<f64>]| again(&drawn_slices, losses, found.shape, options.method);
+    // What the means of neighbours shift the minima by.
+    let shifts: Vec<Option<Found>> = if group && slices.iter().any(|s| is_long(s)) {
+        let exact: Vec<Vec<f64>> = thinned.iter().map(|t| t.curve.clone()).collect();
+        redraw(&exact).unwrap_or_default()
+    } else {
+        Vec::new()
+    };
+    let shifted = |(k, minimum): (usize, Option<Found>)| {
+        let Some(Some(at)) = shifts.get(k) else { return minimum };
+        minimum.map(|m| Found {
+            log_params: m.log_params - at.log_params + point[k].log_params,
+            log_tokens: m.log_tokens - at.log_tokens + point[k].log_tokens,
+            loss: m.loss * point[k].loss / at.loss,
+            ..m
+        })
+    };
     let base = ChaCha8Rng::seed_from_u64(options.seed ^ 0x1501_f10b);
     let one = |k: usize| -> Option<Vec<Option<Found>>> {
         let mut random = base.clone();
@@ -163,14 +186,14 @@ pub(crate) fn bootstrap(
         // tails of Student's t.
         let sd = noise.value * spread_factor(noise.free, &mut random);
         let mut draw = shared.draw(&mut random);
-        let losses: Vec<Vec<f64>> = curves
-            .iter()
-            .zip(slices)
-            .map(|(c, s)| {
-                c.iter().zip(&s.rows).map(|(l, &i)| l * (sd * draw(i, &mut random)).exp()).collect()
-            })
-            .collect();
-        again(slices, &losses, found.shape, options.method)
+        let mut losses = Vec::with_capacity(thinned.len());
+        for t in &thinned {
+            let rows = t.curve.iter().zip(&t.noise).zip(&t.slice.rows);
+            let loss = rows.map(|((l, n), &i)| l * (sd * n * draw(i, &mut random)).exp());
+            losses.push(loss.collect::<Vec<f64>>());
+        }
+        let minima = redraw(&losses)?;
+        Some(minima.into_iter().enumerate().map(shifted).collect())
     };
     let draws = (0..options.draws).into_par_iter().filter_map(one).collect();
     Boot { draws, point }

@@ -84,7 +84,7 @@ impl Law for PinnedFloor {
     fn refuses(&self, table: &Table) -> Option<FitError> {
         let least = table.rows().iter().min_by(|a, b| a.loss_nats.total_cmp(&b.loss_nats))?;
         (self.floor_nats >= least.loss_nats).then(|| FitError::BadOption {
-            option: "E of the law `pinned`".into(),
+            option: "pinned E".into(),
             value: format!("{} nats", self.floor_nats),
             range: format!("(0, {}), the least loss (run `{}`)", least.loss_nats, least.run),
             hint: "give an E below every loss, in nats per token, or fit it (hoffmann)".into(),

@@ -167,17 +167,17 @@ fn refusals(study: &Study, out: &mut Vec<Warning>) {
     let told = |e: &FitError| e.to_string();
     let first = &study.approach1;
     let no_interval = first.given().and_then(|f| f.no_interval.as_ref());
-    add("1, the envelope,", first.refusal().map(told), no_interval);
+    add("1 (envelope)", first.refusal().map(told), no_interval);
     if let Some(row) = study.approach2.first() {
         let no_interval = row.answer.given().and_then(|f| f.no_interval.as_ref());
-        add("2, the slices,", row.answer.refusal().map(told), no_interval);
+        add("2 (slices)", row.answer.refusal().map(told), no_interval);
     }
     let third = match &study.approach3 {
         Answer::Refused(e) => Some(e.clone()),
         Answer::Given(fit) => fit.result().err(),
     };
     let no_interval = study.law().and_then(|r| r.no_interval.as_ref());
-    add("3, the law,", third.as_ref().map(told), no_interval);
+    add("3 (law)", third.as_ref().map(told), no_interval);
 }
 
 fn slices(table: &Table, study: &Study, out: &mut Vec<Warning>) {
