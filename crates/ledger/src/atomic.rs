@@ -5,6 +5,10 @@ use std::path::Path;
 
 use crate::error::LedgerError;
 
+/// What the names of temporary files begin and end with.
+const PREFIX: &str = ".isoflop-";
+const SUFFIX: &str = ".tmp";
+
 /// Writes a file so that a reader, or a crash at any moment, finds the old content or the new, never a part:
 /// to a temporary file in the same folder, synced, then renamed.
 ///
@@ -14,8 +18,8 @@ use crate::error::LedgerError;
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
     let folder = parent(path);
     let mut file = tempfile::Builder::new()
-        .prefix(".isoflop-")
-        .suffix(".tmp")
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
         .tempfile_in(folder)
         .map_err(LedgerError::io("create a temporary file in", folder))?;
     file.write_all(bytes).map_err(LedgerError::io("write", path))?;
@@ -23,6 +27,24 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), LedgerError> {
     file.as_file().sync_all().map_err(LedgerError::io("sync", path))?;
     file.persist(path).map_err(|error| LedgerError::io("rename into place", path)(error.error))?;
     sync_folder(folder)
+}
+
+/// Removes temporary files that killed processes left in a folder and its subfolders. Only for who
+/// holds the folder's lock: another process may be writing one.
+pub(crate) fn remove_leftovers(folder: &Path) -> Result<(), LedgerError> {
+    let io = LedgerError::io("read", folder);
+    let entries: Vec<_> =
+        std::fs::read_dir(folder).and_then(|entries| entries.collect()).map_err(io)?;
+    for entry in entries {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_string_lossy();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_leftovers(&path)?;
+        } else if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
+            std::fs::remove_file(&path).map_err(LedgerError::io("remove", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes new names in a folder survive a power cut. Only Unix can sync a folder.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use isoflop_plan::{Cell, CellId};
 
-use crate::atomic::{sync_folder, write_atomic};
+use crate::atomic::{remove_leftovers, sync_folder, write_atomic};
 use crate::error::LedgerError;
 use crate::jsonl::{Repair, parse, repair};
 use crate::lock::Lock;
@@ -49,6 +49,7 @@ impl Ledger {
     pub fn open(folder: &Path, command: &str) -> Result<Self, LedgerError> {
         std::fs::create_dir_all(folder).map_err(LedgerError::io("create", folder))?;
         let lock = Lock::take(folder, command)?;
+        remove_leftovers(folder)?;
         let path = folder.join(LEDGER_FILE);
         let bytes = read_or_empty(&path)?;
         let parsed = parse(&path, &bytes)?;

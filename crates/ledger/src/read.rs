@@ -24,7 +24,7 @@ pub const CHECKPOINT_FOLDER: &str = "checkpoints";
 pub struct Contents {
     /// Every record, in the order the cells ended. A cell that failed and was tried again has several.
     pub records: Vec<Record>,
-    /// Passports by hash; every record's is among them.
+    /// Passports by hash; every record's is among them, unless the file was taken away.
     pub passports: BTreeMap<String, Passport>,
     /// Whether the file ended in part of a line: a writer is at work, or was killed. That part is not in `records`.
     pub unfinished_line: bool,

@@ -45,6 +45,14 @@ impl Tokens {
         self.per_replica() / self.context
     }
 
+    /// Some sequences of every replica.
+    pub(crate) fn of_sequences(&self, range: std::ops::Range<usize>) -> Self {
+        let replicas = self.ids.chunks_exact(self.per_replica());
+        let part = range.start * self.context..range.end * self.context;
+        let ids = replicas.flat_map(|ids| &ids[part.clone()]).copied().collect();
+        Self::new(ids, self.replicas, self.context)
+    }
+
     /// As `[R, M, 1]`.
     pub(crate) fn tensor(&self, device: &Device) -> Tensor<3, Int> {
         let shape = [self.replicas, self.per_replica(), 1];

@@ -28,6 +28,7 @@
 //! ```
 
 mod batch;
+mod groups;
 mod model;
 pub mod ops;
 mod optim;

@@ -4,9 +4,10 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use isoflop_plan::{Family, Precision, Shape};
 
 use crate::batch::Tokens;
+use crate::groups;
 use crate::ops::activation::{self, Activation};
 use crate::ops::attention::{self, Dims, QkNorm};
-use crate::ops::{cross_entropy, embedding, linear, norm};
+use crate::ops::{cross_entropy, embedding, is_host, linear, norm};
 use crate::params::{ParamSpec, param_specs};
 
 /// `R` models of one shape. Every weight is `[R, rows, cols]`, in the order of [`param_specs`].
@@ -122,6 +123,25 @@ impl StackModel {
     /// Mean loss of each replica and the gradients of all weights, both times `scale` (the share
     /// of this micro-batch). The gradients include the z-loss's, with weight `z`.
     pub fn loss_and_grads(
+        &self,
+        inputs: &Tokens,
+        targets: &Tokens,
+        z: f32,
+        scale: f32,
+    ) -> (Tensor<1>, Grads) {
+        let host = is_host(&self.device());
+        let count = if host { groups::count(&self.shape, inputs) } else { 1 };
+        if count == 1 {
+            return self.grads_of_group(inputs, targets, z, scale);
+        }
+        let parts = groups::each(inputs, targets, count, |inputs, targets, share| {
+            self.grads_of_group(inputs, targets, z, scale * share)
+        });
+        let (losses, grads): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        (groups::sum_losses(losses), groups::sum_grads(grads))
+    }
+
+    fn grads_of_group(
         &self,
         inputs: &Tokens,
         targets: &Tokens,

@@ -163,3 +163,43 @@ fn micro_batches_add_up_to_the_batch() {
         assert!(off <= 1e-5 * largest.max(1e-3), "{off} of {largest}");
     }
 }
+
+#[test]
+fn a_batch_in_groups_is_the_mean_of_its_sequences() {
+    // 24 sequences of 64 tokens make three groups; a sequence alone is one.
+    let shape = Shape { context: 64, ..shape(Family::Llama) };
+    let model = StackModel::init(&shape, &[1, 2], Precision::F32, &Device::flex());
+    let text = windows(2, 24, 64, 61);
+    let (inputs, targets) = Tokens::inputs_and_targets(&text, 2, 64);
+    let (loss, whole) = model.loss_and_grads(&inputs, &targets, 1e-3, 1.0);
+    let mut total: Option<(Tensor<1>, Vec<Tensor<3>>)> = None;
+    for i in 0..24 {
+        let ids: Vec<i32> =
+            text.chunks(24 * 65).flat_map(|l| &l[i * 65..(i + 1) * 65]).copied().collect();
+        let (inputs, targets) = Tokens::inputs_and_targets(&ids, 2, 64);
+        let (loss, grads) = model.loss_and_grads(&inputs, &targets, 1e-3, 1.0 / 24.0);
+        total = Some(match total {
+            None => (loss, grads),
+            Some((l, g)) => (l + loss, g.into_iter().zip(grads).map(|(a, b)| a + b).collect()),
+        });
+    }
+    let (sum, sums) = total.expect("24 sequences");
+    let numbers = |t: Tensor<1>| t.into_data().try_to_vec::<f32>().expect("f32");
+    let losses = numbers(model.loss(&inputs, &targets));
+    for ((a, b), c) in numbers(loss).into_iter().zip(numbers(sum)).zip(losses) {
+        assert!((a - b).abs() < 1e-5 && (a - c).abs() < 1e-5, "{a} {b} {c}");
+    }
+    for (w, s) in whole.iter().zip(sums) {
+        let largest = w.clone().abs().max().into_scalar::<f32>();
+        let off = (w.clone() - s).abs().max().into_scalar::<f32>();
+        assert!(off <= 1e-5 * largest.max(1e-3), "{off} of {largest}");
+    }
+    // A replica's groups do not depend on the others in the stack.
+    let ids: Vec<i32> = text[24 * 65..].to_vec();
+    let (inputs, targets) = Tokens::inputs_and_targets(&ids, 1, 64);
+    let alone = model.with_weights(model.weights().iter().map(|w| select(w, &[1])).collect());
+    let (_, alone) = alone.loss_and_grads(&inputs, &targets, 1e-3, 1.0);
+    for (stacked, alone) in whole.iter().zip(&alone) {
+        assert_eq!(bits(&select(stacked, &[1])), bits(alone));
+    }
+}

@@ -49,6 +49,17 @@ pub enum Precision {
     Bf16,
 }
 
+impl Precision {
+    /// Its name, as in the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Bf16 => "bf16",
+        }
+    }
+}
+
 /// Everything about a run that is neither its shape, its length nor its data.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Hyper {
@@ -76,6 +87,26 @@ pub struct Hyper {
     pub z_loss: f64,
     /// Matrix-product precision.
     pub precision: Precision,
+}
+
+impl Hyper {
+    /// A step of AdamW with clipping at a constant rate: for timing and testing steps, not for results.
+    pub fn for_timing(batch_sequences: usize, precision: Precision) -> Self {
+        Self {
+            batch_sequences,
+            learning_rate: 1e-3,
+            warmup_steps: 0,
+            schedule: Schedule::Constant,
+            optimizer: Optimizer::AdamW,
+            beta1: 0.9,
+            beta2: 0.95,
+            epsilon: 1e-8,
+            weight_decay: 0.1,
+            clip_norm: Some(1.0),
+            z_loss: 0.0,
+            precision,
+        }
+    }
 }
 
 impl Hyper {

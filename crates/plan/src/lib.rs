@@ -55,7 +55,9 @@ pub use config::{
     Setting, Shader, Sizes, StudyConfig, SyntheticConfig, TokenizerConfig, TrainConfig, WarmupRule,
 };
 pub use convention::Convention;
-pub use grid::{DataFacts, Evaluation, Grid, HyperSources, PlanWarning, PlannedCell, StackLimits};
+pub use grid::{
+    DataFacts, Evaluation, Grid, HyperSources, PlanWarning, PlannedCell, Reach, StackLimits,
+};
 pub use memory::{MemoryEstimate, stack_memory};
 pub use render::render_plan;
 pub use rules::Provenance;

@@ -31,7 +31,8 @@ impl MemoryEstimate {
 /// Activations in floats per token, after Korthikanti et al. 2022, section 4.1, for these blocks:
 /// per block `12 d + 4 h + 2 heads T` (inputs of every product and norm, the gate's two factors,
 /// scores before and after the softmax), and `2 d + 3 V` at the end (logits, their log-softmax and
-/// gradient). Kernels that keep no score matrix or no softmax need less.
+/// gradient). Kernels that keep no score matrix or no softmax need less; on the CPU, the room that
+/// this leaves is shared out among copies of the gradients.
 pub fn stack_memory(
     shape: &Shape,
     hyper: &Hyper,

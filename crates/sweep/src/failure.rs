@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use isoflop_plan::ConfigErrors;
 
+use crate::print;
+
 /// The work was begun and failed.
 pub const FAILED: u8 = 1;
 /// The command, the configuration or the folder cannot be what was meant.
@@ -30,9 +32,9 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
             "text": told.message(),
             "hints": told.hints,
         });
-        eprintln!("{line}");
+        print::say(&line.to_string());
     } else {
-        eprintln!("{}", told.text());
+        print::say(&told.text());
     }
     ExitCode::from(code(error))
 }

@@ -10,6 +10,7 @@ use isoflop_plan::{Config, Grid, SpeedSample, Stack, Throughput};
 use isoflop_train::device::TrainDevice;
 use isoflop_train::{Control, Event, TrainOptions, run_stack};
 
+use crate::study::stack_limits;
 use crate::train::{Queue, workers};
 
 /// Models that are measured, from the narrowest to the widest.
@@ -68,7 +69,7 @@ fn speed(
     let options = TrainOptions {
         checkpoint_dir: None,
         checkpoint_seconds: f64::INFINITY,
-        micro_batch_sequences: config.train.micro_batch_sequences,
+        micro_batch_sequences: stack_limits(config, device).micro_batch(stack),
         eval_sequences: config.train.eval_sequences,
         curve_points: 0,
         valid_points: 1,

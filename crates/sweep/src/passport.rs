@@ -3,7 +3,7 @@
 use isoflop_ledger::{DevicePassport, Host, Passport, PeakFlops, Versions};
 use isoflop_train::device::{self, Peak, TrainDevice};
 
-/// Commit that this program was built from, where the build said so (`ISOFLOP_COMMIT`).
+/// Commit that this program was built from, where the build knew one.
 const COMMIT: Option<&str> = option_env!("ISOFLOP_COMMIT");
 
 /// Everything that is known without measuring.

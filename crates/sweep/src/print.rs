@@ -1,4 +1,5 @@
-//! Results on stdout. A reader that has seen enough, as in `sweep fit ... | head`, is no failure.
+//! Results on stdout, all else on stderr. A reader that has seen enough, as in `sweep fit ... | head`,
+//! is no failure.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -13,6 +14,12 @@ pub fn text(text: &str) -> anyhow::Result<()> {
 /// Prints a value as JSON, with a newline.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     text(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Says something on stderr. Where nobody listens any more, as after the terminal was closed, the
+/// work goes on: what matters is on the disk.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
 fn write(out: &mut impl Write, bytes: &[u8]) -> anyhow::Result<()> {

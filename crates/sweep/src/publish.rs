@@ -10,7 +10,7 @@ use isoflop_fit::parametric::FitOptions;
 use isoflop_fit::published::published;
 use isoflop_fit::study::{Study, StudyOptions, run};
 use isoflop_fit::{FitError, Table};
-use isoflop_ledger::{CONFIG_FILE, Contents, Status, write_atomic};
+use isoflop_ledger::{CONFIG_FILE, Contents, PASSPORT_FILE, Status, write_atomic};
 use isoflop_plan::{Config, Grid};
 use isoflop_report::chart::Theme;
 use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, render_png};
@@ -54,6 +54,16 @@ pub fn publish(
     output: &OutputArgs,
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
+    let passports = &results.contents.passports;
+    let unknown =
+        results.contents.records.iter().filter(|r| !passports.contains_key(&r.run.passport)).count();
+    if unknown > 0 {
+        progress.warn(format!(
+            "{unknown} records name a passport that {} does not hold: the machine that trained them is not known",
+            results.folder.join(PASSPORT_FILE).display()
+        ));
+    }
+
     // fit
     let table = observations::table(results.contents, results.grid);
     let study = table.as_ref().map_err(Clone::clone).and_then(|table| fit(table, results.config));

@@ -51,7 +51,7 @@ impl Signals {
     pub fn listen(leave: Leave) -> anyhow::Result<Self> {
         let ear = Self { received: Arc::default(), saving: Arc::default() };
         let again = Arc::new(AtomicBool::new(false));
-        for signal in stop_signals() {
+        for signal in stop_signals().into_iter().filter(|&signal| !is_left_to_others(signal)) {
             // In this order: the first signal finds `again` unset and sets it.
             flag::register_conditional_shutdown(signal, 128 + signal, again.clone())
                 .and_then(|_| flag::register(signal, again.clone()))
@@ -91,6 +91,25 @@ impl Signals {
         }
         result
     }
+}
+
+/// Whether the process was started so that a hang-up does not reach it, as by `nohup`.
+#[cfg(unix)]
+fn is_left_to_others(signal: i32) -> bool {
+    if signal != libc::SIGHUP {
+        return false;
+    }
+    // SAFETY: an all-zero `sigaction` is a valid one, and only asks here.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &mut now) == 0
+            && now.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+#[cfg(not(unix))]
+fn is_left_to_others(_: i32) -> bool {
+    false
 }
 
 fn stop_signals() -> Vec<i32> {

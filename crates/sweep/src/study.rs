@@ -1,13 +1,16 @@
 //! From options to a checked study: configuration, data, device, grid.
 
+use std::path::Path;
+
 use anyhow::{Context, bail};
 use isoflop_data::Corpus;
-use isoflop_ledger::{Ledger, Settled};
+use isoflop_ledger::{CONFIG_FILE, Ledger, Settled};
 use isoflop_plan::{Config, DeviceConfig, DeviceName, Grid, StackLimits};
 use isoflop_train::device::{self, TrainDevice};
 
 use crate::cli::StudyArgs;
 use crate::facts::StudyData;
+use crate::failure::Misuse;
 use crate::progress::{Progress, Update};
 use crate::shell::command_line;
 
@@ -24,6 +27,18 @@ pub fn load(args: &StudyArgs) -> anyhow::Result<Config> {
         config.device.name = device_name(name);
     }
     Ok(config)
+}
+
+/// The configuration that a results folder was made with.
+pub fn config_of(folder: &Path) -> anyhow::Result<Config> {
+    let path = folder.join(CONFIG_FILE);
+    if !path.is_file() {
+        bail!(Misuse(format!(
+            "{} is not the results folder of a study: it holds no {CONFIG_FILE}\nhint: give the folder that `study.results` names, such as runs/quickstart",
+            folder.display()
+        )));
+    }
+    Ok(Config::load(path)?)
 }
 
 /// What `--device` means, in the words of `device.name`.
@@ -65,6 +80,13 @@ pub fn prepare_data(config: &Config, progress: &mut Progress) -> anyhow::Result<
     Ok(corpus)
 }
 
+/// Opens the device, and checks what can be checked before the data is read, which may take long.
+pub fn open_device_for(config: &Config, progress: &mut Progress) -> anyhow::Result<TrainDevice> {
+    let device = open_device(&config.device, progress)?;
+    config.check_early(&device.info.label(), &device.precisions)?;
+    Ok(device)
+}
+
 /// Opens and tests the device, and says which it is.
 pub fn open_device(config: &DeviceConfig, progress: &mut Progress) -> anyhow::Result<TrainDevice> {
     let device = device::open(config)?;
@@ -84,28 +106,17 @@ pub fn build_grid(
 ) -> anyhow::Result<Grid> {
     corpus.check_context(config.model.context)?;
     let mut grid = Grid::build(config, &data.facts())?;
-    grid.restack(StackLimits {
-        memory_bytes: memory_bytes(config, device),
-        ..StackLimits::of(config)
-    });
-    if let Some(cell) = grid
-        .cells
-        .iter()
-        .map(|planned| &planned.cell)
-        .find(|c| !device.precisions.contains(&c.hyper.precision))
-    {
-        bail!(
-            "train.precision is {:?}, which {} does not compute right\nhint: use one of {:?}",
-            cell.hyper.precision,
-            device.info.label(),
-            device.precisions
-        );
-    }
+    grid.restack(stack_limits(config, device));
     Ok(grid)
 }
 
+/// How large a stack may become on this device.
+pub fn stack_limits(config: &Config, device: &TrainDevice) -> StackLimits {
+    StackLimits { memory_bytes: memory_bytes(config, device), ..StackLimits::of(config) }
+}
+
 /// Memory that training may use, in bytes: what the user says, or most of what the device has.
-pub fn memory_bytes(config: &Config, device: &TrainDevice) -> Option<u64> {
+fn memory_bytes(config: &Config, device: &TrainDevice) -> Option<u64> {
     config.device.memory_bytes.or_else(|| usable_memory_bytes(device))
 }
 

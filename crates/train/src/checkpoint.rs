@@ -10,12 +10,13 @@ use isoflop_model::{OptimState, ParamSpec, StackModel};
 use isoflop_plan::Stack;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::TrainError;
 use crate::replica::Replica;
 
 /// Raised when the file's layout changes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Everything that a stack goes on from.
 pub(crate) struct State {
@@ -32,6 +33,8 @@ struct Header {
     cells: Vec<String>,
     step: u64,
     replicas: Vec<Replica>,
+    /// SHA-256 of the tensors' bytes, in the order of [`names`].
+    sha256: String,
 }
 
 /// File of a stack's checkpoint.
@@ -71,6 +74,7 @@ pub(crate) fn write(path: &Path, stack: &Stack, state: &State) -> Result<(), Tra
         cells: cell_names(stack),
         step: state.optim.step,
         replicas: state.replicas.clone(),
+        sha256: digest(data.iter().map(|data| data.as_bytes())),
     };
     let header = serde_json::to_string(&header).expect("a header is plain data");
     let meta = HashMap::from([("isoflop".to_owned(), header)]);
@@ -112,18 +116,23 @@ pub(crate) fn read(
     let specs = isoflop_model::param_specs(&first.shape);
     let r = header.replicas.len();
     let mut loaded = Vec::new();
+    let mut read = Vec::new();
     for (i, name) in names(&specs) {
         let view = tensors.tensor(&name).map_err(|e| corrupt(format!("{name}: {e}")))?;
         let want = [r, specs[i].rows, specs[i].cols];
         if view.dtype() != Dtype::F32 || view.shape() != want {
             return Err(corrupt(format!("{name} is {:?}, not {want:?}", view.shape())));
         }
+        read.push(view.data());
         let elements: Vec<f32> = view
             .data()
             .chunks_exact(4)
             .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
             .collect();
         loaded.push(Tensor::<3>::from_data(TensorData::new(elements, want), device));
+    }
+    if digest(read) != header.sha256 {
+        return Err(corrupt("its tensors are not those that were written".into()));
     }
     let second = loaded.split_off(2 * specs.len());
     let moments = loaded.split_off(specs.len());
@@ -132,6 +141,12 @@ pub(crate) fn read(
         optim: OptimState { step: header.step, first: moments, second },
         replicas: header.replicas,
     }))
+}
+
+fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    parts.into_iter().for_each(|part| hash.update(part));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Removes a finished stack's checkpoint.

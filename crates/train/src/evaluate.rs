@@ -4,8 +4,13 @@ use isoflop_data::Corpus;
 use isoflop_model::{StackModel, Tokens};
 
 /// Mean loss of every replica over all held-out windows, nats per token. Windows that do not fill
-/// a last pass make a smaller one.
-pub(crate) fn evaluate(model: &StackModel, corpus: &Corpus, sequences: usize) -> Vec<f64> {
+/// a last pass make a smaller one. `None` where `go_on`, which is asked after every pass, says no.
+pub(crate) fn evaluate(
+    model: &StackModel,
+    corpus: &Corpus,
+    sequences: usize,
+    mut go_on: impl FnMut() -> bool,
+) -> Option<Vec<f64>> {
     let context = model.shape().context;
     let (r, total) = (model.replicas(), corpus.valid_sequences(context));
     let mut sums = vec![0.0f64; r];
@@ -23,6 +28,9 @@ pub(crate) fn evaluate(model: &StackModel, corpus: &Corpus, sequences: usize) ->
         for (sum, loss) in sums.iter_mut().zip(losses) {
             *sum += f64::from(loss) * count as f64;
         }
+        if !go_on() {
+            return None;
+        }
     }
-    sums.into_iter().map(|s| s / total as f64).collect()
+    Some(sums.into_iter().map(|s| s / total as f64).collect())
 }

@@ -205,7 +205,7 @@ fn scramble(i: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use isoflop_plan::{Family, Optimizer, Precision, Schedule};
+    use isoflop_plan::{Family, Precision};
 
     use super::*;
 
@@ -219,28 +219,11 @@ mod tests {
         context: 8,
     };
 
-    fn hyper() -> Hyper {
-        Hyper {
-            batch_sequences: 2,
-            learning_rate: 1e-3,
-            warmup_steps: 0,
-            schedule: Schedule::Constant,
-            optimizer: Optimizer::AdamW,
-            beta1: 0.9,
-            beta2: 0.95,
-            epsilon: 1e-8,
-            weight_decay: 0.1,
-            clip_norm: Some(1.0),
-            z_loss: 0.0,
-            precision: Precision::F32,
-        }
-    }
-
     fn speed(replicas: usize, stacks: usize) -> Result<Speed, MeasureError> {
         let device = Device::flex();
         let workers = Workers::new(&device, Some(stacks), stacks, 1, None).unwrap();
         assert_eq!(workers.count(), stacks);
-        let hyper = hyper();
+        let hyper = Hyper::for_timing(2, Precision::F32);
         let load = Load { shape: &SHAPE, hyper: &hyper, replicas, rounds: 3, seconds: 0.06 };
         measure(&load, &device, &workers)
     }

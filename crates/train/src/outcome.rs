@@ -86,6 +86,14 @@ pub enum Event<'a> {
         /// what several cells share counts once.
         flops_done: f64,
     },
+    /// A part of the held-out tokens was evaluated. An evaluation that is stopped is done again by
+    /// whoever goes on from the checkpoint.
+    Evaluating {
+        /// The stack.
+        stack: &'a Stack,
+        /// Steps done.
+        step: u64,
+    },
     /// A cell ended.
     CellDone(Outcome),
     /// A checkpoint was written.

@@ -15,7 +15,7 @@ use crate::error::TrainError;
 use crate::evaluate::evaluate;
 use crate::feed::{BatchSize, Feed, Request};
 use crate::outcome::{Control, Event, Outcome, StackEnd, Status, TrainOptions};
-use crate::replica::{Replica, is_point};
+use crate::replica::{Replica, Track, is_point};
 use crate::schedule::learning_rate;
 
 /// Seconds between progress events.
@@ -180,9 +180,15 @@ impl<'a> Run<'a> {
         std::thread::scope(|scope| {
             let feed = Feed::start(scope, corpus, size);
             let (mut saved, mut told, mut told_at) = (Instant::now(), Instant::now(), self.step());
+            // An evaluation that was stopped is still due; all else of that step is done.
+            if self.step() > 0 && self.end_step(events) == Control::Stop && self.lanes() > 0 {
+                return Ok(StackEnd::Interrupted);
+            }
             self.fork();
             let mut asked = self.request(0);
-            feed.ask(asked.clone());
+            if self.lanes() > 0 {
+                feed.ask(asked.clone());
+            }
             while self.lanes() > 0 {
                 *steps = self.step();
                 let started = Instant::now();
@@ -325,7 +331,9 @@ impl<'a> Run<'a> {
     /// Evaluates lanes that are due, reports cells that ended, and lets lanes fork.
     fn end_step(&mut self, events: &mut dyn FnMut(Event) -> Control) -> Control {
         let step = self.step();
-        self.evaluate_due(step);
+        if self.evaluate_due(step, events) == Control::Stop {
+            return Control::Stop;
+        }
         let mut control = Control::Continue;
         let mut keep = Vec::new();
         let width = self.lanes();
@@ -378,29 +386,38 @@ impl<'a> Run<'a> {
         control
     }
 
-    /// Held-out losses of the lanes with a cell that is due one.
-    fn evaluate_due(&mut self, step: u64) {
+    /// Held-out losses of the lanes with a cell that is due one and does not have it. Stopped
+    /// meanwhile, it leaves all as it was.
+    fn evaluate_due(&mut self, step: u64, events: &mut dyn FnMut(Event) -> Control) -> Control {
         let points = self.options.valid_points as u64;
         let cells = self.cells();
-        let due = |i: &usize| is_point(step, cells[*i].steps, points);
+        let due = |(i, track): (&usize, &Track)| {
+            let known = track.valid_curve.last().is_some_and(|point| point.0 == step);
+            is_point(step, cells[*i].steps, points) && !known
+        };
         let lanes: Vec<usize> = (0..self.lanes())
             .filter(|&l| {
                 let replica = &self.state.replicas[l];
-                replica.lost.is_none() && replica.cells.iter().any(due)
+                replica.lost.is_none() && replica.cells.iter().zip(&replica.tracks).any(due)
             })
             .collect();
         if lanes.is_empty() {
-            return;
+            return Control::Continue;
         }
         let started = Instant::now();
         let model = select_model(&self.state.model, &lanes);
-        let losses = evaluate(&model, self.corpus, self.options.eval_sequences.max(1));
+        let stack = self.stack;
+        let losses = evaluate(&model, self.corpus, self.options.eval_sequences.max(1), || {
+            events(Event::Evaluating { stack, step }) == Control::Continue
+        });
+        let Some(losses) = losses else { return Control::Stop };
         let seconds = started.elapsed().as_secs_f64() / lanes.len() as f64;
         for (&lane, loss) in lanes.iter().zip(losses) {
             let replica = &mut self.state.replicas[lane];
-            let count = replica.cells.iter().filter(|i| due(i)).count() as f64;
+            let count = replica.cells.iter().zip(&replica.tracks).filter(|&x| due(x)).count();
+            let count = count as f64;
             for (index, track) in replica.cells.iter().zip(&mut replica.tracks) {
-                if due(index) {
+                if due((index, track)) {
                     track.valid_curve.push((step, loss));
                     track.eval_seconds += seconds / count;
                 }
@@ -409,6 +426,7 @@ impl<'a> Run<'a> {
                 replica.lost = Some((step - 1, format!("the held-out loss is {loss}")));
             }
         }
+        Control::Continue
     }
 
     /// Lets cells whose own way begins here leave the lane that they shared.

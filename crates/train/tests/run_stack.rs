@@ -167,6 +167,44 @@ fn stopped_again_and_again_the_result_is_bitwise_the_same() {
 }
 
 #[test]
+fn an_evaluation_that_is_stopped_is_done_again() {
+    let corpus = corpus();
+    let cells = vec![cell(&corpus, 12, COSINE, 1e-2, 1), cell(&corpus, 9, COSINE, 3e-3, 2)];
+    let stack = stack("e", cells.clone());
+    let mut whole = Outcomes::new();
+    train(&stack, &corpus, &options(None), &mut whole, None);
+    let dir = tempfile::tempdir().expect("a folder");
+    // 64 windows in passes of 16: an evaluation gives news four times. Every other run is stopped in
+    // its first evaluation, the others in their second.
+    let (mut pieces, mut stops) = (Outcomes::new(), 0);
+    loop {
+        let finished: BTreeSet<CellId> = pieces.keys().cloned().collect();
+        let options = options(Some(dir.path()));
+        let (mut passes, last) = (0, 2 + 4 * (stops % 2));
+        let end = run_stack(&stack, &finished, &corpus, &Device::flex(), &options, &mut |event| {
+            match event {
+                Event::Evaluating { .. } => passes += 1,
+                Event::CellDone(outcome) => {
+                    assert!(passes < last, "a cell ended after the stop");
+                    pieces.insert(outcome.cell.clone(), outcome);
+                }
+                _ => {}
+            }
+            if passes < last { Control::Continue } else { Control::Stop }
+        });
+        match end.expect("training works") {
+            StackEnd::Completed => break,
+            StackEnd::Interrupted => stops += 1,
+        }
+        assert!(stops < 100);
+    }
+    assert!(stops >= 2, "no evaluation was stopped");
+    for cell in &cells {
+        assert_eq!(result(&whole[&cell.id]), result(&pieces[&cell.id]), "{} steps", cell.steps);
+    }
+}
+
+#[test]
 fn divergence_is_an_outcome() {
     let corpus = corpus();
     let mut wild = cell(&corpus, 60, Schedule::Constant, 1e6, 1);
@@ -211,4 +249,27 @@ fn a_damaged_checkpoint_is_named() {
     .expect_err("it is damaged")
     .to_string();
     assert!(error.contains("x.safetensors") && error.contains("hint:"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_with_changed_weights_is_refused() {
+    let corpus = corpus();
+    let stack = stack("b", vec![cell(&corpus, 4000, COSINE, 1e-2, 1)]);
+    let dir = tempfile::tempdir().expect("a folder");
+    let options = options(Some(dir.path()));
+    assert_eq!(
+        train(&stack, &corpus, &options, &mut Outcomes::new(), Some(1)),
+        StackEnd::Interrupted
+    );
+    let file = dir.path().join("b.safetensors");
+    let mut bytes = std::fs::read(&file).expect("a checkpoint");
+    let last = bytes.len() - 64;
+    bytes[last..].iter_mut().for_each(|byte| *byte ^= 0x40);
+    std::fs::write(&file, bytes).expect("written");
+    let go_on =
+        run_stack(&stack, &BTreeSet::new(), &corpus, &Device::flex(), &options, &mut |_| {
+            Control::Stop
+        });
+    let error = go_on.expect_err("it was changed").to_string();
+    assert!(error.contains("b.safetensors") && error.contains("hint:"), "{error}");
 }

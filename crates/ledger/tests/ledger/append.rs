@@ -87,3 +87,16 @@ fn the_deterministic_part_ignores_times_and_order() {
     assert_ne!(text, write(&[0, 1, 3], 1.0));
     assert_eq!(text.lines().count(), 3);
 }
+
+#[test]
+fn temporary_files_of_killed_processes_are_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = [".isoflop-a1b2.tmp", "plots/.isoflop-c3.tmp"].map(|name| folder.path().join(name));
+    let kept = folder.path().join("plots/notes.tmp");
+    std::fs::create_dir(folder.path().join("plots")).unwrap();
+    for file in left.iter().chain([&kept]) {
+        std::fs::write(file, "half").unwrap();
+    }
+    Ledger::open(folder.path(), "sweep").unwrap();
+    assert!(left.iter().all(|file| !file.exists()) && kept.exists());
+}

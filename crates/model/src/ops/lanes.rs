@@ -36,15 +36,24 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
 
 /// Sum of the lanes, as a tree.
 #[inline(always)]
-fn fold(mut acc: [f32; LANES]) -> f32 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            acc[i] += acc[i + width];
-        }
-        width /= 2;
+fn fold(acc: [f32; LANES]) -> f32 {
+    let a: [f32; 8] = std::array::from_fn(|i| acc[i] + acc[i + 8]);
+    let a: [f32; 4] = std::array::from_fn(|i| a[i] + a[i + 4]);
+    (a[0] + a[2]) + (a[1] + a[3])
+}
+
+/// Asks for the elements from `at` on to be brought near the processor; no more than a hint, so
+/// that they need not exist.
+#[inline(always)]
+pub(crate) fn prefetch(x: &[f32], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing and faults nowhere.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(x.as_ptr().wrapping_add(at).cast()) };
     }
-    acc[0]
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (x, at);
 }
 
 /// `sum f(a[i], b[i])` over equally long slices, in an order fixed by the length alone.

@@ -8,10 +8,12 @@ use super::host::{self, Host, Unset};
 
 /// Rows of one block of a product.
 const ROW_BLOCK: usize = 256;
+/// Rows of a weight gradient that is not cut, at most.
+const GRAD_WHOLE: usize = 66;
 /// Columns of one block of a weight gradient, at least and in steps of.
-const COL_BLOCK: usize = 64;
-/// Blocks of a weight gradient, at most. Each block packs all rows anew.
-const COL_BLOCKS: usize = 8;
+const GRAD_COLS: usize = 64;
+/// Blocks of columns, at most.
+const GRAD_COL_BLOCKS: usize = 8;
 
 /// Arithmetic of the products on a GPU: the operands are cast, the result is cast back to f32.
 pub(crate) type Cast = Option<DType>;
@@ -130,11 +132,17 @@ enum Block<'a> {
     W { replica: usize, col: usize, cols: usize, out: Out },
 }
 
+/// Columns of the blocks that a weight gradient `[k, n]` is cut into. Each block packs all of the
+/// input anew, element by element, which is dear where there are few columns to use it for.
+fn grad_cols(k: usize, n: usize) -> usize {
+    if k <= GRAD_WHOLE { n } else { n.div_ceil(GRAD_COL_BLOCKS).next_multiple_of(GRAD_COLS) }
+}
+
 fn backward_host(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>) -> Grads {
     let ([r, m, k], [_, _, n]) = (x.dims(), w.dims());
     let (x, w, dy) = (Host::new(x), Host::new(w.clone()), Host::new(dy));
     let (xs, ws, dys) = (x.slice(), w.slice(), dy.slice());
-    let step = n.div_ceil(COL_BLOCKS).next_multiple_of(COL_BLOCK);
+    let step = grad_cols(k, n);
     let write = |dx: &mut [Unset], dw: &mut [Unset]| {
         let mut blocks = Vec::new();
         for (replica, dw) in dw.chunks_exact_mut(k * n).enumerate() {

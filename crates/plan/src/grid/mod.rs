@@ -1,6 +1,8 @@
 //! A checked configuration and the facts about its data -> the cells to train, in stacks.
 
+mod early;
 mod layout;
+mod reach;
 mod stacks;
 mod tune;
 mod warning;
@@ -13,6 +15,7 @@ use crate::config::{Config, ConfigError, ConfigErrors};
 use crate::rules::Provenance;
 use crate::{Cell, Convention, Stack};
 
+pub use reach::Reach;
 pub use stacks::StackLimits;
 pub use warning::PlanWarning;
 
@@ -133,7 +136,9 @@ impl Grid {
     /// warns of stacks that may not fit.
     pub fn restack(&mut self, limits: StackLimits) {
         self.stacks = stacks::group(self.cells.iter().map(|c| &c.cell), limits);
-        self.warnings.retain(|w| !matches!(w, PlanWarning::MemoryShort { .. }));
+        self.warnings.retain(|w| {
+            !matches!(w, PlanWarning::MemoryShort { .. } | PlanWarning::MicroBatches { .. })
+        });
         self.warnings.extend(warning::memory_short(&self.stacks, limits));
     }
 

@@ -39,6 +39,33 @@ impl StackLimits {
         self.micro_batch_sequences.map_or(batch, |most| most.min(batch))
     }
 
+    /// Sequences of every replica that pass at a time: what the user has set, else the largest half,
+    /// quarter ... of the batch that is expected to fit; `None` where the whole batch is.
+    pub fn micro_batch(&self, stack: &Stack) -> Option<usize> {
+        if self.micro_batch_sequences.is_some() {
+            return self.micro_batch_sequences;
+        }
+        let (cell, most) = (stack.cells.first()?, self.memory_bytes?);
+        let mut sequences = cell.hyper.batch_sequences;
+        while sequences > 1 && self.bytes(stack, sequences) > most {
+            sequences = sequences.div_ceil(2);
+        }
+        (sequences < cell.hyper.batch_sequences).then_some(sequences)
+    }
+
+    /// Memory that a stack is expected to need, in bytes, its batch cut as [`Self::micro_batch`] says.
+    pub fn stack_bytes(&self, stack: &Stack) -> u64 {
+        let Some(cell) = stack.cells.first() else { return 0 };
+        let batch = cell.hyper.batch_sequences;
+        self.bytes(stack, self.micro_batch(stack).map_or(batch, |most| most.min(batch)))
+    }
+
+    /// The same for so many sequences at a time.
+    pub(super) fn bytes(&self, stack: &Stack, sequences: usize) -> u64 {
+        let Some(cell) = stack.cells.first() else { return 0 };
+        stack_memory(&cell.shape, &cell.hyper, stack.cells.len(), sequences).total()
+    }
+
     /// Widest stack of cells like `cell`; at least 1.
     fn width(&self, cell: &Cell) -> usize {
         let fits = |r: &usize| {

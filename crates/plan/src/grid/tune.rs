@@ -25,7 +25,7 @@ pub(super) fn cells(
     for (lr_multiplier, batch_multiplier) in multipliers(config) {
         let batch = multiplied_batch(config, request, plain_batch, batch_multiplier)?;
         let steps = steps(config, request, tokens, batch)?;
-        let (hyper, sources) = hyper(config, request, steps, batch, lr_multiplier);
+        let (hyper, sources) = hyper(config, request, steps, batch, plain_batch, lr_multiplier);
         if hyper.warmup_steps >= steps {
             return Err(config.error(
                 "train.warmup_steps",
@@ -171,6 +171,7 @@ fn hyper(
     request: &Request,
     steps: u64,
     batch_sequences: usize,
+    plain_batch: usize,
     lr_multiplier: f64,
 ) -> (Hyper, HyperSources) {
     let train = &config.train;
@@ -179,7 +180,11 @@ fn hyper(
     let tokens = steps as f64 * batch;
     let (learning_rate, lr_source) = match (request.learning_rate, train.learning_rate) {
         (Some(rate), _) | (None, Setting::Value(rate)) => (rate, Provenance::User),
-        (None, Setting::Rule(rule)) => (rule.learning_rate(shape, tokens), rule.provenance()),
+        // A multiplied batch is an experiment with the batch alone: the rate stays.
+        (None, Setting::Rule(rule)) => {
+            let plain_batch = (plain_batch * shape.context) as f64;
+            (rule.learning_rate(shape, tokens, plain_batch), rule.provenance())
+        }
     };
     let batch_source = match (request.batch_tokens, train.batch_tokens) {
         (None, Setting::Rule(rule)) => rule.provenance(),

@@ -62,12 +62,20 @@ impl Fitted {
 }
 
 impl RateRule {
-    /// Peak learning rate of a run of `tokens` tokens.
-    pub fn learning_rate(self, shape: &Shape, tokens: f64) -> f64 {
+    /// Peak learning rate of a run of `tokens` tokens, `batch_tokens` per step.
+    pub fn learning_rate(self, shape: &Shape, tokens: f64, batch_tokens: f64) -> f64 {
         match self {
-            Self::Measured => measured::learning_rate(shape),
+            Self::Measured => measured::learning_rate(shape, batch_tokens),
             Self::StepLaw => steplaw::learning_rate(shape, tokens),
             Self::DeepSeek => deepseek::learning_rate(shape, tokens),
+        }
+    }
+
+    /// Whether the rate is made for the batch at hand, rather than for the rule's own.
+    pub fn follows_batch(self) -> bool {
+        match self {
+            Self::Measured => true,
+            Self::StepLaw | Self::DeepSeek => false,
         }
     }
 
@@ -127,7 +135,7 @@ mod tests {
     fn published_rules_give_the_published_figures() {
         let n = SHAPE.params().non_embedding() as f64;
         let d = 20.0 * n;
-        let rate = RateRule::StepLaw.learning_rate(&SHAPE, d);
+        let rate = RateRule::StepLaw.learning_rate(&SHAPE, d, 1e5);
         assert!((rate / (1.79 * n.powf(-0.713) * d.powf(0.307)) - 1.0).abs() < 1e-12);
         let batch = RateRule::StepLaw.batch_tokens(&SHAPE, d);
         assert!((batch / (0.58 * d.powf(0.571)) - 1.0).abs() < 1e-12);
@@ -145,7 +153,7 @@ mod tests {
             vocab: 102_400,
             context: 4096,
         };
-        let rate = RateRule::DeepSeek.learning_rate(&shape, 2e12);
+        let rate = RateRule::DeepSeek.learning_rate(&shape, 2e12, 1e6);
         let batch = RateRule::DeepSeek.batch_tokens(&shape, 2e12) / 4096.0;
         assert!((rate / 4.2e-4 - 1.0).abs() < 0.02, "{rate}");
         assert!((batch / 2304.0 - 1.0).abs() < 0.05, "{batch}");
@@ -164,7 +172,7 @@ mod tests {
         for rule in [RateRule::Measured, RateRule::StepLaw, RateRule::DeepSeek] {
             for tokens in [1.0, 1e6, 1e13] {
                 let (rate, batch) =
-                    (rule.learning_rate(&SHAPE, tokens), rule.batch_tokens(&SHAPE, tokens));
+                    (rule.learning_rate(&SHAPE, tokens, 1e4), rule.batch_tokens(&SHAPE, tokens));
                 assert!(rate > 0.0 && rate.is_finite() && batch > 0.0 && batch.is_finite());
             }
         }

@@ -336,6 +336,21 @@ fn stacks_hold_every_cell_once_and_respect_the_limits() {
     assert_eq!(short(&grid), 1);
     grid.restack(StackLimits { memory_bytes: Some(1 << 40), ..limits });
     assert_eq!(short(&grid), 0);
+    // Room for a part of a batch alone: it is cut, which is said, and is not short.
+    let text = format!("{STUDY}[train]\nbatch_tokens = 2048\n").replace("[5e10", "[2e12");
+    let mut grid = self::grid(&text.replace(", 1.1e11, 2.4e11, 5.5e11, 1.2e12", ", 4e12"));
+    let one = |g: &Grid, l: StackLimits| g.stacks.iter().map(|s| l.stack_bytes(s)).max().unwrap();
+    let single = StackLimits { max_width: 1, memory_bytes: Some(1), ..limits };
+    grid.restack(single);
+    let most = one(&grid, single);
+    let limits = StackLimits { memory_bytes: Some(most), ..single };
+    grid.restack(limits);
+    assert_eq!(short(&grid), 0);
+    let cut =
+        |w: &&PlanWarning| matches!(w, PlanWarning::MicroBatches { passes, .. } if *passes > 1);
+    assert_eq!(grid.warnings.iter().filter(cut).count(), 1, "{:?}", grid.warnings);
+    assert!(one(&grid, limits) <= most);
+    assert!(grid.stacks.iter().any(|s| limits.micro_batch(s).is_some()));
 }
 
 #[test]

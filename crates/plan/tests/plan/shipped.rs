@@ -45,15 +45,12 @@ fn they_build_without_doubts() {
     for path in shipped() {
         let (config, grid) = build(&path);
         let assumed = matches!(rules::measured::PROVENANCE, Provenance::Assumed(_));
-        // Six sizes around known optima keep these within minutes on two cores.
-        let six = ["quickstart.toml", "synthetic.toml"].iter().any(|n| path.ends_with(n));
         for warning in &grid.warnings {
             let expected = match warning {
                 // Says so itself until the rule has been calibrated.
                 PlanWarning::AssumedRule { .. } => assumed,
                 // The rule is calibrated at small sizes and used beyond, which the plan tells.
                 PlanWarning::OutsideRule { .. } => true,
-                PlanWarning::FewSizes { sizes: 6, .. } => six,
                 _ => false,
             };
             assert!(expected, "{}: {warning}", path.display());

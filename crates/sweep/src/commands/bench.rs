@@ -6,7 +6,7 @@ mod shape;
 
 use std::process::ExitCode;
 
-use isoflop_plan::{DeviceConfig, stack_memory};
+use isoflop_plan::{DeviceConfig, Hyper, stack_memory};
 use isoflop_train::device::{Peak, TrainDevice, measure_peak};
 use isoflop_train::{Load, Speed, Workers, measure};
 
@@ -15,8 +15,8 @@ use crate::failure::FAILED;
 use crate::progress::Progress;
 use crate::study::{self, usable_memory_bytes};
 use crate::{passport, print};
-use job::{Count, Job, MOST, hyper};
-pub use job::{shader, word as precision_word};
+pub use job::shader;
+use job::{Count, Job, MOST};
 use measured::{Measured, json, table};
 use shape::Model;
 
@@ -136,7 +136,7 @@ fn try_one(
     replicas: usize,
     device: &TrainDevice,
 ) -> Result<Speed, String> {
-    let hyper = hyper(model.sequences, job.precision);
+    let hyper = Hyper::for_timing(model.sequences, job.precision);
     let need = stack_memory(&model.shape, &hyper, replicas, model.sequences).total();
     // A GPU's driver refuses what it does not have; a system that runs out of memory ends processes.
     if let Some(have) = device.info.memory_bytes.filter(|_| device.info.is_cpu())
@@ -167,7 +167,7 @@ fn at_once(job: &Job, model: &Model, device: &TrainDevice) -> Vec<usize> {
         if let Count::Of(number) = *count {
             return number;
         }
-        let hyper = hyper(model.sequences, job.precision);
+        let hyper = Hyper::for_timing(model.sequences, job.precision);
         let bytes = stack_memory(&model.shape, &hyper, 1, model.sequences).total();
         let memory = usable_memory_bytes(device);
         Workers::new(&device.device, None, MOST, bytes, memory).map_or(1, |w| w.count())

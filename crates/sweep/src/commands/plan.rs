@@ -13,8 +13,8 @@ use crate::study;
 pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     let mut progress = Progress::new(&args.output);
     let config = study::load(&args.study)?;
+    let device = study::open_device_for(&config, &mut progress)?;
     let corpus = study::prepare_data(&config, &mut progress)?;
-    let device = study::open_device(&config.device, &mut progress)?;
     let grid = study::build_grid(&config, &corpus, &StudyData::of(&corpus), &device)?;
     let throughput = match args.no_measure {
         true => None,

@@ -1,13 +1,14 @@
 //! `sweep report`: ledger -> fit -> report, without training.
 
-use anyhow::{Context, bail};
-use isoflop_ledger::{CONFIG_FILE, read};
-use isoflop_plan::{Config, Grid};
+use anyhow::bail;
+use isoflop_ledger::read;
+use isoflop_plan::Grid;
 
 use crate::cli::ReportArgs;
 use crate::facts::StudyData;
 use crate::progress::Progress;
 use crate::publish::{Results, publish};
+use crate::study;
 
 /// Fits what a results folder holds and writes its report anew.
 pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
@@ -19,8 +20,7 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
             folder.display()
         );
     }
-    let config = Config::load(folder.join(CONFIG_FILE))
-        .with_context(|| format!("{} is not the results folder of a study", folder.display()))?;
+    let config = study::config_of(folder)?;
     let contents = read(folder)?;
     if contents.unfinished_line {
         progress.note("the ledger ends in part of a line: a run is at work, or was killed");

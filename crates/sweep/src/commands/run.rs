@@ -15,7 +15,7 @@ use crate::publish::{Results, publish};
 use crate::shell::command_line;
 use crate::signals::{Signal, Signals};
 use crate::train::{End, Job, train};
-use crate::{failure, passport, study};
+use crate::{failure, passport, print, study};
 
 /// A forecast is worth a measurement where training takes longer than the device's peak rate needs for this many seconds'
 /// worth of FLOPs. Small models reach a tenth of the peak or less.
@@ -28,12 +28,12 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
     // plan
     let config = study::load(&args.study)?;
+    let device = study::open_device_for(&config, &mut progress)?;
     let mut failed = 0;
     let mut ledger = study::open_ledger(&config, args.extend, &mut progress)?;
 
     // data
     let corpus = study::prepare_data(&config, &mut progress)?;
-    let device = study::open_device(&config.device, &mut progress)?;
     let data = StudyData::of(&corpus);
     let grid = study::build_grid(&config, &corpus, &data, &device)?;
     data.write(ledger.folder())?;
@@ -111,9 +111,9 @@ fn say_interrupted(signal: Signal, json: bool) {
             "signal": signal.to_string(),
             "continue": command,
         });
-        eprintln!("{line}");
+        print::say(&line.to_string());
     } else {
-        eprintln!("interrupted by {signal}; to continue:\n\n    {command}\n");
+        print::say(&format!("interrupted by {signal}; to continue:\n\n    {command}\n"));
     }
 }
 

@@ -9,6 +9,7 @@ use isoflop_report::number;
 use super::plain;
 use super::screen::Screen;
 use super::update::{Overall, Update};
+use crate::print;
 
 /// FLOPs overflow 64 bits, so the bar counts millionths of the whole.
 const UNITS: u64 = 1_000_000;
@@ -91,7 +92,7 @@ impl Bars {
     }
 
     fn print(&self, line: &str) {
-        self.all.suspend(|| eprintln!("{line}"));
+        self.all.suspend(|| print::say(line));
     }
 
     fn prepare(&mut self, stage: &str, done_bytes: u64, total_bytes: Option<u64>) {

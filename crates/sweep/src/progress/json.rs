@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::screen::Screen;
 use super::update::Update;
+use crate::print;
 
 /// Least time between two updates of the kind that only tells how far things are.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -22,7 +23,7 @@ impl Screen for Json {
             }
             self.last = Some(Instant::now());
         }
-        eprintln!("{}", line(update));
+        print::say(&line(update));
     }
 }
 

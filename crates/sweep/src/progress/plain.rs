@@ -6,6 +6,7 @@ use isoflop_report::number;
 
 use super::screen::Screen;
 use super::update::{Overall, Update};
+use crate::print;
 
 /// Least time between two lines that only tell how far things are.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -26,7 +27,7 @@ impl Screen for Plain {
             self.last = Some(Instant::now());
         }
         if let Some(line) = line(update) {
-            eprintln!("{line}");
+            print::say(&line);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Ways of showing updates.
 
 use super::update::Update;
+use crate::print;
 
 /// A way of showing updates. All write to stderr: stdout is for results.
 pub trait Screen {
@@ -17,7 +18,7 @@ pub struct Quiet;
 impl Screen for Quiet {
     fn show(&mut self, update: &Update) {
         if let Update::Warning { text } = update {
-            eprintln!("warning: {text}");
+            print::say(&format!("warning: {text}"));
         }
     }
 }

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use isoflop_data::Corpus;
 use isoflop_ledger::Ledger;
-use isoflop_plan::{CellId, Config, Grid, Stack, Throughput, stack_memory};
+use isoflop_plan::{CellId, Config, Grid, Stack, Throughput};
 use isoflop_train::Workers;
 use isoflop_train::device::TrainDevice;
 
 use crate::progress::{Progress, StackPlan, Training};
 use crate::signals::{Signal, Signals};
-use crate::study::memory_bytes;
+use crate::study::stack_limits;
 pub use queue::Queue;
 use stack::{StackOutcome, train_stack};
 
@@ -43,7 +43,7 @@ pub enum End {
         /// Cells that failed.
         failed: usize,
     },
-    /// A signal came; checkpoints hold the rest.
+    /// A signal came; checkpoints hold what is not done.
     Interrupted(Signal),
 }
 
@@ -122,8 +122,8 @@ pub fn train(
     });
     desk.into_inner().unwrap_or_else(|poison| poison.into_inner()).training.stopped();
     match (failed?, signals.received()) {
-        (Some(failed), _) => Ok(End::Completed { failed }),
-        (None, Some(signal)) => Ok(End::Interrupted(signal)),
+        (_, Some(signal)) => Ok(End::Interrupted(signal)),
+        (Some(failed), None) => Ok(End::Completed { failed }),
         (None, None) => anyhow::bail!("training stopped without being asked to"),
     }
 }
@@ -134,19 +134,14 @@ pub fn workers<'a>(
     device: &TrainDevice,
     stacks: impl Iterator<Item = &'a Stack>,
 ) -> anyhow::Result<Workers> {
-    let micro = config.train.micro_batch_sequences;
+    let limits = stack_limits(config, device);
     let (mut count, mut bytes) = (0, 0);
     for stack in stacks {
         count += 1;
-        let Some(first) = stack.cells.first() else { continue };
-        let batch = first.hyper.batch_sequences;
-        let sequences = micro.map_or(batch, |most| most.min(batch));
-        let need = stack_memory(&first.shape, &first.hyper, stack.cells.len(), sequences).total();
-        bytes = need.max(bytes);
+        bytes = limits.stack_bytes(stack).max(bytes);
     }
-    let memory = memory_bytes(config, device);
     let wanted = config.device.stacks_at_once;
-    Ok(Workers::new(&device.device, wanted, count, bytes, memory)?)
+    Ok(Workers::new(&device.device, wanted, count, bytes, limits.memory_bytes)?)
 }
 
 fn expected_rate(stack: &Stack, throughput: Option<&Throughput>) -> Option<f64> {

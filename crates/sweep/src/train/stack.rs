@@ -6,13 +6,13 @@ use std::sync::{MutexGuard, PoisonError};
 
 use anyhow::Context;
 use isoflop_ledger::{Append, CHECKPOINT_FOLDER, Ledger, LedgerError, Record, Status, now_utc};
-use isoflop_plan::{CellId, Stack, stack_memory};
+use isoflop_plan::{CellId, Stack};
 use isoflop_train::{Control, Event, StackEnd, TrainError, TrainOptions, run_stack};
 
 use super::{Desk, Job, Place};
 use crate::progress::CellEnd;
 use crate::record::Origin;
-use crate::study::memory_bytes;
+use crate::study::stack_limits;
 
 /// How the training of a stack ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub(super) fn train_stack(
                 }
             }
             Event::Warning(text) => desk.training.progress().warn(text),
-            Event::Checkpoint { .. } => {}
+            Event::Checkpoint { .. } | Event::Evaluating { .. } => {}
         }
         let signal = place.signals.received();
         if let Some(signal) = signal
@@ -151,25 +151,11 @@ fn options(job: &Job, stack: &Stack, ledger: &Ledger) -> TrainOptions {
     TrainOptions {
         checkpoint_dir: Some(ledger.folder().join(CHECKPOINT_FOLDER)),
         checkpoint_seconds: train.checkpoint_seconds,
-        micro_batch_sequences: train
-            .micro_batch_sequences
-            .or_else(|| micro_batch(stack, memory_bytes(job.config, job.device))),
+        micro_batch_sequences: stack_limits(job.config, job.device).micro_batch(stack),
         eval_sequences: train.eval_sequences,
         curve_points: train.curve_points,
         valid_points: train.valid_points,
     }
-}
-
-/// The largest half, quarter ... of the batch that is expected to fit; `None` where the whole does, or nothing is known.
-fn micro_batch(stack: &Stack, memory_bytes: Option<u64>) -> Option<usize> {
-    let (first, most) = (stack.cells.first()?, memory_bytes?);
-    let needs =
-        |sequences| stack_memory(&first.shape, &first.hyper, stack.cells.len(), sequences).total();
-    let mut sequences = first.hyper.batch_sequences;
-    while sequences > 1 && needs(sequences) > most {
-        sequences = sequences.div_ceil(2);
-    }
-    (sequences < first.hyper.batch_sequences).then_some(sequences)
 }
 
 fn without_hint(text: &str) -> String {

@@ -33,13 +33,20 @@ fn text_is_assessed() {
     let output = bench.output(&["data", "--config", "tiny.toml"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let text = stdout(&output);
-    for word in ["documents", "duplicate", "tokens", "entropy"] {
+    for word in ["documents", "duplicate", "tokens", "entropy", "1 epoch", "4 epochs"] {
         assert!(text.to_lowercase().contains(word), "{word} is not in\n{text}");
     }
 
     let output = bench.output(&["data", "--config", "tiny.toml", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
-    assert!(json.is_object());
+    // A budget four times as long is 4^(1 / (1 - .5)) as large; a slice's smallest model is longer
+    // than the optimum's run.
+    let budget = |i: usize, what: &str| json["largest_budgets"][i][what].as_f64().unwrap();
+    assert!((budget(1, "run_flops") / budget(0, "run_flops") - 16.0).abs() < 1e-9, "{json}");
+    let tokens = json["train_tokens"].as_f64().unwrap();
+    let optimal = budget(0, "run_flops") / (6.0 * 0.09 * budget(0, "run_flops").sqrt());
+    assert!((optimal / tokens - 1.0).abs() < 1e-9, "{json}");
+    assert!(budget(0, "slice_flops") > 0.0, "{json}");
     assert!(!bench.path("runs/tiny").exists(), "an assessment leaves no results");
 }
 

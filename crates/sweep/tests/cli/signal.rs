@@ -2,9 +2,10 @@
 #![cfg(unix)]
 
 use std::io::Read;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::Bench;
+use crate::support::{Bench, Running};
 
 fn leaves(signal: &str, code: i32) {
     let bench = Bench::new();
@@ -41,14 +42,19 @@ fn sigterm_leaves_a_checkpoint() {
 }
 
 #[test]
-fn the_second_ctrl_c_leaves_at_once() {
+fn the_second_signal_leaves_at_once() {
     let bench = Bench::new();
     let mut running = bench.start("results");
     running.wait_for("step");
-    running.signal("INT");
-    running.signal("INT");
-    let status = running.child.wait().unwrap();
-    assert_eq!(status.code(), Some(130));
+    // Both come in the same instant, so that nothing can be saved between them.
+    for name in ["STOP", "INT", "TERM", "CONT"] {
+        running.signal(name);
+    }
+    let mut said = String::new();
+    running.stderr.read_to_string(&mut said).unwrap();
+    let code = running.child.wait().unwrap().code();
+    assert!(matches!(code, Some(130 | 143)), "{code:?}");
+    assert!(!said.contains("interrupted"), "{said}");
 }
 
 #[test]
@@ -56,21 +62,57 @@ fn people_are_told_how_to_continue() {
     let bench = Bench::new();
     let mut child = bench
         .command(&["--config", "tiny.toml", "--results", "my results"])
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // At whatever moment: before training as well as during.
-    std::thread::sleep(Duration::from_millis(700));
-    let running = crate::support::Running {
-        stderr: std::io::BufReader::new(child.stderr.take().unwrap()),
-        child,
-    };
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut running = Running { child, stderr };
+    // Early on: before training as well as during.
+    while !bench.path("my results").exists() {
+        assert!(running.child.try_wait().unwrap().is_none(), "it ended early");
+        std::thread::sleep(Duration::from_millis(2));
+    }
     running.signal("INT");
-    let mut running = running;
     let mut text = String::new();
     running.stderr.read_to_string(&mut text).unwrap();
     assert_eq!(running.child.wait().unwrap().code(), Some(130), "{text}");
     assert!(text.contains("to continue:"), "{text}");
     assert!(text.contains("--config tiny.toml --results 'my results'"), "{text}");
+}
+
+#[test]
+fn a_hang_up_leaves_a_checkpoint_and_nohup_goes_on() {
+    let bench = Bench::new();
+    let mut running = bench.start("hung-up");
+    running.wait_for("step");
+    running.signal("HUP");
+    running.wait_for("interrupted");
+    assert_eq!(running.child.wait().unwrap().code(), Some(129));
+
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_sweep"));
+    command.args(["--config", "tiny.toml", "--results", "hung-up", "--json"]);
+    command.current_dir(bench.path("")).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut running = Running { child, stderr };
+    running.wait_for("started");
+    running.signal("HUP");
+    std::io::copy(&mut running.stderr, &mut std::io::sink()).unwrap();
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}
+
+/// The terminal was closed, or the reader of the progress has gone: training goes on.
+#[test]
+fn nobody_has_to_listen() {
+    for format in [&["--quiet"][..], &["--json"], &[]] {
+        let bench = Bench::new();
+        let args = [&["--config", "tiny.toml", "--results", "results"], format].concat();
+        let mut child =
+            bench.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stderr.take());
+        assert!(child.wait().unwrap().success(), "{format:?}");
+        assert_eq!(bench.contents("results").records.len(), 6);
+    }
 }

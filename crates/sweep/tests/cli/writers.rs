@@ -25,11 +25,11 @@ fn a_changed_configuration_is_refused_with_what_changed() {
     bench.finish("results");
     let before = std::fs::read(bench.path("results/ledger.jsonl")).unwrap();
 
-    bench.changed("batch_tokens = 256", "batch_tokens = 512");
+    bench.changed("batch_tokens = 256", "batch_tokens = 128");
     let refused = bench.output(&["--config", "tiny.toml", "--results", "results"]);
     let text = stderr(&refused);
     assert_eq!(refused.status.code(), Some(2), "{text}");
-    assert!(text.contains("train.batch_tokens: 256.0 -> 512.0"), "{text}");
+    assert!(text.contains("train.batch_tokens: 256.0 -> 128.0"), "{text}");
     assert!(text.contains("\nhint: "), "{text}");
     assert_eq!(std::fs::read(bench.path("results/ledger.jsonl")).unwrap(), before);
 

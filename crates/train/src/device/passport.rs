@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::info::{DeviceInfo, ShaderCompiler};
 use super::open::TrainDevice;
 use super::peak::{Peak, measure_peak};
-use super::{selftest, versions};
+use super::versions;
 
 /// Plain words and numbers on the device that trained. Stable from run to run on one machine, the
 /// measured peaks aside.
@@ -69,7 +69,7 @@ impl TrainDevice {
             }),
             driver: driver(info),
             memory_bytes: info.memory_bytes,
-            precisions: self.precisions.iter().map(|&p| selftest::key(p).into()).collect(),
+            precisions: self.precisions.iter().map(|&p| p.word().into()).collect(),
             cores: info.cores,
             simd: info.simd.clone(),
             os: std::env::consts::OS.into(),

@@ -18,6 +18,11 @@ use crate::ops::norm::EPSILON;
 /// Queries of one block; keys after the block are not computed.
 const QUERY_BLOCK: usize = 32;
 
+/// Rows between a prefetch and its use.
+const AHEAD: usize = 12;
+/// Elements of a cache line.
+const CACHE_LINE: usize = 16;
+
 /// What all tasks read.
 struct Shared<'a> {
     dims: Dims,
@@ -73,6 +78,7 @@ fn load_rows(
     let half = head_dim / 2;
     let gain = gain.map(|gain| halves(gain, half));
     for (t, out) in out.chunks_exact_mut(head_dim).enumerate() {
+        prefetch_row(x, t, stride, head_dim);
         let x = &x[t * stride..t * stride + head_dim];
         let Some((gain_lo, gain_hi)) = gain else {
             out.copy_from_slice(x);
@@ -87,6 +93,15 @@ fn load_rows(
             lo[i] = a * cos[i] - b * sin[i];
             hi[i] = b * cos[i] + a * sin[i];
         }
+    }
+}
+
+/// Asks for a row that comes [`AHEAD`] rows after row `t`: the processor does not foresee the
+/// long stride.
+#[inline(always)]
+fn prefetch_row(x: &[f32], t: usize, stride: usize, len: usize) {
+    for at in (0..len).step_by(CACHE_LINE) {
+        lanes::prefetch(x, (t + AHEAD) * stride + at);
     }
 }
 
@@ -121,6 +136,7 @@ fn load_rows_backward(
     let gain = gain.map(|gain| &gain[..head_dim]);
     let dgain = &mut dgain[..head_dim];
     for (t, dy) in dy.chunks_exact_mut(head_dim).enumerate() {
+        prefetch_row(x, t, stride, head_dim);
         let dx = &mut dx[t * stride..t * stride + head_dim];
         let Some(gain) = gain else {
             dx.write_copy_of_slice(dy);

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BUDGETS, PlanWarning, SIZES};
-use crate::config::{Config, Design, RateRule, Setting, Sizes};
-use crate::memory::stack_memory;
+use crate::config::{Config, Design, RateRule, Setting};
 use crate::rules::Provenance;
 use crate::{Cell, Grid, Optimizer, OptimumRule, PlannedCell, Schedule, Shape, Stack, StackLimits};
 
@@ -54,10 +53,7 @@ fn check_slices(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
             warnings.push(PlanWarning::BudgetSpacing { low, high });
         }
     }
-    let optimum = match &config.grid.design {
-        Design::Budgets { sizes: Sizes::Auto { optimum, .. }, .. } => *optimum,
-        _ => OptimumRule::DEFAULT,
-    };
+    let optimum = OptimumRule::of(config);
     for (budget, cells) in &slices {
         let (budget, sizes) = (*budget, sizes(grid, cells));
         let (Some(&smallest), Some(&largest)) = (sizes.first(), sizes.last()) else { continue };
@@ -178,6 +174,9 @@ fn check_rules(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
 
 /// The learning rate of a rule belongs to the batch of the same rule.
 fn check_rate_for_batch(rule: RateRule, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
+    if rule.follows_batch() {
+        return;
+    }
     let distance = |(batch, expected): &(f64, f64)| (batch / expected).ln().abs();
     let worst = grid
         .cells
@@ -211,15 +210,29 @@ fn check_schedule(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>)
     }
 }
 
-/// Whether some stacks may need more memory than there is.
-pub(in crate::grid) fn memory_short(stacks: &[Stack], limits: StackLimits) -> Option<PlanWarning> {
-    let available = limits.memory_bytes?;
-    let needed: Vec<u64> = stacks
-        .iter()
-        .filter_map(|s| s.cells.first().map(|c| (c, s.cells.len())))
-        .map(|(c, r)| stack_memory(&c.shape, &c.hyper, r, limits.sequences(c)).total())
-        .filter(|bytes| *bytes > available)
-        .collect();
-    let worst = *needed.iter().max()?;
-    Some(PlanWarning::MemoryShort { stacks: needed.len(), needed: worst, available })
+/// Whether some stacks may need more memory than there is, for a whole batch or even for the smallest
+/// part of one.
+pub(in crate::grid) fn memory_short(stacks: &[Stack], limits: StackLimits) -> Vec<PlanWarning> {
+    let Some(available) = limits.memory_bytes else { return Vec::new() };
+    let (mut cut, mut short) = (Vec::new(), Vec::new());
+    for stack in stacks {
+        let Some(cell) = stack.cells.first() else { continue };
+        let bytes = limits.stack_bytes(stack);
+        if bytes > available {
+            short.push(bytes);
+        } else if limits.micro_batch_sequences.is_none()
+            && let Some(sequences) = limits.micro_batch(stack)
+        {
+            let batch = cell.hyper.batch_sequences;
+            cut.push((limits.bytes(stack, batch), batch.div_ceil(sequences)));
+        }
+    }
+    let mut warnings = Vec::new();
+    if let Some(&(needed, passes)) = cut.iter().max() {
+        warnings.push(PlanWarning::MicroBatches { stacks: cut.len(), needed, available, passes });
+    }
+    if let Some(&needed) = short.iter().max() {
+        warnings.push(PlanWarning::MemoryShort { stacks: short.len(), needed, available });
+    }
+    warnings
 }

@@ -125,6 +125,17 @@ pub enum PlanWarning {
         /// Its largest share of a run.
         share: f64,
     },
+    /// Some batches do not fit whole and will be cut into parts that pass one after the other.
+    MicroBatches {
+        /// How many stacks.
+        stacks: usize,
+        /// Bytes that the worst would need whole.
+        needed: u64,
+        /// Bytes there are.
+        available: u64,
+        /// Parts of its batch.
+        passes: usize,
+    },
     /// Stacks that may not fit, even one cell at a time.
     MemoryShort {
         /// How many.
@@ -185,8 +196,15 @@ impl PlanWarning {
                     .into()
             }
             Self::LongWarmup { .. } => "leave out `warmup_steps` to take the rule".into(),
+            Self::MicroBatches { .. } => {
+                "losses differ by rounding alone; set `micro_batch_sequences` to have the same parts \
+                 on every machine"
+                    .into()
+            }
             Self::MemoryShort { .. } => {
-                "set `micro_batch_sequences`, a smaller `batch_tokens`, or smaller models".into()
+                "take smaller models, a smaller vocabulary or context, or fewer stacks at once, or \
+                 raise `memory_gib` if there is more"
+                    .into()
             }
         }
     }
@@ -249,6 +267,14 @@ impl fmt::Display for PlanWarning {
                     100.0 * share
                 )
             }
+            Self::MicroBatches { stacks, needed, available, passes } => write!(
+                f,
+                "{} would need up to {} for a whole batch, more than the {} that training may use: \
+                 batches are cut into up to {passes} parts",
+                counted(*stacks, "stack"),
+                bytes(*needed),
+                bytes(*available)
+            ),
             Self::MemoryShort { stacks, needed, available } => write!(
                 f,
                 "{} may need up to {}, more than the {} that training may use",

@@ -1,7 +1,7 @@
 //! What is to be measured: the command line, resolved.
 
 use anyhow::bail;
-use isoflop_plan::{Hyper, Optimizer, Precision, Schedule, Shader};
+use isoflop_plan::{Precision, Shader};
 use isoflop_train::device::TrainDevice;
 
 use super::shape::Model;
@@ -87,10 +87,10 @@ impl Job {
     /// [`Misuse`], with a hint.
     pub fn check(&self, device: &TrainDevice) -> anyhow::Result<()> {
         if !device.precisions.contains(&self.precision) {
-            let names: Vec<&str> = device.precisions.iter().map(|&p| word(p)).collect();
+            let names: Vec<&str> = device.precisions.iter().map(|p| p.word()).collect();
             bail!(Misuse(format!(
                 "--precision is {}, which {} does not compute right\nhint: use one of {}",
-                word(self.precision),
+                self.precision.word(),
                 device.info.label(),
                 names.join(", ")
             )));
@@ -132,7 +132,7 @@ fn counts(option: &str, words: &[String]) -> anyhow::Result<Vec<Count>> {
 
 fn precision(text: &str) -> anyhow::Result<Precision> {
     let all = [Precision::F32, Precision::F16, Precision::Bf16];
-    match all.into_iter().find(|&p| word(p) == text) {
+    match all.into_iter().find(|p| p.word() == text) {
         Some(precision) => Ok(precision),
         None => bail!(Misuse(format!("--precision is {text:?}\nhint: use f32, f16 or bf16"))),
     }
@@ -149,33 +149,6 @@ pub fn shader(text: &str) -> anyhow::Result<Shader> {
         "spirv" => Ok(Shader::Spirv),
         "wgsl" => Ok(Shader::Wgsl),
         _ => bail!(Misuse(format!("--shader is {text:?}\nhint: use auto, spirv or wgsl"))),
-    }
-}
-
-/// Name of a precision, as on the command line.
-pub fn word(precision: Precision) -> &'static str {
-    match precision {
-        Precision::F32 => "f32",
-        Precision::F16 => "f16",
-        Precision::Bf16 => "bf16",
-    }
-}
-
-/// A batch and AdamW with clipping, as the comparison with PyTorch has it.
-pub fn hyper(sequences: usize, precision: Precision) -> Hyper {
-    Hyper {
-        batch_sequences: sequences,
-        learning_rate: 1e-3,
-        warmup_steps: 0,
-        schedule: Schedule::Constant,
-        optimizer: Optimizer::AdamW,
-        beta1: 0.9,
-        beta2: 0.95,
-        epsilon: 1e-8,
-        weight_decay: 0.1,
-        clip_norm: Some(1.0),
-        z_loss: 0.0,
-        precision,
     }
 }
 

@@ -7,7 +7,6 @@ use isoflop_train::Speed;
 use isoflop_train::device::{Peak, TrainDevice};
 use serde_json::{Map, Value, json};
 
-use super::job::word;
 use super::shape::Model;
 
 /// One measurement.
@@ -73,7 +72,7 @@ pub fn json(measured: &[Measured], peak: Option<Peak>, passport: Value) -> Value
 
 /// A row per measurement.
 pub fn table(measured: &[Measured], peak: Option<Peak>, device: &TrainDevice) -> String {
-    let precision = measured.first().map_or("", |m| word(m.precision));
+    let precision = measured.first().map_or("", |m| m.precision.word());
     let peak_text = peak.map_or("no peak could be measured".into(), |peak| {
         format!("products reach {:.1} GFLOP/s", peak.flops_per_second / 1e9)
     });

@@ -9,7 +9,7 @@ use isoflop_train::device::{Check, Finding, ShaderCompiler, list, pick, test_tho
 use serde_json::json;
 
 use crate::cli::DevicesArgs;
-use crate::commands::bench::{precision_word, shader};
+use crate::commands::bench::shader;
 use crate::failure::{FAILED, Misuse};
 use crate::print;
 use crate::progress::Progress;
@@ -50,7 +50,7 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
         progress.note(format!("testing {} with {shader} shaders", info.label()));
         let started = Instant::now();
         let findings = test_thoroughly(&info, shader, limit, &mut |operation, precision| {
-            progress.note(format!("{operation}, {}", precision_word(precision)));
+            progress.note(format!("{operation}, {}", precision.word()));
         });
         for finding in &findings {
             if let Finding::Broken { operation, what, .. } = finding {
@@ -94,7 +94,7 @@ fn table(title: &str, findings: &[Finding]) -> String {
         }
         for finding in group {
             if let Finding::Broken { operation, precision, .. } = finding {
-                let precision = precision.map_or("", precision_word);
+                let precision = precision.map_or("", Precision::word);
                 table.toned(Tone::Alert, [operation, precision, "broken", ""]);
             }
         }
@@ -114,7 +114,7 @@ fn row(table: &mut Table, operation: &str, check: &Check) {
         true => format!("{:.1e}", check.deviation),
         false => "not finite".to_owned(),
     };
-    let precision = precision_word(check.precision).to_owned();
+    let precision = check.precision.word().to_owned();
     table.toned(tone, [operation.to_owned(), precision, error, format!("{:.0e}", check.allowed)]);
 }
 

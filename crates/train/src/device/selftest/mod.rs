@@ -109,18 +109,9 @@ fn wrong(failed: &[Check], total: usize) -> String {
     format!(
         "{} in {} differs from the CPU by {by}, {:.0e} is allowed ({count})",
         worst.operation,
-        key(worst.precision),
+        worst.precision.word(),
         worst.allowed
     )
-}
-
-/// Name of a precision, as in the configuration.
-pub(super) fn key(precision: Precision) -> &'static str {
-    match precision {
-        Precision::F32 => "f32",
-        Precision::F16 => "f16",
-        Precision::Bf16 => "bf16",
-    }
 }
 
 #[cfg(test)]
