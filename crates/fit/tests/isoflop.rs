@@ -198,3 +198,35 @@ fn porians_whole_recipe_is_met() {
     let silent = PorianOptions { noise_nats: 0.0, ..Default::default() };
     assert!(porian_recipe(&one_slice, &silent).unwrap_err().to_string().contains("noise"));
 }
+
+/// Bootstrap spread of the exponent for slices of `runs` runs each, sizes all different.
+fn spread_of_exponent(runs: usize) -> (f64, f64) {
+    use isoflop_fit::Observation;
+    let mut rows = Vec::new();
+    for k in 0..5 {
+        let flops = 1e18 * 10f64.powf(0.5 * f64::from(k));
+        for i in 0..runs {
+            let place = 2.0 * (i as f64 + 0.5) / runs as f64 - 1.0;
+            let n = 8e7 * 10f64.powf(0.2563 * f64::from(k)) * 4f64.powf(place);
+            let d = flops / 6.0 / n;
+            let wave = ((runs * k as usize + i) as f64 * 12.9898).sin() * 43_758.545_3;
+            let noise = 0.01 * (2.0 * (wave - wave.floor()) - 1.0);
+            let loss = 1.8172 + 482.01 / n.powf(0.3478) + 2085.43 / d.powf(0.3658);
+            rows.push(Observation::new(format!("{k}-{i}"), n, d, flops, loss * noise.exp()));
+        }
+    }
+    let options = IsoflopOptions { draws: 400, ..Default::default() };
+    let fit = fit_isoflop(&Table::new(rows).unwrap(), &options).unwrap();
+    assert!(fit.params.exponent.interval.unwrap().contains(fit.params.exponent.point));
+    (fit.params.exponent.point, fit.params.exponent.standard_error.unwrap() / fit.noise_sd)
+}
+
+#[test]
+fn long_slices_drawn_in_groups_have_the_intervals_of_their_runs() {
+    // 360 runs are drawn one by one, 1,440 in groups: four times the runs, half the error.
+    let (_, one_by_one) = spread_of_exponent(360);
+    let (point, grouped) = spread_of_exponent(1440);
+    println!("{one_by_one} {grouped} {point}");
+    assert!((one_by_one / grouped / 2.0 - 1.0).abs() < 0.2, "{one_by_one} {grouped}");
+    assert!((point - 0.5126).abs() < 0.02, "{point}");
+}

@@ -215,3 +215,135 @@ fn fit_prints_what_the_readme_shows() {
     }
     assert!(shown >= 3, "{shown} commands");
 }
+
+/// A table of the made runs, with some cells replaced, in a file of its own.
+fn table(bench: &Bench, header: &str, change: impl Fn(usize, &[&str]) -> String) -> String {
+    let text = std::fs::read_to_string(RUNS).unwrap();
+    let mut out = format!("{header}\n");
+    for (k, line) in text.lines().skip(1).enumerate() {
+        let cells: Vec<&str> = line.split(',').take(5).collect();
+        out += &change(k, &cells);
+        out.push('\n');
+    }
+    let path = bench.path("table.csv");
+    std::fs::write(&path, out).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+const HEADER: &str = "run,params,tokens,flops,loss";
+
+#[test]
+fn fit_refuses_numbers_outside_their_range_by_the_name_of_the_flag() {
+    for command in ["fit", "predict"] {
+        let at: &[&str] = if command == "predict" { &["--flops", "1e21"] } else { &[] };
+        let args = |flag: &'static str| [&[command, "--csv", RUNS, flag], at].concat();
+        for delta in ["--delta=nan", "--delta=-1", "--delta=0"] {
+            fails(&args(delta), "--delta");
+            fails(&[&args(delta)[..], &["--objective", "likelihood"]].concat(), "--delta");
+        }
+        for level in ["--level=0", "--level=95", "--level=nan"] {
+            fails(&args(level), "--level");
+        }
+        fails(&args("--tolerance=-1"), "--tolerance");
+    }
+    fails(&["fit", "--csv", RUNS, "--at", "0"], "--at 0");
+    fails(&["fit", "--csv", RUNS, "--bayes", "--law", "tied"], "--law is tied");
+    fails(&["fit", "--csv", RUNS, "--bayes", "--prior", "gamma=1,1"], "no prior of `gamma`");
+    fails(&["fit", "--csv", RUNS, "--skip", "run=nobody"], "matches no row");
+    fails(&["fit", "--csv", RUNS, "--convention", "exact"], "column of that count");
+}
+
+#[test]
+fn fit_of_a_published_law_refuses_options_of_fits_and_keeps_the_level() {
+    let asked = ["predict", "--law", "epoch2024", "--flops", "1e17"];
+    for option in [["--convention", "exact"], ["--objective", "absolute"], ["--draws", "10"]] {
+        fails(&[&asked[..], &option].concat(), option[0]);
+    }
+    fails(
+        &["predict", "--published", "epoch2024", "--law", "tied", "--flops", "1e21"],
+        "--law says how runs are fitted",
+    );
+    let width = |level: &'static str| {
+        let p = json(&[&asked[..], &["--level", level]].concat());
+        let i = &p["budgets"][0]["best"]["params"]["interval"];
+        (i["hi"].as_f64().unwrap() / i["lo"].as_f64().unwrap()).ln()
+    };
+    near(&Value::from(width("0.95") / width("0.5")), 1.959_964 / 0.674_49, 1e-3);
+    let text = succeeds(&asked);
+    assert!(text.contains("below the smallest run of the law") && text.contains("95%"), "{text}");
+}
+
+#[test]
+fn fit_names_every_row_that_it_leaves_out_and_predict_says_what_is_doubtful() {
+    let bench = Bench::new();
+    let path = table(&bench, HEADER, |k, cells| match k {
+        4 => format!("{},abc,{},{},{}", cells[0], cells[2], cells[3], cells[4]),
+        9 => format!("{},{},,{},{}", cells[0], cells[1], cells[3], cells[4]),
+        _ => cells.join(","),
+    });
+    let text = succeeds(&["fit", "--csv", &path, "--draws", "20", "--exclude", "c5-8"]);
+    for part in ["`abc`, and no number", "D (tokens) is missing", "c5-8 (row 54)"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let asked = ["predict", "--csv", path.as_str(), "--flops", "1e21", "--draws", "50"];
+    let text = succeeds(&asked);
+    for part in ["converged", "Rows left out", "`abc`, and no number", "2 rows left out"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let p = json(&asked);
+    assert_eq!(p["fit"]["rows"], 52);
+    assert_eq!(p["fit"]["left_out"].as_array().unwrap().len(), 2);
+    assert_eq!(p["fit"]["outcome"]["kind"], "converged");
+    assert!(!p["fit"]["warnings"].as_array().unwrap().is_empty());
+    assert_eq!(p["fit"]["failed_draws"], 0);
+    // Few clusters: no interval, and the reason.
+    let named = table(&bench, HEADER, |_, cells| format!("x,{}", cells[1..].join(",")));
+    let p = json(&["predict", "--csv", &named, "--flops", "1e21", "--draws", "50"]);
+    assert!(p["budgets"][0]["best"]["params"]["interval"].is_null());
+    assert!(p["fit"]["no_interval"].as_str().unwrap().contains("clusters"));
+}
+
+#[test]
+fn fit_takes_cells_of_columns_that_nobody_named_as_missing_and_counts_them() {
+    let bench = Bench::new();
+    let header = format!("{HEADER},depth,width,learning_rate");
+    let path = table(&bench, &header, |k, cells| {
+        format!("{},{},wide,0", cells.join(","), if k == 0 { "nan" } else { "4" })
+    });
+    let fit = json(&["fit", "--csv", &path, "--draws", "0"]);
+    assert_eq!(fit["study"]["rows"], 54);
+    let notes = fit["source"]["notes"].as_array().unwrap();
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    assert!(notes[0].as_str().unwrap().contains("`width`"), "{notes:?}");
+    assert!(succeeds(&["fit", "--csv", &path, "--draws", "0"]).contains("note: column `depth`"));
+    // A column that is asked for must hold.
+    fails(&["fit", "--csv", &path, "--draws", "0", "--width", "width"], "`wide` in column `width`");
+    let twice = table(&bench, &format!("{HEADER},loss"), |_, cells| {
+        format!("{},{}", cells.join(","), cells[4])
+    });
+    fails(&["fit", "--csv", &twice], "both named `loss`");
+}
+
+#[test]
+fn fit_counts_by_other_conventions_only_what_a_column_says() {
+    let bench = Bench::new();
+    let plain = json(&["fit", "--csv", RUNS, "--draws", "20"]);
+    assert_eq!(plain["study"]["conventions"].as_array().unwrap().len(), 1);
+    let text = succeeds(&["fit", "--csv", RUNS, "--draws", "20"]);
+    assert!(!text.contains("with embeddings") && text.contains("with 95% intervals"), "{text}");
+    let path = table(&bench, &format!("{HEADER},params_total"), |_, cells| {
+        let n: f64 = cells[1].parse().unwrap();
+        format!("{},{}", cells.join(","), 1.2 * n)
+    });
+    let text = succeeds(&["fit", "--csv", &path, "--draws", "20"]);
+    assert!(text.contains("N with embeddings; C = 6ND"), "{text}");
+}
+
+#[test]
+fn fit_prints_the_prior_and_what_it_was_held_against() {
+    let asked = ["fit", "--csv", RUNS, "--draws", "0", "--bayes", "--prior", "alpha=0.35,0.02"];
+    let text = succeeds(&asked);
+    for part in ["Student-t", "alpha normal(0.3500, 0.0200), beta weak"] {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+}
