@@ -37,6 +37,7 @@ mod dataset;
 mod document;
 mod error;
 mod hash;
+mod note;
 mod order;
 mod permutation;
 mod prepare;

@@ -8,6 +8,7 @@ use isoflop_plan::{DataConfig, DataSource};
 
 use crate::corpus::{Corpus, Summary};
 use crate::error::DataError;
+use crate::note::{self, counted};
 use crate::progress::ProgressSink;
 use crate::source::{self, Source};
 use crate::split::{Fate, Split, split};
@@ -34,14 +35,7 @@ pub(crate) fn prepare_scanned(
     debug_assert!(!matches!(config.source, DataSource::Synthetic(_)));
     let (recipe, split) = split_of(config, scanned)?;
     if split.fates.iter().all(|f| *f != Fate::Train) {
-        let problem = format!(
-            "{} holds {} different documents of {} bytes in all, so none is left to train on",
-            source.describe(),
-            scanned.entries.len() as u64 - split.duplicates,
-            scanned.entries.iter().map(|e| e.bytes).sum::<u64>(),
-        );
-        let hint = "give at least two documents; files longer than 16 KiB count as several";
-        return Err(DataError::TooSmall { problem, hint });
+        return Err(nothing_to_train_on(source, scanned, &split));
     }
     let key = cache::key(config, &recipe, scanned);
     let folder = config.cache.join(&key[..16]);
@@ -68,6 +62,33 @@ pub(crate) fn prepare_scanned(
         Ok(None) => Err(cache::damaged(&folder, "it vanished".into())),
         Err(problem) => Err(cache::damaged(&folder, problem)),
     }
+}
+
+/// What there is, and what was not taken for text.
+fn nothing_to_train_on(source: &dyn Source, scanned: &Scan, split: &Split) -> DataError {
+    let mut problem = format!(
+        "{} of {} in all in {}, so none is left to train on",
+        counted(scanned.entries.len() as u64 - split.duplicates, "different document"),
+        counted(scanned.entries.iter().map(|e| e.bytes).sum(), "byte"),
+        source.describe(),
+    );
+    let replaced = note::invalid_utf8(
+        scanned.replaced,
+        scanned.replaced_documents,
+        &scanned.replaced_examples,
+        1,
+    );
+    for note in [note::binary_files(&scanned.left_out, 1), replaced].into_iter().flatten() {
+        problem.push_str("; ");
+        problem.push_str(&note);
+    }
+    let hint = match scanned.left_out.binary_files {
+        0 => "give at least two documents; files longer than 16 KiB count as several",
+        _ => {
+            "text is read as UTF-8: convert UTF-16, for example with `iconv -f UTF-16 -t UTF-8`, and unpack archives"
+        }
+    };
+    DataError::TooSmall { problem, hint }
 }
 
 /// The tokenizer to use and the split of the scanned documents.

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::note;
 use crate::source::LeftOut;
+
+/// Files and documents that a note names.
+const NAMED: usize = 5;
 
 /// One side of the split.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,21 +76,13 @@ impl Summary {
                 "the held-out set has {valid_there} tokens, not the {valid_asked} asked for, because it may take no more than data.valid_fraction of the text"
             ));
         }
-        if self.invalid_utf8_sequences > 0 {
-            notes.push(format!(
-                "{} invalid UTF-8 sequences in {} documents were replaced by U+FFFD ({}, ...)",
-                self.invalid_utf8_sequences,
-                self.invalid_utf8_documents,
-                self.invalid_utf8_examples.join(", ")
-            ));
-        }
-        if self.left_out.binary_files > 0 {
-            notes.push(format!(
-                "{} binary files were not read ({}, ...)",
-                self.left_out.binary_files,
-                self.left_out.examples.join(", ")
-            ));
-        }
+        notes.extend(note::invalid_utf8(
+            self.invalid_utf8_sequences,
+            self.invalid_utf8_documents,
+            &self.invalid_utf8_examples,
+            NAMED,
+        ));
+        notes.extend(note::binary_files(&self.left_out, NAMED));
         if self.unknown_tokens > 0 {
             notes.push(format!(
                 "the tokenizer has no token for some of the text: {} tokens are \"unknown\", so bits per byte leave out what they stand for",

@@ -80,6 +80,26 @@ fn invalid_utf8_and_binary_files_are_reported() {
 }
 
 #[test]
+fn files_that_are_no_text_are_named_where_nothing_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::create_dir_all(at("e")).unwrap();
+    fs::write(at("e/a.txt"), b"M\0Z\0").unwrap();
+    let told =
+        |paths: &[&str]| prepare(&config_of(folder.path(), paths, "text")).unwrap_err().to_string();
+    let alone = told(&["e/a.txt"]);
+    assert!(alone.starts_with("too little data: 0 different documents of 0 bytes in all in "));
+    assert!(alone.contains("1 binary file was not read (") && alone.contains("a.txt)"), "{alone}");
+    assert!(alone.contains("\nhint: ") && alone.contains("UTF-16"), "{alone}");
+    fs::write(at("e/b.txt"), b"caf\xe9\n").unwrap();
+    fs::write(at("e/c.txt"), b"\0\x01\x02").unwrap();
+    let many = told(&["e"]);
+    assert!(many.contains("1 different document of 7 bytes in all in 3 files from "), "{many}");
+    assert!(many.contains("2 binary files were not read (") && many.contains("a.txt and 1 more)"));
+    assert!(many.contains("1 invalid UTF-8 sequence in 1 document") && many.contains("b.txt)"));
+}
+
+#[test]
 fn errors_name_the_place_and_a_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
