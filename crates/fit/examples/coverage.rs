@@ -3,6 +3,7 @@
 //!
 //! `cargo run --release -p isoflop-fit --example coverage -- [data sets] [draws] [method]`
 
+use isoflop_fit::envelope::{EnvelopeOptions, curves_of, fit_envelope};
 use isoflop_fit::intervals::{IntervalOptions, Resampling};
 use isoflop_fit::isoflop::{IsoflopOptions, Method, fit_isoflop};
 use isoflop_fit::law::Hoffmann;
@@ -31,8 +32,7 @@ fn table(law: [f64; 5], noise: f64, random: &mut ChaCha8Rng) -> Table {
         for i in 0..6 {
             let n = (centre + 4f64.ln() * (i as f64 / 2.5 - 1.0)).exp();
             let d = flops / 6.0 / n;
-            let (u, v): (f64, f64) = (random.random(), random.random());
-            let z = (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos();
+            let z = normal(random);
             let loss = (e + a / n.powf(alpha) + b / d.powf(beta)) * (noise * z).exp();
             rows.push(Observation::new(format!("{k}-{i}"), n, d, flops, loss));
         }
@@ -47,6 +47,9 @@ struct Tally {
     far: usize,
     width: f64,
     far_width: f64,
+    /// New runs at N* of 10 times the largest C, and how many their intervals held.
+    runs: usize,
+    held: usize,
 }
 
 impl Tally {
@@ -58,6 +61,12 @@ impl Tally {
         self.width += i.hi - i.lo;
         self.far_width += (j.hi / j.lo).ln();
     }
+}
+
+/// A standard normal number (Box & Muller 1958).
+fn normal(random: &mut ChaCha8Rng) -> f64 {
+    let (u, v): (f64, f64) = (random.random(), random.random());
+    (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
 }
 
 fn main() {
@@ -77,6 +86,7 @@ fn main() {
     for method in Method::ALL {
         methods.push((format!("2 {}", method.name()), Kind::Slices(method)));
     }
+    methods.push(("1 envelope".into(), Kind::Envelope));
     methods.retain(|(label, _)| label.contains(&only));
     for (name, law) in LAWS {
         println!("{name}: {sets} data sets, {draws} draws");
@@ -100,6 +110,19 @@ fn main() {
                         let Ok(result) = fit.result() else { continue };
                         let far = result.frontier.as_ref().unwrap().at(flops).unwrap();
                         tally.add(&result.exponents.unwrap().params, a, &far.params, n);
+                        // A new run where the true law has its best split of 1e21 FLOPs.
+                        let [e, big_a, alpha, big_b, beta] = law;
+                        let params = log_params(law, 1e21).exp();
+                        let tokens = 1e21 / 6.0 / params;
+                        let mut random = ChaCha8Rng::seed_from_u64(1_000_000 + set as u64);
+                        let noise = (0.005 * normal(&mut random)).exp();
+                        let run =
+                            noise * (e + big_a / params.powf(alpha) + big_b / tokens.powf(beta));
+                        let (_, new) = result.frontier.as_ref().unwrap().loss_at(params, tokens);
+                        if let Some(interval) = new.and_then(|e| e.interval) {
+                            tally.runs += 1;
+                            tally.held += usize::from(interval.contains(run));
+                        }
                     }
                     Kind::Slices(method) => {
                         let options =
@@ -108,16 +131,26 @@ fn main() {
                         let far = fit.at(flops).unwrap();
                         tally.add(&fit.params.exponent, a, &far.params, n);
                     }
+                    Kind::Envelope => {
+                        let options = EnvelopeOptions { draws, ..Default::default() };
+                        let Ok(fit) = fit_envelope(&curves_of(&table), &options) else { continue };
+                        let far = fit.at(flops).unwrap();
+                        tally.add(&fit.params, a, &far.params, n);
+                    }
                 }
             }
             let share = |k: usize| 100.0 * k as f64 / tally.given as f64;
             println!(
-                "  {label:40} given {:4}  a {:5.1}% (width {:.4})  N* {:5.1}% (x{:.2})",
+                "  {label:40} given {:4}  a {:5.1}% (width {:.4})  N* {:5.1}% (x{:.2})  new run {}",
                 tally.given,
                 share(tally.exponent),
                 tally.width / tally.given as f64,
                 share(tally.far),
                 (0.5 * tally.far_width / tally.given as f64).exp(),
+                match tally.runs {
+                    0 => "-".into(),
+                    runs => format!("{:.1}%", 100.0 * tally.held as f64 / runs as f64),
+                },
             );
         }
     }
@@ -126,4 +159,5 @@ fn main() {
 enum Kind {
     Law(Objective, Resampling),
     Slices(Method),
+    Envelope,
 }

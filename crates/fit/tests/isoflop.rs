@@ -176,6 +176,8 @@ fn porians_whole_recipe_is_met() {
             println!("{file} {key}: {:?} theirs {theirs}", law.exponent);
             let off = law.exponent.point - number(format!("{key}_exponent"));
             assert!(off.abs() < tolerance, "{file} {key}: {off}");
+            // All but N* of the untuned runs, where two minima of one slice are near ties, come out to the last digits.
+            assert!((k, key) == (0, "n") || off.abs() < 1e-12, "{file} {key}: {off:e}");
             // Coefficients at the middle of the budgets, where they are not a matter of the exponent.
             let middle = 5e17f64.ln();
             let value =

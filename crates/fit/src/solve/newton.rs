@@ -125,7 +125,7 @@ fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, toleranc
             }
             damping = (damping * 8.0).max(1e-3);
             // Once is a step too long; again and again is a Hessian that knows too few residuals.
-            kinked = delta.is_finite() && (majorised > 0 || damping > 1.0);
+            kinked = delta.is_finite() && (majorised > 0 || damping > 1e3);
         }
     }
     solution.value = here.value;
