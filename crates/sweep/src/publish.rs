@@ -55,8 +55,12 @@ pub fn publish(
     progress: &mut Progress,
 ) -> anyhow::Result<()> {
     let passports = &results.contents.passports;
-    let unknown =
-        results.contents.records.iter().filter(|r| !passports.contains_key(&r.run.passport)).count();
+    let unknown = results
+        .contents
+        .records
+        .iter()
+        .filter(|r| !passports.contains_key(&r.run.passport))
+        .count();
     if unknown > 0 {
         progress.warn(format!(
             "{unknown} records name a passport that {} does not hold: the machine that trained them is not known",

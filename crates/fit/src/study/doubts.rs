@@ -6,10 +6,11 @@ use crate::compute::ComputeRule;
 use crate::error::FitError;
 use crate::intervals::Resampling;
 use crate::isoflop::{Method, group_slices};
+use crate::left_out::{LeftOut, LeftOutReason};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::parametric::{LEAST_UNITS, LawFit};
-use crate::table::{LeftOut, LeftOutReason, Observation, Table, cluster_of};
+use crate::table::{Observation, Table, cluster_of};
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals};
 use crate::warning::Warning;
 

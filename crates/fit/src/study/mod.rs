@@ -17,8 +17,9 @@ use crate::error::FitError;
 use crate::estimate::check_level;
 use crate::isoflop::{IsoflopFit, IsoflopOptions, Method, fit_isoflop};
 use crate::law::LawKind;
+use crate::left_out::LeftOut;
 use crate::parametric::{FitOptions, LawFit, fit_law};
-use crate::table::{LeftOut, Table};
+use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals};
 use crate::warning::Warning;
 

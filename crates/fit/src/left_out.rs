@@ -1,0 +1,87 @@
+//! Rows that no fit sees, by name.
+
+use serde::Serialize;
+
+/// Why a row was left out.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum LeftOutReason {
+    /// A number is NaN or infinite.
+    NotFinite {
+        /// Which.
+        column: String,
+    },
+    /// What should be a number is none.
+    Unreadable {
+        /// Which.
+        column: String,
+        /// What stands there; empty where nothing does.
+        cell: String,
+    },
+    /// A number is zero or negative.
+    NotPositive {
+        /// Which.
+        column: String,
+        /// Its value.
+        value: f64,
+    },
+    /// The row repeats another of the same name, number by number.
+    Duplicate,
+    /// The chosen convention needs a count that this row lacks.
+    NoCount {
+        /// Which.
+        column: String,
+    },
+    /// The caller left it out.
+    Asked {
+        /// The caller's words.
+        why: String,
+    },
+}
+
+impl std::fmt::Display for LeftOutReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LeftOutReason::NotFinite { column } => write!(f, "{column} is not a finite number"),
+            LeftOutReason::Unreadable { column, cell } if cell.is_empty() => {
+                write!(f, "{column} is missing")
+            }
+            LeftOutReason::Unreadable { column, cell } => {
+                write!(f, "{column} is `{cell}`, and no number")
+            }
+            LeftOutReason::NotPositive { column, value } => {
+                write!(f, "{column} is {value}, and must be above 0")
+            }
+            LeftOutReason::Duplicate => write!(f, "repeats an earlier row, number by number"),
+            LeftOutReason::NoCount { column } => write!(f, "has no {column}"),
+            LeftOutReason::Asked { why } => write!(f, "{why}"),
+        }
+    }
+}
+
+impl LeftOutReason {
+    /// What to do where nothing else is left.
+    pub(crate) fn hint(&self) -> &'static str {
+        match self {
+            LeftOutReason::NoCount { .. } => {
+                "give the column of that count, or choose another convention"
+            }
+            LeftOutReason::Asked { .. } => "leave out fewer rows",
+            _ => {
+                "N, D, C and the loss must be positive and finite; check the column names and units"
+            }
+        }
+    }
+}
+
+/// One row that no fit sees.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LeftOut {
+    /// Its name.
+    pub run: String,
+    /// Its place in the input, from 0.
+    pub row: usize,
+    /// Why.
+    #[serde(flatten)]
+    pub reason: LeftOutReason,
+}
