@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::Context;
 use isoflop_data::Corpus;
@@ -15,8 +15,29 @@ use crate::train::{Queue, workers};
 
 /// Models that are measured, from the narrowest to the widest.
 const SAMPLES: usize = 4;
-/// Training time of one sample, after its first news (which compilation and tuning delay).
-const SAMPLE_TIME: Duration = Duration::from_millis(1500);
+
+/// How long one sample trains, after its first news (which compilation and tuning delay).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// Enough for an estimate that is asked for.
+    Estimate,
+    /// No more than this share of what the grid will take, for training that waits for it.
+    OneIn(u32),
+}
+
+impl Effort {
+    /// Whether a sample of so many seconds is enough, where the grid takes `whole` seconds at the speed seen so far.
+    fn is_enough(self, seconds: f64, whole: f64) -> bool {
+        match self {
+            Self::Estimate => seconds >= LONGEST,
+            Self::OneIn(n) => seconds >= (whole / f64::from(n)).clamp(SHORTEST, LONGEST),
+        }
+    }
+}
+
+/// Bounds of a sample, seconds.
+const SHORTEST: f64 = 0.2;
+const LONGEST: f64 = 1.5;
 
 /// Trains stacks of a few widths of the grid for a moment each, all workers at once as in the sweep, and throws the
 /// weights away.
@@ -29,6 +50,7 @@ pub fn measure(
     grid: &Grid,
     corpus: &Corpus,
     device: &TrainDevice,
+    effort: Effort,
 ) -> anyhow::Result<Throughput> {
     let mut by_width: BTreeMap<usize, &Stack> = BTreeMap::new();
     for stack in &grid.stacks {
@@ -44,7 +66,9 @@ pub fn measure(
         let rates = Mutex::new(Vec::new());
         let measured =
             Queue::new(vec![index; workers.count()], workers.count()).work(&workers, |_| {
-                let speed = speed(config, stack, corpus, device)?;
+                let all = grid.train_flops() / workers.count() as f64;
+                let enough = |seconds, speed| effort.is_enough(seconds, all / speed);
+                let speed = speed(config, stack, corpus, device, &enough)?;
                 rates.lock().unwrap_or_else(PoisonError::into_inner).extend(speed);
                 Ok(Some(0))
             });
@@ -59,12 +83,13 @@ pub fn measure(
     Ok(Throughput { device: device.info.label(), stacks_at_once: workers.count(), samples })
 }
 
-/// FLOP/s of one stack; `None` where it ended before giving news.
+/// FLOP/s of one stack, which stops where its seconds and speed are `enough`; `None` where it ended before giving news.
 fn speed(
     config: &Config,
     stack: &Stack,
     corpus: &Corpus,
     device: &TrainDevice,
+    enough: &dyn Fn(f64, f64) -> bool,
 ) -> anyhow::Result<Option<f64>> {
     let options = TrainOptions {
         checkpoint_dir: None,
@@ -83,8 +108,9 @@ fn speed(
             None => first = Some((now, flops_done)),
             Some((since, before)) => {
                 let seconds = now.duration_since(since).as_secs_f64();
-                speed = Some((flops_done - before) / seconds);
-                if seconds >= SAMPLE_TIME.as_secs_f64() {
+                let rate = (flops_done - before) / seconds;
+                speed = Some(rate);
+                if enough(seconds, rate) {
                     return Control::Stop;
                 }
             }
@@ -108,7 +134,20 @@ fn spread(len: usize, most: usize) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::spread;
+    use super::{Effort, spread};
+
+    #[test]
+    fn a_sample_takes_a_share_of_the_training_within_bounds() {
+        let effort = Effort::OneIn(400);
+        assert!(!effort.is_enough(0.3, 160.0));
+        assert!(effort.is_enough(0.4, 160.0));
+        assert!(!effort.is_enough(0.1, 1.0));
+        assert!(effort.is_enough(0.2, 1.0));
+        assert!(!effort.is_enough(1.4, 1e6));
+        assert!(effort.is_enough(1.5, 1e6));
+        assert!(!Effort::Estimate.is_enough(1.4, 1.0));
+        assert!(Effort::Estimate.is_enough(1.5, 1.0));
+    }
 
     #[test]
     fn samples_reach_both_ends() {

@@ -4,7 +4,7 @@ use isoflop_plan::render_plan;
 
 use crate::cli::PlanArgs;
 use crate::facts::StudyData;
-use crate::measure::measure;
+use crate::measure::{Effort, measure};
 use crate::print;
 use crate::progress::Progress;
 use crate::study;
@@ -20,7 +20,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
         true => None,
         false => {
             progress.note("measuring the speed of a few models");
-            Some(measure(&config, &grid, &corpus, &device)?)
+            Some(measure(&config, &grid, &corpus, &device, Effort::Estimate)?)
         }
     };
     progress.clear();

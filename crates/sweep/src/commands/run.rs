@@ -9,7 +9,7 @@ use isoflop_train::device::TrainDevice;
 
 use crate::cli::RunArgs;
 use crate::facts::StudyData;
-use crate::measure::measure;
+use crate::measure::{Effort, measure};
 use crate::progress::Progress;
 use crate::publish::{Results, publish};
 use crate::shell::command_line;
@@ -20,6 +20,9 @@ use crate::{failure, passport, print, study};
 /// A forecast is worth a measurement where training takes longer than the device's peak rate needs for this many seconds'
 /// worth of FLOPs. Small models reach a tenth of the peak or less.
 const MEASURE_ABOVE_PEAK_SECONDS: f64 = 10.0;
+
+/// Each of a few samples for the forecast takes so small a share of the training.
+const MEASUREMENT: Effort = Effort::OneIn(400);
 
 /// Trains what is missing, fits all there is and writes the report.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
@@ -47,7 +50,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let throughput = match worth_measuring(&ledger, &grid, &passport) {
             true => {
                 progress.note("measuring the speed of a few models");
-                Some(measure(&config, &grid, &corpus, &device)?)
+                Some(measure(&config, &grid, &corpus, &device, MEASUREMENT)?)
             }
             false => None,
         };
