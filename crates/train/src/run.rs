@@ -337,7 +337,8 @@ impl<'a> Run<'a> {
         let mut control = Control::Continue;
         let mut keep = Vec::new();
         let width = self.lanes();
-        let memory = crate::device::memory_bytes(&self.state.model.device());
+        // Asking the system takes tens of microseconds: a good part of a small model's step.
+        let mut memory = None;
         for lane in 0..width {
             let replica = &mut self.state.replicas[lane];
             let over = |i: usize| self.stack.cells[i].steps <= step;
@@ -346,6 +347,8 @@ impl<'a> Run<'a> {
                 continue;
             }
             let lost = replica.lost.clone();
+            let device = self.state.model.device();
+            let memory = *memory.get_or_insert_with(|| crate::device::memory_bytes(&device));
             let ended: Vec<_> = replica.cells.drain(..).zip(replica.tracks.drain(..)).collect();
             for (index, track) in ended {
                 let cell = &self.stack.cells[index];

@@ -22,7 +22,7 @@ use crate::{failure, passport, print, study};
 const MEASURE_ABOVE_PEAK_SECONDS: f64 = 10.0;
 
 /// Each of a few samples for the forecast takes so small a share of the training.
-const MEASUREMENT: Effort = Effort::OneIn(400);
+const MEASUREMENT: Effort = Effort::OneIn(600);
 
 /// Trains what is missing, fits all there is and writes the report.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
