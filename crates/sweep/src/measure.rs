@@ -13,9 +13,6 @@ use isoflop_train::{Control, Event, TrainOptions, run_stack};
 use crate::study::stack_limits;
 use crate::train::{Queue, workers};
 
-/// Models that are measured, from the narrowest to the widest.
-const SAMPLES: usize = 4;
-
 /// How long one sample trains, after its first news (which compilation and tuning delay).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
@@ -26,6 +23,14 @@ pub enum Effort {
 }
 
 impl Effort {
+    /// Models that are measured, from the narrowest to the widest.
+    fn samples(self) -> usize {
+        match self {
+            Self::Estimate => 4,
+            Self::OneIn(_) => 3,
+        }
+    }
+
     /// Whether a sample of so many seconds is enough, where the grid takes `whole` seconds at the speed seen so far.
     fn is_enough(self, seconds: f64, whole: f64) -> bool {
         match self {
@@ -61,7 +66,7 @@ pub fn measure(
     let stacks: Vec<(usize, &Stack)> = by_width.into_iter().collect();
     let workers = workers(config, device, grid.stacks.iter())?;
     let mut samples = Vec::new();
-    for index in spread(stacks.len(), SAMPLES) {
+    for index in spread(stacks.len(), effort.samples()) {
         let (width, stack) = stacks[index];
         let rates = Mutex::new(Vec::new());
         let measured =

@@ -11,7 +11,7 @@ pub fn without_peaks(device: &TrainDevice, data_sha256: &str) -> Passport {
     assemble(device.passport_without_peaks(), data_sha256)
 }
 
-/// The same with the device's measured peaks: about a second per precision.
+/// The same with the device's measured peaks: about half a second per precision.
 pub fn measured(device: &TrainDevice, data_sha256: &str) -> Passport {
     assemble(device.passport(), data_sha256)
 }

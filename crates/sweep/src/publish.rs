@@ -14,6 +14,7 @@ use isoflop_ledger::{CONFIG_FILE, Contents, PASSPORT_FILE, Status, write_atomic}
 use isoflop_plan::{Config, Grid};
 use isoflop_report::chart::Theme;
 use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, render_png};
+use rayon::prelude::*;
 
 use crate::cli::OutputArgs;
 use crate::facts::StudyData;
@@ -192,13 +193,14 @@ fn write_report(document: &Document, folder: &Path) -> anyhow::Result<()> {
     let plots = folder.join(PLOT_FOLDER);
     std::fs::create_dir_all(&plots)
         .with_context(|| format!("cannot create {}", plots.display()))?;
-    for figure in document.figures() {
+    document.figures().into_par_iter().try_for_each(|figure| {
         let svg = figure.svg(Theme::Light);
         let png = render_png(&svg, PNG_SCALE)
             .with_context(|| format!("cannot draw the plot {}", figure.id))?;
         write_atomic(&plots.join(format!("{}.svg", figure.id)), svg.as_bytes())?;
         write_atomic(&plots.join(format!("{}.png", figure.id)), &png)?;
-    }
+        anyhow::Ok(())
+    })?;
     write_atomic(&folder.join(REPORT_FILE), document.to_html().as_bytes())?;
     Ok(())
 }

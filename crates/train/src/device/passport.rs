@@ -45,7 +45,7 @@ pub struct DevicePassport {
 }
 
 impl TrainDevice {
-    /// Measures the peak rates and writes all down. Takes about a second per precision.
+    /// Measures the peak rates and writes all down. Takes about half a second per precision.
     pub fn passport(&self) -> DevicePassport {
         let peaks = self
             .precisions

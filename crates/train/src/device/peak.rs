@@ -13,10 +13,10 @@ use super::info::{DeviceInfo, DeviceKind};
 const SIDES: [usize; 6] = [256, 512, 1024, 2048, 4096, 8192];
 
 /// Time after which no larger size is begun.
-const BUDGET: Duration = Duration::from_millis(600);
+const BUDGET: Duration = Duration::from_millis(350);
 
 /// Time of one measurement.
-const SAMPLE: Duration = Duration::from_millis(120);
+const SAMPLE: Duration = Duration::from_millis(80);
 
 /// The best measured rate of square matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ pub struct Peak {
     pub side: usize,
 }
 
-/// Measures the best rate over several sizes, in about a second (more where kernels are tuned for
+/// Measures the best rate over several sizes, in about half a second (more where kernels are tuned for
 /// the first time). `None` where the device cannot do it.
 pub fn measure_peak(device: &Device, info: &DeviceInfo, precision: Precision) -> Option<Peak> {
     let slow = info.kind == DeviceKind::Software;
