@@ -19,7 +19,7 @@ use crate::replica::{Replica, Track, is_point};
 use crate::schedule::learning_rate;
 
 /// Seconds between progress events.
-const EVENT_SECONDS: f64 = 0.2;
+const EVENT_SECONDS: f64 = 0.1;
 
 /// Steps between read-backs of the losses on a GPU; the CPU reads every step.
 const GPU_READBACK_STEPS: u64 = 16;
