@@ -25,7 +25,7 @@ use crate::plots::Sensitivity;
 pub enum Fitted<'a> {
     /// The study, and the table it was given (before the convention was applied).
     Study(&'a Study, &'a FitTable),
-    /// No fit at all, and why.
+    /// No fit at all: why, with its `hint:` line if there is one.
     Refused(&'a str),
 }
 
@@ -124,7 +124,8 @@ impl<'a> Page<'a> {
     fn all_notices(&self) -> Vec<Notice> {
         let mut notices = Vec::new();
         if let Fitted::Refused(why) = self.fitted {
-            notices.push(Notice { text: format!("No fit: {why}").into(), advice: Rich::default() });
+            let (why, hint) = why.split_once("\nhint: ").unwrap_or((why, ""));
+            notices.push(Notice { text: format!("No fit: {why}").into(), advice: hint.into() });
         }
         for warning in self.study().map(|s| s.warnings.as_slice()).unwrap_or_default() {
             notices

@@ -11,6 +11,11 @@ const DETUNED: &str = "its learning rate or batch is off the rule on purpose, to
 const NOT_IN_GRID: &str = "the present configuration has no such cell";
 const NO_DECAY: &str = "its learning rate never decayed, so its last loss is not a final loss";
 
+/// What to do where nothing else is left.
+const DETUNED_HINT: &str = "include 1 in `grid.lr_multipliers` and `grid.batch_multipliers`";
+const NOT_IN_GRID_HINT: &str = "train the cells of the present configuration to the end";
+const NO_DECAY_HINT: &str = "set `train.schedule` to \"cosine\" or \"wsd\"";
+
 /// A row per finished cell. What the fits must not see is left out by name: cells that test the hyper-parameters, cells that
 /// the grid no longer has, and runs whose schedule did not end.
 ///
@@ -27,15 +32,49 @@ pub fn table(contents: &Contents, grid: &Grid) -> Result<Table, FitError> {
         .collect();
     let by_run: BTreeMap<&str, &Record> =
         finished.iter().map(|record| (record.id().0.as_str(), *record)).collect();
+    if finished.is_empty() {
+        return Err(nothing_finished(contents));
+    }
     let rows = finished.iter().filter_map(|record| observation(record, grid)).collect();
     let cell = |row: &Observation| by_run.get(row.run.as_str()).map(|record| &record.result.cell);
     let plan = |row: &Observation| cell(row).and_then(|cell| planned.get(&cell.id));
-    Table::new(rows)?
-        .filter(NOT_IN_GRID, |row| plan(row).is_some())?
-        .filter(DETUNED, |row| plan(row).is_some_and(|planned| planned.is_plain()))?
-        .filter(NO_DECAY, |row| {
-            cell(row).is_some_and(|cell| cell.hyper.schedule != Schedule::Constant)
-        })
+    let plain = |row: &Observation| plan(row).is_some_and(|planned| planned.is_plain());
+    let decays =
+        |row: &Observation| cell(row).is_some_and(|cell| cell.hyper.schedule != Schedule::Constant);
+    let table = Table::new(rows)?;
+    let table =
+        table.filter(NOT_IN_GRID, |row| plan(row).is_some()).map_err(hint(NOT_IN_GRID_HINT))?;
+    let table = table.filter(DETUNED, plain).map_err(hint(DETUNED_HINT))?;
+    table.filter(NO_DECAY, decays).map_err(hint(NO_DECAY_HINT))
+}
+
+/// The refusal of a study without a single finished cell.
+fn nothing_finished(contents: &Contents) -> FitError {
+    let cells = contents.current();
+    let diverged =
+        cells.values().filter(|r| matches!(r.result.status, Status::Diverged { .. })).count();
+    let failed =
+        cells.values().filter(|r| matches!(r.result.status, Status::Failed { .. })).count();
+    FitError::NoResult {
+        what: "the fit".into(),
+        why: format!("no cell has finished ({diverged} diverged, {failed} failed)"),
+        hint: match (diverged, failed) {
+            (0, 0) => "train them: `sweep --config`",
+            (_, 0) => "lower `train.learning_rate`: the report says at which step each diverged",
+            _ => "the ledger says why each failed; the same command tries them again",
+        }
+        .into(),
+    }
+}
+
+/// Tells what to do in the words of a configuration.
+fn hint(words: &'static str) -> impl Fn(FitError) -> FitError {
+    move |error| match error {
+        FitError::NothingUsable { given, first_run, first_reason, .. } => {
+            FitError::NothingUsable { given, first_run, first_reason, hint: words.into() }
+        }
+        other => other,
+    }
 }
 
 /// The convention of fits by its name in a configuration.

@@ -77,7 +77,7 @@ pub fn publish(
     }
 
     // report
-    let refusal = study.as_ref().err().map(without_hint).unwrap_or_default();
+    let refusal = study.as_ref().err().map(FitError::to_string).unwrap_or_default();
     let fitted = match (&table, &study) {
         (Ok(table), Ok(study)) => Fitted::Study(study, table),
         _ => Fitted::Refused(&refusal),
@@ -217,8 +217,4 @@ fn counts(results: &Results) -> serde_json::Value {
         "diverged": number(|status| matches!(status, Status::Diverged { .. })),
         "failed": number(|status| matches!(status, Status::Failed { .. })),
     })
-}
-
-fn without_hint(error: &FitError) -> String {
-    error.to_string().split("\nhint: ").next().unwrap_or_default().to_owned()
 }

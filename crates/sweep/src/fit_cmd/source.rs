@@ -43,16 +43,15 @@ pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, Origin)> {
 }
 
 fn results(folder: &Path) -> anyhow::Result<(Table, Origin)> {
-    use isoflop_ledger::{CONFIG_FILE, read};
-    use isoflop_plan::{Config, Grid};
+    use isoflop_ledger::read;
+    use isoflop_plan::Grid;
     if !folder.is_dir() {
         bail!(
             "{} is not a folder\nhint: give the results folder of a study, such as runs/quickstart, or --csv FILE",
             folder.display()
         );
     }
-    let config = Config::load(folder.join(CONFIG_FILE))
-        .with_context(|| format!("{} is not the results folder of a study", folder.display()))?;
+    let config = crate::study::config_of(folder)?;
     let data = crate::facts::StudyData::read(folder)?;
     let grid = Grid::build(&config, &data.facts())?;
     let table = crate::observations::table(&read(folder)?, &grid)?;

@@ -88,3 +88,24 @@ fn a_finished_study_is_not_trained_again() {
     assert!(stderr(&output).contains("all 6 cells are in"), "{}", stderr(&output));
     assert_eq!(std::fs::read(bench.path("results/ledger.jsonl")).unwrap(), before);
 }
+
+#[test]
+fn a_refused_fit_is_told_in_the_words_of_the_configuration() {
+    for (key, hint) in [
+        ("[train]\nschedule = \"constant\"", "hint: set `train.schedule` to \"cosine\" or \"wsd\""),
+        ("[train]\nlearning_rate = 10", "hint: lower `train.learning_rate`"),
+    ] {
+        let bench = Bench::new();
+        bench.changed("[train]", key);
+        let output = bench.output(&["--config", "tiny.toml", "--results", "results"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert!(stderr(&output).contains("no fit: "), "{}", stderr(&output));
+        assert!(stderr(&output).contains(hint), "{}", stderr(&output));
+        let page = std::fs::read_to_string(bench.path("results/report.html")).unwrap();
+        assert!(page.contains("No fit: "));
+        for command in ["fit", "report"] {
+            let output = bench.output(&[command, "results"]);
+            assert!(stderr(&output).contains(hint), "{command}: {}", stderr(&output));
+        }
+    }
+}
