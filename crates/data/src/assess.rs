@@ -94,6 +94,7 @@ pub fn assess(
         }
         DataSource::Cargo | DataSource::Text { .. } => {
             let source = source::open(config)?.expect("text has a source");
+            prepare::recipe(config)?;
             let scanned = prepare::scan(&*source, progress)?;
             let corpus = prepare::prepare_scanned(config, &*source, &scanned, progress)?;
             let gzip = compress::gzip(config, &*source, &scanned, progress)?;

@@ -230,27 +230,6 @@ impl Corpus {
         (windows > 0).then(|| sum / (windows * context) as f64)
     }
 
-    /// Reads all token files and compares them with their checksums.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::Format`] if one is damaged.
-    pub fn verify(&self) -> Result<(), DataError> {
-        let Kind::Stored(stored) = &self.kind else { return Ok(()) };
-        for (name, file) in [
-            ("train.tokens", &stored.train),
-            ("valid.tokens", &stored.valid),
-            ("valid.bytes", &stored.valid_bytes),
-        ] {
-            file.verify().map_err(|problem| DataError::Format {
-                path: name.into(),
-                problem,
-                hint: "delete the folder data.cache; it is rebuilt".into(),
-            })?;
-        }
-        Ok(())
-    }
-
     pub(crate) fn train_ids(&self) -> Option<impl Iterator<Item = u32>> {
         match &self.kind {
             Kind::Stored(stored) => Some(stored.train.ids(0)),

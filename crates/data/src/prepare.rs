@@ -21,6 +21,8 @@ pub(crate) use tokenize::each_piece;
 /// Prepares real text: from the cache if it is there, else from the source.
 pub(crate) fn prepare(config: &DataConfig, progress: ProgressSink) -> Result<Corpus, DataError> {
     let source = source::open(config)?.expect("the synthetic language is prepared elsewhere");
+    // A tokenizer that cannot be had is told before all text is read.
+    recipe(config)?;
     let scanned = scan(&*source, progress)?;
     prepare_scanned(config, &*source, &scanned, progress)
 }
@@ -93,15 +95,20 @@ fn nothing_to_train_on(source: &dyn Source, scanned: &Scan, split: &Split) -> Da
 
 /// The tokenizer to use and the split of the scanned documents.
 pub(crate) fn split_of(config: &DataConfig, scanned: &Scan) -> Result<(Recipe, Split), DataError> {
-    let tokenizer = config.tokenizer.as_ref().ok_or_else(|| DataError::Option {
-        key: "tokenizer",
-        problem: "text needs a tokenizer".into(),
-        hint: "set tokenizer = \"bytes\"".into(),
-    })?;
-    let recipe = Recipe::new(tokenizer)?;
+    let recipe = recipe(config)?;
     // One more than asked for: the first token of the stream is an input only.
     let reserve = (config.valid_tokens + 1) * recipe.reserve_bytes_per_token();
     let split =
         split(&scanned.entries, reserve, config.valid_fraction, config.max_bytes, config.seed);
     Ok((recipe, split))
+}
+
+/// What the tokenizer is made from.
+pub(crate) fn recipe(config: &DataConfig) -> Result<Recipe, DataError> {
+    let tokenizer = config.tokenizer.as_ref().ok_or_else(|| DataError::Option {
+        key: "tokenizer",
+        problem: "text needs a tokenizer".into(),
+        hint: "set tokenizer = \"bytes\"".into(),
+    })?;
+    Recipe::new(tokenizer)
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use isoflop_data::Corpus;
 use isoflop_ledger::{CONFIG_FILE, Ledger, Settled};
-use isoflop_plan::{Config, DeviceConfig, DeviceName, Grid, StackLimits};
+use isoflop_plan::{Cell, Config, DeviceConfig, DeviceName, Grid, StackLimits, stack_memory};
+use isoflop_report::number;
 use isoflop_train::device::{self, TrainDevice};
 
 use crate::cli::StudyArgs;
@@ -97,17 +98,40 @@ pub fn open_device(config: &DeviceConfig, progress: &mut Progress) -> anyhow::Re
     Ok(device)
 }
 
-/// Lays out the cells, in stacks that fit the device.
+/// Lays out the cells, in stacks that fit the device; without one, in stacks that fit what the configuration says.
 pub fn build_grid(
     config: &Config,
     corpus: &Corpus,
     data: &StudyData,
-    device: &TrainDevice,
+    device: Option<&TrainDevice>,
 ) -> anyhow::Result<Grid> {
     corpus.check_context(config.model.context)?;
     let mut grid = Grid::build(config, &data.facts())?;
-    grid.restack(stack_limits(config, device));
+    grid.restack(match device {
+        Some(device) => stack_limits(config, device),
+        None => StackLimits { memory_bytes: config.device.memory_bytes, ..StackLimits::of(config) },
+    });
     Ok(grid)
+}
+
+/// Refuses models whose weights, gradients and moments alone are more than the device's memory: no batch is small enough.
+pub fn refuse_too_large(config: &Config, grid: &Grid, device: &TrainDevice) -> anyhow::Result<()> {
+    let Some(available) = memory_bytes(config, device) else { return Ok(()) };
+    let needed = |cell: &Cell| {
+        let estimate = stack_memory(&cell.shape, &cell.hyper, 1, 1);
+        estimate.weights + estimate.gradients + estimate.moments
+    };
+    let cells = grid.cells.iter().map(|planned| &planned.cell);
+    match cells.map(|cell| (needed(cell), cell)).max_by_key(|(bytes, _)| *bytes) {
+        Some((bytes, cell)) if bytes > available => bail!(Misuse(format!(
+            "{} needs {} for its weights, gradients and moments alone, and training may use {} of {}\nhint: take smaller models, or say with `device.memory_gib` how much memory there is",
+            cell.shape,
+            number::bytes(bytes as f64),
+            number::bytes(available as f64),
+            device.info.label(),
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// How large a stack may become on this device.

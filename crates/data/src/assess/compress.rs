@@ -13,7 +13,8 @@ use crate::progress::{Progress, ProgressSink, Stage};
 use crate::source::Source;
 use crate::split::Fate;
 
-const SAMPLE_BYTES: u64 = 64 << 20;
+/// Bytes of text that are compressed, at most.
+pub(super) const SAMPLE_BYTES: u64 = 64 << 20;
 
 /// Compresses the training text, or its first [`SAMPLE_BYTES`].
 pub(super) fn gzip(

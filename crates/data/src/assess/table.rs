@@ -3,6 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use super::Assessment;
+use super::compress::SAMPLE_BYTES;
 
 impl Display for Assessment {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -53,7 +54,7 @@ impl Display for Assessment {
                 ),
             )?;
             let gzip = text.gzip;
-            let of = if gzip.bytes < s.train.bytes { " (first 64 MiB)" } else { "" };
+            let of = if gzip.bytes >= SAMPLE_BYTES { " (the first of them)" } else { "" };
             row(
                 "gzip -9",
                 format!(

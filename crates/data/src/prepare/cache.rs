@@ -52,7 +52,7 @@ pub(super) fn key(config: &DataConfig, recipe: &Recipe, scanned: &Scan) -> Strin
     hex(&digest.finalize())
 }
 
-/// Opens a folder. `None`: it is not there. The error says why it cannot be used.
+/// Opens a folder and reads its files against their hashes. `None`: it is not there. The error says why it cannot be used.
 pub(super) fn open(folder: &Path, key: &str) -> Result<Option<Opened>, String> {
     if !folder.exists() {
         return Ok(None);
@@ -65,7 +65,11 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<Opened>, String> {
         return Err("it belongs to other data or another version".into());
     }
     let tokens = |name: &str| {
-        TokenFile::open(&folder.join(name)).map_err(|problem| format!("{name}: {problem}"))
+        let open = || {
+            let file = TokenFile::open(&folder.join(name))?;
+            file.verify().map(|()| file)
+        };
+        open().map_err(|problem| format!("{name}: {problem}"))
     };
     let opened = Opened {
         train: tokens("train.tokens")?,

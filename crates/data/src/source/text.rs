@@ -42,7 +42,9 @@ impl Source for TextSource {
     fn describe(&self) -> String {
         match &self.files[..] {
             [one] => one.path.display().to_string(),
-            [first, ..] => format!("{} files from {}", self.files.len(), first.path.display()),
+            [first, ..] => {
+                format!("{} files, the first of them {}", self.files.len(), first.path.display())
+            }
             [] => "no files".into(),
         }
     }

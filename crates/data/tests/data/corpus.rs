@@ -18,7 +18,6 @@ fn counts_add_up() {
     assert_eq!(corpus.valid_tokens(), 2000);
     assert_eq!(corpus.valid_sequences(64), 31);
     assert!(corpus.notes().is_empty(), "{:?}", corpus.notes());
-    corpus.verify().unwrap();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `sweep data`: what there is to train on.
 
 use isoflop_data::Corpus;
-use isoflop_plan::{Config, Grid, OptimumRule};
+use isoflop_plan::{Config, ConfigErrors, Grid, OptimumRule};
 use isoflop_report::number;
 use serde_json::{Value, json};
 
@@ -18,16 +18,27 @@ pub fn run(args: &DataArgs) -> anyhow::Result<()> {
     let mut progress = Progress::new(&args.output);
     let config = Config::load(&args.config)?;
     let (corpus, assessment) = isoflop_data::assess(&config.data, &mut progress.data())?;
-    let budgets = Budgets::of(&config, &corpus)?;
+    let budgets = match Budgets::of(&config, &corpus) {
+        Ok(budgets) => Some(budgets),
+        // The assessment of the data stands without a grid.
+        Err(error) => {
+            progress.warn(format!("no largest budget, for the grid is refused: {error}"));
+            None
+        }
+    };
     progress.clear();
     if args.output.json {
         let mut value = serde_json::to_value(&assessment)?;
         if let Value::Object(facts) = &mut value {
-            facts.insert("largest_budgets".to_owned(), budgets.json());
+            facts.insert("largest_budgets".to_owned(), budgets.map_or(Value::Null, |b| b.json()));
         }
         print::json(&value)?;
     } else {
-        print::text(&(assessment.to_string() + &budgets.rows()))?;
+        let budgets = match &budgets {
+            Some(budgets) => budgets.rows(),
+            None => row("largest budget", "unknown: the grid is refused, see the warning"),
+        };
+        print::text(&(assessment.to_string() + &budgets))?;
     }
     Ok(())
 }
@@ -39,7 +50,7 @@ struct Budgets {
 }
 
 impl Budgets {
-    fn of(config: &Config, corpus: &Corpus) -> anyhow::Result<Self> {
+    fn of(config: &Config, corpus: &Corpus) -> Result<Self, ConfigErrors> {
         let Some(tokens) = corpus.train_tokens() else { return Ok(Self { ends: None }) };
         let grid = Grid::build(config, &StudyData::of(corpus).facts())?;
         Ok(Self { ends: Some((grid, OptimumRule::of(config), tokens)) })

@@ -1,6 +1,7 @@
 //! `sweep plan`: the grid, without training it.
 
 use isoflop_plan::render_plan;
+use isoflop_train::device::DeviceError;
 
 use crate::cli::PlanArgs;
 use crate::facts::StudyData;
@@ -13,15 +14,25 @@ use crate::study;
 pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     let mut progress = Progress::new(&args.output);
     let config = study::load(&args.study)?;
-    let device = study::open_device_for(&config, &mut progress)?;
-    let corpus = study::prepare_data(&config, &mut progress)?;
-    let grid = study::build_grid(&config, &corpus, &StudyData::of(&corpus), &device)?;
-    let throughput = match args.no_measure {
-        true => None,
-        false => {
-            progress.note("measuring the speed of a few models");
-            Some(measure(&config, &grid, &corpus, &device, Effort::Estimate)?)
+    let device = match study::open_device_for(&config, &mut progress) {
+        Ok(device) => Some(device),
+        // The machine that trains may be another one.
+        Err(error) if args.no_measure && error.is::<DeviceError>() => {
+            config.check_early("any device", &[config.train.precision])?;
+            progress.warn(format!("planned without a device: {error}"));
+            None
         }
+        Err(error) => return Err(error),
+    };
+    let corpus = study::prepare_data(&config, &mut progress)?;
+    let grid = study::build_grid(&config, &corpus, &StudyData::of(&corpus), device.as_ref())?;
+    let throughput = match &device {
+        Some(device) if !args.no_measure => {
+            study::refuse_too_large(&config, &grid, device)?;
+            progress.note("measuring the speed of a few models");
+            Some(measure(&config, &grid, &corpus, device, Effort::Estimate)?)
+        }
+        _ => None,
     };
     progress.clear();
     if args.output.json {

@@ -38,7 +38,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // data
     let corpus = study::prepare_data(&config, &mut progress)?;
     let data = StudyData::of(&corpus);
-    let grid = study::build_grid(&config, &corpus, &data, &device)?;
+    let grid = study::build_grid(&config, &corpus, &data, Some(&device))?;
+    study::refuse_too_large(&config, &grid, &device)?;
     data.write(ledger.folder())?;
     for warning in &grid.warnings {
         progress.warn(format!("{warning}\nhint: {}", warning.advice()));

@@ -1,6 +1,6 @@
 //! Mistakes in a configuration are told before any work, all together.
 
-use crate::support::{Bench, stderr};
+use crate::support::{Bench, stderr, stdout};
 
 #[test]
 fn every_mistake_has_its_line_and_a_hint() {
@@ -31,4 +31,31 @@ fn errors_are_json_where_asked_for() {
         serde_json::from_str(line.trim()).unwrap_or_else(|e| panic!("{e}: {line}"));
     assert_eq!(value["event"], "error");
     assert!(value["text"].as_str().unwrap().contains("none.toml"), "{line}");
+}
+
+#[test]
+fn a_plan_needs_no_device_and_a_measurement_does() {
+    let bench = Bench::new();
+    bench.changed("name = \"cpu\"", "name = \"a card elsewhere\"");
+    let output = bench.output(&["plan", "--config", "tiny.toml", "--no-measure"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("planned without a device"), "{}", stderr(&output));
+    assert!(stdout(&output).contains("6 cells"), "{}", stdout(&output));
+
+    let output = bench.output(&["plan", "--config", "tiny.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("hint: "), "{}", stderr(&output));
+}
+
+#[test]
+fn models_that_no_batch_makes_fit_are_refused() {
+    let bench = Bench::new();
+    bench.changed("name = \"cpu\"", "name = \"cpu\"\nmemory_gib = 1e-5");
+    for command in [&["plan", "--config", "tiny.toml"][..], &["--config", "tiny.toml"]] {
+        let output = bench.output(command);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        let told = stderr(&output);
+        assert!(told.contains("weights, gradients and moments alone"), "{told}");
+        assert!(told.contains("hint: take smaller models"), "{told}");
+    }
 }

@@ -66,3 +66,18 @@ fn missing_text_is_misuse() {
     assert!(stderr(&output).contains("matches no file"), "{}", stderr(&output));
     assert!(stderr(&output).contains("\nhint: "), "{}", stderr(&output));
 }
+
+#[test]
+fn the_assessment_stands_without_a_grid() {
+    let bench = with_texts();
+    std::fs::write(bench.path("tiny.toml"), TEXT.replace("[5e9]", "[1e6]")).unwrap();
+    let output = bench.output(&["data", "--config", "tiny.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("documents"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("unknown: the grid is refused"), "{}", stdout(&output));
+    assert!(stderr(&output).contains("`grid.budgets`"), "{}", stderr(&output));
+
+    let output = bench.output(&["data", "--config", "tiny.toml", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(json["largest_budgets"].is_null());
+}
