@@ -54,6 +54,9 @@ pub(crate) fn describe(value: &DeValue<'_>) -> String {
 
 pub(crate) fn describe_whole(range: &RangeInclusive<u64>) -> String {
     let end = *range.end();
+    if end == i64::MAX as u64 {
+        return format!("a whole number from {}", range.start());
+    }
     let end = if end >= 1_000_000 { plain(end as f64) } else { end.to_string() };
     format!("a whole number from {} to {end}", range.start())
 }
