@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
-use isoflop_data::Corpus;
+use anyhow::bail;
+use isoflop_data::{Corpus, DataError};
 use isoflop_ledger::{CONFIG_FILE, Ledger, Settled};
 use isoflop_plan::{Cell, Config, DeviceConfig, DeviceName, Grid, StackLimits, stack_memory};
 use isoflop_report::number;
@@ -71,8 +71,15 @@ pub fn open_ledger(
 
 /// Reads, splits and tokenises the data, or finds it in the cache.
 pub fn prepare_data(config: &Config, progress: &mut Progress) -> anyhow::Result<Corpus> {
-    let corpus =
-        Corpus::prepare(&config.data, &mut progress.data()).context("cannot prepare the data");
+    let corpus = Corpus::prepare(&config.data, &mut progress.data()).map_err(|error| {
+        let place = match &error {
+            DataError::NoMatch { .. } => config.place("data.paths"),
+            DataError::Option { key, .. } => config.place(&format!("data.{key}")),
+            _ => None,
+        };
+        let of = place.map(|place| format!(" of {place}")).unwrap_or_default();
+        anyhow::Error::new(error).context(format!("cannot prepare the data{of}"))
+    });
     progress.tell(&Update::Prepared);
     let corpus = corpus?;
     for note in corpus.notes() {
@@ -82,8 +89,16 @@ pub fn prepare_data(config: &Config, progress: &mut Progress) -> anyhow::Result<
 }
 
 /// Opens the device, and checks what can be checked before the data is read, which may take long.
-pub fn open_device_for(config: &Config, progress: &mut Progress) -> anyhow::Result<TrainDevice> {
-    let device = open_device(&config.device, progress)?;
+pub fn open_device_for(
+    args: &StudyArgs,
+    config: &Config,
+    progress: &mut Progress,
+) -> anyhow::Result<TrainDevice> {
+    let place = config.place("device.name").filter(|_| args.device.is_none());
+    let device = open_device(&config.device, progress).map_err(|error| match place {
+        Some(place) => error.context(format!("cannot open the device of {place}")),
+        None => error,
+    })?;
     config.check_early(&device.info.label(), &device.precisions)?;
     Ok(device)
 }

@@ -196,6 +196,11 @@ impl Config {
         ]
     }
 
+    /// Where the file says `key`, as `grid.toml:12:8`; `None` where it does not.
+    pub fn place(&self, key: &str) -> Option<String> {
+        self.origin.place_of(key)
+    }
+
     /// The error that `key` is at fault for, at its place in the file.
     pub(crate) fn error(
         &self,

@@ -68,6 +68,12 @@ impl Origin {
         }
     }
 
+    /// `file:line:column` of the value of a key that the file has.
+    pub(crate) fn place_of(&self, key: &str) -> Option<String> {
+        let place = self.place(self.spans.get(key)?.clone());
+        Some(format!("{}:{}:{}", self.file, place.line, place.column))
+    }
+
     /// `grid.params[2]` -> its span, else that of `grid.params`, else that of `grid`.
     fn span_around(&self, key: &str) -> Option<Range<usize>> {
         let mut key = key;

@@ -14,7 +14,7 @@ use crate::study;
 pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     let mut progress = Progress::new(&args.output);
     let config = study::load(&args.study)?;
-    let device = match study::open_device_for(&config, &mut progress) {
+    let device = match study::open_device_for(&args.study, &config, &mut progress) {
         Ok(device) => Some(device),
         // The machine that trains may be another one.
         Err(error) if args.no_measure && error.is::<DeviceError>() => {

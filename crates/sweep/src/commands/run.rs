@@ -31,7 +31,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
     // plan
     let config = study::load(&args.study)?;
-    let device = study::open_device_for(&config, &mut progress)?;
+    let device = study::open_device_for(&args.study, &config, &mut progress)?;
     let mut failed = 0;
     let mut ledger = study::open_ledger(&config, args.extend, &mut progress)?;
 

@@ -45,6 +45,18 @@ fn a_plan_needs_no_device_and_a_measurement_does() {
     let output = bench.output(&["plan", "--config", "tiny.toml"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("hint: "), "{}", stderr(&output));
+    assert!(stderr(&output).contains("device of tiny.toml:20:8"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_the_data_lacks_is_told_with_its_line() {
+    let bench = Bench::with(
+        "[data]\nsource = \"text\"\npaths = [\"nowhere/*\"]\n[model]\ncontext = 32\n[grid]\nbudgets = [1e11]\nwidths = [16]\n[device]\nname = \"cpu\"\n",
+    );
+    let output = bench.output(&["--config", "tiny.toml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("tiny.toml:3:9"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("hint: paths are"), "{}", stderr(&output));
 }
 
 #[test]
