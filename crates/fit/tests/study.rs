@@ -78,3 +78,30 @@ fn intervals_known_to_be_narrow_are_marked_and_no_default() {
     options.isoflop.method = Method::Parabola;
     assert_eq!(narrow(&options), 2);
 }
+
+#[test]
+fn minima_too_few_for_a_power_law_are_kept() {
+    use isoflop_fit::isoflop::SliceRefusal;
+    use isoflop_fit::{Observation, Table};
+    let mut rows = Vec::new();
+    for k in 0..3 {
+        let flops = 1e18 * 10f64.powf(0.5 * f64::from(k));
+        for i in 0..7 {
+            // The smallest budget lacks the models above its optimum.
+            if k == 0 && i > 3 {
+                continue;
+            }
+            let n = 1.7e8 * 10f64.powf(0.25 * f64::from(k)) * 4f64.powf(f64::from(i) / 3.0 - 1.0);
+            let d = flops / 6.0 / n;
+            let loss = 1.7 + 406.0 / n.powf(0.34) + 410.0 / d.powf(0.34);
+            rows.push(Observation::new(format!("{k}-{i}"), n, d, flops, loss));
+        }
+    }
+    let study = run(&Table::new(rows).unwrap(), &[], &StudyOptions::default()).unwrap();
+    let row = &study.approach2[0];
+    assert!(row.answer.refusal().is_some(), "{row:?}");
+    let found: Vec<bool> = row.slices.iter().map(|s| s.minimum.is_some()).collect();
+    assert_eq!(found, [false, true, true], "{:?}", row.slices);
+    assert_eq!(row.slices[0].refusal, Some(SliceRefusal::FallsTowardsLarge));
+    assert!(!row.slices[1].curve.is_empty());
+}

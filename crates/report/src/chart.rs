@@ -14,6 +14,7 @@ mod colour;
 mod draw;
 mod figure;
 mod font;
+mod labels;
 mod legend;
 mod mark;
 mod panel;

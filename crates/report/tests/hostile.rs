@@ -83,6 +83,7 @@ proptest! {
         let slices = slices.into_iter().map(|(flops, runs, curve, params, loss_nats, why, kind)| IsoflopSlice {
             flops,
             runs: runs.into_iter().map(|(n, l)| (n, l, why.clone())).collect(),
+            unused: if kind == 0 { vec![why.clone()] } else { Vec::new() },
             curve,
             minimum: match kind {
                 0 => SliceMinimum::Bracketed { params, loss_nats },

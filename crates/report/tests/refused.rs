@@ -84,6 +84,41 @@ fn runs_are_drawn_where_slices_have_no_minimum() {
 }
 
 #[test]
+fn too_few_minima_for_a_power_law_are_shown() {
+    let some = |row: &Observation| !row.run.starts_with("run 2") || row.run < "run 2 4".into();
+    let document = document(&table(3, 7).filter("no", some).unwrap(), 40, 0.95);
+    let svg = figure(&document, "isoflop").unwrap().svg(Theme::Light);
+    assert_eq!(svg.matches("minimum at ").count(), 2, "{svg}");
+    assert!(svg.contains("2 of 3 minima lie inside the sizes that were run: too few"), "{svg}");
+    let text = document.to_text();
+    let rows = after(&text, "Minimum of each budget\n");
+    assert_eq!(rows.matches("  bracketed\n").count(), 2, "{rows}");
+    assert_eq!(rows.matches("  none\n").count(), 1, "{rows}");
+    assert!(text.contains("No power law through minima: 2 of 3 slices"), "{text}");
+}
+
+#[test]
+fn plots_without_an_estimate_are_left_out() {
+    let empty = document(&table(2, 2), 40, 0.95);
+    assert!(figure(&empty, "approaches").is_none() && figure(&empty, "conventions").is_none());
+    let full = document(&table(5, 7), 0, 0.95);
+    assert!(figure(&full, "approaches").is_some() && figure(&full, "conventions").is_some());
+}
+
+#[test]
+fn withheld_intervals_are_explained() {
+    let table = table(5, 7);
+    let mut study = study(&table, 0, 0.95);
+    let study::Answer::Given(fit) = &mut study.approach2[0].answer else { panic!("no minima") };
+    fit.no_interval = Some("no intervals: 9 of 40 draws had fewer than 3 minima".into());
+    let headline = Page::new("a study", Fitted::Study(&study, &table)).document().headline;
+    let text = headline.to_text();
+    let why = "(without interval: 9 of 40 draws had fewer than 3 minima; minima of the slices)";
+    assert!(text.contains(why), "{text}");
+    assert!(!headline.to_html().contains("<b>"), "{text}");
+}
+
+#[test]
 fn one_run_is_drawn_too() {
     let one = table(1, 2).filter("no", |row| row.run == "run 0 0").unwrap();
     let document = document(&one, 0, 0.95);
@@ -114,7 +149,11 @@ fn a_page_without_intervals_speaks_of_none() {
     let text = document.to_text();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(!text.contains("95%"), "{text}");
-    assert!(text.contains("(no intervals, minima of the slices)"), "{text}");
+    assert!(text.contains("(without interval, minima of the slices)"), "{text}");
+    assert!(text.contains("grows as N* ∼ C^0.48, its data as D* ∼ C^0.52 "), "{text}");
+    assert!(document.cards.is_empty(), "{:?}", document.cards);
+    let subtitle = figure(&document, "optimal-params").unwrap().subtitle.clone().unwrap();
+    assert_eq!(subtitle.to_text(), "Slices: N* ∼ C^0.48, without interval");
     let html = document.to_html();
     assert!(html.contains("cannot be compared: fewer than two have intervals"), "{html}");
     assert!(!html.contains("95% ") && html.contains("Dashed beyond the largest budget"), "{html}");
@@ -133,6 +172,12 @@ fn the_level_that_was_asked_for_is_printed() {
     assert!(text.contains("parabola's bias; 97.5% intervals."), "{text}");
     let html = document.to_html();
     assert!(html.contains("Bars are 97.5% intervals."), "{html}");
+    let subtitle = figure(&document, "optimal-params").unwrap().subtitle.clone().unwrap().to_html();
+    assert!(subtitle.contains("</sup> ["), "{subtitle}");
+    assert!(text.contains("Each row is the minimum of its own slice"), "{text}");
+    assert!(text.contains(" 5 of 7 "), "{text}");
+    let curves = figure(&document, "isoflop").unwrap().svg(Theme::Light);
+    assert!(curves.contains("run, not fitted") && curves.contains("; not fitted<"), "{curves}");
     assert!(html.contains("Bands are 97.5% intervals;"), "{html}");
     assert!(html.contains("97.5% intervals. N* and D* are fitted apart."), "{html}");
     assert!(!text.contains("98%") && !text.contains("95%"), "{text}");

@@ -38,6 +38,7 @@ fn isoflop_curves() {
         runs: [0.25, 0.5, 1.0, 2.0, 4.0]
             .map(|k: f64| (at * k, loss + k.ln().powi(2) / 20.0, format!("run {k}")))
             .to_vec(),
+        unused: vec!["run 4".into()],
         curve: vec![(at / 4.0, loss + 0.1), (at, loss), (at * 4.0, loss + 0.1)],
         minimum,
     };

@@ -91,7 +91,7 @@ impl StudyData {
             text("Held-out tokens", Some(count(corpus.valid_tokens()))),
             text("Bytes per token", self.bytes_per_token.map(|ratio| format!("{ratio:.3}"))),
             text(
-                "True entropy",
+                "True entropy of the language, in the limit",
                 corpus
                     .language()
                     .map(|language| format!("{:.4} nats/token", language.entropy_nats())),

@@ -277,29 +277,7 @@ pub const LEAST_SLICES: usize = 3;
 /// [`FitError::NoSlices`] when no budgets are shared, [`FitError::TooFewMinima`] when fewer than
 /// three slices have a bracketed minimum.
 pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit, FitError> {
-    options.check()?;
-    let (groups, lone): (Vec<Group>, Vec<Group>) =
-        group_slices(table).into_iter().partition(|g| g.rows.len() > 1);
-    let name = |i: &usize| table.rows()[*i].run.clone();
-    let outside: Vec<String> = lone.iter().flat_map(|g| g.rows.iter().map(name)).collect();
-    if groups.is_empty() {
-        let detail = format!("{} budgets for {} runs", lone.len(), table.len());
-        return Err(FitError::NoSlices { detail });
-    }
-    let local = options.method == Method::Corrected;
-    let slice = |g: &Group| if local { Slice::local(table, g) } else { Slice::new(table, g) };
-    let all: Vec<Slice> = groups.iter().map(slice).collect();
-    let mut refusals: Vec<Option<SliceRefusal>> =
-        all.iter().map(|s| s.refusal(options.unbracketed)).collect();
-    let found = find(&all, &mut refusals, options);
-    let voting: Vec<usize> = (0..all.len()).filter(|&i| found.minima[i].is_some()).collect();
-    let slices: Vec<SliceFit> = groups
-        .iter()
-        .enumerate()
-        .map(|(i, g)| {
-            all[i].report(g, table, found.minima[i], refusals[i].clone(), &found.curves[i])
-        })
-        .collect();
+    let Sliced { all, found, voting, slices, outside } = sliced(table, options)?;
     if voting.len() < LEAST_SLICES {
         let first = slices.iter().find_map(|s| {
             s.refusal.as_ref().map(|r| format!("the slice at {:.3e} FLOPs: {r}", s.flops))
@@ -346,6 +324,53 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
         boot.fill_minimum(k, &mut fit.slices[i], options.level);
     }
     Ok(fit)
+}
+
+/// Every slice with its minimum or why it has none, as [`fit_isoflop`] finds them, for tables that have too few for a power
+/// law. The minima have no intervals.
+///
+/// # Errors
+/// [`FitError::NoSlices`] when no budgets are shared.
+pub fn slice_minima(table: &Table, options: &IsoflopOptions) -> Result<Vec<SliceFit>, FitError> {
+    sliced(table, options).map(|s| s.slices)
+}
+
+/// The slices of a table, and what was found in them.
+struct Sliced {
+    all: Vec<Slice>,
+    found: FoundAll,
+    /// Slices with a minimum, by number.
+    voting: Vec<usize>,
+    slices: Vec<SliceFit>,
+    /// Runs that share their budget with too few others, by name.
+    outside: Vec<String>,
+}
+
+fn sliced(table: &Table, options: &IsoflopOptions) -> Result<Sliced, FitError> {
+    options.check()?;
+    let (groups, lone): (Vec<Group>, Vec<Group>) =
+        group_slices(table).into_iter().partition(|g| g.rows.len() > 1);
+    let name = |i: &usize| table.rows()[*i].run.clone();
+    let outside: Vec<String> = lone.iter().flat_map(|g| g.rows.iter().map(name)).collect();
+    if groups.is_empty() {
+        let detail = format!("{} budgets for {} runs", lone.len(), table.len());
+        return Err(FitError::NoSlices { detail });
+    }
+    let local = options.method == Method::Corrected;
+    let slice = |g: &Group| if local { Slice::local(table, g) } else { Slice::new(table, g) };
+    let all: Vec<Slice> = groups.iter().map(slice).collect();
+    let mut refusals: Vec<Option<SliceRefusal>> =
+        all.iter().map(|s| s.refusal(options.unbracketed)).collect();
+    let found = find(&all, &mut refusals, options);
+    let voting: Vec<usize> = (0..all.len()).filter(|&i| found.minima[i].is_some()).collect();
+    let slices: Vec<SliceFit> = groups
+        .iter()
+        .enumerate()
+        .map(|(i, g)| {
+            all[i].report(g, table, found.minima[i], refusals[i].clone(), &found.curves[i])
+        })
+        .collect();
+    Ok(Sliced { all, found, voting, slices, outside })
 }
 
 /// A minimum in centred coordinates of its slice.

@@ -15,7 +15,7 @@ use crate::convention::Convention;
 use crate::envelope::{Curve, EnvelopeFit, EnvelopeOptions, curves_of, fit_envelope};
 use crate::error::FitError;
 use crate::estimate::check_level;
-use crate::isoflop::{IsoflopFit, IsoflopOptions, Method, fit_isoflop};
+use crate::isoflop::{IsoflopFit, IsoflopOptions, Method, SliceFit, fit_isoflop, slice_minima};
 use crate::law::LawKind;
 use crate::left_out::LeftOut;
 use crate::parametric::{FitOptions, LawFit, fit_law};
@@ -106,6 +106,9 @@ pub struct IsoflopRow {
     pub method: Method,
     /// What it gave.
     pub answer: Answer<IsoflopFit>,
+    /// Where it refused a power law: the slices, with the minima that there are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceFit>,
 }
 
 /// Everything about one table.
@@ -206,8 +209,10 @@ pub fn run_telling(
     methods.extend(Method::ALL.into_iter().filter(|m| *m != options.isoflop.method));
     let slices = |method: Method| {
         tell(&format!("approach 2, {}", method.name()));
-        let answer = fit_isoflop(&table, &IsoflopOptions { method, ..options.isoflop }).into();
-        IsoflopRow { method, answer }
+        let options = IsoflopOptions { method, ..options.isoflop };
+        let answer: Answer<IsoflopFit> = fit_isoflop(&table, &options).into();
+        let refused = answer.refusal().and_then(|_| slice_minima(&table, &options).ok());
+        IsoflopRow { method, answer, slices: refused.unwrap_or_default() }
     };
     let approach2: Vec<IsoflopRow> = methods.into_iter().map(slices).collect();
     tell("approach 3, the law and its bootstrap");

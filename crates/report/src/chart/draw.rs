@@ -2,24 +2,24 @@
 
 use super::colour::Paint;
 use super::font::Weight;
-use super::mark::{Along, Band, Dash, Dots, Extend, Line, Mark, Note, Rule, Whiskers};
+use super::mark::{Along, Band, Dash, Dots, Extend, Line, Mark, Rule, Whiskers};
 use super::panel::Frame;
 use super::svg::{Anchor, Svg, Type};
 use super::symbol::draw_symbol;
 use super::text::Rich;
 
-const NOTE: f64 = 13.5;
+/// Size of texts inside a panel.
+pub(crate) const NOTE: f64 = 13.5;
 
-/// Draws a mark; returns how many of its points had no place.
-/// `above` says whether the label of a horizontal rule stands above it.
-pub(crate) fn mark(svg: &mut Svg, mark: &Mark, frame: &Frame, clip: &str, above: bool) -> usize {
+/// Draws a mark, without its text; returns how many of its points had no place.
+pub(crate) fn mark(svg: &mut Svg, mark: &Mark, frame: &Frame, clip: &str) -> usize {
     match mark {
         Mark::Dots(m) => dots(svg, m, frame),
         Mark::Line(m) => line(svg, m, frame, clip),
         Mark::Band(m) => band(svg, m, frame, clip),
         Mark::Whiskers(m) => whiskers(svg, m, frame),
-        Mark::Rule(m) => rule(svg, m, frame, above),
-        Mark::Note(m) => note(svg, m, frame),
+        Mark::Rule(m) => rule(svg, m, frame),
+        Mark::Note(_) => 0,
     }
 }
 
@@ -177,7 +177,7 @@ fn whiskers(svg: &mut Svg, m: &Whiskers, frame: &Frame) -> usize {
     left_out
 }
 
-fn rule(svg: &mut Svg, m: &Rule, frame: &Frame, above: bool) -> usize {
+fn rule(svg: &mut Svg, m: &Rule, frame: &Frame) -> usize {
     let area = frame.area;
     let scale = match m.along {
         Along::X => &frame.y,
@@ -197,35 +197,6 @@ fn rule(svg: &mut Svg, m: &Rule, frame: &Frame, above: bool) -> usize {
         tag = tag.attr("stroke-dasharray", array);
     }
     tag.end();
-    if let Some(label) = &m.label {
-        let kind = Type {
-            size: NOTE,
-            weight: Weight::Regular,
-            paint: m.paint,
-            anchor: Anchor::End,
-            halo: true,
-        };
-        match m.along {
-            Along::X => {
-                let baseline = if above { at - 6.0 } else { at + NOTE + 3.0 };
-                svg.text(area.right() - 6.0, baseline, label, kind);
-            }
-            Along::Y => {
-                svg.text(at + 6.0, area.top + 14.0, label, Type { anchor: Anchor::Start, ..kind });
-            }
-        }
-    }
-    0
-}
-
-fn note(svg: &mut Svg, m: &Note, frame: &Frame) -> usize {
-    let shown = frame.x.shows(m.x) && frame.y.shows(m.y);
-    let (Some(x), Some(y), true) = (frame.x.place(m.x), frame.y.place(m.y), shown) else {
-        return 1;
-    };
-    let kind =
-        Type { size: NOTE, weight: Weight::Regular, paint: m.paint, anchor: m.anchor, halo: true };
-    svg.text(x + m.shift.0, y + m.shift.1, &m.text, kind);
     0
 }
 
@@ -296,18 +267,4 @@ fn spread(placed: &mut [(f64, f64, f64, Paint, &Rich)], gap: f64, top: f64, bott
 /// The dash of a published law, by its place in the list.
 pub(crate) fn dash_of(i: usize) -> Dash {
     [Dash::Dashed, Dash::Dotted, Dash::DashDot][i % 3]
-}
-
-/// Whether the label of a horizontal rule goes above it: below where another labelled rule lies
-/// close above.
-pub(crate) fn label_above(mark: &Mark, marks: &[Mark], frame: &Frame) -> bool {
-    let labelled = |m: &Mark| match m {
-        Mark::Rule(r) if r.along == Along::X && r.label.is_some() && frame.y.shows(r.value) => {
-            frame.y.place(r.value)
-        }
-        _ => None,
-    };
-    let Some(own) = labelled(mark) else { return true };
-    let close = |other: f64| own - other > 0.0 && own - other < NOTE + 6.0;
-    !marks.iter().filter_map(labelled).any(close)
 }

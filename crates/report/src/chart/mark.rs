@@ -190,7 +190,7 @@ pub struct Rule {
     pub paint: Paint,
     /// Pattern.
     pub dash: Dash,
-    /// Set beside the line.
+    /// Set beside the line, where it covers least.
     pub label: Option<Rich>,
     /// Effect on the axes.
     pub extend: Extend,
@@ -203,8 +203,8 @@ pub struct Note {
     pub x: f64,
     /// Value on the y axis.
     pub y: f64,
-    /// Shift in pixels, right and down.
-    pub shift: (f64, f64),
+    /// Shifts in pixels, right and down: the first where all are free, else the one that covers least.
+    pub shifts: Vec<(f64, f64)>,
     /// The text.
     pub text: Rich,
     /// How it hangs on the point.

@@ -4,6 +4,7 @@ use super::axis::Axis;
 use super::colour::Paint;
 use super::draw;
 use super::font::{Weight, rich_width};
+use super::labels;
 use super::mark::{Along, Mark};
 use super::scale::Scale;
 use super::svg::{Anchor, Svg, Type};
@@ -128,9 +129,9 @@ impl Panel {
         svg.raw("</clipPath>\n");
         let mut left_out = 0;
         for mark in &self.marks {
-            let above = draw::label_above(mark, &self.marks, &frame);
-            left_out += draw::mark(svg, mark, &frame, clip, above);
+            left_out += draw::mark(svg, mark, &frame, clip);
         }
+        left_out += labels::write(svg, &self.marks, &frame);
         draw::write_end_labels(svg, &ends, &frame, END_LABEL);
         for (value, text) in &self.beside {
             let Some(at) = y.place(*value).filter(|_| y.shows(*value)) else { continue };

@@ -14,14 +14,20 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let study = page.study()?;
     let mut section = Section::new("certainty", "How sure is the exponent?");
     section.lead = Some(agreement(study).into());
-    let mut figures = vec![approaches(study).figure()];
+    // A plot without a single estimate is left to the tables, which say why.
+    let mut forests = vec![approaches(study)];
     if study.conventions.len() > 1 {
-        figures.push(conventions(study).figure());
+        forests.push(conventions(study));
     }
+    forests.retain(|f| f.rows.iter().any(|row| row.estimate.is_some()));
+    let mut figures: Vec<_> = forests.iter().map(Forest::figure).collect();
     // Side by side, so equally high.
     let height = figures.iter().map(|f| f.size.1).fold(0.0, f64::max);
     figures.iter_mut().for_each(|f| f.size.1 = height);
-    let mut blocks = vec![Block::Figures(figures)];
+    let mut blocks = Vec::new();
+    if !figures.is_empty() {
+        blocks.push(Block::Figures(figures));
+    }
     blocks.push(Block::Table(exponent_table(study)));
     if !study.conventions.is_empty() {
         blocks.push(Block::Table(convention_table(study)));

@@ -1,11 +1,11 @@
 //! The result in one sentence, and the numbers to remember.
 
 use isoflop_fit::Estimate;
-use isoflop_fit::parametric::Allocation;
-use isoflop_fit::study::Study;
-use isoflop_ledger::Status;
+use isoflop_fit::parametric::{Allocation, Parameter};
+use isoflop_fit::study::{Answer, Study};
+use isoflop_ledger::{Record, Status};
 
-use super::{Fitted, Page, intervals, truth};
+use super::{Fitted, Page, intervals, one_line, truth};
 use crate::chart::Rich;
 use crate::document::Card;
 use crate::number;
@@ -15,6 +15,8 @@ struct Main {
     name: String,
     params: Estimate,
     tokens: Estimate,
+    /// Why there is no interval, where one was asked for.
+    no_interval: Option<String>,
     /// At the largest budget.
     allocation: Option<Allocation>,
 }
@@ -27,6 +29,7 @@ fn main(study: &Study) -> Option<Main> {
             name: "minima of the slices".into(),
             params,
             tokens,
+            no_interval: fit.no_interval.clone(),
             allocation: fit.at(flops).ok(),
         });
     }
@@ -36,6 +39,7 @@ fn main(study: &Study) -> Option<Main> {
             name: "parametric law".into(),
             params: e.params,
             tokens: e.tokens,
+            no_interval: result.no_interval.clone(),
             allocation,
         });
     }
@@ -44,6 +48,7 @@ fn main(study: &Study) -> Option<Main> {
         name: "envelope".into(),
         params: fit.params,
         tokens: fit.tokens,
+        no_interval: fit.no_interval.clone(),
         allocation: fit.at(flops).ok(),
     })
 }
@@ -56,35 +61,59 @@ pub(super) fn sentence(page: &Page) -> Rich {
     let Some(main) = main(study) else {
         return about(page).then("No approach gave a result: see the warnings.");
     };
-    let shown = intervals([main.params, main.tokens]).unwrap_or_else(|| "no intervals".into());
     let mut text = format!(
-        "The compute-optimal model grows as {}, its data as {} ({shown}, {}).",
+        "The compute-optimal model grows as {}, its data as {} ({}).",
         growth("N*", &main.params),
         growth("D*", &main.tokens),
-        main.name
+        certainty(&main)
     );
     if let Some(a) = main.allocation {
         text.push_str(&format!(
             " At the largest budget, {} FLOPs, the best split is {} parameters and {} tokens.",
             markup(&number::power(a.flops, 2)),
-            strong(&number::estimate_count(&a.params)),
-            strong(&number::estimate_count(&a.tokens))
+            strong(&a.params),
+            strong(&a.tokens)
         ));
     }
     about(page).then(Rich::markup(&text))
 }
 
+/// What the exponents stand on: `95% intervals, minima of the slices`.
+fn certainty(main: &Main) -> String {
+    match (intervals([main.params, main.tokens]), &main.no_interval) {
+        (Some(shown), _) => format!("{shown}, {}", main.name),
+        (None, Some(why)) => {
+            let why = one_line(why.strip_prefix("no intervals: ").unwrap_or(why));
+            format!("without interval: {why}; {}", main.name)
+        }
+        (None, None) => format!("without interval, {}", main.name),
+    }
+}
+
 /// `N* ∼ C^0.512 [0.485, 0.562]`, the interval on the line.
 fn growth(symbol: &str, exponent: &Estimate) -> String {
+    let base = format!("{symbol} ∼ C");
+    power_law(&if exponent.interval.is_some() { format!("*{{{base}}}") } else { base }, exponent)
+}
+
+/// `base^0.512 [0.485, 0.562]` as mark-up; two digits where there is no interval.
+pub(super) fn power_law(base: &str, exponent: &Estimate) -> String {
+    if exponent.interval.is_none() {
+        return format!("{base}^{{{}}}", number::significant(exponent.point, 2));
+    }
     let text = number::estimate(exponent);
     let (value, interval) = parts(&text);
     let interval = interval.map(|i| format!(" {i}")).unwrap_or_default();
-    format!("*{{{symbol} ∼ C}}^{{{value}}}{}", unbroken(&interval))
+    format!("{base}^{{{value}}}{}", unbroken(&interval))
 }
 
-/// The value strong, the interval plain.
-fn strong(estimate: &str) -> String {
-    let (value, interval) = parts(estimate);
+/// A count: the value strong, the interval plain; two plain digits where there is no interval.
+fn strong(count: &Estimate) -> String {
+    if count.interval.is_none() {
+        return number::count(count.point, 2);
+    }
+    let text = number::estimate_count(count);
+    let (value, interval) = parts(&text);
     let interval = interval.map(|i| format!(" {i}")).unwrap_or_default();
     format!("*{{{value}}}{}", unbroken(&interval))
 }
@@ -121,35 +150,46 @@ fn markup(text: &Rich) -> String {
     text.0.iter().map(span).collect()
 }
 
+/// Numbers with an interval; one without is in the text alone.
 pub(super) fn cards(page: &Page) -> Vec<Card> {
     let mut cards = Vec::new();
+    let mut add = |label: Rich, e: &Estimate, note: Option<Rich>| {
+        if e.interval.is_some() {
+            cards.push(card(label, number::estimate(e), note));
+        }
+    };
     if let Some((study, main)) = page.study().and_then(|s| main(s).map(|m| (s, m))) {
-        let exponent =
-            |label: &str, e: &Estimate| card(Rich::markup(label), number::estimate(e), None);
-        cards.push(exponent("Exponent a of N*(C)", &main.params));
-        cards.push(exponent("Exponent b of D*(C)", &main.tokens));
+        add("Exponent a of N*(C)".into(), &main.params, None);
+        add("Exponent b of D*(C)".into(), &main.tokens, None);
         if let Some(a) = main.allocation {
             let label =
                 Rich::plain("Tokens per parameter at ").then(number::power(study.largest_flops, 2));
             let note = (a.tokens_per_param.point.is_finite()).then(|| {
                 Rich::plain("Hoffmann et al. (2022): about 20 at their scale and tokenizer")
             });
-            cards.push(card(label, number::estimate(&a.tokens_per_param), note));
+            add(label, &a.tokens_per_param, note);
         }
         let floor = study.law().and_then(|r| r.parameters.iter().find(|p| p.name == "E"));
         if let Some(e) = floor {
-            let note = truth::floor_note(page, &e.estimate);
-            cards.push(card(
-                "Irreducible loss E, nats".into(),
-                number::estimate(&e.estimate),
-                note,
-            ));
+            add("Irreducible loss E, nats".into(), &e.estimate, floor_note(page, study, e));
         }
     }
     if !page.records.is_empty() {
         cards.push(trained(page));
     }
     cards
+}
+
+/// What is known of the true floor, and whether the law that E stands on forecasts anything.
+fn floor_note(page: &Page, study: &Study, e: &Parameter) -> Option<Rich> {
+    let loses = study.held_out.iter().filter_map(Answer::given).any(|h| h.law_loses);
+    let doubt = loses.then(|| {
+        Rich::plain("see the warnings: the law forecasts no better than the best loss seen")
+    });
+    match (truth::floor_note(page, &e.estimate), doubt) {
+        (Some(truth), Some(doubt)) => Some(doubt.then("; ").then(truth)),
+        (truth, doubt) => truth.or(doubt),
+    }
 }
 
 fn card(label: Rich, estimate: String, note: Option<Rich>) -> Card {
@@ -162,13 +202,69 @@ fn trained(page: &Page) -> Card {
     let failed = page.records.len() - finished;
     let seconds = page.records.iter().map(|r| r.run.train_seconds * r.run.device_share);
     let seconds: f64 = seconds.filter(|s| s.is_finite()).sum();
-    let flops: f64 =
-        page.records.iter().map(|r| r.result.flops.exact).filter(|f| f.is_finite()).sum();
-    let spent = number::power(flops, 2).then(format!(" FLOPs in {}", number::duration(seconds)));
+    let flops: f64 = page.records.iter().map(|r| spent(r)).filter(|f| f.is_finite()).sum();
+    let cost = number::power(flops, 2).then(format!(" FLOPs in {}", number::duration(seconds)));
     Card {
         label: "Runs trained".into(),
         value: format!("{finished}").into(),
-        interval: Some(spent),
+        interval: Some(cost),
         note: (failed > 0).then(|| format!("{failed} more diverged or failed").into()),
+    }
+}
+
+/// FLOPs of the steps that were done.
+fn spent(record: &Record) -> f64 {
+    let result = &record.result;
+    match result.status {
+        Status::Finished => result.flops.exact,
+        Status::Diverged { step, .. } => {
+            let done = (step + 1) as f64 / result.cell.steps as f64;
+            result.flops.exact * done.min(1.0)
+        }
+        Status::Failed { .. } => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use isoflop_ledger::{RunInfo, RunResult};
+    use isoflop_plan::{Cell, Family, Hyper, Optimizer, Precision, Schedule, Shape};
+
+    use super::*;
+
+    #[test]
+    fn cells_that_diverged_spent_the_steps_they_did() {
+        let shape = Shape {
+            family: Family::Llama,
+            depth: 2,
+            width: 16,
+            heads: 1,
+            hidden: 48,
+            vocab: 64,
+            context: 64,
+        };
+        let hyper = Hyper {
+            batch_sequences: 4,
+            learning_rate: 0.01,
+            warmup_steps: 5,
+            schedule: Schedule::Constant,
+            optimizer: Optimizer::AdamW,
+            beta1: 0.9,
+            beta2: 0.99,
+            epsilon: 1e-8,
+            weight_decay: 0.1,
+            clip_norm: None,
+            z_loss: 0.0,
+            precision: Precision::F32,
+        };
+        let cell = Cell::new(None, shape, 100, hyper, 0, "");
+        let ends = |status| {
+            let result = RunResult::new("", "", cell.clone(), status);
+            (result.flops.exact, spent(&Record::new(result, RunInfo::default())))
+        };
+        let (all, flops) = ends(Status::Finished);
+        assert_eq!(flops, all);
+        assert_eq!(ends(Status::Diverged { step: 0, reason: String::new() }).1, all / 100.0);
+        assert_eq!(ends(Status::Failed { error: String::new() }).1, 0.0);
     }
 }

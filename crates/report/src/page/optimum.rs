@@ -5,6 +5,7 @@ use isoflop_fit::isoflop::Minimum;
 use isoflop_fit::parametric::Allocation;
 use isoflop_fit::study::Study;
 
+use super::headline::power_law;
 use super::slices::tokens_per_param;
 use super::{Fitted, Page, flops_label, intervals, params_label, ratios, truth};
 use crate::chart::Rich;
@@ -137,7 +138,9 @@ fn optimum_plot(
                 return Rich::plain("How many tokens each parameter should see");
             }
         };
-        Rich::markup(&format!("Slices: {symbol} ∼ C^{{{}}}", number::estimate(&law.exponent)))
+        let without = if law.exponent.interval.is_none() { ", without interval" } else { "" };
+        let law = power_law(&format!("{symbol} ∼ C"), &law.exponent);
+        Rich::markup(&format!("Slices: {law}{without}"))
     });
     OptimumPlot {
         quantity,

@@ -16,46 +16,46 @@ use crate::table::{Align, Table, Tone};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let study = page.study()?;
+    let row = study.approach2.first()?;
     let mut section = Section::new("isoflop", "IsoFLOP curves");
-    let Some(fit) = study.isoflop() else {
-        section.blocks = without_fit(page, study);
-        return (!section.blocks.is_empty()).then_some(section);
+    let fit = row.answer.given();
+    let slices = fit.map_or(&row.slices, |f| &f.slices);
+    let minima: Vec<&Minimum> = slices.iter().filter_map(|s| s.minimum.as_ref()).collect();
+    if !minima.is_empty() {
+        let bars = intervals(minima.iter().map(|m| m.params))
+            .map_or_else(String::new, |bars| format!(" Bars are {bars}."));
+        section.lead = Some(
+            format!(
+                "Each curve spends one budget on models of different size. Its lowest point is the best size for \
+                 that budget.{bars}"
+            )
+            .into(),
+        );
+    }
+    let plot = match slices.as_slice() {
+        [] => runs_alone(page, study),
+        slices => Some(plot(study, fit, slices)),
     };
-    let minima = fit.slices.iter().filter_map(|s| s.minimum.as_ref());
-    let bars = intervals(minima.map(|m| m.params))
-        .map_or_else(String::new, |bars| format!(" Bars are {bars}."));
-    section.lead = Some(
-        format!(
-            "Each curve spends one budget on models of different size. Its lowest point is the best size for that \
-             budget.{bars}"
-        )
-        .into(),
-    );
-    section.blocks.push(Block::Figures(vec![plot(study, fit).figure()]));
-    section.blocks.push(Block::Table(table(fit)));
-    Some(section)
+    section.blocks.extend(plot.map(|p| Block::Figures(vec![p.figure()])));
+    if !slices.is_empty() {
+        section.blocks.push(Block::Table(table(row.method, fit, slices)));
+    }
+    if let Some(why) = row.answer.refusal() {
+        let why = one_line(&why.to_string());
+        section.blocks.push(Block::Text(format!("No power law through minima: {why}.").into()));
+    }
+    (!section.blocks.is_empty()).then_some(section)
 }
 
-/// The runs of each budget, where no power law goes through their minima, and why none does.
-fn without_fit(page: &Page, study: &Study) -> Vec<Block> {
-    let mut blocks = Vec::new();
+/// The runs of each budget, where no budget is shared.
+fn runs_alone(page: &Page, study: &Study) -> Option<IsoflopPlot> {
     let slices = runs_by_budget(page, study);
-    if !slices.is_empty() {
-        let plot = IsoflopPlot {
-            subtitle: Some(
-                "The runs of each budget; no power law goes through their minima".into(),
-            ),
-            params_label: params_label(study.options.convention, "N"),
-            slices,
-            ridge: Vec::new(),
-        };
-        blocks.push(Block::Figures(vec![plot.figure()]));
-    }
-    if let Some(why) = study.approach2.first().and_then(|r| r.answer.refusal()) {
-        let why = one_line(&why.to_string());
-        blocks.push(Block::Text(format!("No power law through minima: {why}.").into()));
-    }
-    blocks
+    (!slices.is_empty()).then(|| IsoflopPlot {
+        subtitle: Some("The runs of each budget; no power law goes through their minima".into()),
+        params_label: params_label(study.options.convention, "N"),
+        slices,
+        ridge: Vec::new(),
+    })
 }
 
 /// Runs that name a budget, by it and then by size.
@@ -73,12 +73,13 @@ fn runs_by_budget(page: &Page, study: &Study) -> Vec<IsoflopSlice> {
     let slice = |(bits, mut runs): (u64, Vec<(f64, f64, String)>)| {
         runs.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (curve, minimum) = (Vec::new(), SliceMinimum::Unknown);
-        IsoflopSlice { flops: f64::from_bits(bits), runs, curve, minimum }
+        IsoflopSlice { flops: f64::from_bits(bits), runs, unused: Vec::new(), curve, minimum }
     };
     budgets.into_iter().map(slice).collect()
 }
 
-fn plot(study: &Study, fit: &IsoflopFit) -> IsoflopPlot {
+/// The curves with their minima, and the line through them where a power law was fitted.
+fn plot(study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> IsoflopPlot {
     let slice = |s: &SliceFit| IsoflopSlice {
         flops: s.flops,
         runs: s
@@ -88,6 +89,7 @@ fn plot(study: &Study, fit: &IsoflopFit) -> IsoflopPlot {
             .enumerate()
             .map(|(i, (n, loss))| (*n, *loss, s.runs.get(i).cloned().unwrap_or_default()))
             .collect(),
+        unused: if s.curve.is_empty() { Vec::new() } else { s.unused.clone() },
         curve: s.curve.clone(),
         minimum: match (&s.minimum, &s.refusal) {
             (Some(m), _) => SliceMinimum::Bracketed { params: m.params, loss_nats: m.loss_nats },
@@ -95,27 +97,29 @@ fn plot(study: &Study, fit: &IsoflopFit) -> IsoflopPlot {
             (None, None) => SliceMinimum::Unknown,
         },
     };
-    let minima = fit.slices.iter().filter_map(|s| s.minimum.as_ref());
-    let subtitle = match fit.slices.len() - fit.bracketed {
-        0 => format!("All {} minima lie inside the sizes that were run.", fit.bracketed),
-        1 => format!(
-            "{} minima lie inside the sizes that were run; one does not, and has no vote.",
-            fit.bracketed
-        ),
-        open => format!(
-            "{} minima lie inside the sizes that were run; {open} do not, and have no vote.",
-            fit.bracketed
-        ),
+    let minima: Vec<&Minimum> = slices.iter().filter_map(|s| s.minimum.as_ref()).collect();
+    let (inside, sizes) = (minima.len(), "inside the sizes that were run");
+    let mut subtitle = match slices.len() - inside {
+        0 => format!("All {inside} minima lie {sizes}."),
+        1 => format!("{inside} minima lie {sizes}; one does not, and has no vote."),
+        open => format!("{inside} minima lie {sizes}; {open} do not, and have no vote."),
     };
+    if fit.is_none() {
+        subtitle = format!(
+            "{inside} of {} minima lie {sizes}: too few for a power law through them.",
+            slices.len()
+        );
+    }
+    let ridge = minima.iter().map(|m| (m.params.point, m.loss_nats.point));
     IsoflopPlot {
         subtitle: Some(subtitle.into()),
         params_label: params_label(study.options.convention, "N"),
-        ridge: minima.map(|m| (m.params.point, m.loss_nats.point)).collect(),
-        slices: fit.slices.iter().map(slice).collect(),
+        ridge: fit.map(|_| ridge.collect()).unwrap_or_default(),
+        slices: slices.iter().map(slice).collect(),
     }
 }
 
-fn table(fit: &IsoflopFit) -> Table {
+fn table(method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table {
     let columns = [
         ("Budget, FLOPs", Align::Right),
         ("Runs", Align::Right),
@@ -127,11 +131,11 @@ fn table(fit: &IsoflopFit) -> Table {
         ("Minimum", Align::Left),
     ];
     let mut table = Table::new("Minimum of each budget", columns);
-    for slice in &fit.slices {
+    for slice in slices {
         let head = [
             number::power(slice.flops, 3),
             slice.runs.len().to_string().into(),
-            slice.sizes.to_string().into(),
+            sizes(slice).into(),
         ];
         let dash = || Rich::plain("—");
         let (tone, rest) = match (&slice.minimum, &slice.refusal) {
@@ -149,21 +153,21 @@ fn table(fit: &IsoflopFit) -> Table {
         };
         table.toned(tone, head.into_iter().chain(rest));
     }
-    for slice in &fit.slices {
+    for slice in slices {
         if let Some(why) = &slice.refusal {
             table.notes.push(number::power(slice.flops, 3).then(format!(" FLOPs: {why}.")));
         }
     }
-    for slice in &fit.slices {
+    for slice in slices {
         if let Some(why) = &slice.no_interval {
             table
                 .notes
                 .push(number::power(slice.flops, 3).then(format!(" FLOPs: no interval: {why}.")));
         }
     }
-    let minima: Vec<&Minimum> = fit.slices.iter().filter_map(|s| s.minimum.as_ref()).collect();
+    let minima: Vec<&Minimum> = slices.iter().filter_map(|s| s.minimum.as_ref()).collect();
     if !minima.is_empty() {
-        let method = match fit.method {
+        let method = match method {
             Method::Corrected => "a common lopsided shape, free of the parabola's bias",
             Method::Parabola => "a parabola in ln N",
             Method::Akima => "Akima interpolation",
@@ -172,14 +176,40 @@ fn table(fit: &IsoflopFit) -> Table {
             .map_or_else(String::new, |shown| format!("; {shown}"));
         table.notes.push(format!("Minima by {method}{shown}.").into());
     }
-    if !fit.outside.is_empty() {
-        let names = fit.outside.join(", ");
+    if slices.iter().any(|s| s.minimum.is_some() && s.sizes < sizes_run(s)) {
+        table.notes.push(
+            "Sizes: those around the lowest loss that the curve was fitted to, of those that were run."
+                .into(),
+        );
+    }
+    if fit.is_some() {
+        table.notes.push(
+            "Each row is the minimum of its own slice; the headline's split follows the power law through all minima."
+                .into(),
+        );
+    }
+    let outside = fit.map(|f| f.outside.as_slice()).unwrap_or_default();
+    if !outside.is_empty() {
+        let names = outside.join(", ");
         table.notes.push(
             format!("In no slice, since they share their budget with too few others: {names}.")
                 .into(),
         );
     }
     table
+}
+
+/// Different sizes of a slice.
+fn sizes_run(slice: &SliceFit) -> usize {
+    slice.params.chunk_by(|a, b| (b / a - 1.0).abs() < 1e-9).count()
+}
+
+/// `7`, or `5 of 7` where the curve was fitted to some of them.
+fn sizes(slice: &SliceFit) -> String {
+    match (slice.sizes, sizes_run(slice)) {
+        (used, run) if used < run && slice.minimum.is_some() => format!("{used} of {run}"),
+        (_, run) => run.to_string(),
+    }
 }
 
 /// D*/N* at a minimum. On one slice D falls where N grows, so opposite ends of the two intervals

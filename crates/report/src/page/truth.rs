@@ -29,7 +29,7 @@ pub(super) fn floor_note(page: &Page, fitted: &Estimate) -> Option<Rich> {
     let truth = entropy(page)?;
     Some(
         format!(
-            "true entropy {}: off by {}",
+            "entropy of the held-out tokens {}: off by {}",
             number::significant(truth, 4),
             off(fitted.point, truth)
         )
@@ -59,7 +59,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
             None => "",
         };
         let text = format!(
-            "Fitted E = {} nats per token; true entropy {} nats: off by {}.{inside}",
+            "Fitted E = {} nats per token; true entropy of the held-out tokens {} nats: off by {}.{inside}",
             number::estimate(&e.estimate),
             number::significant(truth, 5),
             off(e.estimate.point, truth)
@@ -72,7 +72,11 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         let columns =
             [("", Align::Left), ("Nats per token", Align::Right), ("Over the truth", Align::Right)];
         let mut table = Table::new("How close the runs come", columns);
-        table.row(["True entropy".to_owned(), number::significant(truth, 5), "—".to_owned()]);
+        table.row([
+            "True entropy of the held-out tokens".to_owned(),
+            number::significant(truth, 5),
+            "—".to_owned(),
+        ]);
         let name = format!("Best run ({})", record.id());
         table.row([name, number::significant(loss, 5), off(loss, truth)]);
         if let Some(e) = floor {

@@ -37,7 +37,7 @@ pub struct Frontier {
     pub frontier: Vec<(f64, Estimate)>,
     /// Fitted irreducible loss, E.
     pub irreducible_nats: Option<Estimate>,
-    /// True loss of the source, where it is known (synthetic data).
+    /// True loss of the source on the held-out tokens, where it is known (synthetic data).
     pub true_nats: Option<f64>,
     /// Largest budget that was run.
     pub largest_flops: Option<f64>,
@@ -68,7 +68,7 @@ impl Frontier {
         if let Some(truth) = self.true_nats {
             panel.push(floor(
                 truth,
-                &format!("true entropy {}", number::significant(truth, 4)),
+                &format!("true entropy of the held-out tokens {}", number::significant(truth, 4)),
                 Paint::Hue(2),
             ));
         }

@@ -61,7 +61,7 @@ impl GridMap {
                 panel.push(Mark::Note(Note {
                     x,
                     y,
-                    shift: (13.0, 5.0),
+                    shifts: vec![(13.0, 5.0)],
                     text,
                     anchor,
                     paint: Paint::Muted,

@@ -9,6 +9,19 @@ use crate::chart::{
 };
 use crate::number;
 
+/// Where the size may stand about its minimum: below, above inside the curve, aside.
+const LABEL_SHIFTS: [(f64, f64); 9] = [
+    (0.0, 23.0),
+    (0.0, -14.0),
+    (0.0, 38.0),
+    (34.0, 24.0),
+    (-34.0, 24.0),
+    (0.0, -28.0),
+    (34.0, -16.0),
+    (-34.0, -16.0),
+    (0.0, 54.0),
+];
+
 /// What is known of a slice's minimum.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SliceMinimum {
@@ -32,6 +45,8 @@ pub struct IsoflopSlice {
     pub flops: f64,
     /// `(N, loss in nats per token, name)` of each run.
     pub runs: Vec<(f64, f64, String)>,
+    /// Names of the runs that the curve was not fitted to.
+    pub unused: Vec<String>,
     /// Fitted curve, `(N, loss)`.
     pub curve: Vec<(f64, f64)>,
     /// Its minimum.
@@ -59,7 +74,7 @@ impl IsoflopPlot {
             Panel::new(count_axis(&self.params_label), Axis::log("Held-out loss, nats per token"));
         panel.x.padding = 0.03;
         // Room for the sizes below the minima.
-        panel.y.padding = 0.08;
+        panel.y.padding = 0.09;
         if self.ridge.len() > 1 {
             let line = Line::new(self.ridge.clone(), Paint::Muted);
             panel.push(Mark::Line(Line {
@@ -72,8 +87,8 @@ impl IsoflopPlot {
         for slice in &self.slices {
             let paint = colour(slice.flops);
             if slice.curve.is_empty() {
-                // No curve was fitted: a thin line holds the runs together.
-                let line = Line::new(slice.runs.iter().map(|r| (r.0, r.1)).collect(), paint);
+                // No curve was fitted: a thin line through the sizes holds the runs together.
+                let line = Line::new(slice.means(), paint);
                 panel.push(Mark::Line(Line { width: 1.2, dash: Dash::Dotted, ..line }));
                 continue;
             }
@@ -83,7 +98,9 @@ impl IsoflopPlot {
             }));
         }
         for slice in &self.slices {
-            panel.push(Mark::Dots(run_dots(slice, colour(slice.flops))));
+            for unused in [false, true] {
+                panel.push(Mark::Dots(run_dots(slice, unused, colour(slice.flops))));
+            }
         }
         self.push_minima(&mut panel);
 
@@ -93,6 +110,11 @@ impl IsoflopPlot {
             slices.iter().map(|s| (Key::Line(colour(s.flops), Dash::Solid), flops_text(s.flops)));
         let budgets = Legend::keys(Place::Right, entries.collect()).titled("Budget, FLOPs");
         let mut marks = vec![(Key::Dot(Paint::Muted, Symbol::Circle, false), Rich::plain("run"))];
+        let unused = |s: &IsoflopSlice| s.runs.iter().any(|r| s.unused.contains(&r.2));
+        if self.slices.iter().any(unused) {
+            let key = Key::Dot(Paint::Muted, Symbol::Circle, true);
+            marks.push((key, "run, not fitted".into()));
+        }
         let bracketed =
             self.slices.iter().any(|s| matches!(s.minimum, SliceMinimum::Bracketed { .. }));
         let refused = self.slices.iter().any(|s| matches!(s.minimum, SliceMinimum::Refused(_)));
@@ -141,11 +163,10 @@ impl IsoflopPlot {
                     let dot = Dot { x, y, paint: None, tip: Some(tip) };
                     panel.push(Mark::Dots(dots(vec![dot], Symbol::Diamond, 6.0, Paint::Ink)));
                     let text = Rich::plain(number::count(x, 2));
-                    let below = (0.0, 24.0);
                     panel.push(Mark::Note(Note {
                         x,
                         y,
-                        shift: below,
+                        shifts: LABEL_SHIFTS.to_vec(),
                         text,
                         anchor: Anchor::Middle,
                         paint: Paint::Ink,
@@ -170,16 +191,48 @@ impl IsoflopPlot {
     }
 }
 
-fn run_dots(slice: &IsoflopSlice, paint: Paint) -> crate::chart::Dots {
-    let at = slice.runs.iter().map(|(n, loss, name)| Dot {
+impl IsoflopSlice {
+    /// `(N, mean loss)` of each size, ascending; seeds share a size.
+    fn means(&self) -> Vec<(f64, f64)> {
+        let mut runs: Vec<(f64, f64)> = self.runs.iter().map(|r| (r.0, r.1)).collect();
+        runs.retain(|r| r.1.is_finite());
+        runs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let sizes = runs.chunk_by(|a, b| a.0 == b.0);
+        sizes.map(|s| (s[0].0, s.iter().map(|r| r.1 / s.len() as f64).sum())).collect()
+    }
+}
+
+/// The runs that the curve was fitted to, or the others, which are hollow.
+fn run_dots(slice: &IsoflopSlice, unused: bool, paint: Paint) -> crate::chart::Dots {
+    let runs = slice.runs.iter().filter(|r| slice.unused.contains(&r.2) == unused);
+    let at = runs.map(|(n, loss, name)| Dot {
         x: *n,
         y: *loss,
         paint: None,
         tip: Some(format!(
-            "{name}: N = {}, loss {} nats",
+            "{name}: N = {}, loss {} nats{}",
             number::count(*n, 3),
-            number::significant(*loss, 5)
+            number::significant(*loss, 5),
+            if unused { "; not fitted" } else { "" }
         )),
     });
-    dots(at.collect(), Symbol::Circle, 5.0, paint)
+    crate::chart::Dots { hollow: unused, ..dots(at.collect(), Symbol::Circle, 5.0, paint) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_of_a_size_are_one_point_of_the_line() {
+        let run = |n: f64, loss: f64| (n, loss, String::new());
+        let slice = IsoflopSlice {
+            flops: 1e15,
+            runs: vec![run(2e5, 3.0), run(1e5, 3.4), run(2e5, 3.2), run(1e5, f64::NAN)],
+            unused: Vec::new(),
+            curve: Vec::new(),
+            minimum: SliceMinimum::Unknown,
+        };
+        assert_eq!(slice.means(), [(1e5, 3.4), (2e5, 3.1)]);
+    }
 }

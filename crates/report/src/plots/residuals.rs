@@ -72,9 +72,9 @@ impl Residuals {
             if i == 0 {
                 for r in self.runs.iter().filter(|r| r.outlier) {
                     let text = Rich::plain(r.name.as_str());
-                    let (x, y, shift) = (pick(r), r.share, (0.0, -9.0));
+                    let (x, y, shifts) = (pick(r), r.share, vec![(0.0, -9.0), (0.0, 20.0)]);
                     let note =
-                        Note { x, y, shift, text, anchor: Anchor::Middle, paint: Paint::Alert };
+                        Note { x, y, shifts, text, anchor: Anchor::Middle, paint: Paint::Alert };
                     panel.push(Mark::Note(note));
                 }
             }
