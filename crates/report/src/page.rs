@@ -6,6 +6,7 @@ mod hyper;
 mod machine;
 mod optimum;
 mod runs;
+mod sensitivity;
 mod slices;
 mod training;
 mod truth;
@@ -62,7 +63,7 @@ pub struct Page<'a> {
     pub notices: Vec<Notice>,
     /// Facts about the data, by name.
     pub data: Vec<(String, String)>,
-    /// Commands that make the results again, one in a line.
+    /// Commands that make the results again, one in a line, as typed in the folder of the page.
     pub command: &'a str,
     /// Text of the last line, such as the date; may be empty.
     pub footer: &'a str,
@@ -140,15 +141,16 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Neighbouring doubts with one remedy are told as one.
+/// Doubts with one remedy are told as one, where the first of them stands.
 fn together(notices: Vec<Notice>) -> Vec<Notice> {
     let mut out: Vec<Notice> = Vec::new();
     for notice in notices {
-        match out.last_mut() {
-            Some(last) if !notice.advice.is_empty() && last.advice == notice.advice => {
-                last.text = std::mem::take(&mut last.text).then("; ").then(notice.text);
+        let same = |other: &&mut Notice| !notice.advice.is_empty() && other.advice == notice.advice;
+        match out.iter_mut().find(same) {
+            Some(first) => {
+                first.text = std::mem::take(&mut first.text).then("; ").then(notice.text)
             }
-            _ => out.push(notice),
+            None => out.push(notice),
         }
     }
     out
@@ -213,11 +215,12 @@ mod tests {
             notice("few at 1", "use more"),
             notice("few at 2", "use more"),
             notice("slow", "wait"),
+            notice("few at 3", "use more"),
             notice("odd", ""),
             notice("strange", ""),
         ];
         let told: Vec<String> = together(all).iter().map(|n| n.text.to_text()).collect();
-        assert_eq!(told, ["few at 1; few at 2", "slow", "odd", "strange"]);
+        assert_eq!(told, ["few at 1; few at 2; few at 3", "slow", "odd", "strange"]);
     }
 
     #[test]

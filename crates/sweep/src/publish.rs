@@ -128,7 +128,7 @@ fn fit(table: &Table, config: &Config) -> Result<Study, FitError> {
 }
 
 fn page(results: &Results, fitted: Fitted) -> Document {
-    let Results { config, grid, data, contents, folder } = results;
+    let Results { config, grid, data, contents, .. } = results;
     let family = match config.model.family {
         isoflop_plan::Family::Llama => "Llama-style",
         isoflop_plan::Family::Gpt2 => "GPT-2-style",
@@ -137,7 +137,7 @@ fn page(results: &Results, fitted: Fitted) -> Document {
         "{family} models with a context of {} tokens, trained on {}.",
         config.model.context, data.source
     );
-    let command = format!("cargo run --release -- --config {}", folder.join(CONFIG_FILE).display());
+    let command = format!("sweep --config {CONFIG_FILE} --results NEW");
     let ended = contents.records.iter().map(|record| record.run.ended_utc.as_str()).max();
     let footer = match ended {
         Some(ended) => {

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         published: made_up::published(),
         sensitivities: vec![made_up::sensitivity()],
         data: data.map(|(k, v)| (k.to_owned(), v.to_owned())).to_vec(),
-        command: "cargo run -p isoflop-report --example demo",
+        command: "sweep --config config.resolved.toml --results NEW",
         footer: "Made by isoflop. The numbers are invented.",
         ..Page::new("Demo: a made-up study", Fitted::Study(&study, &table))
     };

@@ -58,13 +58,11 @@ fn passport(p: &Passport) -> Vec<(Rich, Rich)> {
 }
 
 pub(super) fn reproduce(page: &Page) -> Option<Section> {
+    if page.command.is_empty() {
+        return None;
+    }
+    let how = "In the folder of this page. NEW is a new folder for the results: in their own folder no cell is left to \
+               train. Paths of data are relative to the working directory.";
     let section = Section::new("reproduce", "Make it again");
-    filled(
-        section,
-        if page.command.is_empty() {
-            Vec::new()
-        } else {
-            vec![Block::Code(page.command.to_owned())]
-        },
-    )
+    filled(section, vec![Block::Text(how.into()), Block::Code(page.command.to_owned())])
 }

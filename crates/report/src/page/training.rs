@@ -2,7 +2,7 @@
 
 use isoflop_ledger::{Record, Status};
 
-use super::{Page, filled};
+use super::{Page, filled, sensitivity};
 use crate::document::{Block, Section};
 use crate::number;
 use crate::plots::{CurveX, GridCell, GridMap, GridState, TrainingCurve, TrainingCurves};
@@ -29,7 +29,9 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     if figures.is_empty() {
         return None;
     }
-    filled(section, vec![Block::Figures(figures)])
+    let mut blocks = vec![Block::Figures(figures)];
+    blocks.extend(page.sensitivities.iter().map(|s| Block::Table(sensitivity::table(s))));
+    filled(section, blocks)
 }
 
 fn grid(page: &Page) -> GridMap {

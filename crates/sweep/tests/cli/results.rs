@@ -73,6 +73,8 @@ fn the_report_can_be_made_anew() {
     let output = bench.output(&["report", "results"]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(std::fs::read(bench.path("results/report.html")).unwrap(), page);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("    sweep --config config.resolved.toml --results NEW\n"), "{text}");
 
     let output = bench.output(&["report", "nowhere"]);
     assert!(!output.status.success());
