@@ -78,6 +78,7 @@ fn runs_are_drawn_where_slices_have_no_minimum() {
         }
     }
     let text = document.to_text();
+    assert!(!text.contains("Minimum of each budget"), "{text}");
     let why = after(&text, "No power law through minima: ");
     let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(why.starts_with("0 of 2 slices have a bracketed minimum; a power law needs 3; hint: "));
@@ -89,7 +90,10 @@ fn too_few_minima_for_a_power_law_are_shown() {
     let document = document(&table(3, 7).filter("no", some).unwrap(), 40, 0.95);
     let svg = figure(&document, "isoflop").unwrap().svg(Theme::Light);
     assert_eq!(svg.matches("minimum at ").count(), 2, "{svg}");
-    assert!(svg.contains("2 of 3 minima lie inside the sizes that were run: too few"), "{svg}");
+    assert!(
+        svg.contains("2 of 3 slices have a minimum inside the sizes that were run: too few"),
+        "{svg}"
+    );
     let text = document.to_text();
     let rows = after(&text, "Minimum of each budget\n");
     assert_eq!(rows.matches("  bracketed\n").count(), 2, "{rows}");

@@ -1,6 +1,6 @@
 //! Cells beside the rule: how much loss another learning rate or batch would have cost or saved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use isoflop_ledger::{Contents, Record};
 use isoflop_plan::{Cell, CellId, Grid, PlannedCell};
@@ -50,6 +50,7 @@ fn curves(
 ) -> Vec<SensitivityCurve> {
     let loss = |cell: &Cell| records.get(&cell.id).and_then(|record| record.valid_loss_nats());
     let plain = grid.cells.iter().filter(|planned| planned.is_plain());
+    let seeds: BTreeSet<u64> = plain.clone().map(|planned| planned.cell.seed).collect();
     plain
         .filter_map(|plain| {
             let own = loss(&plain.cell)?;
@@ -66,11 +67,59 @@ fn curves(
                 Some(flops) => format!(", {} FLOPs", number::scientific(flops, 3)),
                 None => String::new(),
             };
+            let seed = match seeds.len() {
+                0 | 1 => String::new(),
+                _ => format!(", seed {}", plain.cell.seed),
+            };
             (points.len() > 1).then(|| SensitivityCurve {
-                name: format!("{shape}{budget}").as_str().into(),
+                name: format!("{shape}{budget}{seed}").into(),
                 order: plain.cell.flops(),
                 points,
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use isoflop_ledger::{RunInfo, RunResult, Status, Valid};
+    use isoflop_plan::{Config, DataFacts};
+
+    use super::*;
+
+    /// Names of the curves over the learning rate of a study with these seeds.
+    fn names(seeds: &str) -> Vec<String> {
+        let text = format!(
+            "[data]\nsource = \"synthetic\"\n[grid]\nbudgets = [5e9]\nwidths = [16]\nlr_multipliers = [1, 2]\nseeds = {seeds}\n"
+        );
+        let config = Config::parse(&text, "a.toml").unwrap();
+        let facts = DataFacts {
+            vocab: 64,
+            train_tokens: None,
+            data_sha256: String::new(),
+            bytes_per_token: None,
+        };
+        let grid = Grid::build(&config, &facts).unwrap();
+        let record = |planned: &PlannedCell| {
+            let mut result = RunResult::new("", "", planned.cell.clone(), Status::Finished);
+            result.valid = Some(Valid {
+                loss_nats: 2.0,
+                bits_per_byte: None,
+                tokens: 1,
+                true_loss_nats: None,
+            });
+            Record::new(result, RunInfo::default())
+        };
+        let records: Vec<Record> = grid.cells.iter().map(record).collect();
+        let records = records.iter().map(|record| (record.id(), record)).collect();
+        let curves = curves(&records, &grid, |planned| Some(planned.lr_multiplier));
+        curves.iter().map(|curve| curve.name.to_text()).collect()
+    }
+
+    #[test]
+    fn seeds_are_named_where_there_are_several() {
+        assert!(names("[0]")[0].ends_with(" FLOPs"), "{:?}", names("[0]"));
+        let two = names("[0, 1]");
+        assert!(two[0].ends_with(", seed 0") && two[1].ends_with(", seed 1"), "{two:?}");
+    }
 }

@@ -37,7 +37,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         slices => Some(plot(study, fit, slices)),
     };
     section.blocks.extend(plot.map(|p| Block::Figures(vec![p.figure()])));
-    if !slices.is_empty() {
+    if !minima.is_empty() {
         section.blocks.push(Block::Table(table(row.method, fit, slices)));
     }
     if let Some(why) = row.answer.refusal() {
@@ -106,7 +106,7 @@ fn plot(study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Isoflop
     };
     if fit.is_none() {
         subtitle = format!(
-            "{inside} of {} minima lie {sizes}: too few for a power law through them.",
+            "{inside} of {} slices have a minimum {sizes}: too few for a power law.",
             slices.len()
         );
     }
