@@ -154,10 +154,10 @@ fn a_page_without_intervals_speaks_of_none() {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(!text.contains("95%"), "{text}");
     assert!(text.contains("(without interval, minima of the slices)"), "{text}");
-    assert!(text.contains("grows as N* ∼ C^0.48, its data as D* ∼ C^0.52 "), "{text}");
+    assert!(text.contains("grows as N* ~ C^0.48, its data as D* ~ C^0.52 "), "{text}");
     assert!(document.cards.is_empty(), "{:?}", document.cards);
     let subtitle = figure(&document, "optimal-params").unwrap().subtitle.clone().unwrap();
-    assert_eq!(subtitle.to_text(), "Slices: N* ∼ C^0.48, without interval");
+    assert_eq!(subtitle.to_text(), "Slices: N* ~ C^0.48, without interval");
     let html = document.to_html();
     assert!(html.contains("cannot be compared: fewer than two have intervals"), "{html}");
     assert!(!html.contains("95% ") && html.contains("Dashed beyond the largest budget"), "{html}");

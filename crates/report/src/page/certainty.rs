@@ -64,7 +64,7 @@ fn approaches(study: &Study) -> Forest {
     Forest {
         id: "approaches".into(),
         title: "Exponent a by approach".into(),
-        subtitle: Some(Rich::markup(&format!("N* ∼ C^{{a}}, {shown}"))),
+        subtitle: Some(Rich::markup(&format!("N* ~ C^{{a}}, {shown}"))),
         label: "Exponent a".into(),
         rows: rows.collect(),
         references: references(),
@@ -110,8 +110,8 @@ fn optional(estimate: &Option<isoflop_fit::Estimate>) -> String {
 fn exponent_table(study: &Study) -> Table {
     let columns = [
         (Rich::plain("Approach"), Align::Left),
-        (Rich::markup("a: N* ∼ C^{a}"), Align::Right),
-        (Rich::markup("b: D* ∼ C^{b}"), Align::Right),
+        (Rich::markup("a: N* ~ C^{a}"), Align::Right),
+        (Rich::markup("b: D* ~ C^{b}"), Align::Right),
     ];
     let mut table = Table::new("Exponents", columns);
     for row in &study.exponents {

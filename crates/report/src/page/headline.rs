@@ -90,9 +90,9 @@ fn certainty(main: &Main) -> String {
     }
 }
 
-/// `N* ∼ C^0.512 [0.485, 0.562]`, the interval on the line.
+/// `N* ~ C^0.512 [0.485, 0.562]`, the interval on the line.
 fn growth(symbol: &str, exponent: &Estimate) -> String {
-    let base = format!("{symbol} ∼ C");
+    let base = format!("{symbol} ~ C");
     power_law(&if exponent.interval.is_some() { format!("*{{{base}}}") } else { base }, exponent)
 }
 

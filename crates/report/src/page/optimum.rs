@@ -139,7 +139,7 @@ fn optimum_plot(
             }
         };
         let without = if law.exponent.interval.is_none() { ", without interval" } else { "" };
-        let law = power_law(&format!("{symbol} ∼ C"), &law.exponent);
+        let law = power_law(&format!("{symbol} ~ C"), &law.exponent);
         Rich::markup(&format!("Slices: {law}{without}"))
     });
     OptimumPlot {
