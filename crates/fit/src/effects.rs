@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
-use crate::parametric::{LEAST_UNITS, resampling_plan};
+use crate::parametric::{resampling_plan, too_few};
 use crate::table::{Observation, Table};
 
 /// The effect of one factor.
@@ -73,16 +73,16 @@ const CONFOUNDED: f64 = 0.99;
 /// Effects of every factor that the table has.
 ///
 /// # Errors
-/// [`FitError::TooFewRows`] when there are fewer runs than coefficients and three, [`FitError::Constant`] when the loss never
+/// [`FitError::TooFewRows`] when there are fewer runs than coefficients and three, [`FitError::NoResult`] when the loss never
 /// varies, [`FitError::BadOption`] for a level outside (0, 1).
 pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Effects, FitError> {
     check_level(level)?;
     let losses: Vec<f64> = table.rows().iter().map(|r| r.loss_nats.ln()).collect();
     if losses.iter().all(|l| (l - losses[0]).abs() < 1e-12) {
-        return Err(FitError::Constant {
-            variable: "the loss".into(),
-            what: "what moves it".into(),
-            rows: table.len(),
+        return Err(FitError::NoResult {
+            what: "the regression of effects".into(),
+            why: format!("the loss is the same in all {} runs", table.len()),
+            hint: "check that the loss is read from the right column".into(),
         });
     }
     type Column = (&'static str, fn(&Observation) -> Option<f64>);
@@ -127,9 +127,8 @@ pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Eff
     })?;
     let plan = resampling_plan(table);
     let units = plan.clusters.len();
-    let no_interval = (draws > 0 && units < LEAST_UNITS).then(|| {
-        format!("no intervals: {units} runs or clusters to resample, and fewer than {LEAST_UNITS} tell nothing")
-    });
+    let noun = if units < rows.len() { "cluster" } else { "run" };
+    let no_interval = too_few(units, noun).filter(|_| draws > 0);
     let draws = if no_interval.is_some() { 0 } else { draws };
     let base = ChaCha8Rng::seed_from_u64(seed ^ 0x0eff_ec75);
     let one = |k: usize| {

@@ -15,8 +15,9 @@ use crate::compute::{check_flops, spread_in_words};
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
 use crate::law::log_linear;
-use crate::parametric::{Allocation, LEAST_UNITS, spread_about_line};
+use crate::parametric::{Allocation, LEAST_UNITS, spread_about_line, too_few};
 use crate::table::{Table, cluster_of};
+use crate::words::counted;
 
 /// One point of a training curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -34,6 +35,8 @@ pub struct CurvePoint {
 pub struct Curve {
     /// Name.
     pub run: String,
+    /// What it is resampled with where that is more than its run: seeds of one cell have one name here.
+    pub cell: Option<String>,
     /// N.
     pub params: f64,
     /// Points in any order.
@@ -129,14 +132,21 @@ impl EnvelopeFit {
     }
 }
 
-/// Curves out of a table: rows of one cluster are points of one curve; a row alone is its last point.
+/// Curves out of a table: rows of one cluster are points of one curve; a row alone is its last point. Seeds of one cell are
+/// curves of their own, resampled together.
 pub fn curves_of(table: &Table) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();
     let mut place = std::collections::BTreeMap::new();
-    for row in table.rows() {
+    let mut cells = vec![None; table.len()];
+    for rows in table.clusters() {
+        let name = cluster_of(&table.rows()[rows[0]]);
+        rows.into_iter().for_each(|i| cells[i] = Some(name.to_string()));
+    }
+    for (row, cell) in table.rows().iter().zip(cells) {
         let name = cluster_of(row);
         let at = *place.entry((name, row.params.to_bits())).or_insert_with(|| {
-            curves.push(Curve { run: name.into(), params: row.params, points: Vec::new() });
+            let cell = cell.filter(|c| c != name);
+            curves.push(Curve { run: name.into(), cell, params: row.params, points: Vec::new() });
             curves.len() - 1
         });
         let (tokens, flops, loss_nats) = (row.tokens, row.flops, row.loss_nats);
@@ -179,15 +189,16 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
     let votes = |s: &Spot| s.n > lo && s.n < hi;
     let models = distinct(hull.iter().filter(|s| votes(s)).map(|s| s.n));
     let Some(lines) = lines(&hull, lo, hi) else {
+        let sizes = distinct(points.iter().map(|s| s.n));
         return Err(FitError::TooFewMinima {
             bracketed: models,
-            slices: distinct(points.iter().map(|s| s.n)),
+            slices: sizes,
             needed: LEAST_MODELS,
-            unit: "models lie on the lower envelope between the smallest and the largest".into(),
+            unit: format!("{} on the lower envelope, the ends left out", counted(sizes, "model")),
             hint: "run at least 5 model sizes whose training curves cross".into(),
         });
     };
-    // Curves of one name are one training, or not to be told apart.
+    // Curves of one name are one training, or not to be told apart; seeds of one cell tell one thing.
     let (unit, units) = units_of(curves);
     let base = ChaCha8Rng::seed_from_u64(options.seed ^ 0xe17e_1093);
     let one = |k: usize| {
@@ -210,9 +221,7 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
     let enough = wanted > 0 && draws.len() * 10 >= wanted * 8;
     let no_interval = match options.draws {
         0 => None,
-        _ if wanted == 0 => Some(format!(
-            "no intervals: {units} runs to resample, and fewer than {LEAST_UNITS} tell nothing"
-        )),
+        _ if wanted == 0 => too_few(units, "run"),
         _ if !enough => Some(format!(
             "no intervals: {} of {wanted} draws left too few models on the envelope",
             wanted - draws.len()
@@ -302,14 +311,14 @@ fn check_rivals(points: &[Spot]) -> Result<(), FitError> {
     })
 }
 
-/// The unit that each curve is resampled with, by the name of its run, and how many there are.
+/// The unit that each curve is resampled with, by the name of its cell or run, and how many there are.
 fn units_of(curves: &[Curve]) -> (Vec<usize>, usize) {
     let mut names = std::collections::BTreeMap::new();
     let unit = curves
         .iter()
         .map(|c| {
             let next = names.len();
-            *names.entry(c.run.as_str()).or_insert(next)
+            *names.entry(c.cell.as_deref().unwrap_or(&c.run)).or_insert(next)
         })
         .collect();
     (unit, names.len())

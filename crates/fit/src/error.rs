@@ -70,7 +70,7 @@ pub enum FitError {
         detail: String,
     },
     /// Too few slices with a bracketed minimum for a power law.
-    #[error("{bracketed} of {slices} {unit}; a power law needs {needed}\nhint: {hint}")]
+    #[error("{bracketed} of {unit}; a power law needs {needed}\nhint: {hint}")]
     TooFewMinima {
         /// Usable slices, or models on the envelope.
         bracketed: usize,
@@ -78,7 +78,7 @@ pub enum FitError {
         slices: usize,
         /// How many it takes.
         needed: usize,
-        /// What was counted, in words.
+        /// What was counted, in words, with `slices` in them.
         unit: String,
         /// What to do.
         hint: String,

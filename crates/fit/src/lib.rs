@@ -49,6 +49,7 @@ pub mod study;
 mod table;
 pub mod validate;
 mod warning;
+mod words;
 
 pub use compute::ComputeRule;
 pub use convention::{Convention, Counts};

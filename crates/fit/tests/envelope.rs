@@ -23,7 +23,12 @@ fn curves(sizes: i32, steps: i32) -> Vec<Curve> {
             let tokens = flops / 6.0 / params;
             CurvePoint { tokens, flops, loss_nats: loss(params, tokens) }
         };
-        Curve { run: format!("model {i}"), params, points: (0..steps).map(point).collect() }
+        Curve {
+            run: format!("model {i}"),
+            cell: None,
+            params,
+            points: (0..steps).map(point).collect(),
+        }
     };
     (0..sizes).map(curve).collect()
 }
@@ -90,7 +95,7 @@ fn too_few_models_and_bad_points_are_named() {
         flops: 1e19,
         loss_nats,
     });
-    some.push(Curve { run: "diverged".into(), params: 1e9, points: points.to_vec() });
+    some.push(Curve { run: "diverged".into(), cell: None, params: 1e9, points: points.to_vec() });
     assert_eq!(fit_envelope(&some, &options).unwrap().hull, clean.hull);
 }
 

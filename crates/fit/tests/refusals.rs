@@ -1,5 +1,7 @@
 //! What looks like a result and is none: refused by name, or given without the interval that nothing supports.
 
+mod support;
+
 use isoflop_fit::effects::effects;
 use isoflop_fit::envelope::{curves_of, fit_envelope};
 use isoflop_fit::intervals::{IntervalOptions, Resampling};
@@ -7,50 +9,11 @@ use isoflop_fit::isoflop::{IsoflopOptions, Noise, fit_isoflop};
 use isoflop_fit::law::{Hoffmann, LawKind, Tied};
 use isoflop_fit::parametric::{FitOptions, fit_law};
 use isoflop_fit::plan::next_runs;
-use isoflop_fit::study::{Study, StudyOptions, run};
+use isoflop_fit::study::{StudyOptions, run};
 use isoflop_fit::validate::hold_out_top;
 use isoflop_fit::{FitError, Objective, Observation, Outcome, Table, Warning};
 
-fn loss(n: f64, d: f64) -> f64 {
-    1.8172 + 482.01 / n.powf(0.3478) + 2085.43 / d.powf(0.3658)
-}
-
-/// A ripple that is the same on every machine.
-fn ripple(k: i32) -> f64 {
-    let wave = (f64::from(k) * 12.9898).sin() * 43_758.545_3;
-    2.0 * (wave - wave.floor()) - 1.0
-}
-
-/// Budgets x 9 sizes with half a percent of noise.
-fn slices(budgets: i32) -> Vec<Observation> {
-    let mut rows = Vec::new();
-    for k in 0..budgets {
-        let flops = 3e17 * 10f64.powf(0.5 * f64::from(k));
-        for i in 0..9 {
-            let n = 4e7 * 10f64.powf(0.2563 * f64::from(k)) * 4f64.powf(f64::from(i) / 4.0 - 1.0);
-            let d = flops / 6.0 / n;
-            let noisy = loss(n, d) * (0.005 * ripple(9 * k + i)).exp();
-            rows.push(Observation::new(format!("r{k}-{i}"), n, d, flops, noisy));
-        }
-    }
-    rows
-}
-
-fn quick(draws: usize) -> StudyOptions {
-    let mut options = StudyOptions::default();
-    options.fit.intervals.draws = draws;
-    options.isoflop.draws = draws;
-    options.envelope.draws = draws;
-    options
-}
-
-fn study(rows: Vec<Observation>, draws: usize) -> Study {
-    run(&Table::new(rows).unwrap(), &[], &quick(draws)).unwrap()
-}
-
-fn warns(study: &Study, is: impl Fn(&Warning) -> bool) -> bool {
-    study.warnings.iter().any(is)
-}
+use support::made::{loss, quick, ripple, slices, study, warns};
 
 #[test]
 fn options_outside_their_range_are_refused_before_anything_is_fitted() {
@@ -94,7 +57,10 @@ fn few_clusters_give_no_interval_and_say_so() {
     let found = study(named, 100);
     let law = found.law().unwrap();
     assert_eq!(law.exponents.unwrap().params.interval, None);
-    assert!(law.no_interval.as_ref().unwrap().contains("1 clusters of runs"), "{law:?}");
+    assert!(
+        law.no_interval.as_ref().unwrap().contains("no intervals: 1 cluster to resample"),
+        "{law:?}"
+    );
     let envelope = found.approach1.given().unwrap();
     assert!(envelope.params.interval.is_none() && envelope.no_interval.is_some());
     assert!(warns(&found, |w| matches!(w, Warning::FewClusters { clusters: 1, rows: 54, .. })));

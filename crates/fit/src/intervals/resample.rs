@@ -18,7 +18,7 @@ pub enum Resampling {
     Pairs,
     /// Whole clusters of runs, with replacement: checkpoints of one training, seeds of one cell.
     Clusters,
-    /// Runs within each slice, with replacement: budgets are a design, not a sample.
+    /// Cells (a run, or its seeds together) within each slice, with replacement: budgets are a design, not a sample.
     Slices,
     /// Residuals flipped at random (Rademacher; Wu 1986, Feng, He & Hu 2011 for absolute
     /// deviations), by cluster where there are clusters, scaled up by their leverage. For squares: with
@@ -43,8 +43,8 @@ impl Resampling {
 pub(crate) struct Plan {
     /// Rows of each cluster.
     pub clusters: Vec<Vec<usize>>,
-    /// Rows of each slice; rows outside any slice form one more.
-    pub slices: Vec<Vec<usize>>,
+    /// Cells of each slice, and their rows: those of one cluster are one cell.
+    pub slices: Vec<Vec<Vec<usize>>>,
 }
 
 /// Parameters of every refit.
@@ -210,7 +210,9 @@ fn count_rows(scheme: Resampling, plan: &Plan, weights: &mut [f64], random: &mut
         Resampling::Slices => {
             for slice in &plan.slices {
                 for _ in 0..slice.len() {
-                    weights[slice[random.random_range(0..slice.len())]] += 1.0;
+                    for &i in &slice[random.random_range(0..slice.len())] {
+                        weights[i] += 1.0;
+                    }
                 }
             }
         }

@@ -26,8 +26,9 @@ use serde::{Deserialize, Serialize};
 use crate::compute::check_flops;
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
-use crate::parametric::Allocation;
+use crate::parametric::{Allocation, too_few_clusters};
 use crate::table::Table;
+use crate::words::counted;
 use slices::Slice;
 
 /// How the minimum of a slice is found.
@@ -85,7 +86,7 @@ impl std::fmt::Display for SliceRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             SliceRefusal::TooFewSizes { sizes, needed } => {
-                write!(f, "{sizes} sizes, {needed} needed")
+                write!(f, "{}, {needed} needed", counted(*sizes, "size"))
             }
             SliceRefusal::FallsTowardsSmall => {
                 write!(f, "not bracketed: the smallest N is best; add smaller models")
@@ -286,7 +287,7 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
             bracketed: voting.len(),
             slices: all.len(),
             needed: LEAST_SLICES,
-            unit: "slices have a bracketed minimum".into(),
+            unit: format!("{} bracketed", counted(all.len(), "slice")),
             hint: first.unwrap_or_else(|| "run more budgets".into()),
         });
     }
@@ -295,9 +296,13 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
     let used: Vec<&Slice> = voting.iter().map(|&i| &all[i]).collect();
     let noise_sd = noise::standard_deviation(table, &used, &found, &voting, options);
     let shared = noise::Shared::new(table, &used, &found, &voting);
+    // The noise that clusters share is known from as many of them as there are.
+    let few = too_few_clusters(table).filter(|_| options.draws > 0);
+    let asked = options.draws;
+    let options = &IsoflopOptions { draws: if few.is_some() { 0 } else { asked }, ..*options };
     let boot = noise::bootstrap(&used, &found, &voting, noise_sd, &shared, options);
     let failed_draws = options.draws - boot.draws.len();
-    let no_interval = (10 * failed_draws > options.draws).then(|| {
+    let failed = (10 * failed_draws > options.draws).then(|| {
         format!(
             "no intervals: {failed_draws} of {} draws had fewer than {LEAST_SLICES} minima",
             options.draws
@@ -316,12 +321,15 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
         cluster_correlation: shared.correlation,
         scatter,
         failed_draws,
-        draws: options.draws,
-        no_interval,
+        draws: asked,
+        no_interval: few.clone().or(failed),
         largest_flops: table.largest_flops(),
     };
     for (k, &i) in voting.iter().enumerate() {
         boot.fill_minimum(k, &mut fit.slices[i], options.level);
+        if few.is_some() {
+            fit.slices[i].no_interval.clone_from(&few);
+        }
     }
     Ok(fit)
 }
@@ -353,7 +361,7 @@ fn sliced(table: &Table, options: &IsoflopOptions) -> Result<Sliced, FitError> {
     let name = |i: &usize| table.rows()[*i].run.clone();
     let outside: Vec<String> = lone.iter().flat_map(|g| g.rows.iter().map(name)).collect();
     if groups.is_empty() {
-        let detail = format!("{} budgets for {} runs", lone.len(), table.len());
+        let detail = format!("{} for {}", counted(lone.len(), "budget"), counted(table.len(), "run"));
         return Err(FitError::NoSlices { detail });
     }
     let local = options.method == Method::Corrected;

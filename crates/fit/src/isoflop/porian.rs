@@ -19,6 +19,7 @@ use super::slices::group_slices;
 use crate::error::FitError;
 use crate::estimate::{Estimate, median, standard_deviation};
 use crate::table::Table;
+use crate::words::counted;
 
 /// Grid points per size.
 const FINENESS: usize = 25;
@@ -179,7 +180,7 @@ fn law(votes: &[Vote], slices: usize, level: f64) -> Result<WeightedLaw, FitErro
             bracketed: votes.len(),
             slices,
             needed: LEAST_SLICES,
-            unit: "slices have a bracketed minimum".into(),
+            unit: format!("{} bracketed", counted(slices, "slice")),
             hint: "bracket more minima: add smaller and larger models to each budget".into(),
         });
     }

@@ -27,7 +27,11 @@ impl Law for Broken {
     }
 
     fn formula(&self) -> &'static str {
-        "L = E + b X^-c0 (1 + (X / d)^(1/f))^(-c1 f)"
+        match self.variable {
+            Variable::Params => "L = E + b N^-c0 (1 + (N / d)^(1/f))^(-c1 f)",
+            Variable::Tokens => "L = E + b D^-c0 (1 + (D / d)^(1/f))^(-c1 f)",
+            Variable::Flops => "L = E + b C^-c0 (1 + (C / d)^(1/f))^(-c1 f)",
+        }
     }
 
     fn reference(&self) -> &'static str {
@@ -126,5 +130,8 @@ impl Law for Broken {
             names.push("d");
         }
         names
+    }
+    fn own_exponent(&self) -> Option<&'static str> {
+        Some("c0")
     }
 }

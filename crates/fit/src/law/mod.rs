@@ -199,6 +199,11 @@ pub trait Law: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// The parameter that stands for the law where it is no sum of powers, and so gives no N*(C).
+    fn own_exponent(&self) -> Option<&'static str> {
+        None
+    }
+
     /// For laws that are sums of powers: how the working parameters map to the fast kernel's.
     fn fast_form(&self, _sample: &Sample) -> Option<FastForm> {
         None

@@ -217,6 +217,10 @@ impl Law for PowerLaw {
         names
     }
 
+    fn own_exponent(&self) -> Option<&'static str> {
+        Some("alpha")
+    }
+
     fn fast_form(&self, _sample: &Sample) -> Option<FastForm> {
         // The unused term and a missing floor are e^-700: nothing, and still positive.
         let none = -700.0;

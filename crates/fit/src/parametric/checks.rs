@@ -4,6 +4,7 @@ use crate::error::FitError;
 use crate::intervals::{Plan, Resampling};
 use crate::law::{Law, Sample};
 use crate::table::{Observation, Table};
+use crate::words::counted;
 
 /// Fewest independent units (runs, or clusters of runs) for a bootstrap: of fewer, most resamples repeat a handful of
 /// combinations, and intervals come out far too narrow (Cameron, Gelbach & Miller 2008 on few clusters).
@@ -13,7 +14,7 @@ pub(crate) const LEAST_UNITS: usize = 8;
 const ONE_DIRECTION: f64 = 0.1;
 
 /// Refuses data that cannot hold the law, by name.
-pub(super) fn data(table: &Table, law: &dyn Law) -> Result<(), FitError> {
+pub(crate) fn data(table: &Table, law: &dyn Law) -> Result<(), FitError> {
     let parameters = law.parameters().len();
     let what = format!("the law `{}`", law.name());
     if table.len() < parameters + 1 {
@@ -77,13 +78,23 @@ pub(crate) fn spread_about_line(x: &[f64], y: &[f64]) -> f64 {
 /// Why a scheme has too little to resample.
 pub(super) fn too_few_units(scheme: Resampling, plan: &Plan, rows: usize) -> Option<String> {
     let (units, name) = match scheme {
-        Resampling::Clusters | Resampling::Wild => (plan.clusters.len(), "clusters of runs"),
-        Resampling::Pairs | Resampling::Slices => (rows, "runs"),
+        Resampling::Clusters | Resampling::Wild => (plan.clusters.len(), "cluster"),
+        Resampling::Pairs => (rows, "run"),
+        Resampling::Slices => (plan.slices.iter().map(Vec::len).sum(), "run"),
     };
+    too_few(units, name)
+}
+
+/// Why runs that form few clusters have no interval, whatever is drawn.
+pub(crate) fn too_few_clusters(table: &Table) -> Option<String> {
+    let clusters = table.clusters().len();
+    too_few(clusters, "cluster").filter(|_| clusters < table.len())
+}
+
+pub(crate) fn too_few(units: usize, noun: &str) -> Option<String> {
     (units < LEAST_UNITS).then(|| {
-        format!(
-            "no intervals: {units} {name} to resample, and fewer than {LEAST_UNITS} tell nothing"
-        )
+        let units = counted(units, noun);
+        format!("no intervals: {units} to resample, and fewer than {LEAST_UNITS} tell nothing")
     })
 }
 

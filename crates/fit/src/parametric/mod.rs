@@ -4,7 +4,7 @@ mod checks;
 mod frontier;
 mod optimum;
 
-pub(crate) use checks::{LEAST_UNITS, spread_about_line};
+pub(crate) use checks::{LEAST_UNITS, data, spread_about_line, too_few, too_few_clusters};
 pub use frontier::{Allocation, LawFrontier};
 pub use optimum::Starts;
 pub(crate) use optimum::{Optimum, optimum, thresholds};
@@ -279,10 +279,18 @@ pub(crate) fn log_residuals(law: &dyn Law, theta: &[f64], sample: &Sample) -> Ve
 }
 
 pub(crate) fn resampling_plan(table: &Table) -> Plan {
-    Plan {
-        clusters: table.clusters(),
-        slices: group_slices(table).into_iter().map(|g| g.rows).collect(),
+    let clusters = table.clusters();
+    let mut cluster = vec![0; table.len()];
+    for (k, rows) in clusters.iter().enumerate() {
+        rows.iter().for_each(|&i| cluster[i] = k);
     }
+    let cells = |rows: Vec<usize>| {
+        let mut cells = std::collections::BTreeMap::<usize, Vec<usize>>::new();
+        rows.into_iter().for_each(|i| cells.entry(cluster[i]).or_default().push(i));
+        cells.into_values().collect()
+    };
+    let slices = group_slices(table).into_iter().map(|g| cells(g.rows)).collect();
+    Plan { clusters, slices }
 }
 
 fn default_scheme(table: &Table, plan: &Plan) -> Resampling {

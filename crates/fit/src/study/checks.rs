@@ -16,6 +16,8 @@ use crate::validate::{
 /// Checks of one law.
 #[derive(Debug, Clone, Serialize)]
 pub struct LawChecks {
+    /// The exponent of a law that gives no N*(C), by name.
+    pub own_exponent: Option<&'static str>,
     /// The exponent under each objective.
     pub objectives: Vec<ObjectiveRow>,
     /// Forecasts of the top 1 and 2 budgets; refused where the law fitted to the rest is no result.
@@ -47,7 +49,8 @@ pub fn check_law(
     let held_out = [1, 2].map(|k| forecast(table, k, law, options).into()).to_vec();
     tell("other objectives");
     let objectives = objectives(table, law, options);
-    LawChecks { objectives, held_out, residuals, outliers, without_slice }
+    let own_exponent = law.own_exponent();
+    LawChecks { own_exponent, objectives, held_out, residuals, outliers, without_slice }
 }
 
 /// The forecast of the top budgets, where the law fitted to the rest is a result.
@@ -62,11 +65,7 @@ fn forecast(
         return Ok(held);
     }
     Err(FitError::NoResult {
-        what: match held.budgets {
-            0 => "the law without the runs of largest C".into(),
-            1 => "the law without the top budget".into(),
-            k => format!("the law without the top {k} budgets"),
-        },
+        what: format!("the law without the {}", held.what()),
         why: held.outcome.to_string(),
         hint: held.outcome.hint().unwrap_or_default(),
     })

@@ -11,7 +11,7 @@ use crate::isoflop::{IsoflopFit, IsoflopOptions, fit_isoflop};
 use crate::law::Law;
 use crate::objective::Objective;
 use crate::outcome::Outcome;
-use crate::parametric::{FitOptions, LawFit, LawResult, fit_law};
+use crate::parametric::{FitOptions, LawFit, LawResult, data, fit_law};
 use crate::table::Table;
 use crate::validate::exponent;
 
@@ -35,7 +35,7 @@ pub struct ObjectiveRow {
     pub objective: Objective,
     /// How the fit ended.
     pub outcome: Outcome,
-    /// a; `None` unless it converged.
+    /// a, or what [`Law::own_exponent`] names; `None` unless it converged.
     pub exponent: Option<f64>,
 }
 
@@ -102,9 +102,12 @@ fn law_exponents(fit: &LawFit) -> Result<(&LawResult, crate::parametric::Exponen
     Ok((result, result.frontier_of(&fit.law)?.exponents()))
 }
 
-/// Pairs of approaches that could be compared, and a sentence for each that disagrees.
+/// What could be compared, and a sentence for each pair that disagrees.
 pub(super) struct Compared {
+    /// Pairs of different approaches; methods of one approach see the same slices.
     pub pairs: usize,
+    /// Approaches of which nothing has an interval to compare.
+    pub without: Vec<String>,
     pub disagreements: Vec<String>,
 }
 
@@ -116,7 +119,7 @@ pub(super) fn compare(
     third: Option<&LawFit>,
     largest: f64,
 ) -> Compared {
-    let mut out = Compared { pairs: 0, disagreements: Vec::new() };
+    let mut out = Compared { pairs: 0, without: Vec::new(), disagreements: Vec::new() };
     let all: Vec<Side> = rows.iter().map(|r| (r.approach.clone(), r.params, r.tokens)).collect();
     out.add(&all, &|quantity, value| format!("{quantity} ~ C^{value}"), "gives");
     let mut splits: Vec<Side> = Vec::new();
@@ -132,8 +135,19 @@ pub(super) fn compare(
     add("3 law".into(), law.and_then(|f| f.at(largest).ok()));
     let at = format!("at {largest:.3e} FLOPs gives");
     out.add(&splits, &|quantity, value| format!("{quantity} = {value}"), &at);
+    let sides = || all.iter().chain(&splits);
+    for (number, name) in NAMES {
+        let known = |e: &Option<Estimate>| e.is_some_and(|e| e.interval.is_some());
+        let mut own = sides().filter(|s| s.0.starts_with(number));
+        if !own.any(|s| known(&s.1) || known(&s.2)) {
+            out.without.push(name.into());
+        }
+    }
     out
 }
+
+/// The approaches, by the number that their rows begin with.
+const NAMES: [(char, &str); 3] = [('1', "1 (envelope)"), ('2', "2 (slices)"), ('3', "3 (law)")];
 
 /// An approach with what it says of N* and of D*.
 type Side = (String, Option<Estimate>, Option<Estimate>);
@@ -148,7 +162,8 @@ impl Compared {
                 for (quantity, x, y) in quantities {
                     let (Some(x), Some(y)) = (x, y) else { continue };
                     let (Some(p), Some(q)) = (x.interval, y.interval) else { continue };
-                    self.pairs += usize::from(!counted);
+                    let apart = a.0.chars().next() != b.0.chars().next();
+                    self.pairs += usize::from(apart && !counted);
                     counted = true;
                     if p.overlaps(&q) {
                         continue;
@@ -177,7 +192,8 @@ fn in_digits(e: &Estimate) -> String {
 }
 
 pub(super) fn objectives(table: &Table, law: &dyn Law, options: &FitOptions) -> Vec<ObjectiveRow> {
-    if table.len() <= law.parameters().len() {
+    // Runs that cannot hold the law cannot under any objective.
+    if data(table, law).is_err() {
         return Vec::new();
     }
     let mut compared = vec![options.objective];
@@ -269,7 +285,7 @@ mod tests {
     #[test]
     fn disagreement_in_either_exponent_or_in_the_split_is_told_once_a_pair() {
         let told = |sides: &[Side]| {
-            let mut out = Compared { pairs: 0, disagreements: Vec::new() };
+            let mut out = Compared { pairs: 0, without: Vec::new(), disagreements: Vec::new() };
             out.add(sides, &|quantity, value| format!("{quantity} = {value}"), "gives");
             (out.pairs, out.disagreements)
         };
@@ -285,5 +301,7 @@ mod tests {
         assert!(told(&[far, near]).1[0].contains("4.550e11"));
         let bare = ("6".to_string(), Some(Estimate::bare(0.9)), None);
         assert_eq!(told(&[one, bare]), (0, vec![]));
+        let slices = |method: &str| (format!("2 slices, {method}"), about(0.5, 0.01), None);
+        assert_eq!(told(&[slices("corrected"), slices("akima")]), (0, vec![]));
     }
 }

@@ -9,7 +9,7 @@ use crate::isoflop::{Method, group_slices};
 use crate::left_out::{LeftOut, LeftOutReason};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
-use crate::parametric::{LEAST_UNITS, LawFit};
+use crate::parametric::{LEAST_UNITS, LawFit, resampling_plan};
 use crate::table::{Observation, Table, cluster_of};
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals};
 use crate::warning::Warning;
@@ -18,6 +18,7 @@ pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
     let mut out = Vec::new();
     let checked = Checked {
         fit: study.approach3.given(),
+        own_exponent: Some(study.exponent_name),
         objectives: &study.objectives,
         held_out: &study.held_out,
         residuals: study.residuals.as_ref(),
@@ -45,6 +46,7 @@ pub fn law_warnings(table: &Table, fit: &LawFit, checks: &LawChecks) -> Vec<Warn
     let mut out = Vec::new();
     let checked = Checked {
         fit: Some(fit),
+        own_exponent: checks.own_exponent,
         objectives: &checks.objectives,
         held_out: &checks.held_out,
         residuals: checks.residuals.as_ref(),
@@ -58,9 +60,17 @@ pub fn law_warnings(table: &Table, fit: &LawFit, checks: &LawChecks) -> Vec<Warn
     out
 }
 
+/// The doubt about `method`, which takes all runs as independent, where they are not.
+pub fn clusters_ignored(table: &Table, method: &str) -> Option<Warning> {
+    let (clusters, rows) = (table.clusters().len(), table.len());
+    let method = method.to_string();
+    (clusters < rows).then_some(Warning::ClustersIgnored { method, clusters, rows })
+}
+
 /// A law and what its checks found.
 struct Checked<'a> {
     fit: Option<&'a LawFit>,
+    own_exponent: Option<&'static str>,
     objectives: &'a [ObjectiveRow],
     held_out: &'a [Answer<HeldOut>],
     residuals: Option<&'a Residuals>,
@@ -81,11 +91,9 @@ fn narrow(fit: Option<&LawFit>, out: &mut Vec<Warning>) {
 fn rows(table: &Table, compute: &ComputeRule, out: &mut Vec<Warning>) {
     let left = table.left_out();
     if !left.is_empty() {
-        let name = |l: &LeftOut| format!("`{}` {}", l.run, l.reason);
         let asked = |l: &&LeftOut| matches!(l.reason, LeftOutReason::Asked { .. });
-        let first = left.iter().take(5).map(name).collect();
         let asked = left.iter().filter(asked).count();
-        out.push(Warning::RowsLeftOut { count: left.len(), asked, first });
+        out.push(Warning::RowsLeftOut { count: left.len(), asked, reasons: reasons(left) });
     }
     let n: Vec<f64> = table.rows().iter().map(|r| r.params.ln()).collect();
     let d: Vec<f64> = table.rows().iter().map(|r| r.tokens.ln()).collect();
@@ -97,6 +105,25 @@ fn rows(table: &Table, compute: &ComputeRule, out: &mut Vec<Warning>) {
     if compute.residual > 0.05 {
         out.push(Warning::MixedConventions { residual: compute.residual });
     }
+}
+
+/// `loss is missing (2: a, b)`, the most frequent reason first.
+fn reasons(left: &[LeftOut]) -> Vec<String> {
+    let mut by_reason: Vec<(String, Vec<&str>)> = Vec::new();
+    for row in left {
+        let reason = row.reason.to_string();
+        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, runs)) => runs.push(&row.run),
+            None => by_reason.push((reason, vec![&row.run])),
+        }
+    }
+    by_reason.sort_by_key(|(_, runs)| std::cmp::Reverse(runs.len()));
+    let line = |(reason, runs): &(String, Vec<&str>)| {
+        let first = runs[..runs.len().min(5)].join(", ");
+        let more = if runs.len() > 5 { ", ..." } else { "" };
+        format!("{reason} ({}: {first}{more})", runs.len())
+    };
+    by_reason.iter().map(line).collect()
 }
 
 /// Runs that are not independent, or may not be.
@@ -113,15 +140,23 @@ fn clusters(table: &Table, fit: Option<&LawFit>, out: &mut Vec<Warning>) {
         out.push(Warning::FewClusters { clusters, rows, needed: LEAST_UNITS });
     }
     let scheme = fit.and_then(|f| f.result.as_ref()).and_then(|r| r.resampling);
-    if let Some(scheme @ (Resampling::Pairs | Resampling::Slices)) = scheme
-        && clusters < rows
-    {
-        let method = format!("intervals of the law, by {},", scheme.name());
-        out.push(Warning::ClustersIgnored { method, clusters, rows });
+    let method = |scheme: Resampling| format!("intervals of the law, by {},", scheme.name());
+    match scheme {
+        Some(scheme @ Resampling::Pairs) => out.extend(clusters_ignored(table, &method(scheme))),
+        // Draws whole the part of a cluster that lies in one slice.
+        Some(scheme @ Resampling::Slices) if drawn_in_slices(table) > clusters => {
+            out.extend(clusters_ignored(table, &method(scheme)));
+        }
+        _ => {}
     }
     if names.len() == rows && !by_column {
         checkpoints(table, out);
     }
+}
+
+/// Cells that are drawn within their slices.
+fn drawn_in_slices(table: &Table) -> usize {
+    resampling_plan(table).slices.iter().map(Vec::len).sum()
 }
 
 /// Fewest runs of one N that look like the checkpoints of one training.
@@ -157,7 +192,6 @@ fn checkpoints(table: &Table, out: &mut Vec<Warning>) {
 fn refusals(study: &Study, out: &mut Vec<Warning>) {
     let mut add = |approach: &str, why: Option<String>, no_interval: Option<&String>| {
         if let Some(why) = why {
-            let why = why.replace("\nhint: ", "; ");
             out.push(Warning::NoResult { approach: approach.into(), why });
         }
         if let Some(why) = no_interval {
@@ -165,7 +199,11 @@ fn refusals(study: &Study, out: &mut Vec<Warning>) {
             out.push(Warning::NoInterval { method, why: why.clone() });
         }
     };
-    let told = |e: &FitError| e.to_string();
+    // The warning says whose refusal it is.
+    let told = |e: &FitError| match e {
+        FitError::NoResult { why, hint, .. } => format!("{why}; {hint}"),
+        _ => e.to_string().replace("\nhint: ", "; "),
+    };
     let first = &study.approach1;
     let no_interval = first.given().and_then(|f| f.no_interval.as_ref());
     add("1 (envelope)", first.refusal().map(told), no_interval);
@@ -173,9 +211,14 @@ fn refusals(study: &Study, out: &mut Vec<Warning>) {
         let no_interval = row.answer.given().and_then(|f| f.no_interval.as_ref());
         add("2 (slices)", row.answer.refusal().map(told), no_interval);
     }
+    let reads = study.options.law.law().reads();
     let third = match &study.approach3 {
         Answer::Refused(e) => Some(e.clone()),
-        Answer::Given(fit) => fit.result().err(),
+        Answer::Given(fit) => match fit.result() {
+            Ok(r) if reads.params && reads.tokens => r.frontier_of(&fit.law).err(),
+            Ok(_) => None,
+            Err(why) => Some(why),
+        },
     };
     let no_interval = study.law().and_then(|r| r.no_interval.as_ref());
     add("3 (law)", third.as_ref().map(told), no_interval);
@@ -256,7 +299,7 @@ fn law(checked: &Checked, out: &mut Vec<Warning>) {
             && h.law_loses
         {
             out.push(Warning::LawLosesToNaive {
-                budgets: h.budgets.max(1),
+                held_out: h.what(),
                 law: h.law_error,
                 naive: h.naive_error,
             });
@@ -269,9 +312,10 @@ fn law(checked: &Checked, out: &mut Vec<Warning>) {
             out.push(Warning::ResidualStructure { variables });
         }
     }
-    let Some(exponents) = result.exponents else { return };
-    let with = exponents.params.point;
-    let half = exponents.params.interval.map_or(0.02, |i| 0.5 * (i.hi - i.lo));
+    let own = checked.own_exponent.and_then(|name| result.parameter(name).copied());
+    let Some(exponent) = result.exponents.map(|e| e.params).or(own) else { return };
+    let with = exponent.point;
+    let half = exponent.interval.map_or(0.02, |i| 0.5 * (i.hi - i.lo));
     if let Some(o) = checked.outliers
         && let Some(without) = o.exponent_without
         && (with - without).abs() > (0.5 * half).max(0.01)

@@ -6,7 +6,7 @@ mod doubts;
 
 pub use checks::{LawChecks, check_law};
 pub use compare::{ConventionRow, ExponentRow, ObjectiveRow};
-pub use doubts::law_warnings;
+pub use doubts::{clusters_ignored, law_warnings};
 
 use serde::Serialize;
 
@@ -132,10 +132,14 @@ pub struct Study {
     pub approach3: Answer<LawFit>,
     /// Exponents of all approaches side by side.
     pub exponents: Vec<ExponentRow>,
-    /// Pairs of approaches with intervals, which alone can disagree beyond them.
+    /// Pairs of different approaches with intervals, which alone can disagree beyond them.
     pub compared: usize,
+    /// Approaches that could not be compared, having no result or no interval.
+    pub not_compared: Vec<String>,
     /// One sentence per pair of approaches that disagree beyond their intervals; empty when none do.
     pub disagreements: Vec<String>,
+    /// The exponent that objectives, outliers and slices are compared by: `a` of N*(C), or the law's own.
+    pub exponent_name: &'static str,
     /// The exponent under each objective.
     pub objectives: Vec<ObjectiveRow>,
     /// The exponents under each convention that the table has counts for.
@@ -159,11 +163,17 @@ impl Study {
     }
 
     /// Whether the approaches agree, in a sentence, where none of [`Study::disagreements`] says otherwise.
-    pub fn agreement(&self) -> Option<&'static str> {
-        match (self.disagreements.is_empty(), self.compared) {
-            (false, _) => None,
-            (true, 0) => Some("The approaches cannot be compared: fewer than two have intervals."),
-            (true, _) => Some("No two approaches disagree beyond their intervals."),
+    pub fn agreement(&self) -> Option<String> {
+        let without = self.not_compared.join(" and ");
+        match (self.disagreements.is_empty(), self.compared, self.not_compared.is_empty()) {
+            (false, ..) => None,
+            (true, 0, _) => {
+                Some("The approaches cannot be compared: fewer than two have intervals.".into())
+            }
+            (true, _, true) => Some("No two approaches disagree beyond their intervals.".into()),
+            (true, _, false) => Some(format!(
+                "The approaches with intervals do not disagree beyond them; approach {without} has none and could not be compared."
+            )),
         }
     }
 
@@ -237,11 +247,13 @@ pub fn run_telling(
         largest_flops,
         compute: ComputeRule::of(&table),
         compared: compared.pairs,
+        not_compared: compared.without,
         disagreements: compared.disagreements,
         approach1,
         approach2,
         approach3,
         exponents,
+        exponent_name: law.own_exponent().unwrap_or("a"),
         objectives: checks.objectives,
         conventions,
         held_out: checks.held_out,

@@ -9,14 +9,15 @@ use crate::error::FitError;
 use crate::isoflop::group_slices;
 use crate::law::{Law, Sample};
 use crate::outcome::Outcome;
-use crate::parametric::{FitOptions, optimum};
+use crate::parametric::{FitOptions, data, optimum};
 use crate::solve::Model;
 use crate::table::{Observation, Table};
+use crate::words::counted;
 
 /// A forecast of held-out runs. Errors are relative, `|L - L_law| / L`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HeldOut {
-    /// Budgets held out, where runs come in slices.
+    /// Budgets held out; 0 where runs come in no slices, and those of largest C are.
     pub budgets: usize,
     /// Runs that the law was fitted to.
     pub train_runs: usize,
@@ -38,11 +39,25 @@ pub struct HeldOut {
     pub law_loses: bool,
 }
 
+impl HeldOut {
+    /// What was held out, in words.
+    pub fn what(&self) -> String {
+        match self.budgets {
+            0 => {
+                let share = self.test_runs as f64 / (self.train_runs + self.test_runs) as f64;
+                format!("{:.0}% of the runs, of largest C", 100.0 * share)
+            }
+            1 => "top budget".into(),
+            k => format!("top {k} budgets"),
+        }
+    }
+}
+
 /// Fits `law` to `train` and forecasts `test`.
 ///
 /// # Errors
 /// [`FitError::TooFewRows`] when `train` is smaller than the law needs, [`FitError::Empty`] without test runs,
-/// [`FitError::BadOption`] for options outside their range.
+/// [`FitError::BadOption`] for options outside their range, and named refusals of data that cannot hold the law.
 pub fn hold_out(
     train: &Table,
     test: &[Observation],
@@ -57,6 +72,7 @@ pub fn hold_out(
     if test.is_empty() {
         return Err(FitError::Empty);
     }
+    data(train, law)?;
     let sample = Sample::new(train);
     let best = optimum(law, &sample, options.objective, options.starts);
     let held = Sample {
@@ -100,28 +116,54 @@ fn too_few(law: &dyn Law, given: usize) -> FitError {
     }
 }
 
+/// Fewest budgets that a forecast of larger ones is fitted to.
+const LEAST_BUDGETS: usize = 3;
+
 /// Holds out the `budgets` largest slices; where runs do not come in slices, the tenth of the runs of
 /// largest C per budget asked.
 ///
 /// # Errors
-/// As [`hold_out`].
+/// As [`hold_out`]; [`FitError::NoResult`] where fewer than three budgets would remain, or where no more runs are held out
+/// than for one budget less.
 pub fn hold_out_top(
     table: &Table,
     budgets: usize,
     law: &dyn Law,
     options: &FitOptions,
 ) -> Result<HeldOut, FitError> {
+    options.check()?;
+    data(table, law)?;
     let slices: Vec<_> = group_slices(table).into_iter().filter(|g| g.rows.len() >= 3).collect();
     let inside: usize = slices.iter().map(|g| g.rows.len()).sum();
     let mut flops: Vec<f64> = table.rows().iter().map(|r| r.flops).collect();
     flops.sort_unstable_by(f64::total_cmp);
-    let sliced = slices.len() > budgets + 2 && inside * 10 >= table.len() * 8;
+    let sliced = inside * 10 >= table.len() * 8;
+    if sliced && slices.len() < budgets + LEAST_BUDGETS {
+        return Err(FitError::NoResult {
+            what: format!("the forecast of the top {}", counted(budgets, "budget")),
+            why: format!(
+                "the runs have {}, and at least {LEAST_BUDGETS} must remain",
+                counted(slices.len(), "budget")
+            ),
+            hint: "run more budgets".into(),
+        });
+    }
     let threshold = if sliced {
         let first = &slices[slices.len() - budgets];
         first.rows.iter().map(|&i| table.rows()[i].flops).fold(f64::INFINITY, f64::min)
     } else {
-        let keep = table.len() - (table.len() * budgets).div_ceil(10).min(table.len() - 1);
-        flops[keep.min(table.len() - 1)]
+        let from = |tenths: usize| {
+            let keep = table.len() - (table.len() * tenths).div_ceil(10).min(table.len() - 1);
+            flops[keep.min(table.len() - 1)]
+        };
+        if budgets > 1 && from(budgets) == from(budgets - 1) {
+            return Err(FitError::NoResult {
+                what: format!("the forecast of the {budgets} largest tenths of the runs"),
+                why: "runs of equal C make them the same as one tenth less".into(),
+                hint: "run more budgets".into(),
+            });
+        }
+        from(budgets)
     };
     let below = table.rows().iter().filter(|r| r.flops < threshold).count();
     if below == 0 {

@@ -24,7 +24,7 @@ pub struct Outlier {
 pub struct Outliers {
     /// Beyond [`Outliers::LIMIT`], the farthest first.
     pub runs: Vec<Outlier>,
-    /// Exponent of N* without them; `None` without outliers, or where the fit then fails.
+    /// The law's exponent without them; `None` without outliers, or where the fit then fails.
     pub exponent_without: Option<f64>,
 }
 
@@ -40,7 +40,7 @@ pub struct LeftOutSlice {
     pub flops: f64,
     /// How the fit ended.
     pub outcome: Outcome,
-    /// Exponent of N*; `None` unless the fit converged.
+    /// The law's exponent; `None` unless the fit converged.
     pub exponent: Option<f64>,
 }
 
@@ -82,7 +82,7 @@ pub fn outliers(
     Outliers { runs, exponent_without }
 }
 
-/// The exponent of N* without each slice in turn.
+/// The law's exponent (that of N*, or its own) without each slice in turn.
 pub fn leave_one_slice_out(
     table: &Table,
     law: &dyn Law,
@@ -110,7 +110,7 @@ pub fn leave_one_slice_out(
     slices.iter().filter_map(without).collect()
 }
 
-/// Outcome and exponent of N* of a fit without intervals.
+/// Outcome of a fit without intervals and its exponent: that of N*, or the law's own.
 pub(crate) fn exponent(
     table: &Table,
     law: &dyn Law,
@@ -119,9 +119,18 @@ pub(crate) fn exponent(
     let sample = Sample::new(table);
     let best = optimum(law, &sample, options.objective, options.starts);
     let compute = crate::compute::ComputeRule::of(table);
-    let exponent = law
-        .sum_of_powers(best.theta(), &sample.centre)
-        .filter(|_| best.outcome.is_result() && compute.checked().is_ok())
-        .map(|p| p.exponents(&compute).0);
+    if !best.outcome.is_result() {
+        return (best.outcome, None);
+    }
+    let exponent = match law.own_exponent() {
+        Some(own) => {
+            let at = law.parameters().iter().position(|name| *name == own);
+            at.map(|k| law.natural(best.theta(), &sample.centre)[k])
+        }
+        None => law
+            .sum_of_powers(best.theta(), &sample.centre)
+            .filter(|_| compute.checked().is_ok())
+            .map(|p| p.exponents(&compute).0),
+    };
     (best.outcome, exponent)
 }

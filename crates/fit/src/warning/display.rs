@@ -2,25 +2,26 @@
 
 use super::Warning;
 use crate::compute::spread_in_words;
-
-fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { noun.into() } else { format!("{noun}s") }
-}
+use crate::words::{counted, plural};
 
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Warning::RowsLeftOut { count, first, .. } => {
-                write!(f, "{count} {} left out: {}", plural(*count, "row"), first.join("; "))?;
-                if *count > first.len() { write!(f, "; ...") } else { Ok(()) }
+            Warning::RowsLeftOut { count, asked, reasons } => {
+                let purpose = match asked {
+                    0 => String::new(),
+                    all if all == count => " on purpose".into(),
+                    some => format!(", {some} of them on purpose"),
+                };
+                write!(f, "{} left out{purpose}: {}", counted(*count, "row"), reasons.join("; "))
             }
             Warning::NoResult { approach, why } => {
                 write!(f, "approach {approach} gave no result: {why}")
             }
             Warning::FewClusters { clusters, rows, needed } => write!(
                 f,
-                "{rows} runs form only {clusters} {}: no intervals below {needed}",
-                plural(*clusters, "cluster")
+                "{rows} runs form only {}: no intervals below {needed}",
+                counted(*clusters, "cluster")
             ),
             Warning::RepeatedNames { names, rows } => write!(
                 f,
@@ -29,11 +30,13 @@ impl std::fmt::Display for Warning {
             ),
             Warning::ClustersIgnored { method, clusters, rows } => write!(
                 f,
-                "{method} take all runs as independent, though {rows} runs form {clusters} clusters"
+                "{method} take all runs as independent, though {rows} runs form {}",
+                counted(*clusters, "cluster")
             ),
             Warning::Checkpoints { groups, rows } => write!(
                 f,
-                "{rows} runs fall into {groups} groups of one N that differ in D alone, as checkpoints of one training do, and are taken as independent"
+                "{rows} runs fall into {} of one N that differ in D alone, as checkpoints of one training do, and are taken as independent",
+                counted(*groups, "group")
             ),
             Warning::NoInterval { method, why } => write!(f, "{method}: {why}"),
             Warning::FlatMinimum { flops, factor } => {
@@ -49,19 +52,17 @@ impl std::fmt::Display for Warning {
                 write!(f, "neighbouring budgets are only a factor {factor:.2} apart")
             }
             Warning::FewBudgets { budgets } => {
-                write!(f, "only {budgets} {}", plural(*budgets, "budget"))
+                write!(f, "only {}", counted(*budgets, "budget"))
             }
             Warning::FewSizes { slices, sizes } => {
                 let verb = if *slices == 1 { "has" } else { "have" };
-                let slice = plural(*slices, "slice");
-                write!(f, "{slices} {slice} {verb} few sizes (as few as {sizes})")
+                write!(f, "{} {verb} few sizes (as few as {sizes})", counted(*slices, "slice"))
             }
             Warning::UnbracketedSlices { slices } => {
                 write!(
                     f,
-                    "{} {} without a bracketed minimum: {}",
-                    slices.len(),
-                    plural(slices.len(), "slice"),
+                    "{} without a bracketed minimum: {}",
+                    counted(slices.len(), "slice"),
                     slices.join("; ")
                 )
             }
@@ -79,13 +80,12 @@ impl std::fmt::Display for Warning {
             }
             Warning::OutliersMove { with, without, count } => write!(
                 f,
-                "{count} {} the exponent of N* from {without:.4} (without) to {with:.4} (with)",
+                "{count} {} the law's exponent from {without:.4} (without) to {with:.4} (with)",
                 if *count == 1 { "outlier moves" } else { "outliers move" }
             ),
-            Warning::LawLosesToNaive { budgets, law, naive } => write!(
+            Warning::LawLosesToNaive { held_out, law, naive } => write!(
                 f,
-                "with the top {}held out, the law's error of {:.2}% is no better than the {:.2}% of the best loss seen",
-                if *budgets == 1 { "budget ".into() } else { format!("{budgets} budgets ") },
+                "with the {held_out} held out, the law's error of {:.2}% is no better than the {:.2}% of the best loss seen",
                 100.0 * law,
                 100.0 * naive
             ),
@@ -94,7 +94,7 @@ impl std::fmt::Display for Warning {
             }
             Warning::ObjectivesDisagree { lowest, highest } => write!(
                 f,
-                "the exponent of N* runs from {lowest:.3} to {highest:.3} between objectives"
+                "the law's exponent runs from {lowest:.3} to {highest:.3} between objectives"
             ),
             Warning::ApproachesDisagree { sentence } => f.write_str(sentence),
             Warning::ScatteredMinima { factor } => {
@@ -110,7 +110,7 @@ impl std::fmt::Display for Warning {
             }
             Warning::InfluentialSlice { flops, without, with } => write!(
                 f,
-                "the slice at {flops:.2e} FLOPs alone moves the exponent of N* from {without:.3} to {with:.3}"
+                "the slice at {flops:.2e} FLOPs alone moves the law's exponent from {without:.3} to {with:.3}"
             ),
         }
     }

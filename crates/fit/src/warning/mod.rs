@@ -14,8 +14,8 @@ pub enum Warning {
         count: usize,
         /// How many of them the caller left out on purpose.
         asked: usize,
-        /// The first few, with reasons.
-        first: Vec<String>,
+        /// Every reason, with how many rows it holds for and the first few of them.
+        reasons: Vec<String>,
     },
     /// An approach gave no result.
     NoResult {
@@ -128,8 +128,8 @@ pub enum Warning {
     },
     /// Held-out budgets are forecast worse than by the best loss seen.
     LawLosesToNaive {
-        /// Budgets held out.
-        budgets: usize,
+        /// What was held out.
+        held_out: String,
         /// Mean relative error of the law.
         law: f64,
         /// Mean relative error of the naive forecast.
@@ -187,21 +187,23 @@ impl Warning {
     pub fn advice(&self) -> &'static str {
         match self {
             Warning::RowsLeftOut { count, asked, .. } if count == asked => {
-                "this was asked for; compare with a fit of all runs"
+                "nothing to correct: these rows were not meant for the fit"
             }
             Warning::RowsLeftOut { .. } => "correct the rows, or accept that they are not used",
-            Warning::NoResult { .. } => "nothing checks the other approaches here: see the reason",
+            Warning::NoResult { .. } => {
+                "what the other approaches give, if anything, goes without this check"
+            }
             Warning::FewClusters { .. } => {
-                "add trainings; if the runs are independent, give each its own name (or another --run, --cluster)"
+                "add trainings; if the runs are independent, give each its own name (or name other columns: `--run`, `--cluster` of `sweep fit`)"
             }
             Warning::RepeatedNames { .. } => {
-                "right for checkpoints of one training; if the runs are independent, give each its own name (or another --run)"
+                "right for checkpoints of one training; if the runs are independent, give each its own name (or name another column: `--run` of `sweep fit`)"
             }
             Warning::ClustersIgnored { .. } => {
-                "resample clusters, or widen these intervals in mind"
+                "take them as too narrow, and trust intervals that resample clusters"
             }
             Warning::Checkpoints { .. } => {
-                "if they are checkpoints of one training, name it in a column and give --cluster: the intervals are too narrow otherwise"
+                "if they are checkpoints of one training, name it in a column (`--cluster` of `sweep fit`): the intervals are too narrow otherwise"
             }
             Warning::NoInterval { .. } => "take the figures as points without a known error",
             Warning::FlatMinimum { .. } => {
@@ -223,10 +225,10 @@ impl Warning {
                 "retune these runs (learning rate, batch) or leave them out"
             }
             Warning::MixedConventions { .. } => {
-                "count N and C of all runs alike, or choose --convention"
+                "count N and C of all runs alike, or choose another convention (`--convention` of `sweep fit`)"
             }
             Warning::FewStartsAgree { .. } => {
-                "raise --starts and compare objectives before trusting the optimum"
+                "try more starts (`--starts` of `sweep fit`) and compare objectives before trusting the optimum"
             }
             Warning::OutliersMove { .. } => {
                 "look at these runs; report the exponent with and without them"

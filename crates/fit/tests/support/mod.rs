@@ -1,6 +1,8 @@
 //! Reads the reference tables, where they are.
 #![allow(dead_code)]
 
+pub mod made;
+
 use std::path::PathBuf;
 
 use isoflop_fit::{Observation, Table};

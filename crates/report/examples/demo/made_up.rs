@@ -159,7 +159,12 @@ pub fn curves(records: &[Record]) -> Vec<Curve> {
             loss_nats: p.loss_nats,
         };
         let points = record.result.curve.iter().map(point).collect();
-        Curve { run: record.id().to_string(), params: record.result.params.total() as f64, points }
+        Curve {
+            run: record.id().to_string(),
+            cell: None,
+            params: record.result.params.total() as f64,
+            points,
+        }
     };
     finished.map(curve).collect()
 }

@@ -39,14 +39,14 @@ pub(super) fn section(page: &Page) -> Option<Section> {
 }
 
 /// Whether the approaches agree, in a sentence.
-fn agreement(study: &Study) -> &'static str {
+fn agreement(study: &Study) -> String {
     if study.exponents.iter().all(|row| row.params.is_none() && row.tokens.is_none()) {
-        return "No approach gave an exponent.";
+        return "No approach gave an exponent.".into();
     }
     match (study.agreement(), study.disagreements.len()) {
         (Some(sentence), _) => sentence,
-        (None, 1) => "Two approaches disagree beyond their intervals: see the warnings.",
-        (None, _) => "Some approaches disagree beyond their intervals: see the warnings.",
+        (None, 1) => "Two approaches disagree beyond their intervals: see the warnings.".into(),
+        (None, _) => "Some approaches disagree beyond their intervals: see the warnings.".into(),
     }
 }
 
@@ -170,8 +170,10 @@ fn refusals(study: &Study) -> Vec<(Vec<&'static str>, String)> {
 }
 
 fn objective_table(study: &Study) -> Table {
-    let columns = [("Objective", Align::Left), ("a", Align::Right), ("Outcome", Align::Left)];
-    let mut table = Table::new("Exponent a of the law under each objective", columns);
+    let name = study.exponent_name;
+    let columns = [("Objective", Align::Left), (name, Align::Right), ("Outcome", Align::Left)];
+    let title = format!("Exponent {name} of the law under each objective");
+    let mut table = Table::new(title, columns);
     for row in &study.objectives {
         let exponent = row.exponent.map(|a| number::fixed(a, 3)).unwrap_or_else(|| "—".into());
         let tone = if row.exponent.is_none() { Tone::Alert } else { Tone::Plain };
@@ -208,9 +210,16 @@ pub(super) fn checks(page: &Page) -> Option<Section> {
     if !held.is_empty() {
         blocks.push(Block::Table(held_out_table(&held)));
     }
+    if study.approach3.given().is_some() {
+        let refused = study.held_out.iter().filter_map(Answer::refusal);
+        blocks.extend(refused.map(|why| Block::Text(one_line(&why.to_string()).into())));
+    }
     if !study.without_slice.is_empty() {
-        let columns =
-            [("Without the slice at", Align::Right), ("a", Align::Right), ("Outcome", Align::Left)];
+        let columns = [
+            ("Without the slice at", Align::Right),
+            (study.exponent_name, Align::Right),
+            ("Outcome", Align::Left),
+        ];
         let mut table = Table::new("What each slice does to the law's exponent", columns);
         for row in &study.without_slice {
             let exponent = row.exponent.map(|a| number::fixed(a, 3)).unwrap_or_else(|| "—".into());
@@ -251,7 +260,7 @@ fn formula(text: &str) -> Rich {
 
 fn held_out_table(held: &[&HeldOut]) -> Table {
     let columns = [
-        ("Budgets held out", Align::Right),
+        ("Held out", Align::Left),
         ("Runs forecast", Align::Right),
         ("Reach", Align::Right),
         ("Law's error", Align::Right),
@@ -266,7 +275,7 @@ fn held_out_table(held: &[&HeldOut]) -> Table {
             (Tone::Plain, "")
         };
         let cells = [
-            h.budgets.to_string(),
+            h.what(),
             h.test_runs.to_string(),
             format!("×{}", number::significant(h.scale_up, 2)),
             number::percent(h.law_error, 2, false),
@@ -300,7 +309,7 @@ fn residuals(page: &Page, study: &Study) -> Option<Residuals> {
     let structured: Vec<&str> =
         found.trends.iter().filter(|t| t.structured).map(|t| t.variable.as_str()).collect();
     let subtitle = match structured.as_slice() {
-        [] => "No trend beyond chance: the law leaves nothing systematic behind.".to_owned(),
+        [] => format!("No trend found in {} runs.", found.log_residuals.len()),
         some => format!("Residuals depend on {}: the law misses something.", some.join(", ")),
     };
     Some(Residuals { subtitle: Some(subtitle.into()), runs: runs.collect() })

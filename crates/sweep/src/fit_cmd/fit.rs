@@ -7,7 +7,7 @@ use isoflop_fit::effects::{Effects, effects};
 use isoflop_fit::intervals::{Profile, Target, profile};
 use isoflop_fit::parametric::Allocation;
 use isoflop_fit::plan::{NextRun, SizeRange, next_runs};
-use isoflop_fit::study::{Answer, Study, run_telling};
+use isoflop_fit::study::{Answer, Study, clusters_ignored, run_telling};
 use isoflop_fit::{FitError, Warning};
 use serde::Serialize;
 
@@ -95,6 +95,12 @@ pub fn run_fit(args: FitArgs) -> anyhow::Result<()> {
         if factor > 100.5 {
             study.warnings.push(Warning::FarExtrapolation { factor });
         }
+    }
+    if args.profile {
+        study.warnings.extend(clusters_ignored(&counted, "profiles"));
+    }
+    if posterior.as_ref().is_some_and(|p| p.given().is_some()) {
+        study.warnings.extend(clusters_ignored(&counted, "intervals of the posterior"));
     }
     let fitted = Fitted {
         schema: SCHEMA,

@@ -9,8 +9,11 @@ use super::{L, R, level_of, maybe, refusal};
 
 pub fn objectives(study: &Study) -> Table {
     let mut t = Table::new(
-        "The exponent a under other objectives (points: for their scatter see the interval above)",
-        [("objective", L), ("a", R), ("outcome", L)],
+        format!(
+            "The exponent {} under other objectives (points: for their scatter see the interval above)",
+            study.exponent_name
+        ),
+        [("objective", L), (study.exponent_name, R), ("outcome", L)],
     );
     for r in &study.objectives {
         let a = r.exponent.map_or_else(|| "-".into(), |a| fixed(a, 4));
@@ -49,15 +52,10 @@ pub fn held_out(study: &Study) -> Table {
     for h in &study.held_out {
         match h {
             Answer::Given(h) => {
-                let what = match h.budgets {
-                    0 => "runs of largest C".to_string(),
-                    1 => "top budget".to_string(),
-                    k => format!("top {k} budgets"),
-                };
                 let verdict =
                     if h.law_loses { "the law loses".into() } else { "the law wins".into() };
                 t.row([
-                    what,
+                    h.what(),
                     h.test_runs.to_string(),
                     percent(h.law_error, 2, false),
                     percent(h.naive_error, 2, false),
@@ -79,21 +77,22 @@ pub fn held_out(study: &Study) -> Table {
         let noun = if o.runs.len() == 1 { "outlier" } else { "outliers" };
         t.notes.push(format!("{} {noun}: {}{more}", o.runs.len(), names.join(", ")).into());
         if let Some(a) = o.exponent_without {
-            t.notes.push(format!("Without them a = {}.", fixed(a, 4)).into());
+            t.notes.push(format!("Without them {} = {}.", study.exponent_name, fixed(a, 4)).into());
         }
     }
     t
 }
 
 pub fn without_slices(study: &Study) -> Table {
-    let columns = [("left out", R), ("a", R), ("", L)];
-    let mut t = Table::new("The exponent a without one slice (points)", columns);
+    let name = study.exponent_name;
+    let columns = [("left out", R), (name, R), ("", L)];
+    let mut t = Table::new(format!("The exponent {name} without one slice (points)"), columns);
     for s in &study.without_slice {
         let a = s.exponent.map_or_else(|| "-".into(), |a| fixed(a, 4));
         let why = if s.outcome.is_result() { String::new() } else { s.outcome.to_string() };
         t.row([scientific(s.flops, 3), a, why]);
     }
-    // A law of one variable has no exponent of N* with any slice.
+    // Where C does not follow from N and D there is no exponent of N* with any slice.
     if study.without_slice.iter().all(|s| s.exponent.is_none() && s.outcome.is_result()) {
         t.rows.clear();
     }
