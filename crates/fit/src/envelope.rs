@@ -17,7 +17,6 @@ use crate::estimate::{Estimate, check_level};
 use crate::law::log_linear;
 use crate::parametric::{Allocation, LEAST_UNITS, spread_about_line, too_few};
 use crate::table::{Table, cluster_of};
-use crate::words::counted;
 
 /// One point of a training curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -194,7 +193,10 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
             bracketed: models,
             slices: sizes,
             needed: LEAST_MODELS,
-            unit: format!("{} on the lower envelope, the ends left out", counted(sizes, "model")),
+            unit: format!(
+                "{} on the lower envelope between the smallest and the largest",
+                if sizes == 1 { "model lies" } else { "models lie" }
+            ),
             hint: "run at least 5 model sizes whose training curves cross".into(),
         });
     };

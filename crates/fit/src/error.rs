@@ -37,6 +37,14 @@ pub enum FitError {
         /// Runs that there are.
         given: usize,
     },
+    /// N and D are the same in every row.
+    #[error(
+        "N (params) equals D (tokens) in all {rows} rows, as if both were read from one column\nhint: name the column of each (`--params` and `--tokens` of `sweep fit`)"
+    )]
+    OneColumn {
+        /// Rows.
+        rows: usize,
+    },
     /// A variable that the law separates never varies.
     #[error(
         "{variable} is the same in all {rows} runs, so {what} cannot be told\nhint: vary {variable} by a factor of 10 or more, or fit a one-variable law"
@@ -70,7 +78,7 @@ pub enum FitError {
         detail: String,
     },
     /// Too few slices with a bracketed minimum for a power law.
-    #[error("{bracketed} of {unit}; a power law needs {needed}\nhint: {hint}")]
+    #[error("{bracketed} of {slices} {unit}; a power law needs {needed}\nhint: {hint}")]
     TooFewMinima {
         /// Usable slices, or models on the envelope.
         bracketed: usize,
@@ -78,7 +86,7 @@ pub enum FitError {
         slices: usize,
         /// How many it takes.
         needed: usize,
-        /// What was counted, in words, with `slices` in them.
+        /// What was counted, in words.
         unit: String,
         /// What to do.
         hint: String,

@@ -80,7 +80,8 @@ impl Table {
     /// Checks every row. Rows that cannot be used are left out and named in [`Table::left_out`].
     ///
     /// # Errors
-    /// [`FitError::Empty`] without rows, [`FitError::NothingUsable`] when all are left out.
+    /// [`FitError::Empty`] without rows, [`FitError::NothingUsable`] when all are left out, [`FitError::OneColumn`] where N is D
+    /// in every row.
     pub fn new(rows: Vec<Observation>) -> Result<Table, FitError> {
         Table::read(rows.into_iter().map(Ok).collect())
     }
@@ -124,6 +125,9 @@ impl Table {
                 }
                 Some(reason) => left_out.push(LeftOut { run: observation.run, row, reason }),
             }
+        }
+        if kept.len() > 1 && kept.iter().all(|r| r.params == r.tokens) {
+            return Err(FitError::OneColumn { rows: kept.len() });
         }
         Self::checked(kept, places, left_out, given)
     }

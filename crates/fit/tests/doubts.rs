@@ -4,6 +4,7 @@ mod support;
 
 use isoflop_fit::envelope::{EnvelopeOptions, curves_of, fit_envelope};
 use isoflop_fit::law::LawKind;
+use isoflop_fit::parametric::{FitOptions, fit_law};
 use isoflop_fit::study::{StudyOptions, clusters_ignored, run};
 use isoflop_fit::{LeftOutReason, Observation, Table, Warning};
 use support::made::{loss, quick, ripple, slices, study, warns};
@@ -183,4 +184,18 @@ fn refusals_are_told_once_and_in_words_that_hold_without_a_command_line() {
     let doubt = clusters_ignored(&table, "profiles").unwrap();
     assert!(doubt.to_string().contains("54 runs form 2 clusters"), "{doubt}");
     assert!(clusters_ignored(&Table::new(slices(6)).unwrap(), "profiles").is_none());
+}
+
+#[test]
+fn repeated_data_that_nobody_repeated_and_one_column_for_two_are_refused_by_name() {
+    let law = LawKind::Repeated.law();
+    for share in [1.0, 3.0] {
+        let fresh = |r: Observation| Observation { unique_tokens: Some(share * r.tokens), ..r };
+        let table = Table::new(slices(6).into_iter().map(fresh).collect()).unwrap();
+        let error = fit_law(&table, law.as_ref(), &FitOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("no run repeats its data") && error.contains("hint: "), "{error}");
+    }
+    let same = |r: Observation| Observation { tokens: r.params, ..r };
+    let error = Table::new(slices(6).into_iter().map(same).collect()).unwrap_err().to_string();
+    assert!(error.contains("equals D (tokens) in all 54 rows"), "{error}");
 }

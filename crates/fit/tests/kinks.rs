@@ -117,3 +117,17 @@ fn every_law_of_one_variable_ends_somewhere_on_scattered_runs() {
         }
     }
 }
+
+#[test]
+fn laws_with_a_floor_end_at_a_result_or_at_its_bound() {
+    for (name, table) in tables() {
+        for law in ["offset-n", "offset-d", "offset-c"] {
+            for objective in Objective::COMPARED {
+                let law = LawKind::parse(law).unwrap().law();
+                let outcome = fit_law(&table, law.as_ref(), &options(objective)).unwrap().outcome;
+                let ended = outcome.is_result() || matches!(outcome, Outcome::AtBound { .. });
+                assert!(ended, "{name} {} {}: {outcome}", law.name(), objective.name());
+            }
+        }
+    }
+}

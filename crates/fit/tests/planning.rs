@@ -235,7 +235,15 @@ fn the_posterior_mixes_and_agrees_with_the_fit() {
         p.at(1e22).unwrap().params.interval.map(|i| (i.hi / i.lo).ln()).unwrap()
     };
     assert!(width(&tight) < width(&free), "{} {}", width(&tight), width(&free));
+    assert!(
+        Prior::basis(published("epoch2024").unwrap(), 2.0).contains("its standard errors, times 2")
+    );
+    let bare = published("muennighoff2023").unwrap();
+    assert!(Prior::basis(bare, 2.0).contains("no standard errors were published, 0.03 is assumed"));
+    let Prior::Given { alpha, .. } = Prior::published(bare, 2.0).unwrap() else { panic!() };
+    assert_eq!(alpha.unwrap().1, 2.0 * Prior::ASSUMED);
     // One step cannot mix.
     let hopeless = posterior(&table, &PosteriorOptions { steps: 8, ..Default::default() });
-    assert!(hopeless.unwrap_err().to_string().contains("mix"));
+    let error = hopeless.unwrap_err().to_string();
+    assert!(error.contains("mix") && error.contains("`--prior`"), "{error}");
 }

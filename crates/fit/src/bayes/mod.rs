@@ -220,7 +220,7 @@ fn refuse_unmixed(marginals: &[Marginal], divergent: usize, draws: usize) -> Res
     Err(FitError::NoResult {
         what: "the posterior".into(),
         why,
-        hint: "raise the number of steps, or give a tighter prior".into(),
+        hint: "give a tighter prior (`--prior`, or a published law with `--bayes`), or add runs that tell the parameters apart".into(),
     })
 }
 

@@ -24,8 +24,20 @@ pub enum Prior {
 }
 
 impl Prior {
-    /// A published law's exponents as a prior; `widen` multiplies their standard errors (0.03 where none were
-    /// published). Its floor and coefficients belong to its data and tokenizer, so they stay weak.
+    /// Standard error taken for exponents that were published without one.
+    pub const ASSUMED: f64 = 0.03;
+
+    /// Where the standard deviations of [`Prior::published`] come from, in words.
+    pub fn basis(law: &Published, widen: f64) -> String {
+        let errors = match law.covariance {
+            Some(_) => "its standard errors".into(),
+            None => format!("no standard errors were published, {} is assumed", Self::ASSUMED),
+        };
+        format!("Exponents of the prior from `{}`; {errors}, times {widen}.", law.key)
+    }
+
+    /// A published law's exponents as a prior; `widen` multiplies their standard errors, or [`Prior::ASSUMED`] where none
+    /// were published (see [`Prior::basis`]). Its floor and coefficients belong to its data and tokenizer, so they stay weak.
     ///
     /// # Errors
     /// [`FitError::NoResult`] when the publication has no alpha and beta.
@@ -37,7 +49,7 @@ impl Prior {
                 hint: "choose a law of the form E + A / N^alpha + B / D^beta".into(),
             });
         };
-        let error = |k: usize| law.covariance.map_or(0.03, |c| c[k][k].sqrt()) * widen;
+        let error = |k: usize| law.covariance.map_or(Self::ASSUMED, |c| c[k][k].sqrt()) * widen;
         Ok(Prior::Given {
             log_floor: Some((p.log_floor, 1.0)),
             alpha: Some((p.alpha, error(3))),

@@ -3,8 +3,8 @@
 mod profile;
 mod resample;
 
-pub(crate) use profile::normal_quantile;
 pub use profile::{Profile, ProfileEnd, Target, profile};
+pub(crate) use profile::{normal_quantile, student_quantile};
 pub use resample::{Draws, Resampling};
 pub(crate) use resample::{Plan, refit};
 

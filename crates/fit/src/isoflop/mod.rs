@@ -28,7 +28,7 @@ use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
 use crate::parametric::{Allocation, too_few_clusters};
 use crate::table::Table;
-use crate::words::counted;
+use crate::words::{bracketed, counted};
 use slices::Slice;
 
 /// How the minimum of a slice is found.
@@ -287,7 +287,7 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
             bracketed: voting.len(),
             slices: all.len(),
             needed: LEAST_SLICES,
-            unit: format!("{} bracketed", counted(all.len(), "slice")),
+            unit: bracketed(all.len()),
             hint: first.unwrap_or_else(|| "run more budgets".into()),
         });
     }

@@ -19,7 +19,7 @@ use super::slices::group_slices;
 use crate::error::FitError;
 use crate::estimate::{Estimate, median, standard_deviation};
 use crate::table::Table;
-use crate::words::counted;
+use crate::words::bracketed;
 
 /// Grid points per size.
 const FINENESS: usize = 25;
@@ -180,7 +180,7 @@ fn law(votes: &[Vote], slices: usize, level: f64) -> Result<WeightedLaw, FitErro
             bracketed: votes.len(),
             slices,
             needed: LEAST_SLICES,
-            unit: format!("{} bracketed", counted(slices, "slice")),
+            unit: bracketed(slices),
             hint: "bracket more minima: add smaller and larger models to each budget".into(),
         });
     }

@@ -162,9 +162,10 @@ impl Law for PowerLaw {
             let (a, slope) = log_linear(&x, &sample.log_loss);
             return vec![vec![a, -slope]];
         }
-        // The floor by trial: with E given, ln(L - E) is linear.
+        // The floor by trial: with E given, ln(L - E) is linear. The least stands for none at all, towards which E would
+        // creep without end.
         let least = sample.least_loss();
-        let mut tried: Vec<(f64, Vec<f64>)> = [0.3, 0.6, 0.8, 0.9, 0.95, 0.99]
+        let mut tried: Vec<(f64, Vec<f64>)> = [1e-4, 0.3, 0.6, 0.8, 0.9, 0.95, 0.99]
             .iter()
             .map(|share| {
                 let floor = share * least;

@@ -7,6 +7,8 @@
 
 use super::hoffmann::EXPONENTS;
 use super::{Centre, Hoffmann, Law, Point, Reads, Sample, SumOfPowers};
+use crate::error::FitError;
+use crate::table::{Observation, Table};
 
 /// The law of repeated data. Working parameters: Hoffmann's five, `ln R_D*`, `ln R_N*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,6 +137,17 @@ impl Law for Repeated {
         range[4].0 = 5e-3;
         range.extend([(-4.0, 9.0), (-4.0, 9.0)]);
         range
+    }
+
+    fn refuses(&self, table: &Table) -> Option<FitError> {
+        let repeats =
+            |r: &Observation| r.unique_tokens.is_some_and(|u| u < r.tokens * (1.0 - 1e-9));
+        (!table.rows().iter().any(repeats)).then(|| FitError::NoResult {
+            what: "the law `repeated`".into(),
+            why: "no run repeats its data (unique tokens are nowhere fewer than D)".into(),
+            hint: "check the column of unique tokens, or fit hoffmann, which is the same law there"
+                .into(),
+        })
     }
 
     fn at_bound(&self, theta: &[f64], sample: &Sample) -> Vec<&'static str> {

@@ -9,7 +9,7 @@ use isoflop_fit::{FitError, Table};
 use super::args::FitArgs;
 
 /// How much wider than published a published law's errors are taken: other data, another tokenizer.
-pub const WIDENED: f64 = 2.0;
+const WIDENED: f64 = 2.0;
 
 /// Refuses what the sampler would pass over, before anything is fitted.
 pub fn resolve(args: &FitArgs, law: LawKind) -> anyhow::Result<Option<Prior>> {
@@ -29,6 +29,12 @@ pub fn resolve(args: &FitArgs, law: LawKind) -> anyhow::Result<Option<Prior>> {
         bail!("--prior and --bayes {name} both give a prior\nhint: give --bayes weak with --prior");
     }
     Ok(Some(prior))
+}
+
+/// Where the standard deviations of a published law's prior come from.
+pub fn basis(args: &FitArgs) -> Option<String> {
+    let law = args.bayes.as_deref().filter(|name| *name != "weak")?;
+    published(law).ok().map(|law| Prior::basis(law, WIDENED))
 }
 
 /// The prior of `--prior NAME=MEAN,SD`, given once or more.

@@ -46,6 +46,9 @@ pub struct Fitted {
     /// The published law that the prior is of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prior_law: Option<String>,
+    /// Where that prior's standard deviations come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior_basis: Option<String>,
     /// Next runs, where asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_runs: Option<Answer<Vec<NextRun>>>,
@@ -110,6 +113,7 @@ pub fn run_fit(args: FitArgs) -> anyhow::Result<()> {
         }),
         profiles: if args.profile { profiles(&study, &counted) } else { Vec::new() },
         next_runs: args.next.then(|| next(&study, &counted).into()),
+        prior_basis: bayes::basis(&args),
         prior_law: args.bayes.clone().filter(|name| name != "weak"),
         posterior,
         forecasts,

@@ -10,8 +10,8 @@ mod held;
 mod quantile;
 
 use held::Held;
-pub(crate) use quantile::normal_quantile;
-use quantile::{normal_cdf, student_quantile};
+use quantile::normal_cdf;
+pub(crate) use quantile::{normal_quantile, student_quantile};
 use serde::Serialize;
 
 use crate::error::FitError;

@@ -6,7 +6,6 @@ use isoflop_fit::study::Answer;
 use isoflop_report::number::{estimate, fixed, percent, scientific, significant};
 use isoflop_report::table::Table;
 
-use super::super::bayes::WIDENED;
 use super::super::fit::Fitted;
 use super::{L, R, level_of, refusal};
 
@@ -58,12 +57,7 @@ pub fn posterior(f: &Fitted) -> Table {
             t.notes.push(format!("{} draws, {} divergent.", p.draws, p.divergent).into());
             t.notes.push(format!("{}.", Posterior::MODEL).into());
             t.notes.push(format!("Prior: {}.", p.options.prior.describe()).into());
-            if let Some(law) = &f.prior_law {
-                let text = format!(
-                    "Exponents of the prior from `{law}`, its standard errors times {WIDENED}."
-                );
-                t.notes.push(text.into());
-            }
+            t.notes.extend(f.prior_basis.as_deref().map(Into::into));
         }
         Some(Answer::Refused(why)) => {
             let why = refusal(&mut t, &why.to_string());
