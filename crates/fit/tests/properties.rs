@@ -66,6 +66,41 @@ fn same(
     Ok(())
 }
 
+/// Exponents and minima of approaches 1 and 2, or that neither table has any; `corrected` is how near the corrected
+/// method's are.
+fn same_slices_and_envelope(
+    one: Vec<Observation>,
+    other: Vec<Observation>,
+    corrected: f64,
+) -> Result<(), TestCaseError> {
+    let tables = [one, other].map(|r| Table::new(r).unwrap());
+    for method in Method::ALL {
+        let near = if method == Method::Corrected { corrected } else { 1e-6 };
+        let options = IsoflopOptions { method, draws: 0, ..Default::default() };
+        let [a, b] = [&tables[0], &tables[1]].map(|t| fit_isoflop(t, &options).ok());
+        prop_assert_eq!(a.is_some(), b.is_some(), "{}", method.name());
+        let (Some(a), Some(b)) = (a, b) else { continue };
+        for (p, q) in [(&a.params, &b.params), (&a.tokens, &b.tokens)] {
+            let off = (p.exponent.point - q.exponent.point).abs();
+            prop_assert!(off < near, "{}: off by {off:e}", method.name());
+        }
+        for (p, q) in a.slices.iter().zip(&b.slices) {
+            prop_assert_eq!(p.minimum.is_some(), q.minimum.is_some(), "{}", method.name());
+            let (Some(m), Some(n)) = (p.minimum, q.minimum) else { continue };
+            let off = (m.params.point / n.params.point).ln().abs();
+            prop_assert!(off < 10.0 * near, "{}: off by {off:e}", method.name());
+        }
+    }
+    let options = EnvelopeOptions { draws: 0, ..Default::default() };
+    let [a, b] = [&tables[0], &tables[1]].map(|t| fit_envelope(&curves_of(t), &options).ok());
+    prop_assert_eq!(a.is_some(), b.is_some());
+    if let (Some(a), Some(b)) = (a, b) {
+        prop_assert!((a.params.point - b.params.point).abs() < 1e-9);
+        prop_assert!((a.tokens.point - b.tokens.point).abs() < 1e-9);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -157,10 +192,7 @@ proptest! {
         for objective in [Objective::default(), Objective::SquaredLog] {
             same(&fit(plain.clone(), objective), &fit(shuffled.clone(), objective), |_| 1.0)?;
         }
-        let slices = |r: Vec<Observation>| fit_isoflop(&Table::new(r).unwrap(), &IsoflopOptions { draws: 0, ..Default::default() }).ok().map(|f| f.params.exponent.point);
-        if let (Some(a), Some(b)) = (slices(plain), slices(shuffled)) {
-            prop_assert!((a - b).abs() < 1e-9);
-        }
+        same_slices_and_envelope(plain, shuffled, 1e-6)?;
     }
 
     #[test]
@@ -172,5 +204,7 @@ proptest! {
         for objective in [Objective::default(), Objective::SquaredLog, Objective::SquaredLinear] {
             same(&fit(plain.clone(), objective), &fit(twice.clone(), objective), |_| 1.0)?;
         }
+        // The prior on its shape weighs less beside twice the runs.
+        same_slices_and_envelope(plain, twice, 3e-3)?;
     }
 }
