@@ -303,6 +303,19 @@ fn other_tools_are_met_where_they_end_at_their_own_minimum() {
     println!("a: [{}, {}], theirs [{lo}, {hi}]", a.lo, a.hi);
     assert!(a.contains(number(&split["median"])), "{a:?}");
     assert!(((a.hi - a.lo) / (hi - lo)).ln().abs() < 0.35, "{a:?}");
+    // The split of Chinchilla's budget, of which the same holds.
+    let theirs = &theirs["alloc_5.76e23"];
+    let at = result.frontier.as_ref().unwrap().at(5.76e23).unwrap();
+    for (estimate, name) in
+        [(at.params, "model_size__n_params"), (at.tokens, "dataset_size__n_tokens")]
+    {
+        let quantile = |q: &str| number(&theirs[format!("{name}__{q}")]);
+        let interval = estimate.interval.unwrap();
+        println!("{name}: {estimate:?}, theirs [{}, {}]", quantile("q025"), quantile("q975"));
+        assert!(interval.contains(quantile("median")), "{name}: {interval:?}");
+        let widths = (interval.hi / interval.lo).ln() / (quantile("q975") / quantile("q025")).ln();
+        assert!(widths.ln().abs() < 0.35, "{name}: {widths}");
+    }
     // OLMo's code minimises the same Huber loss, and stops a little before its end.
     let huber = bare(&table, Objective::Huber { delta: 1e-3 });
     let olmo = &other["olmo_core"]["pen1"];

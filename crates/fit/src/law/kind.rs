@@ -45,24 +45,34 @@ pub enum LawKind {
 }
 
 impl LawKind {
-    /// Names that [`LawKind::parse`] takes.
-    pub const NAMES: [&'static str; 15] = [
-        "hoffmann",
-        "tied",
-        "pinned=E",
-        "kaplan",
-        "repeated",
-        "power-n",
-        "power-d",
-        "power-c",
-        "power-cmin",
-        "offset-n",
-        "offset-d",
-        "offset-c",
-        "broken-n",
-        "broken-d",
-        "broken-c",
+    /// Every law that a name alone gives; `pinned=E` gives the other.
+    const NAMED: [(&'static str, LawKind); 14] = [
+        ("hoffmann", LawKind::Hoffmann),
+        ("tied", LawKind::Tied),
+        ("kaplan", LawKind::Kaplan),
+        ("repeated", LawKind::Repeated),
+        ("power-n", LawKind::Power { variable: Variable::Params }),
+        ("power-d", LawKind::Power { variable: Variable::Tokens }),
+        ("power-c", LawKind::Power { variable: Variable::Flops }),
+        ("power-cmin", LawKind::LeastCompute),
+        ("offset-n", LawKind::Offset { variable: Variable::Params }),
+        ("offset-d", LawKind::Offset { variable: Variable::Tokens }),
+        ("offset-c", LawKind::Offset { variable: Variable::Flops }),
+        ("broken-n", LawKind::Broken { variable: Variable::Params }),
+        ("broken-d", LawKind::Broken { variable: Variable::Tokens }),
+        ("broken-c", LawKind::Broken { variable: Variable::Flops }),
     ];
+
+    /// Names that [`LawKind::parse`] takes.
+    pub const NAMES: [&'static str; Self::NAMED.len() + 1] = {
+        let mut names = ["pinned=E"; Self::NAMED.len() + 1];
+        let mut k = 0;
+        while k < Self::NAMED.len() {
+            names[k] = Self::NAMED[k].0;
+            k += 1;
+        }
+        names
+    };
 
     /// The law of a name; `pinned=1.69` gives E.
     ///
@@ -75,12 +85,6 @@ impl LawKind {
             range: Self::NAMES.join(", "),
             hint: "`pinned` takes its E in nats, as in pinned=1.69".into(),
         };
-        let variable = || match name.rsplit('-').next() {
-            Some("n") => Ok(Variable::Params),
-            Some("d") => Ok(Variable::Tokens),
-            Some("c") => Ok(Variable::Flops),
-            _ => Err(bad()),
-        };
         if let Some(floor) = name.strip_prefix("pinned=") {
             let floor_nats: f64 = floor.parse().map_err(|_| bad())?;
             if !(floor_nats > 0.0 && floor_nats.is_finite()) {
@@ -88,17 +92,8 @@ impl LawKind {
             }
             return Ok(LawKind::Pinned { floor_nats });
         }
-        match name {
-            "hoffmann" => Ok(LawKind::Hoffmann),
-            "tied" => Ok(LawKind::Tied),
-            "kaplan" => Ok(LawKind::Kaplan),
-            "repeated" => Ok(LawKind::Repeated),
-            "power-cmin" => Ok(LawKind::LeastCompute),
-            _ if name.starts_with("power-") => Ok(LawKind::Power { variable: variable()? }),
-            _ if name.starts_with("offset-") => Ok(LawKind::Offset { variable: variable()? }),
-            _ if name.starts_with("broken-") => Ok(LawKind::Broken { variable: variable()? }),
-            _ => Err(bad()),
-        }
+        let named = Self::NAMED.iter().find(|(known, _)| *known == name);
+        named.map(|(_, law)| *law).ok_or_else(bad)
     }
 
     /// The law itself.

@@ -1,4 +1,4 @@
-//! The laws. A new law is one new file that implements [`Law`] and one line in [`LawKind`].
+//! The laws. A new law is one new file that implements [`Law`], and in `kind.rs` its variant, its name and what it constructs.
 //!
 //! Every law works on *centred* logarithms, because `ln A` and `alpha` are otherwise correlated
 //! beyond .999 (`A' = ln A - alpha * mean(ln N)` is free of that), and its first derivatives are
