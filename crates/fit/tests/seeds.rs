@@ -72,6 +72,10 @@ fn repeated_seeds_do_not_pretend_to_be_new_cells() {
     let error = |e: &Estimate| e.standard_error.unwrap();
     println!("once {} clustered {} pairs {}", error(&once), error(&clustered), error(&pairs));
     assert!((error(&clustered) / error(&once)).ln().abs() < 0.35);
+    // Within their slices they are drawn together as well.
+    let within = |t: &Table| error(&exponent(t, Some(Resampling::Slices)).0);
+    let (one, all) = (within(&table(1, 0.005, 0.0005)), within(&four));
+    assert!((all / one).ln().abs() < 0.35, "{one} {all}");
     // ... while runs resampled one by one would halve the interval.
     assert!(error(&pairs) < 0.65 * error(&clustered));
 }
@@ -93,4 +97,19 @@ fn seed_noise_widens_the_intervals_of_both_approaches() {
     assert!(error(&b) > 2.0 * error(&a));
     // Unless asked otherwise, the larger of seed noise and residuals enters.
     assert!(slices(&loud, Noise::Residual).noise_sd >= b.noise_sd);
+}
+
+#[test]
+fn seeds_drawn_with_their_cell_are_no_clusters_ignored() {
+    use isoflop_fit::Warning;
+    use isoflop_fit::study::{StudyOptions, run};
+    let warned = |resampling| {
+        let mut options = StudyOptions::default();
+        (options.isoflop.draws, options.envelope.draws) = (0, 0);
+        options.fit.intervals =
+            IntervalOptions { resampling: Some(resampling), draws: 50, ..Default::default() };
+        let found = run(&table(3, 0.005, 0.002), &[], &options).unwrap();
+        found.warnings.iter().any(|w| matches!(w, Warning::ClustersIgnored { .. }))
+    };
+    assert!(warned(Resampling::Pairs) && !warned(Resampling::Slices));
 }

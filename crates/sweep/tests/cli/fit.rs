@@ -301,6 +301,11 @@ fn fit_names_every_row_that_it_leaves_out_and_predict_says_what_is_doubtful() {
     let p = json(&["predict", "--csv", &named, "--flops", "1e21", "--draws", "50"]);
     assert!(p["budgets"][0]["best"]["params"]["interval"].is_null());
     assert!(p["fit"]["no_interval"].as_str().unwrap().contains("1 cluster "));
+    // Profiles know nothing of clusters, and say so.
+    let f = json(&["fit", "--csv", &named, "--draws", "50", "--profile"]);
+    let warnings = f["study"]["warnings"].as_array().unwrap();
+    let ignored = |w: &&serde_json::Value| w["kind"] == "clusters_ignored";
+    assert_eq!(warnings.iter().find(ignored).unwrap()["method"], "profiles");
 }
 
 #[test]
