@@ -361,7 +361,8 @@ fn sliced(table: &Table, options: &IsoflopOptions) -> Result<Sliced, FitError> {
     let name = |i: &usize| table.rows()[*i].run.clone();
     let outside: Vec<String> = lone.iter().flat_map(|g| g.rows.iter().map(name)).collect();
     if groups.is_empty() {
-        let detail = format!("{} for {}", counted(lone.len(), "budget"), counted(table.len(), "run"));
+        let detail =
+            format!("{} for {}", counted(lone.len(), "budget"), counted(table.len(), "run"));
         return Err(FitError::NoSlices { detail });
     }
     let local = options.method == Method::Corrected;
