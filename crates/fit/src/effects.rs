@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
+use crate::intervals::too_few_draws;
 use crate::parametric::{resampling_plan, too_few};
 use crate::table::{Observation, Table};
 
@@ -128,7 +129,8 @@ pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Eff
     let plan = resampling_plan(table);
     let units = plan.clusters.len();
     let noun = if units < rows.len() { "cluster" } else { "run" };
-    let no_interval = too_few(units, noun).filter(|_| draws > 0);
+    let few = too_few(units, noun).filter(|_| draws > 0);
+    let no_interval = few.or_else(|| too_few_draws(draws, level));
     let draws = if no_interval.is_some() { 0 } else { draws };
     let base = ChaCha8Rng::seed_from_u64(seed ^ 0x0eff_ec75);
     let one = |k: usize| {

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::compute::{check_flops, spread_in_words};
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
+use crate::intervals::too_few_draws;
 use crate::law::log_linear;
 use crate::parametric::{Allocation, LEAST_UNITS, spread_about_line, too_few};
 use crate::table::{Table, cluster_of};
@@ -217,13 +218,15 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
         let (lo, hi) = ends(&drawn);
         self::lines(&lower_hull(&drawn), lo, hi)
     };
-    let wanted = if units < LEAST_UNITS { 0 } else { options.draws };
+    let few_draws = too_few_draws(options.draws, options.level);
+    let wanted = if units < LEAST_UNITS || few_draws.is_some() { 0 } else { options.draws };
     let draws: Vec<[(f64, f64); 2]> = (0..wanted).into_par_iter().filter_map(one).collect();
     // Intervals from a bootstrap that often fails would be from its lucky part only.
     let enough = wanted > 0 && draws.len() * 10 >= wanted * 8;
     let no_interval = match options.draws {
         0 => None,
-        _ if wanted == 0 => too_few(units, "run"),
+        _ if units < LEAST_UNITS => too_few(units, "run"),
+        _ if few_draws.is_some() => few_draws,
         _ if !enough => Some(format!(
             "no intervals: {} of {wanted} draws left too few models on the envelope",
             wanted - draws.len()

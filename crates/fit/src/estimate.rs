@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::FitError;
+use crate::intervals::least_draws;
 
 /// A central interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -45,10 +46,11 @@ impl Estimate {
     }
 
     /// Point with the standard deviation and the percentile interval of `draws`. Draws that are
-    /// not finite are the caller's to count; they must not be in here. Needs 20 draws for an
-    /// interval.
+    /// not finite are the caller's to count; they must not be in here. No interval where the draws hardly reach
+    /// beyond its ends.
     pub fn from_draws(point: f64, draws: &mut [f64], level: f64) -> Self {
-        if draws.len() < 20 {
+        // A few of the draws asked for may have failed.
+        if 5 * draws.len() < 4 * least_draws(level) {
             return Estimate::bare(point);
         }
         draws.sort_unstable_by(f64::total_cmp);

@@ -79,7 +79,7 @@ impl LeftOutReason {
 pub struct LeftOut {
     /// Its name.
     pub run: String,
-    /// Its place in the input, from 0.
+    /// Its place among the rows of the input, from 1.
     pub row: usize,
     /// Why.
     #[serde(flatten)]

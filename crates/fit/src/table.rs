@@ -101,7 +101,7 @@ impl Table {
         let mut places = Vec::with_capacity(given);
         let mut kept: Vec<Observation> = Vec::with_capacity(given);
         let mut seen: BTreeMap<(String, [u64; 4]), Vec<usize>> = BTreeMap::new();
-        for (row, read) in rows.into_iter().enumerate() {
+        for (row, read) in (1..).zip(rows) {
             let observation = match read {
                 Ok(observation) => observation,
                 Err((run, reason)) => {
@@ -351,7 +351,7 @@ mod tests {
         let names: Vec<&str> = table.left_out().iter().map(|l| l.run.as_str()).collect();
         assert_eq!(names, ["nan", "zero", "minus", "inf", "good"]);
         assert_eq!(table.left_out()[4].reason, LeftOutReason::Duplicate);
-        assert_eq!(table.left_out()[4].row, 5);
+        assert_eq!(table.left_out()[4].row, 6);
     }
 
     #[test]
@@ -365,7 +365,7 @@ mod tests {
         let under = filtered.under(Convention::TotalSixNd).unwrap();
         let left: Vec<(&str, usize)> =
             under.left_out().iter().map(|l| (l.run.as_str(), l.row)).collect();
-        assert_eq!(left, [("nan", 0), ("one", 1), ("two", 3)]);
+        assert_eq!(left, [("nan", 1), ("one", 2), ("two", 4)]);
     }
 
     #[test]

@@ -7,9 +7,9 @@ use isoflop_fit::effects::{EffectAnswer, effects};
 use isoflop_fit::intervals::{IntervalOptions, Target, profile};
 use isoflop_fit::law::Hoffmann;
 use isoflop_fit::parametric::{FitOptions, fit_law};
-use isoflop_fit::plan::next_runs;
+use isoflop_fit::plan::{LeastBudget, next_runs};
 use isoflop_fit::published::{PUBLISHED, published};
-use isoflop_fit::{Objective, Observation, Table};
+use isoflop_fit::{Estimate, Objective, Observation, Table};
 
 const LAW: [f64; 5] = [1.8172, 482.01, 0.3478, 2085.43, 0.3658];
 
@@ -79,7 +79,7 @@ fn inverse_questions_agree_with_the_frontier() {
     let frontier = result.frontier.as_ref().unwrap();
     let at = frontier.at(1e21).unwrap();
     let best = at.loss_nats.unwrap().point;
-    let (flops, split) = frontier.budget_for(best).unwrap();
+    let LeastBudget { flops, best: split, .. } = frontier.budget_for(best).unwrap();
     assert!((flops.point / 1e21 - 1.0).abs() < 1e-9);
     assert!((split.params.point / at.params.point - 1.0).abs() < 1e-9);
     assert!(flops.interval.unwrap().contains(1e21));
@@ -90,8 +90,8 @@ fn inverse_questions_agree_with_the_frontier() {
     let small = frontier.overtraining(best, 0.5 * at.params.point, 0.0).unwrap();
     assert!(small.extra.point > 1.0 && small.extra.point < 1.3, "{:?}", small.extra);
     let served = frontier.best_for_lifetime(best, 1e13).unwrap();
-    assert!(served.params < at.params.point);
-    let neighbour = frontier.overtraining(best, 1.02 * served.params, 1e13).unwrap();
+    assert!(served.params.point < at.params.point);
+    let neighbour = frontier.overtraining(best, 1.02 * served.params.point, 1e13).unwrap();
     assert!(neighbour.lifetime_flops.point >= served.lifetime_flops.point);
     assert!(frontier.budget_for(1.0).is_err(), "below the floor");
     assert!(frontier.at(-1.0).is_err());
@@ -246,4 +246,64 @@ fn the_posterior_mixes_and_agrees_with_the_fit() {
     let hopeless = posterior(&table, &PosteriorOptions { steps: 8, ..Default::default() });
     let error = hopeless.unwrap_err().to_string();
     assert!(error.contains("mix") && error.contains("`--prior`"), "{error}");
+}
+
+#[test]
+fn intervals_of_a_loss_to_reach_are_possible_and_hold_those_of_the_budget() {
+    let published = published("epoch2024").unwrap().frontier().unwrap();
+    let fit = fit_law(&table(0.003), &Hoffmann, &FitOptions::default()).unwrap();
+    let fitted = fit.result().unwrap().frontier.clone().unwrap();
+    let width = |e: Estimate| e.interval.map(|i| (i.hi / i.lo).ln()).unwrap();
+    for (law, loss) in [(&published, 2.1), (&published, 1.95), (&fitted, 2.1)] {
+        let target = law.budget_for(loss).unwrap();
+        // N and D of a loss are known less well than those of a budget.
+        let split = law.at(target.flops.point).unwrap();
+        let [ours, fixed] = [target.best.params, split.params].map(width);
+        assert!(loss > 2.0 || ours > 1.2 * fixed, "{ours} {fixed}");
+        assert!(ours + width(target.best.tokens) > width(target.flops));
+        assert_eq!(target.no_interval, None);
+        let n = target.best.params.point;
+        for share in [2.0, 0.5, 0.25] {
+            // No model takes less than the least budget.
+            let other = law.overtraining(loss, share * n, 0.0).unwrap();
+            let Some(extra) = other.extra.interval else {
+                assert!(other.no_interval.unwrap().contains(" cannot reach it"));
+                continue;
+            };
+            assert!(extra.lo >= 1.0 && extra.lo <= other.extra.point, "{extra:?}");
+        }
+        let served = law.best_for_lifetime(loss, 1e13).unwrap();
+        assert!(served.params.interval.unwrap().contains(served.params.point));
+        assert!(served.extra.interval.unwrap().lo >= 1.0);
+    }
+    // So near the floor that many laws do not reach it at all.
+    let far = published.budget_for(1.82).unwrap();
+    assert!(far.flops.interval.is_none() && far.best.params.interval.is_none());
+    let why = far.no_interval.unwrap();
+    assert!(why.contains("of 10000 draws from the law's covariance cannot reach it"), "{why}");
+    assert!(published.at_level(0.99999).is_err(), "beyond the draws");
+}
+
+#[test]
+fn sizes_far_out_are_found_or_refused() {
+    let law = published("epoch2024").unwrap().frontier().unwrap();
+    let range = law.sizes_within(1e300, 0.001).unwrap();
+    assert!(range.smallest.point > 0.0 && range.largest.point.is_finite(), "{range:?}");
+    assert!(law.sizes_within(1e300, 1e300).is_err());
+}
+
+#[test]
+fn few_draws_for_the_level_give_no_interval_and_a_reason() {
+    let with = |draws: usize, level: f64| {
+        let intervals = IntervalOptions { draws, level, ..Default::default() };
+        let options = FitOptions { intervals, ..Default::default() };
+        let fit = fit_law(&table(0.003), &Hoffmann, &options).unwrap();
+        let result = fit.result().unwrap();
+        let exponent = result.exponents.unwrap().params;
+        assert_eq!(exponent.interval.is_none(), draws == 0 || result.no_interval.is_some());
+        result.no_interval.clone()
+    };
+    assert_eq!((with(0, 0.95), with(40, 0.95), with(200, 0.99)), (None, None, None));
+    assert!(with(39, 0.95).unwrap().contains("39 draws"));
+    assert!(with(200, 0.999999).unwrap().contains("take 2000000"));
 }

@@ -11,13 +11,27 @@ pub fn estimate(e: &Estimate) -> String {
     let digits = width.map_or_else(|| decimals(e.point, 3), |w| decimals(w, 2));
     // Very large and very small numbers read better with an exponent.
     let wild = e.point != 0.0 && !(1e-4..1e6).contains(&e.point.abs());
-    join(e, |x| if wild { scientific(x, 3) } else { fixed(x, digits) })
+    // Over orders of magnitude, what is right for the wide end would round the other away.
+    let least = e.interval.filter(|i| i.lo > 0.0 && i.hi > 10.0 * i.lo).map_or(0, |_| 2);
+    join(e, |x| match (wild, least) {
+        (true, _) => scientific(x, 3),
+        (_, 0) => fixed(x, digits),
+        _ => significant_at_least(x, digits, least),
+    })
 }
 
 /// `1.21M [0.93M, 1.64M]`: counts with a prefix, three significant digits.
 pub fn estimate_count(e: &Estimate) -> String {
     let prefix = prefix_of(e.point);
     join(e, |x| count_with(x, prefix, 3))
+}
+
+/// Fixed decimals, and more where these show fewer than `least` digits of `x`.
+fn significant_at_least(x: f64, most: usize, least: i32) -> String {
+    match x.abs() < 1e-4 {
+        true => significant(x, least),
+        false => fixed(x, most.max(decimals(x, least))),
+    }
 }
 
 fn join(e: &Estimate, format: impl Fn(f64) -> String) -> String {
@@ -118,6 +132,9 @@ fn count_with(x: f64, (size, prefix): (f64, &str), digits: i32) -> String {
         return scientific(x, digits);
     }
     let scaled = x / size;
+    if x != 0.0 && scaled.abs() < 1e-3 {
+        return if size > 1.0 { count(x, digits) } else { scientific(x, digits) };
+    }
     let text = match size {
         1.0 if x.fract() == 0.0 => fixed(scaled, 0),
         _ => fixed(scaled, decimals(scaled, digits)),
@@ -202,6 +219,11 @@ mod tests {
         assert_eq!(estimate(&with(1.0, f64::NEG_INFINITY, f64::INFINITY)), "1.00 [−∞, ∞]");
         assert_eq!(estimate_count(&with(1.2134e6, 9.3e5, 1.64e6)), "1.21M [0.930M, 1.64M]");
         assert_eq!(estimate(&with(2.5e18, 1e18, 6e18)), "2.5e18 [1e18, 6e18]");
+        // No bound of something positive reads as 0.
+        assert_eq!(estimate(&with(2.2, 0.013, 299.0)), "2.2 [0.013, 299]");
+        assert_eq!(estimate(&with(18.0, 2e-9, 118.0)), "18 [2e-9, 118]");
+        assert_eq!(estimate_count(&with(3e12, 4.5e6, 9e12)), "3.00T [4.50M, 9.00T]");
+        assert_eq!(estimate_count(&with(2e-5, 1e-5, 3e-5)), "2e-5 [1e-5, 3e-5]");
     }
 
     #[test]

@@ -170,7 +170,7 @@ fn a_page_without_intervals_speaks_of_none() {
 
 #[test]
 fn the_level_that_was_asked_for_is_printed() {
-    let document = document(&table(5, 7), 60, 0.975);
+    let document = document(&table(5, 7), 100, 0.975);
     let text = document.to_text().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("(97.5% intervals, minima of the slices)"), "{text}");
     assert!(text.contains("parabola's bias; 97.5% intervals."), "{text}");

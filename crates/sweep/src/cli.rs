@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::fit_cmd::{FitArgs, PredictArgs};
 
@@ -33,8 +33,32 @@ impl Cli {
         if first.starts_with('-') && !own.contains(&first) {
             words.insert(1, "run".into());
         }
-        Self::parse_from(words)
+        match Self::try_parse_from(&words) {
+            Ok(cli) => cli,
+            Err(error) if !is_help(&error) => {
+                crate::print::say(&with_hint(&error.to_string(), words.get(1)));
+                std::process::exit(error.exit_code())
+            }
+            Err(help) => help.exit(),
+        }
     }
+}
+
+/// Help and version, asked for or shown because nothing was.
+fn is_help(error: &clap::Error) -> bool {
+    use clap::error::ErrorKind;
+    !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// The parser's own error, with its last line as every other error has it.
+fn with_hint(error: &str, command: Option<&OsString>) -> String {
+    let error = error.trim_end().trim_end_matches("For more information, try '--help'.").trim_end();
+    let name = command.and_then(|w| w.to_str()).unwrap_or_default();
+    let of = match Cli::command().find_subcommand(name) {
+        Some(command) => format!(" {}", command.get_name()),
+        None => String::new(),
+    };
+    format!("{error}\n\nhint: see `sweep{of} --help`")
 }
 
 /// What to do.

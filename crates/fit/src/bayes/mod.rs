@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::compute::{ComputeRule, check_flops};
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
+use crate::intervals::least_draws;
 use crate::law::{Hoffmann, Law, Sample, SumOfPowers};
 use crate::objective::Objective;
 use crate::parametric::{Allocation, Starts, optimum};
@@ -194,6 +195,14 @@ pub fn posterior(table: &Table, options: &PosteriorOptions) -> Result<Posterior,
     let all: Vec<&Vec<f64>> = chains.iter().flat_map(|c| &c.draws).collect();
     let divergent = chains.iter().map(|c| c.divergent).sum::<usize>();
     refuse_unmixed(&marginals, divergent, all.len())?;
+    if all.len() < least_draws(options.level) {
+        return Err(FitError::BadOption {
+            option: "level".into(),
+            value: options.level.to_string(),
+            range: format!("what {} draws of the posterior can tell", all.len()),
+            hint: format!("at most {}", 1.0 - 2.0 / all.len() as f64),
+        });
+    }
     Ok(Posterior {
         draws: all.len(),
         divergent,

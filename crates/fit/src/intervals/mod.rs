@@ -10,6 +10,20 @@ pub(crate) use resample::{Plan, refit};
 
 use serde::Serialize;
 
+/// Draws that an interval takes: 20, and one beyond either end.
+pub fn least_draws(level: f64) -> usize {
+    // Short of rounding: (1 - 0.95) / 2 is no 0.025.
+    ((2.0 / (1.0 - level) - 1e-6).ceil() as usize).max(20)
+}
+
+/// Why this many draws give no interval; 0 were not asked to.
+pub(crate) fn too_few_draws(draws: usize, level: f64) -> Option<String> {
+    let least = least_draws(level);
+    (draws > 0 && draws < least).then(|| {
+        format!("no intervals: {draws} draws, and intervals of this level take {least} (raise the draws, or lower the level)")
+    })
+}
+
 /// How an interval is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct IntervalOptions {

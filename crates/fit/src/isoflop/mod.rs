@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::compute::check_flops;
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
+use crate::intervals::too_few_draws;
 use crate::parametric::{Allocation, too_few_clusters};
 use crate::table::Table;
 use crate::words::{bracketed, counted};
@@ -296,9 +297,10 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
     let used: Vec<&Slice> = voting.iter().map(|&i| &all[i]).collect();
     let noise_sd = noise::standard_deviation(table, &used, &found, &voting, options);
     let shared = noise::Shared::new(table, &used, &found, &voting);
-    // The noise that clusters share is known from as many of them as there are.
-    let few = too_few_clusters(table).filter(|_| options.draws > 0);
     let asked = options.draws;
+    // The noise that clusters share is known from as many of them as there are.
+    let few = too_few_clusters(table).filter(|_| asked > 0);
+    let few = few.or_else(|| too_few_draws(asked, options.level));
     let options = &IsoflopOptions { draws: if few.is_some() { 0 } else { asked }, ..*options };
     let boot = noise::bootstrap(&used, &found, &voting, noise_sd, &shared, options);
     let failed_draws = options.draws - boot.draws.len();

@@ -6,7 +6,7 @@ use super::{Exponents, Optimum};
 use crate::compute::{ComputeRule, check_flops};
 use crate::error::FitError;
 use crate::estimate::{Estimate, Interval, check_level};
-use crate::intervals::{Draws, normal_quantile};
+use crate::intervals::{Draws, least_draws, normal_quantile};
 use crate::law::{Law, Sample, SumOfPowers};
 use crate::table::Table;
 
@@ -49,8 +49,10 @@ impl Allocation {
 pub struct LawFrontier {
     point: SumOfPowers,
     draws: Vec<SumOfPowers>,
-    /// In place of draws, for published laws.
+    /// Of published laws: of `(ln A, ln B, ln E, alpha, beta)`.
     covariance: Option<[[f64; 5]; 5]>,
+    /// What the draws are, in words.
+    drawn: &'static str,
     compute: ComputeRule,
     level: f64,
     largest_flops: f64,
@@ -111,6 +113,7 @@ impl LawFrontier {
             point,
             draws: refits.iter().filter_map(terms).collect(),
             covariance: None,
+            drawn: "refits",
             compute,
             level,
             largest_flops: table.largest_flops(),
@@ -118,16 +121,18 @@ impl LawFrontier {
         })
     }
 
-    /// A published law, with the covariance of `(ln A, ln B, ln E, alpha, beta)` where it is known.
+    /// A published law, with the covariance of `(ln A, ln B, ln E, alpha, beta)` where that is known, and draws from it.
     pub(crate) fn published(
         point: SumOfPowers,
         covariance: Option<[[f64; 5]; 5]>,
+        draws: Vec<SumOfPowers>,
         largest_flops: f64,
     ) -> Self {
         LawFrontier {
             point,
-            draws: Vec::new(),
+            draws,
             covariance,
+            drawn: "draws from the law's covariance",
             compute: ComputeRule::SIX_ND,
             level: 0.95,
             largest_flops,
@@ -138,10 +143,24 @@ impl LawFrontier {
     /// The same law with intervals of another level.
     ///
     /// # Errors
-    /// [`FitError::BadOption`] for a level outside (0, 1).
+    /// [`FitError::BadOption`] for a level outside (0, 1), or so near to 1 that the draws do not reach its ends.
     pub fn at_level(self, level: f64) -> Result<Self, FitError> {
         check_level(level)?;
+        let many = self.draws.len();
+        if many > 0 && many < least_draws(level) {
+            return Err(FitError::BadOption {
+                option: "level".into(),
+                value: level.to_string(),
+                range: format!("what {many} {} can tell", self.drawn),
+                hint: format!("at most {}", 1.0 - 2.0 / many as f64),
+            });
+        }
         Ok(LawFrontier { level, ..self })
+    }
+
+    /// `flops` over the largest C among the runs; NaN where that is not known.
+    pub fn extrapolation(&self, flops: f64) -> f64 {
+        flops / self.largest_flops
     }
 
     /// Exponents with intervals.
@@ -179,7 +198,7 @@ impl LawFrontier {
             loss_nats: Some(self.estimate(loss, |t| t.least_loss(log_flops, c))),
             new_run_nats: (!self.residuals.is_empty())
                 .then(|| self.new_run(loss, |t| t.least_loss(log_flops, c))),
-            extrapolation: flops / self.largest_flops,
+            extrapolation: self.extrapolation(flops),
         }
         .checked()
     }
@@ -201,16 +220,35 @@ impl LawFrontier {
         &self.point
     }
 
-    /// Estimate of a function of the law, over the refits; linearised where there is a covariance instead.
+    /// Estimate of a function that every law has a value of: over the refits, and to first order where a covariance is known
+    /// (draws from that know nothing of how the terms bend together, which refits do).
     pub(crate) fn estimate(&self, point: f64, value: impl Fn(&SumOfPowers) -> f64) -> Estimate {
         if let Some(covariance) = &self.covariance {
             return linearised(&self.point, covariance, point, self.level, value);
         }
-        let mut values: Vec<f64> = self.draws.iter().map(value).filter(|v| v.is_finite()).collect();
-        if (values.len() as f64) < 0.95 * self.draws.len() as f64 {
-            return Estimate::bare(point);
+        self.estimates([point], |law| [value(law)]).0[0]
+    }
+
+    /// Estimates of functions of the law that are found together, over the draws. Draws without an answer (a loss that
+    /// they do not reach) are left out; more than 5% of those leave no interval, and the reason.
+    pub(crate) fn estimates<const K: usize>(
+        &self,
+        point: [f64; K],
+        values: impl Fn(&SumOfPowers) -> [f64; K],
+    ) -> ([Estimate; K], Option<String>) {
+        let found: Vec<[f64; K]> = self.draws.iter().map(values).collect();
+        let answers: Vec<&[f64; K]> =
+            found.iter().filter(|v| v.iter().all(|x| x.is_finite())).collect();
+        let (many, without) = (found.len(), found.len() - answers.len());
+        if without * 20 > many {
+            let why = format!("no interval: {without} of {many} {} cannot reach it", self.drawn);
+            return (point.map(Estimate::bare), Some(why));
         }
-        Estimate::from_draws(point, &mut values, self.level)
+        let one = |k: usize| {
+            let mut values: Vec<f64> = answers.iter().map(|v| v[k]).collect();
+            Estimate::from_draws(point[k], &mut values, self.level)
+        };
+        (std::array::from_fn(one), None)
     }
 
     /// Every refit's loss scattered by one of the fit's residuals, in a fixed rotation that pairs

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::compute::ComputeRule;
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
-use crate::intervals::{Draws, IntervalOptions, Plan, Resampling, refit};
+use crate::intervals::{Draws, IntervalOptions, Plan, Resampling, refit, too_few_draws};
 use crate::isoflop::group_slices;
 use crate::law::{Centre, Law, Sample, SumOfPowers};
 use crate::objective::Objective;
@@ -209,7 +209,8 @@ fn result(
     if wanted.draws > 0 {
         let plan = resampling_plan(table);
         let chosen = wanted.resampling.unwrap_or_else(|| default_scheme(table, &plan));
-        no_interval = checks::too_few_units(chosen, &plan, table.len());
+        no_interval = checks::too_few_units(chosen, &plan, table.len())
+            .or_else(|| too_few_draws(wanted.draws, wanted.level));
         if no_interval.is_none() {
             let (draws, seed) = (wanted.draws, wanted.seed);
             refits = refit(&model, options.objective, best, &plan, chosen, draws, seed);

@@ -28,7 +28,7 @@ pub struct SizeRange {
 }
 
 /// What training a model away from the best split costs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Overtraining {
     /// N.
     pub params: f64,
@@ -40,6 +40,37 @@ pub struct Overtraining {
     pub extra: Estimate,
     /// Training plus inference FLOPs (2 N per token served); equals `flops` without inference.
     pub lifetime_flops: Estimate,
+    /// Why there is no interval, where draws cannot tell.
+    pub no_interval: Option<String>,
+}
+
+/// The least budget for a loss, and its split.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LeastBudget {
+    /// C, FLOPs.
+    pub flops: Estimate,
+    /// Its split: N and D of every draw at the C of that draw, so that their intervals hold that of C. The losses are those of
+    /// training the split at the point.
+    pub best: Allocation,
+    /// Why there is no interval, where draws cannot tell.
+    pub no_interval: Option<String>,
+}
+
+/// The model that reaches a loss for the least training plus inference FLOPs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Lifetime {
+    /// N.
+    pub params: Estimate,
+    /// Tokens that bring it to the loss.
+    pub tokens: Estimate,
+    /// Training FLOPs that this takes.
+    pub flops: Estimate,
+    /// The same over the least that reach the loss.
+    pub extra: Estimate,
+    /// Training plus inference FLOPs (2 N per token served).
+    pub lifetime_flops: Estimate,
+    /// Why there is no interval, where draws cannot tell.
+    pub no_interval: Option<String>,
 }
 
 /// Planning questions, answered with intervals over the refits of the law.
@@ -47,7 +78,8 @@ impl LawFrontier {
     /// Sizes within `tolerance` (relative) of the best loss of `flops`.
     ///
     /// # Errors
-    /// [`FitError::BadOption`] for a budget or tolerance that is not positive.
+    /// [`FitError::BadOption`] for a budget or tolerance that is not positive, [`FitError::NoResult`] for sizes beyond
+    /// double precision.
     pub fn sizes_within(&self, flops: f64, tolerance: f64) -> Result<SizeRange, FitError> {
         let log_flops = check_flops(flops)?.ln();
         positive("tolerance", tolerance, "0.001 is +0.1%")?;
@@ -56,10 +88,17 @@ impl LawFrontier {
             let c = self.compute();
             let limit = (1.0 + tolerance) * law.loss(best, c.log_tokens(log_flops, best));
             let over = |n: f64| law.loss(n, c.log_tokens(log_flops, n)) - limit;
-            root(|t| over(best + sign * t), 60.0).map_or(f64::NAN, |t| best + sign * t)
+            root(|t| over(best + sign * t), FARTHEST).map_or(f64::NAN, |t| best + sign * t)
         };
         let best = self.point().log_params(log_flops, self.compute());
         let (lo, hi) = (end(self.point(), -1.0), end(self.point(), 1.0));
+        if !(lo.exp() > 0.0 && hi.exp().is_finite()) {
+            return Err(FitError::NoResult {
+                what: format!("the sizes within {tolerance} of the best loss of {flops:e} FLOPs"),
+                why: "they go beyond double precision".into(),
+                hint: "ask for a smaller tolerance, or for a budget nearer to the runs".into(),
+            });
+        }
         Ok(SizeRange {
             tolerance,
             smallest: self.estimate(lo, |l| end(l, -1.0)).map(f64::exp),
@@ -73,14 +112,22 @@ impl LawFrontier {
     ///
     /// # Errors
     /// [`FitError::NoResult`] when the loss is at or below the law's floor.
-    pub fn budget_for(&self, loss_nats: f64) -> Result<(Estimate, Allocation), FitError> {
-        let solve = |law: &SumOfPowers| self.log_budget(law, loss_nats);
+    pub fn budget_for(&self, loss_nats: f64) -> Result<LeastBudget, FitError> {
+        let c = self.compute();
+        let solve = |law: &SumOfPowers| {
+            let budget = self.log_budget(law, loss_nats);
+            let n = law.log_params(budget, c);
+            let d = c.log_tokens(budget, n);
+            [budget, n, d, d - n]
+        };
         let point = solve(self.point());
-        if !point.is_finite() {
+        if !point[0].is_finite() {
             return Err(self.below_floor(loss_nats));
         }
-        let flops = self.estimate(point, solve).map(f64::exp);
-        Ok((flops, self.at(point.exp())?))
+        let (all, no_interval) = self.estimates(point, solve);
+        let [flops, params, tokens, tokens_per_param] = all.map(|e| e.map(f64::exp));
+        let best = Allocation { params, tokens, tokens_per_param, ..self.at(point[0].exp())? };
+        Ok(LeastBudget { flops, best, no_interval })
     }
 
     /// The N for which `tokens` is the best number of tokens, and the budget that this makes.
@@ -134,18 +181,15 @@ impl LawFrontier {
         if !tokens(self.point()).is_finite() {
             return Err(self.below_floor(loss_nats));
         }
-        let flops = |law: &SumOfPowers| c.log_flops(n, tokens(law));
-        let extra = |law: &SumOfPowers| flops(law) - self.log_budget(law, loss_nats);
         let serve = 2.0 * params * inference_tokens.max(0.0);
-        let lifetime = |law: &SumOfPowers| (flops(law).exp() + serve).ln();
-        let p = self.point();
-        Ok(Overtraining {
-            params,
-            tokens: self.estimate(tokens(p), tokens).map(f64::exp),
-            flops: self.estimate(flops(p), flops).map(f64::exp),
-            extra: self.estimate(extra(p), extra).map(f64::exp),
-            lifetime_flops: self.estimate(lifetime(p), lifetime).map(f64::exp),
-        })
+        let solve = |law: &SumOfPowers| {
+            let d = tokens(law);
+            let flops = c.log_flops(n, d);
+            [d, flops, flops - self.log_budget(law, loss_nats), (flops.exp() + serve).ln()]
+        };
+        let (all, no_interval) = self.estimates(solve(self.point()), solve);
+        let [tokens, flops, extra, lifetime_flops] = all.map(|e| e.map(f64::exp));
+        Ok(Overtraining { params, tokens, flops, extra, lifetime_flops, no_interval })
     }
 
     /// The size that reaches `loss_nats` for the least training plus inference FLOPs.
@@ -156,27 +200,29 @@ impl LawFrontier {
         &self,
         loss_nats: f64,
         inference_tokens: f64,
-    ) -> Result<Overtraining, FitError> {
-        let best = self.log_budget(self.point(), loss_nats);
-        if !best.is_finite() {
+    ) -> Result<Lifetime, FitError> {
+        let c = self.compute();
+        let solve = |law: &SumOfPowers| {
+            let best = self.log_budget(law, loss_nats);
+            let centre = law.log_params(best, c);
+            let cost = |n: f64| {
+                let flops = c.log_flops(n, tokens_to_reach(law, loss_nats, n)).exp();
+                let cost = flops + 2.0 * n.exp() * inference_tokens.max(0.0);
+                if cost.is_finite() { cost } else { f64::INFINITY }
+            };
+            // The cost has one minimum, at or below the best size for training alone.
+            let n = least(cost, centre - 8.0, centre + 0.5);
+            let d = tokens_to_reach(law, loss_nats, n);
+            let flops = c.log_flops(n, d);
+            [n, d, flops, flops - best, cost(n).ln()]
+        };
+        let point = solve(self.point());
+        if !point[0].is_finite() {
             return Err(self.below_floor(loss_nats));
         }
-        let c = self.compute();
-        let centre = self.point().log_params(best, c);
-        let cost = |n: f64| {
-            let d = tokens_to_reach(self.point(), loss_nats, n);
-            if d.is_nan() {
-                return f64::INFINITY;
-            }
-            c.log_flops(n, d).exp() + 2.0 * n.exp() * inference_tokens.max(0.0)
-        };
-        // The cost has one minimum, at or below the best size for training alone.
-        let (mut lo, mut hi) = (centre - 8.0, centre + 0.5);
-        for _ in 0..120 {
-            let (a, b) = (lo + 0.382 * (hi - lo), lo + 0.618 * (hi - lo));
-            if cost(a) <= cost(b) && cost(a).is_finite() { hi = b } else { lo = a }
-        }
-        self.overtraining(loss_nats, (0.5 * (lo + hi)).exp(), inference_tokens)
+        let (all, no_interval) = self.estimates(point, solve);
+        let [params, tokens, flops, extra, lifetime_flops] = all.map(|e| e.map(f64::exp));
+        Ok(Lifetime { params, tokens, flops, extra, lifetime_flops, no_interval })
     }
 
     fn log_budget(&self, law: &SumOfPowers, loss: f64) -> f64 {
@@ -205,6 +251,9 @@ impl LawFrontier {
     }
 }
 
+/// Largest distance from ln N* that is searched: all of double precision.
+const FARTHEST: f64 = 1500.0;
+
 /// ln D that brings a model of ln N to a loss; NaN where none does.
 fn tokens_to_reach(law: &SumOfPowers, loss: f64, log_params: f64) -> f64 {
     let left = loss.powf(1.0 / law.power)
@@ -223,6 +272,25 @@ pub(crate) fn positive(option: &str, value: f64, hint: &str) -> Result<(), FitEr
         range: "(0, inf)".into(),
         hint: hint.into(),
     })
+}
+
+/// Where a function with one minimum between `lo` and `hi` has it, by golden section; it may be infinite below.
+fn least(cost: impl Fn(f64) -> f64, mut lo: f64, mut hi: f64) -> f64 {
+    let (mut a, mut b) = (lo + 0.381_966 * (hi - lo), lo + 0.618_034 * (hi - lo));
+    let (mut at_a, mut at_b) = (cost(a), cost(b));
+    // Flat to rounding from there on.
+    while hi - lo > 1e-9 {
+        if at_a <= at_b && at_a.is_finite() {
+            (hi, b, at_b) = (b, a, at_a);
+            a = lo + 0.381_966 * (hi - lo);
+            at_a = cost(a);
+        } else {
+            (lo, a, at_a) = (a, b, at_b);
+            b = lo + 0.618_034 * (hi - lo);
+            at_b = cost(b);
+        }
+    }
+    0.5 * (lo + hi)
 }
 
 /// The zero of an increasing function on [0, most], by bisection to rounding.

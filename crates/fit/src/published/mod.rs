@@ -1,6 +1,7 @@
 //! Published laws as data: each figure with its source, how it was verified, its convention and its range.
 
 mod data;
+mod draws;
 mod plan;
 mod reconcile;
 

@@ -7,9 +7,12 @@ use crate::estimate::Estimate;
 use crate::parametric::{Allocation, LawFrontier};
 use crate::plan::positive;
 
+use super::draws::draws;
+
 impl Published {
     /// The law as a planning tool: every question that a fit of one's own answers. Intervals, of the law and not of a
-    /// new run, where the covariance of its parameters is known: to first order.
+    /// new run, where the covariance of its parameters is known: to first order, and over laws drawn from it for what not
+    /// every law can answer (a target loss).
     ///
     /// # Errors
     /// [`FitError::NoResult`] for publications that give no loss of N and D.
@@ -19,7 +22,8 @@ impl Published {
             why: "it gives no loss of N and D".into(),
             hint: "choose a law that does, such as epoch2024 or hoffmann2022-3".into(),
         })?;
-        Ok(LawFrontier::published(point, self.covariance, self.largest_flops()))
+        let draws = self.covariance.map(|c| draws(&point, &c)).unwrap_or_default();
+        Ok(LawFrontier::published(point, self.covariance, draws, self.largest_flops()))
     }
 
     /// The best split of `flops` (with C = 6ND where one of N*, D* follows from the other).

@@ -295,14 +295,17 @@ fn law(checked: &Checked, out: &mut Vec<Warning>) {
         out.push(Warning::FailedDraws { failed: result.failed_draws, draws: result.draws });
     }
     for held in checked.held_out {
-        if let Answer::Given(h) = held
-            && h.law_loses
-        {
-            out.push(Warning::LawLosesToNaive {
+        match held {
+            Answer::Given(h) if h.law_loses => out.push(Warning::LawLosesToNaive {
                 held_out: h.what(),
                 law: h.law_error,
                 naive: h.naive_error,
-            });
+            }),
+            Answer::Given(_) => {}
+            Answer::Refused(why) => {
+                let why = why.to_string().replace("\nhint: ", "; ");
+                out.push(Warning::NoForecast { why });
+            }
         }
     }
     if let Some(residuals) = checked.residuals {

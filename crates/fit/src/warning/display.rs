@@ -45,8 +45,10 @@ impl std::fmt::Display for Warning {
             Warning::CollinearDesign { correlation } => {
                 write!(f, "N and D move together (correlation of logarithms {correlation:.4})")
             }
-            Warning::FarExtrapolation { factor } => {
-                write!(f, "{factor:.0} times beyond the largest compute of the runs")
+            Warning::FarExtrapolation { flops, factor } => {
+                let times =
+                    if *factor < 1e6 { format!("{factor:.0}") } else { format!("{factor:.2e}") };
+                write!(f, "{flops:.2e} FLOPs is {times} times the largest compute of the runs")
             }
             Warning::BudgetsTooClose { factor } => {
                 write!(f, "neighbouring budgets are only a factor {factor:.2} apart")
@@ -89,6 +91,7 @@ impl std::fmt::Display for Warning {
                 100.0 * law,
                 100.0 * naive
             ),
+            Warning::NoForecast { why } => write!(f, "no forecast of the largest budgets: {why}"),
             Warning::ResidualStructure { variables } => {
                 write!(f, "residuals depend on {}", variables.join(", "))
             }

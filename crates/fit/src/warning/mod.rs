@@ -75,8 +75,10 @@ pub enum Warning {
         /// Correlation of ln N and ln D.
         correlation: f64,
     },
-    /// A forecast beyond 100 times the largest compute.
+    /// An answer beyond 100 times the largest compute.
     FarExtrapolation {
+        /// C, FLOPs.
+        flops: f64,
         /// C over the largest C.
         factor: f64,
     },
@@ -134,6 +136,11 @@ pub enum Warning {
         law: f64,
         /// Mean relative error of the naive forecast.
         naive: f64,
+    },
+    /// What the largest budgets hold could not be forecast from the rest.
+    NoForecast {
+        /// Why.
+        why: String,
     },
     /// Residuals depend on a variable.
     ResidualStructure {
@@ -235,6 +242,9 @@ impl Warning {
             }
             Warning::LawLosesToNaive { .. } => {
                 "do not extrapolate with this law; try another law, or drop the smallest runs"
+            }
+            Warning::NoForecast { .. } => {
+                "nothing shows that this law forecasts: add budgets or sizes, or try another law"
             }
             Warning::ResidualStructure { .. } => {
                 "the law misses something: try another law, or a narrower range"

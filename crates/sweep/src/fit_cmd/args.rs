@@ -195,6 +195,11 @@ pub struct ModelArgs {
     pub tolerance: Option<f64>,
 }
 
+/// Most draws: a few hundred megabytes.
+const MOST_DRAWS: usize = 1_000_000;
+/// Most random starts: seconds to minutes.
+const MOST_STARTS: usize = 100_000;
+
 impl ModelArgs {
     /// What holds where nothing is said.
     pub fn usual() -> ModelArgs {
@@ -275,9 +280,17 @@ impl ModelArgs {
             bail!("--level {} is not between 0 and 1\nhint: 0.95 is usual", self.level);
         }
         if let Some(tolerance) = self.tolerance
-            && !(tolerance > 0.0 && tolerance.is_finite())
+            && !(tolerance > 0.0 && tolerance <= 1.0)
         {
-            bail!("--tolerance {tolerance} is not a positive number\nhint: 0.001 is +0.1%");
+            bail!("--tolerance {tolerance} is not between 0 and 1\nhint: 0.001 is +0.1%");
+        }
+        for (flag, value, most, usual) in [
+            ("--draws", self.draws, MOST_DRAWS, "2000 are usual"),
+            ("--starts", self.starts, MOST_STARTS, "4 are usual; 100 show whether more help"),
+        ] {
+            if value > most {
+                bail!("{flag} {value} is more than {most}\nhint: {usual}");
+            }
         }
         Ok(())
     }
@@ -312,7 +325,9 @@ mod tests {
         for (flag, values) in [
             ("--delta", ["nan", "0", "-1", "inf"].as_slice()),
             ("--level", &["0", "1", "95", "nan"]),
-            ("--tolerance", &["0", "-1", "nan"]),
+            ("--tolerance", &["0", "-1", "nan", "1e9"]),
+            ("--draws", &["1000000000"]),
+            ("--starts", &["1000000000"]),
         ] {
             for value in values {
                 let line = Line::try_parse_from(["x".into(), format!("{flag}={value}")]).unwrap();

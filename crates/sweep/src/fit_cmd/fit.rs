@@ -96,7 +96,7 @@ pub fn run_fit(args: FitArgs) -> anyhow::Result<()> {
         let factor = f.flops / study.largest_flops;
         // The default budgets stop at 100 times; those asked for may go on.
         if factor > 100.5 {
-            study.warnings.push(Warning::FarExtrapolation { factor });
+            study.warnings.push(Warning::FarExtrapolation { flops: f.flops, factor });
         }
     }
     if args.profile {

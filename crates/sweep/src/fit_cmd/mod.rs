@@ -5,6 +5,7 @@ mod bayes;
 mod columns;
 mod fit;
 mod predict;
+mod predicted;
 mod progress;
 mod questions;
 mod show;

@@ -2,124 +2,17 @@
 
 use anyhow::bail;
 use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
-use isoflop_fit::plan::{Overtraining, SizeRange};
-use isoflop_fit::published::{Form, PUBLISHED, Published, Reconciled, published, reconcile};
-use isoflop_fit::study::{Answer, check_law, law_warnings};
-use isoflop_fit::validate::HeldOut;
-use isoflop_fit::{Estimate, FitError, LeftOut, Outcome, Warning};
-use serde::Serialize;
+use isoflop_fit::plan::{LeastBudget, Overtraining};
+use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
+use isoflop_fit::study::{check_law, law_warnings};
+use isoflop_fit::{Estimate, FitError};
 
 use super::args::{PredictArgs, SourceArgs};
+use super::predicted::{At, Budget, Doubts, Predicted, Target, Tuned};
 use super::progress::Progress;
 use super::questions::Questions;
-use super::source::Origin;
 use super::{show_predict, source};
 use crate::print;
-
-/// Everything that the command prints.
-#[derive(Debug, Serialize)]
-pub struct Predicted {
-    /// Version of this shape.
-    pub schema: u32,
-    /// The law, in words.
-    pub law: String,
-    /// Its source, for a published one.
-    pub published: Option<&'static Published>,
-    /// What studies that count as Kaplan et al. did would have found under a published law.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub as_kaplan_counts: Option<Reconciled>,
-    /// The fit to runs, what is doubtful about it included; `None` for a published law.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fit: Option<Doubts>,
-    /// Splits of budgets.
-    pub budgets: Vec<Budget>,
-    /// Learning rate and batch, where published: of every split, and of the N and D asked about.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub tuning: Vec<Tuned>,
-    /// The loss of the N and D asked about, where both are given.
-    pub at: Option<At>,
-    /// Answer to --target-loss.
-    pub target: Option<Target>,
-    /// Answer to --for-tokens: (N, budget).
-    pub for_tokens: Option<(Estimate, Estimate)>,
-    /// Answer to --for-params: (D, budget).
-    pub for_params: Option<(Estimate, Estimate)>,
-}
-
-/// How the law that answers was fitted to runs, and what to know before trusting it.
-#[derive(Debug, Serialize)]
-pub struct Doubts {
-    /// Where the runs came from.
-    pub source: Origin,
-    /// Runs used.
-    pub rows: usize,
-    /// Rows that the fit did not see.
-    pub left_out: Vec<LeftOut>,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// Bootstrap refits.
-    pub draws: usize,
-    /// Those that did not converge.
-    pub failed_draws: usize,
-    /// Why there are no intervals, where they were asked for and withheld.
-    pub no_interval: Option<String>,
-    /// Forecasts of the largest budgets from the rest.
-    pub held_out: Vec<Answer<HeldOut>>,
-    /// Doubts.
-    pub warnings: Vec<Warning>,
-}
-
-/// One budget.
-#[derive(Debug, Serialize)]
-pub struct Budget {
-    /// The best split.
-    pub best: Allocation,
-    /// Sizes within a tolerance.
-    pub sizes: Vec<SizeRange>,
-}
-
-/// Best learning rate and batch.
-#[derive(Debug, Serialize)]
-pub struct Tuned {
-    /// N.
-    pub params: f64,
-    /// D.
-    pub tokens: f64,
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// Batch, tokens per step.
-    pub batch_tokens: f64,
-}
-
-/// The loss of one N and D.
-#[derive(Debug, Serialize)]
-pub struct At {
-    /// N.
-    pub params: f64,
-    /// D.
-    pub tokens: f64,
-    /// The FLOPs that this takes.
-    pub flops: f64,
-    /// The law's loss, with the interval of the law.
-    pub loss_nats: Estimate,
-    /// With the interval of a new run, where the law was fitted to runs.
-    pub new_run_nats: Option<Estimate>,
-}
-
-/// The least budget for a loss.
-#[derive(Debug, Serialize)]
-pub struct Target {
-    /// Loss, nats.
-    pub loss_nats: f64,
-    /// Budget.
-    pub flops: Estimate,
-    /// Its split.
-    pub best: Allocation,
-    /// Other models trained to the same loss: that of --for-params, and half, a quarter and an eighth of N*.
-    pub other: Vec<Overtraining>,
-    /// The best for training and inference together, where inference is counted.
-    pub lifetime: Option<Overtraining>,
-}
 
 /// Answers planning questions.
 pub fn run_predict(args: PredictArgs) -> anyhow::Result<()> {
@@ -139,32 +32,6 @@ pub fn run_predict(args: PredictArgs) -> anyhow::Result<()> {
     match args.output.json {
         true => print::json(&predicted),
         false => print::text(&show_predict::predicted(&predicted)),
-    }
-}
-
-impl Predicted {
-    /// Level of the intervals, where there is one.
-    pub fn level(&self) -> Option<f64> {
-        let budgets = self.budgets.iter().map(|b| b.best.params);
-        let pairs = self.for_tokens.iter().chain(&self.for_params).map(|p| p.0);
-        let at = self.at.iter().map(|a| a.loss_nats);
-        let target = self.target.iter().map(|t| t.flops);
-        budgets.chain(pairs).chain(at).chain(target).find_map(|e| e.interval.map(|i| i.level))
-    }
-
-    /// Refuses answers beyond double precision.
-    fn check_range(&self) -> anyhow::Result<()> {
-        let pair = |p: &Option<(Estimate, Estimate)>| p.map(|(a, b)| [a.point, b.point]);
-        let pairs = [pair(&self.for_tokens), pair(&self.for_params)];
-        let all = pairs.into_iter().flatten().flatten().chain(self.at.as_ref().map(|a| a.flops));
-        for value in all {
-            if !value.is_finite() {
-                bail!(
-                    "the answer is beyond double precision\nhint: ask for an N and a D nearer to the runs of the law"
-                );
-            }
-        }
-        Ok(())
     }
 }
 
@@ -213,7 +80,7 @@ fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predic
                     law.key
                 );
             }
-            empty(law.title)
+            Predicted::empty(law.title)
         }
         Err(no_loss) => {
             if asked.loss.is_some() {
@@ -234,6 +101,11 @@ fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predic
         };
         out.tuning = splits.chain(here).map(tuned).collect();
     }
+    if out.level().is_none() && law.form != Form::TuningOnly {
+        out.no_interval =
+            Some("no intervals: no covariance of its parameters was published".into());
+    }
+    out.warnings = out.far(law.valid_flops.map_or(f64::NAN, |v| v.1));
     out.as_kaplan_counts = reconcile(&law.form).ok();
     out.published = Some(law);
     Ok(out)
@@ -261,6 +133,8 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let checks =
         check_law(&table, law.as_ref(), Some(&fit), &options.fit, &mut |what| progress.tell(what));
     let mut predicted = answers(&title, &Planner::Law(frontier), &asked, args)?;
+    let mut warnings = law_warnings(&table, &fit, &checks);
+    warnings.extend(predicted.far(table.largest_flops()));
     predicted.fit = Some(Doubts {
         source: origin,
         rows: fit.rows,
@@ -269,26 +143,10 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
         draws: result.draws,
         failed_draws: result.failed_draws,
         no_interval: result.no_interval.clone(),
-        warnings: law_warnings(&table, &fit, &checks),
+        warnings,
         held_out: checks.held_out,
     });
     Ok(predicted)
-}
-
-fn empty(title: &str) -> Predicted {
-    Predicted {
-        schema: super::fit::SCHEMA,
-        law: title.into(),
-        published: None,
-        as_kaplan_counts: None,
-        fit: None,
-        budgets: Vec::new(),
-        tuning: Vec::new(),
-        at: None,
-        target: None,
-        for_tokens: None,
-        for_params: None,
-    }
 }
 
 fn answers(
@@ -297,7 +155,7 @@ fn answers(
     asked: &Questions,
     args: &PredictArgs,
 ) -> anyhow::Result<Predicted> {
-    let mut out = empty(title);
+    let mut out = Predicted::empty(title);
     for flops in &asked.flops {
         let sizes = match planner {
             Planner::Lines(_) => Vec::new(),
@@ -325,7 +183,7 @@ fn answers(
 }
 
 fn target(law: &LawFrontier, loss: f64, asked: &Questions) -> anyhow::Result<Target> {
-    let (flops, best) = law.budget_for(loss)?;
+    let LeastBudget { flops, best, no_interval } = law.budget_for(loss)?;
     let served = asked.inference_tokens;
     let mut other: Vec<Overtraining> = Vec::new();
     if let Some(params) = asked.params {
@@ -335,5 +193,6 @@ fn target(law: &LawFrontier, loss: f64, asked: &Questions) -> anyhow::Result<Tar
     let smaller = [0.5, 0.25, 0.125].map(|s| law.overtraining(loss, s * best.params.point, served));
     other.extend(smaller.into_iter().flatten());
     let lifetime = if served > 0.0 { Some(law.best_for_lifetime(loss, served)?) } else { None };
-    Ok(Target { loss_nats: loss, flops, best, other, lifetime })
+    let inference_tokens = served;
+    Ok(Target { loss_nats: loss, flops, best, no_interval, inference_tokens, other, lifetime })
 }

@@ -55,7 +55,7 @@ impl PredictArgs {
         Ok(asked)
     }
 
-    /// Refuses options that say how runs are fitted, which a published law would pass over.
+    /// Refuses options about runs and how they are fitted, which a published law would pass over.
     pub fn refuse_options_of_fits(&self, law: &str) -> anyhow::Result<()> {
         let usual = ModelArgs::usual();
         let model = &self.model;
@@ -68,10 +68,34 @@ impl PredictArgs {
             ("--resampling", model.resampling != usual.resampling),
             ("--draws", model.draws != usual.draws),
             ("--starts", model.starts != usual.starts),
+            ("--seed", model.seed != usual.seed),
         ];
-        if let Some((flag, _)) = given.iter().find(|(_, differs)| *differs) {
+        let s = &self.source;
+        let of_tables = [
+            ("--flops-column", self.flops_column.is_some()),
+            ("--loss-in-bits", s.loss_in_bits),
+            ("--run", s.run.is_some()),
+            ("--cluster", s.cluster.is_some()),
+            ("--seed-column", s.seed_column.is_some()),
+            ("--budget", s.budget.is_some()),
+            ("--unique-tokens", s.unique_tokens.is_some()),
+            ("--width", s.width.is_some()),
+            ("--depth", s.depth.is_some()),
+            ("--learning-rate", s.learning_rate.is_some()),
+            ("--batch-tokens", s.batch_tokens.is_some()),
+            ("--hardware", s.hardware.is_some()),
+            ("--params-total", s.params_total.is_some()),
+            ("--params-non-embedding", s.params_non_embedding.is_some()),
+            ("--skip", !s.skip.is_empty()),
+            ("--exclude", !s.exclude.is_empty()),
+        ];
+        let first = |flags: &[(&'static str, bool)]| flags.iter().find(|f| f.1).map(|f| f.0);
+        let found = first(&given).map(|flag| (flag, "says how runs are fitted"));
+        let found =
+            found.or_else(|| first(&of_tables).map(|flag| (flag, "is about a table of runs")));
+        if let Some((flag, what)) = found {
             bail!(
-                "{flag} says how runs are fitted, and `{law}` is published\nhint: leave {flag} out, or give runs (a folder, --csv or --jsonl)"
+                "{flag} {what}, and `{law}` is published\nhint: leave {flag} out, or give runs (a folder, --csv or --jsonl)"
             );
         }
         Ok(())

@@ -1,12 +1,14 @@
 //! What people read of `sweep predict`.
 
+use isoflop_fit::Estimate;
 use isoflop_fit::published::{Form, PUBLISHED, Published};
 use isoflop_report::number::{
-    count, estimate, estimate_count, fixed, percent, scientific, significant,
+    count, estimate, estimate_count, fixed, level as level_in_words, percent, scientific,
+    significant,
 };
 use isoflop_report::table::{Align, Table};
 
-use super::predict::{Predicted, Target, Tuned};
+use super::predicted::{Predicted, Target, Tuned};
 use super::show::{self, allocation_row, allocations};
 
 /// `sweep predict`.
@@ -37,14 +39,17 @@ pub fn predicted(p: &Predicted) -> String {
             None if fit.draws > 0 => {
                 out += &format!("{} bootstrap refits, {} failed\n", fit.draws, fit.failed_draws);
             }
-            None => {}
+            None => out += "no intervals: --draws is 0\n",
         }
         for note in &fit.source.notes {
             out += &format!("note: {note}\n");
         }
     }
+    if let Some(why) = &p.no_interval {
+        out += &format!("{why}\n");
+    }
     if let Some(level) = p.level() {
-        out += &format!("intervals: {}\n", show::level(level));
+        out += &format!("intervals: {}\n", level_in_words(level));
     }
     out.push('\n');
     for table in [splits(p), sizes(p)] {
@@ -90,20 +95,16 @@ pub fn predicted(p: &Predicted) -> String {
         out.push('\n');
         out += &show::left_out(&fit.left_out);
         out += &show::warnings(&fit.warnings);
+    } else if !p.warnings.is_empty() {
+        out += &format!("\n{}", show::warnings(&p.warnings));
     }
-    out
+    show::visible(&out)
 }
 
 fn splits(p: &Predicted) -> Table {
     let mut t = allocations("Best split of a budget");
     for b in &p.budgets {
         allocation_row(&mut t, "law", &b.best);
-        if b.best.extrapolation > 100.0 {
-            let factor = significant(b.best.extrapolation, 3);
-            let budget = scientific(b.best.flops, 3);
-            t.notes
-                .push(format!("{budget} FLOPs is {factor} times beyond the largest run.").into());
-        }
         if let Some((least, _)) = p.published.and_then(|l| l.valid_flops)
             && b.best.flops < least
         {
@@ -145,23 +146,46 @@ fn tuned(t: &Tuned) -> String {
 
 fn target(t: &Target) -> String {
     let mut out = format!(
-        "A loss of {} nats takes {} FLOPs: N = {}, D = {}.\n",
+        "A loss of {} nats takes {} FLOPs: N = {}, D = {}{}.\n",
         t.loss_nats,
         estimate(&t.flops),
         estimate_count(&t.best.params),
-        estimate_count(&t.best.tokens)
+        estimate_count(&t.best.tokens),
+        because(&t.no_interval)
     );
-    let others = t.other.iter().map(|o| ("or", o));
-    for (word, o) in others.chain(t.lifetime.iter().map(|o| ("best with inference:", o))) {
-        out += &format!(
-            "  {word} N = {} with D = {}: {} times the training compute, {} FLOPs with inference\n",
-            scientific(o.params, 3),
-            estimate_count(&o.tokens),
-            estimate(&o.extra),
-            estimate(&o.lifetime_flops)
-        );
+    let counted = t.inference_tokens > 0.0;
+    for o in &t.other {
+        let flops = if counted { &o.lifetime_flops } else { &o.flops };
+        let costs = costs(&o.tokens, &o.extra, flops, counted, &o.no_interval);
+        out += &format!("  or N = {} {costs}\n", count(o.params, 3));
+    }
+    if let Some(o) = &t.lifetime {
+        let costs = costs(&o.tokens, &o.extra, &o.lifetime_flops, counted, &o.no_interval);
+        out += &format!("  best with inference: N = {} {costs}\n", estimate_count(&o.params));
     }
     out
+}
+
+fn costs(
+    tokens: &Estimate,
+    extra: &Estimate,
+    flops: &Estimate,
+    counted: bool,
+    no_interval: &Option<String>,
+) -> String {
+    format!(
+        "with D = {}: {} times the training compute, {} FLOPs{}{}",
+        estimate_count(tokens),
+        estimate(extra),
+        estimate(flops),
+        if counted { " with inference" } else { "" },
+        because(no_interval)
+    )
+}
+
+/// ` (no interval: ...)`, or nothing.
+fn because(no_interval: &Option<String>) -> String {
+    no_interval.as_ref().map_or_else(String::new, |why| format!(" ({why})"))
 }
 
 /// The published laws.

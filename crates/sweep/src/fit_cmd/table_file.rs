@@ -150,8 +150,17 @@ fn quote_non_numbers(line: &str) -> String {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}\nhint: give the path of a table", path.display()))
+    let bytes = std::fs::read(path).with_context(|| {
+        format!("cannot read {}\nhint: give the path of a table", path.display())
+    })?;
+    decoded(bytes).with_context(|| format!("cannot read {}", path.display()))
+}
+
+fn decoded(bytes: Vec<u8>) -> anyhow::Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to() + 1;
+        anyhow::anyhow!("it is not UTF-8 text (byte {at})\nhint: save the table as UTF-8")
+    })
 }
 
 #[cfg(test)]
@@ -182,6 +191,14 @@ mod tests {
         assert_eq!(twice.find("n").unwrap(), Some(1));
         let error = TextTable::parse_csv("a,b\n1,2\n").unwrap().column("loss", "--loss");
         assert!(error.unwrap_err().to_string().contains("the columns are a, b"));
+    }
+
+    #[test]
+    fn text_that_is_not_utf_8_is_an_error_that_says_so() {
+        for bytes in [&b"run,loss\nm\xfcller,3\n"[..], b"\xff\xfer\0u\0n\0"] {
+            let error = decoded(bytes.to_vec()).unwrap_err().to_string();
+            assert!(error.contains("save the table as UTF-8"), "{error}");
+        }
     }
 
     #[test]

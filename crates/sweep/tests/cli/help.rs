@@ -20,6 +20,25 @@ fn nothing_to_do_is_misuse() {
 }
 
 #[test]
+fn an_option_that_is_not_understood_ends_in_a_hint() {
+    let bench = Bench::new();
+    for (args, command) in [
+        (&["fit", "--nosuch"][..], "sweep fit"),
+        (&["fit", "--csv", "a.csv", "--draws", "x"], "sweep fit"),
+        (&["predict", "-q", "--json"], "sweep predict"),
+        (&["fit", "--prior", "alpha=1,1"], "sweep fit"),
+        (&["frobnicate"], "sweep"),
+        (&["--nosuch"], "sweep run"),
+    ] {
+        let output = bench.output(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let text = stderr(&output);
+        assert!(text.ends_with(&format!("\nhint: see `{command} --help`\n")), "{args:?}: {text}");
+        assert!(text.starts_with("error: "), "{args:?}: {text}");
+    }
+}
+
+#[test]
 fn devices_end_with_the_choice() {
     let bench = Bench::new();
     let output = bench.output(&["devices", "--device", "cpu"]);

@@ -7,6 +7,7 @@ mod fit;
 mod help;
 mod kill;
 mod pipe;
+mod predict;
 mod results;
 mod signal;
 mod support;

@@ -1,13 +1,14 @@
 //! What is printed where it is asked for: profiles, posterior, effects, next runs.
 
+use isoflop_fit::Estimate;
 use isoflop_fit::bayes::Posterior;
-use isoflop_fit::effects::EffectAnswer;
+use isoflop_fit::effects::{Effect, EffectAnswer};
 use isoflop_fit::study::Answer;
 use isoflop_report::number::{estimate, fixed, percent, scientific, significant};
 use isoflop_report::table::Table;
 
 use super::super::fit::Fitted;
-use super::{L, R, level_of, refusal};
+use super::{L, R, level_of, refusal, titled};
 
 pub fn profiles(f: &Fitted) -> Table {
     use isoflop_fit::intervals::{ProfileEnd, Target};
@@ -69,10 +70,18 @@ pub fn posterior(f: &Fitted) -> Table {
 }
 
 pub fn effects(f: &Fitted) -> Table {
+    let elasticity = |e: &Effect| match &e.answer {
+        EffectAnswer::Elasticity { estimate, .. } => Some(*estimate),
+        _ => None,
+    };
+    let given = f.effects.as_ref().and_then(Answer::given);
+    let elasticities: Vec<Estimate> =
+        given.into_iter().flat_map(|e| &e.effects).filter_map(elasticity).collect();
     let mut t = Table::new(
-        format!(
-            "Effects: d ln L / d ln factor at the centre, the others fixed, with {} intervals",
-            level_of(&f.study)
+        titled(
+            "Effects: d ln L / d ln factor at the centre, the others fixed",
+            &f.study,
+            elasticities.iter(),
         ),
         [("factor", L), ("elasticity", R), ("best at", R), ("", L)],
     );

@@ -5,7 +5,7 @@ use isoflop_fit::{LeftOut, Warning};
 use isoflop_report::number::{fixed, percent, scientific};
 use isoflop_report::table::Table;
 
-use super::{L, R, level_of, maybe, refusal};
+use super::{L, R, maybe, refusal, titled};
 
 pub fn objectives(study: &Study) -> Table {
     let mut t = Table::new(
@@ -23,8 +23,9 @@ pub fn objectives(study: &Study) -> Table {
 }
 
 pub fn conventions(study: &Study) -> Table {
+    let all = study.conventions.iter().flat_map(|r| r.slices.iter().chain(&r.law));
     let mut t = Table::new(
-        format!("The exponent a under other conventions, with {} intervals", level_of(study)),
+        titled("The exponent a under other conventions", study, all),
         [("N and C", L), ("runs", R), ("slices", R), ("law", R)],
     );
     // One way of counting compares with nothing.
@@ -107,7 +108,7 @@ pub fn left_out(rows: &[LeftOut]) -> String {
     let mut by_reason: Vec<(String, Vec<String>)> = Vec::new();
     for row in rows {
         let reason = row.reason.to_string();
-        let name = format!("{} (row {})", row.run, row.row + 1);
+        let name = format!("{} (row {})", row.run, row.row);
         match by_reason.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, names)) => names.push(name),
             None => by_reason.push((reason, vec![name])),

@@ -6,7 +6,7 @@ mod splits;
 
 use isoflop_fit::Estimate;
 use isoflop_fit::study::{Answer, Study};
-use isoflop_report::number::{estimate, estimate_count, percent, scientific};
+use isoflop_report::number::{estimate, estimate_count, level, percent, scientific};
 use isoflop_report::table::{Align, Table};
 
 use super::fit::Fitted;
@@ -29,7 +29,11 @@ pub fn fitted(f: &Fitted) -> String {
     for note in &f.source.notes {
         out += &format!("note: {note}\n");
     }
-    if !f.source.notes.is_empty() {
+    let none = study.options.fit.intervals.draws == 0;
+    if none {
+        out += "note: no intervals: --draws is 0\n";
+    }
+    if none || !f.source.notes.is_empty() {
         out.push('\n');
     }
     let mut add = |table: Table| {
@@ -53,7 +57,7 @@ pub fn fitted(f: &Fitted) -> String {
     add(asked::next_runs(f));
     out.push_str(&left_out(&study.left_out));
     out.push_str(&warnings(&study.warnings));
-    out
+    visible(&out)
 }
 
 fn maybe(e: Option<&Estimate>) -> String {
@@ -65,15 +69,31 @@ fn runs(count: usize) -> String {
     if count == 1 { "1 run".into() } else { format!("{count} runs") }
 }
 
-/// `95%`.
-pub(super) fn level(level: f64) -> String {
-    let percent = 100.0 * level;
-    format!("{}%", format!("{percent:.2}").trim_end_matches('0').trim_end_matches('.'))
-}
-
 /// The level of the study's intervals.
 fn level_of(study: &Study) -> String {
     level(study.options.fit.intervals.level)
+}
+
+/// `Law, with 95% intervals`, where any of the estimates below has one.
+fn titled<'a>(
+    title: &str,
+    study: &Study,
+    mut estimates: impl Iterator<Item = &'a Estimate>,
+) -> String {
+    match estimates.any(|e| e.interval.is_some()) {
+        true => format!("{title}, with {} intervals", level_of(study)),
+        false => title.into(),
+    }
+}
+
+/// Names from a table may hold control characters, which a terminal would obey: they are shown as escapes.
+pub(super) fn visible(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => "\n".into(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(shown).collect()
 }
 
 /// The first line of a refusal, with its hint as small print.
@@ -87,8 +107,9 @@ fn refusal(t: &mut Table, text: &str) -> String {
 }
 
 fn exponents(study: &Study) -> Table {
+    let all = study.exponents.iter().flat_map(|r| r.params.iter().chain(&r.tokens));
     let mut t = Table::new(
-        format!("Exponents: N* ~ C^a, D* ~ C^b, with {} intervals", level_of(study)),
+        titled("Exponents: N* ~ C^a, D* ~ C^b", study, all),
         [("approach", L), ("a", R), ("b", R), ("", L)],
     );
     for r in &study.exponents {
@@ -105,8 +126,10 @@ fn exponents(study: &Study) -> Table {
 }
 
 fn slices(study: &Study) -> Table {
+    let all = study.isoflop().into_iter().flat_map(|f| &f.slices);
+    let all = all.filter_map(|s| s.minimum.as_ref()).map(|m| &m.params);
     let mut t = Table::new(
-        format!("Slices, with {} intervals", level_of(study)),
+        titled("Slices", study, all),
         [("C", R), ("runs", R), ("N*", R), ("D*", R), ("loss, nats", R), ("", L)],
     );
     let Some(fit) = study.isoflop() else { return t };
@@ -156,7 +179,8 @@ fn listed(names: &[String]) -> String {
 }
 
 fn law(study: &Study) -> Table {
-    let title = format!("Law, with {} intervals", level_of(study));
+    let all = study.law().into_iter().flat_map(|r| &r.parameters).map(|p| &p.estimate);
+    let title = titled("Law", study, all);
     let mut t = Table::new(title, [("parameter", L), ("value", R)]);
     match &study.approach3 {
         Answer::Refused(why) => {

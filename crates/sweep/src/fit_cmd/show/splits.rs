@@ -5,8 +5,8 @@ use isoflop_fit::parametric::Allocation;
 use isoflop_report::number::{estimate, estimate_count, percent, scientific};
 use isoflop_report::table::Table;
 
-use super::super::fit::Fitted;
-use super::{L, R, level_of, refusal};
+use super::super::fit::{Fitted, Forecast};
+use super::{L, R, refusal, titled};
 
 pub fn allocation_row(t: &mut Table, by: &str, a: &Allocation) {
     let loss = |e: &Option<Estimate>| e.as_ref().map_or_else(|| "-".into(), estimate);
@@ -37,8 +37,10 @@ pub fn allocations(title: &str) -> Table {
 }
 
 pub fn forecasts(fitted: &Fitted) -> Table {
-    let level = level_of(&fitted.study);
-    let mut t = allocations(&format!("Best split of a budget, with {level} intervals"));
+    let by = |f: &Forecast| [f.envelope, f.slices, f.law, f.posterior];
+    let all: Vec<Estimate> =
+        fitted.forecasts.iter().flat_map(by).flatten().map(|a| a.params).collect();
+    let mut t = allocations(&titled("Best split of a budget", &fitted.study, all.iter()));
     for f in &fitted.forecasts {
         let by = [
             ("envelope", &f.envelope),
@@ -60,9 +62,9 @@ pub fn forecasts(fitted: &Fitted) -> Table {
 }
 
 pub fn sizes(fitted: &Fitted) -> Table {
-    let level = level_of(&fitted.study);
+    let all = fitted.forecasts.iter().flat_map(|f| &f.sizes).map(|s| &s.smallest);
     let mut t = Table::new(
-        format!("Sizes within a tolerance of the best loss, by the law, with {level} intervals"),
+        titled("Sizes within a tolerance of the best loss, by the law", &fitted.study, all),
         [("C", R), ("loss", R), ("smallest N", R), ("largest N", R)],
     );
     for f in &fitted.forecasts {

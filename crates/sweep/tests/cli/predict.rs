@@ -1,0 +1,66 @@
+//! What `sweep predict` and `sweep fit` say of answers far out and without intervals.
+
+use crate::fit::{HEADER, RUNS, json, succeeds, table};
+use crate::support::Bench;
+
+#[test]
+fn predict_says_how_far_out_an_answer_lies_and_why_it_has_no_interval() {
+    let of_runs = |asked: &[&'static str]| {
+        let all = [&["predict", "--csv", RUNS, "--draws", "200"], asked].concat();
+        (json(&all), succeeds(&all))
+    };
+    let far = "times the largest compute of the runs";
+    for asked in [
+        &["--flops", "1e24"][..],
+        &["--target-loss", "1.9"],
+        &["--for-params", "1e12"],
+        &["--for-tokens", "1e14"],
+        &["--for-params", "1e12", "--for-tokens", "1e14"],
+    ] {
+        let (p, text) = of_runs(asked);
+        let warnings = p["fit"]["warnings"].as_array().unwrap();
+        assert!(warnings.iter().any(|w| w["kind"] == "far_extrapolation"), "{asked:?}");
+        assert!(text.contains(far) && !text.contains("No warnings."), "{asked:?}: {text}");
+    }
+    let (p, text) = of_runs(&["--target-loss", "2.5"]);
+    assert!(!text.contains(far) && !text.contains("with inference"), "{text}");
+    assert!(p["target"]["no_interval"].is_null());
+    // Nearer to the floor than most refits can tell.
+    let (p, text) = of_runs(&["--target-loss", "1.79"]);
+    assert!(p["target"]["flops"]["interval"].is_null());
+    assert!(text.contains("of 200 refits cannot reach it"), "{text}");
+    let published = ["predict", "--law", "epoch2024", "--loss", "1.9"];
+    assert_eq!(json(&published)["warnings"][0]["kind"], "far_extrapolation");
+    assert!(succeeds(&published).contains(far));
+    for law in ["kaplan2020", "hoffmann2022-3"] {
+        let text = succeeds(&["predict", "--law", law, "--flops", "1e21"]);
+        assert!(text.contains("no intervals: no covariance of its parameters was published"));
+    }
+}
+
+#[test]
+fn headings_speak_of_intervals_only_where_there_are_some() {
+    for (draws, why) in [("0", "--draws is 0"), ("7", "7 draws, and intervals of this level take")]
+    {
+        for command in [&["fit"][..], &["predict", "--flops", "1e21"]] {
+            let text = succeeds(&[command, &["--csv", RUNS, "--draws", draws]].concat());
+            assert!(!text.contains("with 95% intervals") && text.contains(why), "{text}");
+        }
+    }
+    let level = ["--draws", "3000", "--level", "0.9985"];
+    let text = succeeds(&[&["predict", "--csv", RUNS, "--flops", "1e21"][..], &level].concat());
+    assert!(text.contains("intervals: 99.85%"), "{text}");
+}
+
+#[test]
+fn fit_shows_control_characters_of_run_names_as_escapes() {
+    let bench = Bench::new();
+    let path = table(&bench, HEADER, |k, cells| match k {
+        4 => format!("\u{1b}[31mred,nan,{},{},{}", cells[2], cells[3], cells[4]),
+        _ => cells.join(","),
+    });
+    for command in [&["fit"][..], &["predict", "--flops", "1e21"]] {
+        let text = succeeds(&[command, &["--csv", &path, "--draws", "0"]].concat());
+        assert!(text.contains("\\u{1b}[31mred (row 5)") && !text.contains('\u{1b}'), "{text}");
+    }
+}
