@@ -101,7 +101,7 @@ fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predic
         };
         out.tuning = splits.chain(here).map(tuned).collect();
     }
-    if out.level().is_none() && law.form != Form::TuningOnly {
+    if out.level().is_none() && law.covariance.is_none() && law.form != Form::TuningOnly {
         out.no_interval =
             Some("no intervals: no covariance of its parameters was published".into());
     }

@@ -32,6 +32,8 @@ fn predict_says_how_far_out_an_answer_lies_and_why_it_has_no_interval() {
     let published = ["predict", "--law", "epoch2024", "--loss", "1.9"];
     assert_eq!(json(&published)["warnings"][0]["kind"], "far_extrapolation");
     assert!(succeeds(&published).contains(far));
+    let text = succeeds(&["predict", "--law", "epoch2024", "--loss", "1.82"]);
+    assert!(text.contains("of 10000 draws") && !text.contains("was published"), "{text}");
     for law in ["kaplan2020", "hoffmann2022-3"] {
         let text = succeeds(&["predict", "--law", law, "--flops", "1e21"]);
         assert!(text.contains("no intervals: no covariance of its parameters was published"));
