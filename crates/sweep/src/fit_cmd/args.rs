@@ -28,6 +28,9 @@ pub struct FitArgs {
     /// Also forecast these budgets, FLOPs (as well as 1, 10 and 100 times the largest run)
     #[arg(long, value_name = "FLOPS", num_args = 1.., value_delimiter = ',')]
     pub at: Vec<f64>,
+    /// Also show the best splits of published laws (see `sweep predict --list`) for the same budgets
+    #[arg(long, value_name = "LAW", num_args = 1.., value_delimiter = ',')]
+    pub overlay: Vec<String>,
     /// Also attribute the loss to factors: N, D, learning rate, batch, depth/width, hardware
     #[arg(long)]
     pub effects: bool,

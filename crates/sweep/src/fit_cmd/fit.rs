@@ -1,6 +1,6 @@
 //! `sweep fit`: table -> fit -> table for people, or JSON.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use isoflop_fit::Table;
 use isoflop_fit::bayes::Posterior;
 use isoflop_fit::effects::{Effects, effects};
@@ -12,6 +12,7 @@ use isoflop_fit::{FitError, Warning};
 use serde::Serialize;
 
 use super::args::{FitArgs, SourceArgs};
+use super::overlay::{self, Overlay};
 use super::progress::Progress;
 use super::source::Origin;
 use super::{bayes, show, source};
@@ -70,12 +71,16 @@ pub struct Forecast {
     /// By the posterior.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub posterior: Option<Allocation>,
+    /// By published laws, where asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overlay: Vec<Overlay>,
 }
 
 /// Fits runs and prints what they say.
 pub fn run_fit(args: FitArgs) -> anyhow::Result<()> {
     let options = args.model.resolve()?;
     let prior = bayes::resolve(&args, options.law)?;
+    let laws = overlay::resolve(&args.overlay).context("--overlay")?;
     for flops in &args.at {
         if !(flops.is_finite() && *flops > 0.0) {
             bail!("--at {flops} is not a positive number\nhint: give budgets in FLOPs, as 1e21");
@@ -91,7 +96,10 @@ pub fn run_fit(args: FitArgs) -> anyhow::Result<()> {
         bayes::sample(&counted, prior, &args).into()
     });
     progress.tell("forecasts, profiles and effects");
-    let (forecasts, refused_forecasts) = forecasts(&study, posterior.as_ref(), &args);
+    let (mut forecasts, refused_forecasts) = forecasts(&study, posterior.as_ref(), &args);
+    for f in &mut forecasts {
+        f.overlay = overlay::at(&laws, f.flops)?;
+    }
     for f in &forecasts {
         let factor = f.flops / study.largest_flops;
         // The default budgets stop at 100 times; those asked for may go on.
@@ -159,6 +167,7 @@ fn forecasts(
             },
             law,
             posterior: keep(posterior.and_then(|p| p.given()).map(|p| p.at(flops))),
+            overlay: Vec::new(),
         }
     };
     let all: Vec<Forecast> = budgets.into_iter().map(&mut one).collect();

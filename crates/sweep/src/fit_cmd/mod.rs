@@ -4,6 +4,7 @@ mod args;
 mod bayes;
 mod columns;
 mod fit;
+mod overlay;
 mod predict;
 mod predicted;
 mod progress;

@@ -49,6 +49,19 @@ fn fit_prints_the_three_approaches_and_a_table_of_json() {
 }
 
 #[test]
+fn published_laws_stand_beside_ones_own_frontier() {
+    let asked = ["fit", "--csv", RUNS, "--draws", "50", "--overlay", "epoch2024,porian2024"];
+    let text = succeeds(&asked);
+    assert!(text.contains("epoch2024 counts total parameters"), "{text}");
+    let largest = &json(&asked)["forecasts"][0];
+    let of = |k: usize| &largest["overlay"][k]["split"];
+    // The runs were made about this law's exponents.
+    near(&of(0)["params"]["point"], largest["law"]["params"]["point"].as_f64().unwrap(), 0.1);
+    assert!(of(0)["loss_nats"].is_null() && of(1)["params"]["point"].as_f64().unwrap() > 0.0);
+    fails(&["fit", "--csv", RUNS, "--overlay", "nobody2030"], "nobody2030");
+}
+
+#[test]
 fn fit_answers_every_planning_question_of_ones_own_runs() {
     let asked = [
         "predict",

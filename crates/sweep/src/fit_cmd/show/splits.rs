@@ -53,6 +53,13 @@ pub fn forecasts(fitted: &Fitted) -> Table {
                 allocation_row(&mut t, name, a);
             }
         }
+        for published in &f.overlay {
+            let far = if published.outside_its_runs { ", outside its runs" } else { "" };
+            allocation_row(&mut t, &format!("{}{far}", published.law), &published.split);
+        }
+    }
+    for published in fitted.forecasts.first().map_or(&[][..], |f| &f.overlay) {
+        t.notes.push(format!("{} counts {}.", published.law, published.convention).into());
     }
     for why in &fitted.refused_forecasts {
         let why = refusal(&mut t, &why.to_string());
