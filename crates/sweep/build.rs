@@ -15,7 +15,7 @@ fn main() {
 
 /// The commit of the checkout, marked where sources differ from it.
 fn commit() -> Option<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let root = Path::new(&std::env::var_os("CARGO_MANIFEST_DIR")?).join("../..");
     if !root.join(".git").exists() {
         return None;
     }
