@@ -94,10 +94,12 @@ pub fn assess(
         }
         DataSource::Cargo | DataSource::Text { .. } => {
             let source = source::open(config)?.expect("text has a source");
-            prepare::recipe(config)?;
+            let recipe = prepare::recipe(config)?;
             let scanned = prepare::scan(&*source, progress)?;
-            let corpus = prepare::prepare_scanned(config, &*source, &scanned, progress)?;
-            let gzip = compress::gzip(config, &*source, &scanned, progress)?;
+            let split = prepare::split_of(config, &recipe, &scanned);
+            let corpus =
+                prepare::prepare_scanned(config, &*source, &scanned, recipe, &split, progress)?;
+            let gzip = compress::gzip(&*source, &scanned, &split, progress)?;
             let nats = unigram_nats(corpus.train_ids().into_iter().flatten());
             let text = corpus.summary().map(|summary| {
                 let bytes_per_token = summary.train.bytes as f64 / summary.train.tokens as f64;

@@ -22,9 +22,10 @@ pub(crate) use tokenize::each_piece;
 pub(crate) fn prepare(config: &DataConfig, progress: ProgressSink) -> Result<Corpus, DataError> {
     let source = source::open(config)?.expect("the synthetic language is prepared elsewhere");
     // A tokenizer that cannot be had is told before all text is read.
-    recipe(config)?;
+    let recipe = recipe(config)?;
     let scanned = scan(&*source, progress)?;
-    prepare_scanned(config, &*source, &scanned, progress)
+    let split = split_of(config, &recipe, &scanned);
+    prepare_scanned(config, &*source, &scanned, recipe, &split, progress)
 }
 
 /// The part after the first pass.
@@ -32,12 +33,13 @@ pub(crate) fn prepare_scanned(
     config: &DataConfig,
     source: &dyn Source,
     scanned: &Scan,
+    recipe: Recipe,
+    split: &Split,
     progress: ProgressSink,
 ) -> Result<Corpus, DataError> {
     debug_assert!(!matches!(config.source, DataSource::Synthetic(_)));
-    let (recipe, split) = split_of(config, scanned)?;
     if split.fates.iter().all(|f| *f != Fate::Train) {
-        return Err(nothing_to_train_on(source, scanned, &split));
+        return Err(nothing_to_train_on(source, scanned, split));
     }
     let key = cache::key(config, &recipe, scanned);
     let folder = config.cache.join(&key[..16]);
@@ -57,7 +59,7 @@ pub(crate) fn prepare_scanned(
         .tempdir_in(&config.cache)
         .map_err(|e| DataError::write(&config.cache, e))?;
     let summary: Summary =
-        tokenize::build(config, source, scanned, &split, recipe, temporary.path(), progress)?;
+        tokenize::build(config, source, scanned, split, recipe, temporary.path(), progress)?;
     cache::seal(temporary, &folder, &key, &summary)?;
     match cache::open(&folder, &key) {
         Ok(Some(opened)) => Ok(Corpus::stored(opened, config.valid_tokens, notes)),
@@ -93,14 +95,11 @@ fn nothing_to_train_on(source: &dyn Source, scanned: &Scan, split: &Split) -> Da
     DataError::TooSmall { problem, hint }
 }
 
-/// The tokenizer to use and the split of the scanned documents.
-pub(crate) fn split_of(config: &DataConfig, scanned: &Scan) -> Result<(Recipe, Split), DataError> {
-    let recipe = recipe(config)?;
+/// The split of the scanned documents.
+pub(crate) fn split_of(config: &DataConfig, recipe: &Recipe, scanned: &Scan) -> Split {
     // One more than asked for: the first token of the stream is an input only.
     let reserve = (config.valid_tokens + 1) * recipe.reserve_bytes_per_token();
-    let split =
-        split(&scanned.entries, reserve, config.valid_fraction, config.max_bytes, config.seed);
-    Ok((recipe, split))
+    split(&scanned.entries, reserve, config.valid_fraction, config.max_bytes, config.seed)
 }
 
 /// What the tokenizer is made from.

@@ -16,7 +16,7 @@ use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
 use crate::intervals::too_few_draws;
 use crate::law::log_linear;
-use crate::parametric::{Allocation, LEAST_UNITS, spread_about_line, too_few};
+use crate::parametric::{Allocation, spread_about_line, too_few};
 use crate::table::{Table, cluster_of};
 
 /// One point of a training curve.
@@ -218,21 +218,19 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
         let (lo, hi) = ends(&drawn);
         self::lines(&lower_hull(&drawn), lo, hi)
     };
-    let few_draws = too_few_draws(options.draws, options.level);
-    let wanted = if units < LEAST_UNITS || few_draws.is_some() { 0 } else { options.draws };
+    let few = too_few(units, "run").filter(|_| options.draws > 0);
+    let few = few.or_else(|| too_few_draws(options.draws, options.level));
+    let wanted = if few.is_some() { 0 } else { options.draws };
     let draws: Vec<[(f64, f64); 2]> = (0..wanted).into_par_iter().filter_map(one).collect();
     // Intervals from a bootstrap that often fails would be from its lucky part only.
     let enough = wanted > 0 && draws.len() * 10 >= wanted * 8;
-    let no_interval = match options.draws {
-        0 => None,
-        _ if units < LEAST_UNITS => too_few(units, "run"),
-        _ if few_draws.is_some() => few_draws,
-        _ if !enough => Some(format!(
+    let failed = (wanted > 0 && !enough).then(|| {
+        format!(
             "no intervals: {} of {wanted} draws left too few models on the envelope",
             wanted - draws.len()
-        )),
-        _ => None,
-    };
+        )
+    });
+    let no_interval = few.or(failed);
     let estimate = |k: usize| {
         let mut values: Vec<f64> = draws.iter().filter(|_| enough).map(|d| d[k].1).collect();
         Estimate::from_draws(lines[k].1, &mut values, options.level)

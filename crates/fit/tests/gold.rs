@@ -167,17 +167,7 @@ fn epochs_bootstrap_is_met_in_coefficients_correlations_and_quantiles() {
 #[test]
 fn coefficients_of_every_gold_fit_are_met() {
     let Some(gold) = support::gold() else { return };
-    for (name, table) in [
-        ("epoch240", support::table("epoch_chinchilla_240.csv")),
-        ("epoch245", support::table("epoch_chinchilla_245.csv")),
-        ("llama3_all133", support::table("oa_llama3_isoflop.csv")),
-        ("llama3_clean116", support::llama3_clean()),
-        ("porian_rw_1_kaplan_repro", support::table("porian_rw_1_kaplan_repro.csv")),
-        ("porian_rw_5_tuned_no_decay", support::table("porian_rw_5_tuned_no_decay.csv")),
-        ("gemstones_hot", support::table("gemstones_hot.csv")),
-        ("kyotakano234", support::table("kyotakano_llm_234.csv")),
-        ("cs336_toy", support::table("cs336_toy_isoflop.csv")),
-    ] {
+    for (name, table) in support::gold_tables() {
         for (key, objective) in [
             ("mse_linear", Objective::SquaredLinear),
             ("mse_log", Objective::SquaredLog),

@@ -2,34 +2,20 @@
 
 mod support;
 
+use isoflop_fit::Objective;
 use isoflop_fit::intervals::IntervalOptions;
 use isoflop_fit::law::Hoffmann;
 use isoflop_fit::parametric::{FitOptions, fit_law};
-use isoflop_fit::{Objective, Table};
 
 fn options(objective: Objective) -> FitOptions {
     let intervals = IntervalOptions { draws: 0, ..Default::default() };
     FitOptions { objective, intervals, ..Default::default() }
 }
 
-fn tables() -> Vec<(&'static str, Table)> {
-    vec![
-        ("epoch240", support::table("epoch_chinchilla_240.csv")),
-        ("epoch245", support::table("epoch_chinchilla_245.csv")),
-        ("llama3_all133", support::table("oa_llama3_isoflop.csv")),
-        ("llama3_clean116", support::llama3_clean()),
-        ("porian_rw_1_kaplan_repro", support::table("porian_rw_1_kaplan_repro.csv")),
-        ("porian_rw_5_tuned_no_decay", support::table("porian_rw_5_tuned_no_decay.csv")),
-        ("gemstones_hot", support::table("gemstones_hot.csv")),
-        ("kyotakano234", support::table("kyotakano_llm_234.csv")),
-        ("cs336_toy", support::table("cs336_toy_isoflop.csv")),
-    ]
-}
-
 #[test]
 fn every_gold_fit_is_met() {
     let Some(gold) = support::gold() else { return };
-    for (name, table) in tables() {
+    for (name, table) in support::gold_tables() {
         for (key, objective) in [
             ("mse_linear", Objective::SquaredLinear),
             ("mse_log", Objective::SquaredLog),

@@ -9,6 +9,7 @@ use crate::error::LedgerError;
 use crate::jsonl::{Tail, parse};
 use crate::passport::Passport;
 use crate::record::Record;
+use crate::result::Status;
 
 /// Name of the ledger file in a results folder.
 pub const LEDGER_FILE: &str = "ledger.jsonl";
@@ -53,6 +54,11 @@ impl Contents {
     /// The record that counts of each cell, by id: the last one.
     pub fn current(&self) -> BTreeMap<&CellId, &Record> {
         self.records.iter().map(|record| (record.id(), record)).collect()
+    }
+
+    /// How many cells stand so, by their current records.
+    pub fn number(&self, is: fn(&Status) -> bool) -> usize {
+        self.current().values().filter(|record| is(&record.result.status)).count()
     }
 
     /// The part of the current records that must be the same when the same configuration is run again: one line

@@ -65,13 +65,13 @@ pub fn measure(
     }
     let stacks: Vec<(usize, &Stack)> = by_width.into_iter().collect();
     let workers = workers(config, device, grid.stacks.iter())?;
+    let all = grid.train_flops() / workers.count() as f64;
     let mut samples = Vec::new();
     for index in spread(stacks.len(), effort.samples()) {
         let (width, stack) = stacks[index];
         let rates = Mutex::new(Vec::new());
         let measured =
             Queue::new(vec![index; workers.count()], workers.count()).work(&workers, |_| {
-                let all = grid.train_flops() / workers.count() as f64;
                 let enough = |seconds, speed| effort.is_enough(seconds, all / speed);
                 let speed = speed(config, stack, corpus, device, &enough)?;
                 rates.lock().unwrap_or_else(PoisonError::into_inner).extend(speed);

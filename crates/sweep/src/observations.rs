@@ -50,11 +50,8 @@ pub fn table(contents: &Contents, grid: &Grid) -> Result<Table, FitError> {
 
 /// The refusal of a study without a single finished cell.
 fn nothing_finished(contents: &Contents) -> FitError {
-    let cells = contents.current();
-    let diverged =
-        cells.values().filter(|r| matches!(r.result.status, Status::Diverged { .. })).count();
-    let failed =
-        cells.values().filter(|r| matches!(r.result.status, Status::Failed { .. })).count();
+    let diverged = contents.number(|status| matches!(status, Status::Diverged { .. }));
+    let failed = contents.number(|status| matches!(status, Status::Failed { .. }));
     FitError::NoResult {
         what: "the fit".into(),
         why: format!("no cell has finished ({diverged} diverged, {failed} failed)"),

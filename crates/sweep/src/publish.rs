@@ -207,10 +207,7 @@ fn write_report(document: &Document, folder: &Path) -> anyhow::Result<()> {
 
 /// Cells by how they stand.
 fn counts(results: &Results) -> serde_json::Value {
-    let current = results.contents.current();
-    let number = |is: fn(&Status) -> bool| {
-        current.values().filter(|record| is(&record.result.status)).count()
-    };
+    let number = |is: fn(&Status) -> bool| results.contents.number(is);
     serde_json::json!({
         "planned": results.grid.cells.len(),
         "finished": number(|status| matches!(status, Status::Finished)),

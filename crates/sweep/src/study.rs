@@ -122,10 +122,9 @@ pub fn build_grid(
 ) -> anyhow::Result<Grid> {
     corpus.check_context(config.model.context)?;
     let mut grid = Grid::build(config, &data.facts())?;
-    grid.restack(match device {
-        Some(device) => stack_limits(config, device),
-        None => StackLimits { memory_bytes: config.device.memory_bytes, ..StackLimits::of(config) },
-    });
+    if let Some(device) = device {
+        grid.restack(stack_limits(config, device));
+    }
     Ok(grid)
 }
 

@@ -4,26 +4,24 @@ use std::io::{self, Write};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use isoflop_plan::DataConfig;
 
 use super::Gzip;
 use crate::error::DataError;
-use crate::prepare::{Scan, each_piece, split_of};
+use crate::prepare::{Scan, each_piece};
 use crate::progress::{Progress, ProgressSink, Stage};
 use crate::source::Source;
-use crate::split::Fate;
+use crate::split::{Fate, Split};
 
 /// Bytes of text that are compressed, at most.
 pub(super) const SAMPLE_BYTES: u64 = 64 << 20;
 
 /// Compresses the training text, or its first [`SAMPLE_BYTES`].
 pub(super) fn gzip(
-    config: &DataConfig,
     source: &dyn Source,
     scanned: &Scan,
+    split: &Split,
     progress: ProgressSink,
 ) -> Result<Gzip, DataError> {
-    let (_, split) = split_of(config, scanned)?;
     let train = |(entry, fate): (&crate::split::Entry, &Fate)| {
         (*fate == Fate::Train).then_some(entry.bytes)
     };
@@ -31,7 +29,7 @@ pub(super) fn gzip(
     let total = train_bytes.min(SAMPLE_BYTES);
     let mut encoder = GzEncoder::new(Count(0), Compression::best());
     let mut bytes = 0;
-    each_piece(source, scanned, &split, &mut |pieces| {
+    each_piece(source, scanned, split, &mut |pieces| {
         for (piece, fate) in pieces {
             if fate == Fate::Train && bytes < SAMPLE_BYTES {
                 bytes += piece.text.len() as u64;

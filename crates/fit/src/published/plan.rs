@@ -26,6 +26,12 @@ impl Published {
         Ok(LawFrontier::published(point, self.covariance, draws, self.largest_flops()))
     }
 
+    /// The law without the draws, which answers of one value do not take.
+    fn first_order(&self) -> Option<LawFrontier> {
+        let point = self.sum_of_powers()?;
+        Some(LawFrontier::published(point, self.covariance, Vec::new(), self.largest_flops()))
+    }
+
     /// The best split of `flops` (with C = 6ND where one of N*, D* follows from the other).
     ///
     /// # Errors
@@ -33,8 +39,8 @@ impl Published {
     /// bad budget.
     pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
         let c = check_flops(flops)?.ln();
-        if self.sum_of_powers().is_some() {
-            return self.frontier()?.at(flops);
+        if let Some(law) = self.first_order() {
+            return law.at(flops);
         }
         let (n, d) = self.lines().ok_or_else(|| self.no_split())?;
         let (n, d) = (n.0 + n.1 * c, d.0 + d.1 * c);
@@ -55,8 +61,8 @@ impl Published {
     /// # Errors
     /// As [`Published::at`].
     pub fn params_for_tokens(&self, tokens: f64) -> Result<(Estimate, Estimate), FitError> {
-        if self.sum_of_powers().is_some() {
-            return self.frontier()?.params_for_tokens(tokens);
+        if let Some(law) = self.first_order() {
+            return law.params_for_tokens(tokens);
         }
         positive("tokens", tokens, "give a number of tokens, e.g. 1e11")?;
         let (n, d) = self.lines().ok_or_else(|| self.no_split())?;
@@ -69,8 +75,8 @@ impl Published {
     /// # Errors
     /// As [`Published::at`].
     pub fn tokens_for_params(&self, params: f64) -> Result<(Estimate, Estimate), FitError> {
-        if self.sum_of_powers().is_some() {
-            return self.frontier()?.tokens_for_params(params);
+        if let Some(law) = self.first_order() {
+            return law.tokens_for_params(params);
         }
         positive("params", params, "give a number of parameters, e.g. 1e9")?;
         let (n, d) = self.lines().ok_or_else(|| self.no_split())?;

@@ -66,3 +66,18 @@ pub fn table(name: &str) -> Table {
 pub fn llama3_clean() -> Table {
     Table::new(rows("oa_llama3_isoflop.csv", |cell| cell("oa_outlier") == "0")).unwrap()
 }
+
+/// The tables of `gold_fits`, by name.
+pub fn gold_tables() -> Vec<(&'static str, Table)> {
+    vec![
+        ("epoch240", table("epoch_chinchilla_240.csv")),
+        ("epoch245", table("epoch_chinchilla_245.csv")),
+        ("llama3_all133", table("oa_llama3_isoflop.csv")),
+        ("llama3_clean116", llama3_clean()),
+        ("porian_rw_1_kaplan_repro", table("porian_rw_1_kaplan_repro.csv")),
+        ("porian_rw_5_tuned_no_decay", table("porian_rw_5_tuned_no_decay.csv")),
+        ("gemstones_hot", table("gemstones_hot.csv")),
+        ("kyotakano234", table("kyotakano_llm_234.csv")),
+        ("cs336_toy", table("cs336_toy_isoflop.csv")),
+    ]
+}
