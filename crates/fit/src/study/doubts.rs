@@ -154,6 +154,11 @@ fn clusters(table: &Table, fit: Option<&LawFit>, out: &mut Vec<Warning>) {
     }
 }
 
+/// An error with its hint behind it.
+fn one_line(error: &FitError) -> String {
+    error.to_string().replace("\nhint: ", "; ")
+}
+
 /// Cells that are drawn within their slices.
 fn drawn_in_slices(table: &Table) -> usize {
     resampling_plan(table).slices.iter().map(Vec::len).sum()
@@ -202,7 +207,7 @@ fn refusals(study: &Study, out: &mut Vec<Warning>) {
     // The warning says whose refusal it is.
     let told = |e: &FitError| match e {
         FitError::NoResult { why, hint, .. } => format!("{why}; {hint}"),
-        _ => e.to_string().replace("\nhint: ", "; "),
+        _ => one_line(e),
     };
     let first = &study.approach1;
     let no_interval = first.given().and_then(|f| f.no_interval.as_ref());
@@ -303,8 +308,7 @@ fn law(checked: &Checked, out: &mut Vec<Warning>) {
             }),
             Answer::Given(_) => {}
             Answer::Refused(why) => {
-                let why = why.to_string().replace("\nhint: ", "; ");
-                out.push(Warning::NoForecast { why });
+                out.push(Warning::NoForecast { why: one_line(why) });
             }
         }
     }
