@@ -3,7 +3,8 @@
 //! A [`StackModel`] holds `R` replicas of one [`Shape`](isoflop_plan::Shape): every weight is
 //! `[R, rows, cols]`, every activation `[R, M, width]` with `M` the tokens of one replica's batch.
 //! `R = 1` is ordinary training; there is one code path. Gradients are written by hand
-//! ([`ops`]), so that a step is a fixed list of operations without a tape.
+//! ([`ops`]), so that a step is a fixed list of operations without a tape. On devices other than the
+//! CPU the operations are [`kernels`].
 //!
 //! ```
 //! use burn::tensor::Device;
@@ -29,6 +30,7 @@
 
 mod batch;
 mod groups;
+pub mod kernels;
 mod model;
 pub mod ops;
 mod optim;

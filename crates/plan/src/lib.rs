@@ -43,6 +43,7 @@ mod render;
 pub mod rules;
 mod shape;
 mod stack;
+mod stack_width;
 mod summary;
 mod throughput;
 
@@ -51,8 +52,9 @@ pub use cell::{Cell, CellId, Hyper, NUMERICS_VERSION, Optimizer, Precision, Sche
 pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
     DecayRule, DepthRule, Design, DeviceConfig, DeviceName, Difference, Effect, ErrorKind,
-    FitConfig, GridConfig, Length, ModelConfig, MultiplierDesign, OptimumRule, Place, RateRule,
-    Setting, Shader, Sizes, StudyConfig, SyntheticConfig, TokenizerConfig, TrainConfig, WarmupRule,
+    FitConfig, GridConfig, Kernels, Length, ModelConfig, MultiplierDesign, OptimumRule, Place,
+    RateRule, Setting, Shader, Sizes, StudyConfig, SyntheticConfig, TokenizerConfig, TrainConfig,
+    WarmupRule,
 };
 pub use convention::Convention;
 pub use grid::{
@@ -63,5 +65,6 @@ pub use render::render_plan;
 pub use rules::Provenance;
 pub use shape::{Family, FlopCount, ParamCount, Shape};
 pub use stack::Stack;
+pub use stack_width::{StackWidths, WidthSample};
 pub use summary::{ModelRow, SliceRow, StackRow};
 pub use throughput::{SpeedSample, Throughput, makespan};

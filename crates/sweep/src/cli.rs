@@ -179,6 +179,12 @@ pub struct BenchArgs {
     /// Stacks that train at once on the CPU, each number measured in turn; auto is what a sweep does
     #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
     pub stacks_at_once: Vec<String>,
+    /// Instead of whole steps, time the operations of each model on a GPU: as kernels and as tensor operations
+    #[arg(long, conflicts_with_all = ["kernels", "stacks_at_once", "rounds"])]
+    pub operations: bool,
+    /// The model's operations on a GPU as kernels (on), as tensor operations (off), or both in turn (on,off); auto is what a sweep does
+    #[arg(long, value_name = "WHICH", value_delimiter = ',', default_value = "auto")]
+    pub kernels: Vec<String>,
     /// Device: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,

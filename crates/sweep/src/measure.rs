@@ -126,7 +126,7 @@ fn speed(
 }
 
 /// At most `most` of `len` indices, evenly spread, the first and the last among them.
-fn spread(len: usize, most: usize) -> Vec<usize> {
+pub fn spread(len: usize, most: usize) -> Vec<usize> {
     let count = len.min(most);
     let mut indices: Vec<usize> = match count {
         0 => Vec::new(),

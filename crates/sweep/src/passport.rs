@@ -30,6 +30,7 @@ fn assemble(part: device::DevicePassport, data_sha256: &str) -> Passport {
         ("cores", part.cores.map(|cores| cores.to_string())),
         ("simd", (!part.simd.is_empty()).then(|| part.simd.join(" "))),
         ("cubecl", part.cubecl),
+        ("kernels", part.kernels),
     ];
     let peak = |peak: device::Peak| PeakFlops {
         precision: peak.precision,

@@ -123,7 +123,7 @@ pub fn build_grid(
     corpus.check_context(config.model.context)?;
     let mut grid = Grid::build(config, &data.facts())?;
     if let Some(device) = device {
-        grid.restack(stack_limits(config, device));
+        grid.restack(stack_limits(config, device), None);
     }
     Ok(grid)
 }

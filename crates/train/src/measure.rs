@@ -145,21 +145,11 @@ impl Runner {
         let optim = OptimState::new(&model);
         let count = replicas * hyper.batch_sequences * (shape.context + 1);
         let batches = (0..BATCHES).map(|batch| {
-            let windows: Vec<i32> = (0..count)
-                .map(|i| (scramble((batch * count + i) as u64) % shape.vocab as u64) as i32)
-                .collect();
+            let windows = windows(batch, count, shape.vocab);
             Tokens::inputs_and_targets(&windows, replicas, shape.context)
         });
-        let setting = ReplicaStep {
-            learning_rate: hyper.learning_rate,
-            weight_decay: hyper.weight_decay,
-            beta1: hyper.beta1,
-            beta2: hyper.beta2,
-            epsilon: hyper.epsilon,
-            clip_norm: hyper.clip_norm,
-        };
-        let batches = batches.collect();
-        Self { model, optim, batches, settings: vec![setting; replicas], hyper: *hyper, step: 0 }
+        let (batches, settings) = (batches.collect(), vec![setting(hyper); replicas]);
+        Self { model, optim, batches, settings, hyper: *hyper, step: 0 }
     }
 
     /// Trains so many steps and waits for the device.
@@ -192,6 +182,24 @@ impl Runner {
             }
             next = ((rate * seconds / LOOKS) as usize).clamp(1, 1 << 16);
         }
+    }
+}
+
+/// `count` made-up token ids.
+pub(crate) fn windows(batch: usize, count: usize, vocab: usize) -> Vec<i32> {
+    let id = |i| (scramble((batch * count + i) as u64) % vocab as u64) as i32;
+    (0..count).map(id).collect()
+}
+
+/// The settings of a step at the full learning rate.
+pub(crate) fn setting(hyper: &Hyper) -> ReplicaStep {
+    ReplicaStep {
+        learning_rate: hyper.learning_rate,
+        weight_decay: hyper.weight_decay,
+        beta1: hyper.beta1,
+        beta2: hyper.beta2,
+        epsilon: hyper.epsilon,
+        clip_norm: hyper.clip_norm,
     }
 }
 

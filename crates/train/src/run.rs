@@ -19,7 +19,7 @@ use crate::feed::{BatchSize, Feed, Request};
 use crate::outcome::{Control, Event, StackEnd, TrainOptions};
 use crate::replica::is_point;
 use crate::schedule::learning_rate;
-use lanes::{fresh, resumed};
+use lanes::{fresh, holds, resumed};
 
 /// Seconds between progress events.
 const EVENT_SECONDS: f64 = 0.1;
@@ -117,6 +117,8 @@ struct Run<'a> {
     options: &'a TrainOptions,
     checkpoint: Option<PathBuf>,
     state: State,
+    /// What is to be said before training.
+    notice: Option<String>,
     pending: Vec<Pending>,
     latest: Vec<f64>,
     readback: u64,
@@ -136,8 +138,17 @@ impl<'a> Run<'a> {
             Some(path) => checkpoint::read(path, stack, device)?,
             None => None,
         };
+        let mut notice = None;
         let state = match found {
-            Some(state) => resumed(state, wanted),
+            Some(state) if holds(&state, wanted) => resumed(state, wanted),
+            Some(state) => {
+                notice = Some(format!(
+                    "the checkpoint of stack {} lacks a cell that was trained but never recorded: \
+                     its first {} steps are trained again",
+                    stack.id, state.optim.step
+                ));
+                fresh(stack, wanted, device)
+            }
             None => fresh(stack, wanted, device),
         };
         let host = isoflop_model::is_host(device);
@@ -149,6 +160,7 @@ impl<'a> Run<'a> {
             checkpoint,
             latest: vec![f64::NAN; state.replicas.len()],
             state,
+            notice,
             pending: Vec::new(),
             readback: if host { 1 } else { GPU_READBACK_STEPS },
         })
@@ -176,6 +188,11 @@ impl<'a> Run<'a> {
         events: &mut dyn FnMut(Event) -> Control,
         steps: &mut u64,
     ) -> Result<StackEnd, TrainError> {
+        if let Some(notice) = self.notice.take()
+            && events(Event::Warning(notice)) == Control::Stop
+        {
+            return Ok(StackEnd::Interrupted);
+        }
         let first = &self.cells()[0];
         let size =
             BatchSize { sequences: first.hyper.batch_sequences, context: first.shape.context };

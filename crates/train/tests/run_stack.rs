@@ -204,6 +204,37 @@ fn an_evaluation_that_is_stopped_is_done_again() {
     }
 }
 
+/// A record that does not reach the disk stops the training; nothing of that cell is left in the checkpoint.
+#[test]
+fn a_cell_whose_record_was_lost_is_trained_again() {
+    let corpus = corpus();
+    let cells = vec![cell(&corpus, 20, COSINE, 1e-2, 1), cell(&corpus, 9, COSINE, 3e-3, 2)];
+    let stack = stack("l", cells.clone());
+    let dir = tempfile::tempdir().expect("a folder");
+    let options = options(Some(dir.path()));
+    let device = Device::flex();
+    let end = run_stack(&stack, &BTreeSet::new(), &corpus, &device, &options, &mut |event| {
+        if matches!(event, Event::CellDone(_)) { Control::Stop } else { Control::Continue }
+    });
+    assert_eq!(end.expect("training works"), StackEnd::Interrupted);
+    let (mut ended, mut warnings) = (Outcomes::new(), Vec::new());
+    let end = run_stack(&stack, &BTreeSet::new(), &corpus, &device, &options, &mut |event| {
+        match event {
+            Event::CellDone(outcome) => drop(ended.insert(outcome.cell.clone(), outcome)),
+            Event::Warning(text) => warnings.push(text),
+            _ => {}
+        }
+        Control::Continue
+    });
+    assert_eq!(end.expect("training works"), StackEnd::Completed);
+    assert!(warnings.len() == 1 && warnings[0].contains("never recorded"), "{warnings:?}");
+    let mut whole = Outcomes::new();
+    train(&stack, &corpus, &self::options(None), &mut whole, None);
+    for cell in &cells {
+        assert_eq!(result(&whole[&cell.id]), result(&ended[&cell.id]), "{} steps", cell.steps);
+    }
+}
+
 #[test]
 fn divergence_is_an_outcome() {
     let corpus = corpus();

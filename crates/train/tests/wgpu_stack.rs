@@ -7,10 +7,14 @@
 //!
 //! Without it the test says that it is skipped; with `ISOFLOP_REQUIRE_SWIFTSHADER=1` it fails.
 
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
 use burn::tensor::Device;
 use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
 use isoflop_plan::{DeviceConfig, DeviceName, Family, Optimizer, Precision, Shader, Shape};
-use isoflop_train::device::{ShaderCompiler, TrainDevice, list, open};
+use isoflop_train::device::{
+    Finding, ShaderCompiler, TrainDevice, list, memory_bytes, open, test_thoroughly,
+};
 
 const SHAPE: Shape = Shape {
     family: Family::Llama,
@@ -26,8 +30,29 @@ const LEARNING_RATES: [f64; 2] = [3e-3, 1e-2];
 const SEQUENCES: usize = 8;
 const STEPS: usize = 12;
 
-/// SwiftShader with WGSL shaders, if it is installed.
-fn swiftshader() -> Option<TrainDevice> {
+/// A test's turn with the device. At its end it waits for the device: a driver that still computes when the process ends
+/// takes it down.
+struct Turn {
+    opened: TrainDevice,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let _ = self.opened.device.sync();
+    }
+}
+
+/// SwiftShader with WGSL shaders, opened and tested once, if it is installed; for one test at a time, since whether
+/// operations are kernels is chosen for the whole process.
+fn swiftshader() -> Option<Turn> {
+    static TURN: Mutex<()> = Mutex::new(());
+    static OPENED: OnceLock<Option<TrainDevice>> = OnceLock::new();
+    let alone = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(Turn { opened: OPENED.get_or_init(open_swiftshader).clone()?, _alone: alone })
+}
+
+fn open_swiftshader() -> Option<TrainDevice> {
     let devices = list();
     if !devices.iter().any(|d| d.name.contains("SwiftShader")) {
         let names: Vec<_> = devices.iter().map(|d| d.name.as_str()).collect();
@@ -37,8 +62,7 @@ fn swiftshader() -> Option<TrainDevice> {
         return None;
     }
     let name = DeviceName::Named("SwiftShader".into());
-    let config =
-        DeviceConfig { name, shader: Shader::Wgsl, memory_bytes: None, stacks_at_once: None };
+    let config = DeviceConfig { shader: Shader::Wgsl, ..DeviceConfig::named(name) };
     Some(open(&config).unwrap_or_else(|e| panic!("{e}")))
 }
 
@@ -61,17 +85,21 @@ fn windows(step: usize) -> Vec<i32> {
     ids
 }
 
-fn train(device: &Device) -> Trained {
-    let mut model = StackModel::init(&SHAPE, &SEEDS, Precision::F32, device);
-    let mut optim = OptimState::new(&model);
-    let steps = LEARNING_RATES.map(|learning_rate| ReplicaStep {
+fn settings() -> [ReplicaStep; 2] {
+    LEARNING_RATES.map(|learning_rate| ReplicaStep {
         learning_rate,
         weight_decay: 0.1,
         beta1: 0.9,
         beta2: 0.95,
         epsilon: 1e-8,
         clip_norm: Some(1.0),
-    });
+    })
+}
+
+fn train(device: &Device) -> Trained {
+    let mut model = StackModel::init(&SHAPE, &SEEDS, Precision::F32, device);
+    let mut optim = OptimState::new(&model);
+    let steps = settings();
     let mut losses = Vec::new();
     for step in 0..STEPS {
         let (inputs, targets) =
@@ -87,9 +115,10 @@ fn train(device: &Device) -> Trained {
 
 #[test]
 fn a_stack_trains_on_swiftshader_as_on_the_cpu() {
-    let Some(opened) = swiftshader() else { return };
+    let Some(turn) = swiftshader() else { return };
+    let opened = &turn.opened;
     assert_eq!(opened.shader, Some(ShaderCompiler::Wgsl));
-    assert!(opened.self_test.is_some());
+    assert!(opened.self_test.is_some() && opened.kernels);
     let (theirs, ours) = (train(&opened.device), train(&Device::flex()));
     for (step, (a, b)) in theirs.losses.iter().zip(&ours.losses).enumerate() {
         for (a, b) in a.iter().zip(b) {
@@ -108,4 +137,48 @@ fn a_stack_trains_on_swiftshader_as_on_the_cpu() {
         println!("{name}: largest gap {max:.1e}, mean gap {mean:.1e} of the largest weight");
         assert!(mean < 1e-4 && max < 2e-2, "{name}: largest gap {max:e}, mean gap {mean:e}");
     }
+}
+
+/// Every operation of the model, forward and backward, at sizes that are no multiple of anything, as a kernel and as
+/// tensor operations, against the CPU's own.
+#[test]
+fn every_operation_is_the_same_on_swiftshader_with_kernels_and_without() {
+    let Some(turn) = swiftshader() else { return };
+    let opened = &turn.opened;
+    let findings =
+        test_thoroughly(&opened.info, ShaderCompiler::Wgsl, None, &mut |operation, _| {
+            println!("{operation}");
+        });
+    let failed: Vec<&Finding> = findings.iter().filter(|f| !f.passed()).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    let named = |what: &str| {
+        let compared =
+            |f: &&Finding| matches!(f, Finding::Compared(c) if c.operation.contains(what));
+        findings.iter().filter(compared).count()
+    };
+    let [shared, without] = ["through shared memory", "by tensor operations"].map(named);
+    assert!(without > 40 && shared == without, "{shared} and {without} of {}", findings.len());
+}
+
+/// What a step allocates it gives back: memory stays what it is once every kernel has run.
+#[test]
+fn memory_does_not_grow_on_swiftshader() {
+    let Some(turn) = swiftshader() else { return };
+    let opened = &turn.opened;
+    let device = &opened.device;
+    let mut model = StackModel::init(&SHAPE, &SEEDS, Precision::F32, device);
+    let mut optim = OptimState::new(&model);
+    let mut held = Vec::new();
+    for step in 0..40 {
+        let (inputs, targets) =
+            Tokens::inputs_and_targets(&windows(step), SEEDS.len(), SHAPE.context);
+        let (loss, grads) = model.loss_and_grads(&inputs, &targets, 0.0, 1.0);
+        optim.update(Optimizer::AdamW, &mut model, grads, &settings());
+        if step % 10 == 9 {
+            let _ = loss.into_data();
+            held.push(memory_bytes(device).expect("an adapter's allocator tells"));
+        }
+    }
+    println!("bytes held after 10, 20, 30 and 40 steps: {held:?}");
+    assert!(held[1..].iter().all(|&bytes| bytes == held[1]), "{held:?}");
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::host::{self, Host, Unset};
 use super::lanes;
+use crate::kernels;
 
 /// Which function stands between the two projections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,18 +18,19 @@ pub enum Activation {
     Gelu,
 }
 
-const GELU_SCALE: f32 = 1.595_769; // 2 sqrt(2 / pi)
-const GELU_CUBE: f32 = 0.044_715;
+pub(crate) const GELU_SCALE: f32 = 1.595_769; // 2 sqrt(2 / pi)
+pub(crate) const GELU_CUBE: f32 = 0.044_715;
 
 /// Elements that one task works on, at least.
 const BLOCK: usize = 16 * 1024;
 
 /// `[R, M, 2 H] -> [R, M, H]` for SwiGLU, `[R, M, H] -> [R, M, H]` for GELU.
 pub fn forward(x: &Tensor<3>, kind: Activation) -> Tensor<3> {
-    if host::is_host(&x.device()) {
+    let device = x.device();
+    if host::is_host(&device) {
         return forward_host(x, kind);
     }
-    forward_plain(x, kind)
+    if kernels::apply(&device) { kernels::activation(x, kind) } else { forward_plain(x, kind) }
 }
 
 /// The same in tensor operations.
@@ -44,8 +46,12 @@ pub(crate) fn forward_plain(x: &Tensor<3>, kind: Activation) -> Tensor<3> {
 
 /// Gradient of [`forward`] for `dy`.
 pub fn backward(x: Tensor<3>, kind: Activation, dy: Tensor<3>) -> Tensor<3> {
-    if host::is_host(&dy.device()) {
+    let device = dy.device();
+    if host::is_host(&device) {
         return backward_host(x, kind, dy);
+    }
+    if kernels::apply(&device) {
+        return kernels::activation_backward(x, kind, dy);
     }
     match kind {
         Activation::SwiGlu => {

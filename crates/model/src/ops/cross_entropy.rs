@@ -7,16 +7,21 @@ use rayon::prelude::*;
 use super::host::{self, Host};
 use super::lanes;
 use crate::batch::Tokens;
+use crate::kernels;
 
 /// Rows of one task.
 const ROW_BLOCK: usize = 64;
 
 /// Mean loss per replica `[R]` of logits `[R, M, V]`, in nats; z-loss not included.
 pub fn loss(logits: Tensor<3>, targets: &Tokens) -> Tensor<1> {
-    if host::is_host(&logits.device()) {
+    let device = logits.device();
+    if host::is_host(&device) {
         return on_host(logits, targets, None).0;
     }
-    let targets = targets.tensor(&logits.device());
+    let targets = targets.tensor(&device);
+    if kernels::apply(&device) {
+        return kernels::losses(logits, targets).mean_dim(1).flatten(0, 2);
+    }
     let log_sum = log_sum(&logits);
     // cubecl 0.11.3 fuses what follows with the denominators into a kernel that is wrong for
     // thousands of words; waiting for them keeps the two apart. If the device has failed, reading
@@ -35,12 +40,17 @@ pub fn loss_and_grad(
     z: f32,
     scale: f32,
 ) -> (Tensor<1>, Tensor<3>) {
-    if host::is_host(&logits.device()) {
+    let device = logits.device();
+    if host::is_host(&device) {
         let (loss, grad) = on_host(logits, targets, Some((z, scale)));
         return (loss * scale, grad.expect("the gradient was asked for"));
     }
     let [_, m, v] = logits.dims();
-    let targets = targets.tensor(&logits.device());
+    let targets = targets.tensor(&device);
+    if kernels::apply(&device) {
+        let (losses, grad) = kernels::loss_gradient(logits, targets, z, scale / m as f32);
+        return (losses.mean_dim(1).flatten(0, 2) * scale, grad);
+    }
     let (losses, log_sum) = row_losses(&logits, &targets);
     let p = (logits - log_sum.clone()).exp();
     let classes = Tensor::<1, Int>::arange(0..v as i64, &p.device()).reshape([1, 1, v]);

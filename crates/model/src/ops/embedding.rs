@@ -1,10 +1,11 @@
 //! Token embedding, with learned positions where the family has them.
 
-use burn::tensor::{DType, Int, Tensor};
+use burn::tensor::{DType, Int, Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::host::{self, Host};
 use crate::batch::Tokens;
+use crate::kernels;
 
 /// Columns of one task of the backward pass.
 const COL_BLOCK: usize = 32;
@@ -41,12 +42,26 @@ pub fn backward(
     let ([r, m, d], t) = (dy.dims(), tokens.context);
     let dpos =
         positions.then(|| dy.clone().reshape([r, m / t, t * d]).sum_dim(1).reshape([r, t, d]));
-    let table = if host::is_host(&dy.device()) {
+    let device = dy.device();
+    let table = if host::is_host(&device) {
         backward_host(vocab, tokens, dy)
+    } else if kernels::apply(&device) {
+        backward_kernel(vocab, tokens, dy)
     } else {
         backward_plain(vocab, tokens, dy)
     };
     (table, dpos)
+}
+
+/// Every row of the table adds up its own tokens.
+fn backward_kernel(vocab: usize, tokens: &Tokens, dy: Tensor<3>) -> Tensor<3> {
+    let places = kernels::places(tokens, vocab);
+    let int = |v: Vec<i32>| {
+        let shape = [v.len()];
+        Tensor::<1, Int>::from_data(TensorData::new(v, shape), &dy.device())
+    };
+    let (starts, rows) = (int(places.starts), int(places.rows));
+    kernels::embedding_backward(vocab, starts, rows, places.chunks, dy)
 }
 
 /// A product with the one-hot matrix: slower than scattered adds, but without atomics, so that

@@ -1,7 +1,8 @@
 //! The model's operations, each with its own backward pass.
 //!
-//! Every operation has two forms: tensor operations, for any device and as the reference, and
-//! code on slices for the CPU backend. Which one runs follows from the device of the tensors.
+//! Every operation has three forms: code on slices for the CPU backend, a [kernel](crate::kernels)
+//! for other devices, and tensor operations, which run anywhere and are the reference. Which one runs
+//! follows from the device of the tensors.
 
 pub mod activation;
 pub mod attention;

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::host::{self, Host, Unset};
 use super::lanes;
+use crate::kernels;
 
 /// Added to the mean square (or variance) before the root.
 pub const EPSILON: f32 = 1e-5;
@@ -22,8 +23,11 @@ pub struct Saved {
 
 /// Normalises `x` `[R, M, D]` with `gain` `[R, 1, D]`; a `bias` makes it LayerNorm.
 pub fn forward(x: &Tensor<3>, gain: &Tensor<3>, bias: Option<&Tensor<3>>) -> (Tensor<3>, Saved) {
-    let y = if host::is_host(&x.device()) {
+    let device = x.device();
+    let y = if host::is_host(&device) {
         forward_host(x, gain, bias)
+    } else if kernels::apply(&device) {
+        kernels::norm(x, gain, bias)
     } else {
         forward_plain(x, gain, bias)
     };
@@ -48,10 +52,25 @@ pub fn backward(
     dy: Tensor<3>,
     residual: Option<Tensor<3>>,
 ) -> Grads {
-    if host::is_host(&dy.device()) {
+    let device = dy.device();
+    if host::is_host(&device) {
         return backward_host(saved, gain, layer_norm, dy, residual);
     }
-    let x = saved.x;
+    if kernels::apply(&device) {
+        let (x, gain, bias) = kernels::norm_backward(saved.x, gain, layer_norm, dy, residual);
+        return Grads { x, gain, bias };
+    }
+    backward_plain(saved.x, gain, layer_norm, dy, residual)
+}
+
+/// [`backward`] in tensor operations.
+fn backward_plain(
+    x: Tensor<3>,
+    gain: &Tensor<3>,
+    layer_norm: bool,
+    dy: Tensor<3>,
+    residual: Option<Tensor<3>>,
+) -> Grads {
     let xc = if layer_norm { x.clone() - x.mean_dim(2) } else { x };
     let rstd = ((xc.clone() * xc.clone()).mean_dim(2) + EPSILON).sqrt().recip();
     let xhat = xc * rstd.clone();
@@ -69,7 +88,7 @@ pub fn backward(
     Grads { x: dx, gain: dgain, bias }
 }
 
-/// The same in tensor operations, for devices other than the CPU and as the reference.
+/// [`forward`] in tensor operations: the reference.
 pub(crate) fn forward_plain(
     x: &Tensor<3>,
     gain: &Tensor<3>,

@@ -24,7 +24,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use cells::{CellSize, CellSpec, Length};
 pub use data::{DataConfig, DataSource, SyntheticConfig, TokenizerConfig};
-pub use device::{DeviceConfig, DeviceName, Shader};
+pub use device::{DeviceConfig, DeviceName, Kernels, Shader};
 pub use error::{ConfigError, ConfigErrors, ErrorKind, Place};
 pub use fit::FitConfig;
 pub use grid::{Design, GridConfig, MultiplierDesign, OptimumRule, Sizes};

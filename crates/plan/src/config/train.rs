@@ -33,7 +33,7 @@ pub struct TrainConfig {
     pub clip_norm: Option<f64>,
     /// Weight of the z-loss.
     pub z_loss: f64,
-    /// Most replicas in a stack; `None` lets the planner choose.
+    /// Most replicas in a stack; `None` leaves it to a measurement.
     pub stack: Option<usize>,
     /// Sequences per forward and backward pass; smaller than the batch where memory is short.
     /// `None` lets the trainer choose.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::config::{Config, ConfigError, ConfigErrors};
 use crate::rules::Provenance;
-use crate::{Cell, Convention, Stack};
+use crate::{Cell, Convention, Stack, StackWidths};
 
 pub use reach::Reach;
 pub use stacks::StackLimits;
@@ -128,18 +128,26 @@ impl Grid {
             },
         };
         grid.warnings = warning::check(config, &grid);
-        grid.restack(StackLimits::of(config));
+        grid.restack(StackLimits::of(config), None);
         Ok(grid)
     }
 
-    /// Groups the cells anew, as when the device's memory or the best width has been measured, and
-    /// warns of stacks that may not fit.
-    pub fn restack(&mut self, limits: StackLimits) {
-        self.stacks = stacks::group(self.cells.iter().map(|c| &c.cell), limits);
+    /// Groups the cells anew, once the device's memory is known, in stacks as wide as has been
+    /// measured to pay; where nothing was measured, `limits.max_width` holds. Warns of stacks that may
+    /// not fit.
+    pub fn restack(&mut self, limits: StackLimits, measured: Option<&StackWidths>) {
+        self.stacks = stacks::group(self.cells.iter().map(|c| &c.cell), limits, measured);
         self.warnings.retain(|w| {
             !matches!(w, PlanWarning::MemoryShort { .. } | PlanWarning::MicroBatches { .. })
         });
         self.warnings.extend(warning::memory_short(&self.stacks, limits));
+    }
+
+    /// Groups of cells that can train as one program, longest first in each: the costliest step last.
+    pub fn alike(&self) -> Vec<Vec<&Cell>> {
+        let mut groups = stacks::alike(self.cells.iter().map(|c| &c.cell));
+        groups.sort_by(|a, b| a[0].step_flops().total_cmp(&b[0].step_flops()));
+        groups
     }
 
     /// The cells of each budget, ascending; cells outside any slice are left out.

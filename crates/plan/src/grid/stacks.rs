@@ -6,11 +6,14 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::memory::stack_memory;
-use crate::{Cell, Shape, Stack};
+use crate::{Cell, Shape, Stack, StackWidths};
 
 /// Most replicas where neither the user nor a measurement says. Assumed: small cells gain from
-/// company until the device is full, which a handful of them achieves on a CPU.
+/// company until the device is full.
 const DEFAULT_WIDTH: usize = 8;
+
+/// Most replicas that are ever tried.
+const MOST_REPLICAS: usize = 4096;
 
 /// How large a stack may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,18 +70,20 @@ impl StackLimits {
     }
 
     /// Widest stack of cells like `cell`; at least 1.
-    fn width(&self, cell: &Cell) -> usize {
+    fn width(&self, cell: &Cell, measured: Option<&StackWidths>) -> usize {
+        let measured = measured.and_then(|widths| widths.replicas(cell.step_flops()));
+        let most = measured.unwrap_or(self.max_width).min(MOST_REPLICAS);
         let fits = |r: &usize| {
             let estimate = stack_memory(&cell.shape, &cell.hyper, *r, self.sequences(cell));
             self.memory_bytes.is_none_or(|most| estimate.total() <= most)
         };
-        (1..=self.max_width).rev().find(fits).unwrap_or(1)
+        (1..=most).rev().find(fits).unwrap_or(1)
     }
 }
 
-/// Groups cells of one shape and batch, and of one optimizer and precision, longest first, in as
-/// few and as even groups as the limits allow. The same cells in any order give the same stacks.
-pub(super) fn group<'a>(cells: impl Iterator<Item = &'a Cell>, limits: StackLimits) -> Vec<Stack> {
+/// Cells that can train as one program: of one shape and batch, and of one optimizer and precision,
+/// longest first.
+pub(super) fn alike<'a>(cells: impl Iterator<Item = &'a Cell>) -> Vec<Vec<&'a Cell>> {
     let mut alike: BTreeMap<(Shape, usize, String), Vec<&Cell>> = BTreeMap::new();
     for cell in cells {
         let h = &cell.hyper;
@@ -87,10 +92,30 @@ pub(super) fn group<'a>(cells: impl Iterator<Item = &'a Cell>, limits: StackLimi
         let key = (cell.shape, h.batch_sequences, format!("{shared:?}"));
         alike.entry(key).or_default().push(cell);
     }
-    let mut stacks = Vec::new();
-    for mut cells in alike.into_values() {
+    let sorted = |mut cells: Vec<&'a Cell>| {
         cells.sort_by(|a, b| b.steps.cmp(&a.steps).then_with(|| a.id.cmp(&b.id)));
-        let groups = cells.len().div_ceil(limits.width(cells[0]));
+        cells
+    };
+    alike.into_values().map(sorted).collect()
+}
+
+/// Groups of cells that are [`alike`], as few and as even as the limits, and the widths that were
+/// measured, allow. The same cells in any order give the same stacks.
+pub(super) fn group<'a>(
+    cells: impl Iterator<Item = &'a Cell>,
+    limits: StackLimits,
+    measured: Option<&StackWidths>,
+) -> Vec<Stack> {
+    let mut stacks = Vec::new();
+    for cells in alike(cells) {
+        let width = limits.width(cells[0], measured);
+        if measured.is_some()
+            && let Some(shared) = by_lanes(&cells, width, limits)
+        {
+            stacks.extend(shared);
+            continue;
+        }
+        let groups = cells.len().div_ceil(width);
         // The first `longer` groups have one cell more than the rest.
         let (size, longer) = (cells.len() / groups, cells.len() % groups);
         let mut rest = cells.as_slice();
@@ -102,6 +127,31 @@ pub(super) fn group<'a>(cells: impl Iterator<Item = &'a Cell>, limits: StackLimi
     }
     stacks.sort_by(|a, b| a.cost_flops().total_cmp(&b.cost_flops()).then_with(|| a.id.cmp(&b.id)));
     stacks
+}
+
+/// Stacks of at most `width` runs where cells share the beginning of a run, each with all the cells of
+/// its runs: apart they would train it again. `None` where none do, or where the memory is too small.
+fn by_lanes(cells: &[&Cell], width: usize, limits: StackLimits) -> Option<Vec<Stack>> {
+    let lanes = stack(cells).lanes(|_| true);
+    if lanes.len() == cells.len() {
+        return None;
+    }
+    let (count, groups) = (lanes.len(), lanes.len().div_ceil(width));
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups];
+    for (i, lane) in lanes.into_iter().enumerate() {
+        members[i * groups / count].extend(lane);
+    }
+    let stacks: Vec<Stack> = members
+        .into_iter()
+        .map(|mut members| {
+            members.sort_unstable(); // longest first, as the cells are
+            stack(&members.iter().map(|&i| cells[i]).collect::<Vec<_>>())
+        })
+        .collect();
+    let sequences = limits.sequences(cells[0]);
+    let fits =
+        |s: &Stack| limits.memory_bytes.is_none_or(|most| limits.bytes(s, sequences) <= most);
+    stacks.iter().all(fits).then_some(stacks)
 }
 
 fn stack(cells: &[&Cell]) -> Stack {

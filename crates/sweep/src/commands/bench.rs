@@ -2,52 +2,65 @@
 
 mod job;
 mod measured;
+mod operations;
 mod shape;
 
 use std::process::ExitCode;
 
 use isoflop_plan::{DeviceConfig, Hyper, stack_memory};
-use isoflop_train::device::{Peak, TrainDevice, measure_peak};
+use isoflop_train::device::{Peak, TrainDevice, measure_peak, use_kernels};
 use isoflop_train::{Load, Speed, Workers, measure};
 
 use crate::cli::BenchArgs;
 use crate::failure::FAILED;
 use crate::progress::Progress;
 use crate::study::{self, usable_memory_bytes};
+use crate::widths::PAYS;
 use crate::{passport, print};
 pub use job::shader;
 use job::{Count, Job, MOST};
 use measured::{Measured, json, table};
 use shape::Model;
 
-/// A stack of twice as many replicas pays if it trains so many times as many tokens per second.
-const PAYS: f64 = 1.05;
+/// How stacks of a model train.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// Stacks at once.
+    stacks: usize,
+    /// Whether the model's operations are kernels.
+    kernels: bool,
+}
 
 /// Measures every shape as asked, one after the other, and prints what came out.
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new(&args.output);
     let job = Job::read(args)?;
 
-    let config = DeviceConfig {
-        name: study::device_name(args.device.as_deref().unwrap_or("auto")),
-        shader: job.shader,
-        memory_bytes: None,
-        stacks_at_once: None,
-    };
+    let name = study::device_name(args.device.as_deref().unwrap_or("auto"));
+    let config = DeviceConfig { shader: job.shader, ..DeviceConfig::named(name) };
     let device = study::open_device(&config, &mut progress)?;
     job.check(&device)?;
+    if args.operations {
+        let code = operations::run(&job, &device, &mut progress, args.output.json);
+        device.wait();
+        return code;
+    }
 
     let before = measure_peak(&device.device, &device.info, job.precision);
     let mut measured = Vec::new();
     for model in &job.models {
         for stacks in at_once(&job, model, &device) {
-            for &replicas in &job.replicas {
-                match replicas {
-                    Count::Of(n) => {
-                        measured.push(one(&job, model, stacks, n, &device, &mut progress))
-                    }
-                    Count::Auto => {
-                        measured.extend(widening(&job, model, stacks, &device, &mut progress))
+            for &kernels in &job.kernels {
+                let way = Way { stacks, kernels: kernels.unwrap_or(device.kernels) };
+                use_kernels(way.kernels);
+                for &replicas in &job.replicas {
+                    match replicas {
+                        Count::Of(n) => {
+                            measured.push(one(&job, model, way, n, &device, &mut progress))
+                        }
+                        Count::Auto => {
+                            measured.extend(widening(&job, model, way, &device, &mut progress))
+                        }
                     }
                 }
             }
@@ -55,6 +68,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     }
     // A busy machine shows its peak now and then: the better of two counts.
     let after = measure_peak(&device.device, &device.info, job.precision);
+    device.wait();
     let rate = |peak: &Peak| peak.flops_per_second;
     let peak = [before, after].into_iter().flatten().max_by(|a, b| rate(a).total_cmp(&rate(b)));
 
@@ -73,7 +87,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 fn widening(
     job: &Job,
     model: &Model,
-    stacks: usize,
+    way: Way,
     device: &TrainDevice,
     progress: &mut Progress,
 ) -> Vec<Measured> {
@@ -81,7 +95,7 @@ fn widening(
     let mut best = 0.0;
     let mut replicas = 1;
     while replicas <= MOST {
-        let next = one(job, model, stacks, replicas, device, progress);
+        let next = one(job, model, way, replicas, device, progress);
         match &next.result {
             Err(what) if !found.is_empty() => {
                 progress.note(format!("no wider stack than {}: {what}", replicas / 2));
@@ -109,7 +123,7 @@ fn widening(
 fn one(
     job: &Job,
     model: &Model,
-    stacks: usize,
+    way: Way,
     replicas: usize,
     device: &TrainDevice,
     progress: &mut Progress,
@@ -117,12 +131,14 @@ fn one(
     let mut measured = Measured {
         model: model.clone(),
         replicas,
-        stacks_at_once: stacks,
+        stacks_at_once: way.stacks,
+        kernels: way.kernels,
+        usual: way.kernels == device.kernels,
         precision: job.precision,
         result: Err(String::new()),
     };
     progress.note(format!("measuring {}", measured.key()));
-    measured.result = try_one(job, model, stacks, replicas, device);
+    measured.result = try_one(job, model, way.stacks, replicas, device);
     if let Err(what) = &measured.result {
         progress.warn(format!("{}: {what}", measured.key()));
     }

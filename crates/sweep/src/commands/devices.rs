@@ -4,7 +4,7 @@ mod test;
 
 use std::process::ExitCode;
 
-use isoflop_plan::{DeviceConfig, Shader};
+use isoflop_plan::DeviceConfig;
 use isoflop_train::device::{list, pick};
 
 use crate::cli::DevicesArgs;
@@ -22,12 +22,7 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
 fn show(args: &DevicesArgs) -> anyhow::Result<()> {
     let devices = list();
     let name = args.device.as_deref().unwrap_or("auto");
-    let config = DeviceConfig {
-        name: device_name(name),
-        shader: Shader::Auto,
-        memory_bytes: None,
-        stacks_at_once: None,
-    };
+    let config = DeviceConfig::named(device_name(name));
     let choice = pick(&config, &devices);
     if args.output.json {
         let picked = choice

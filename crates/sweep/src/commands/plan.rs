@@ -8,7 +8,7 @@ use crate::facts::StudyData;
 use crate::measure::{Effort, measure};
 use crate::print;
 use crate::progress::Progress;
-use crate::study;
+use crate::{study, widths};
 
 /// Prints the grid, with a time estimate from a short measurement.
 pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
@@ -25,15 +25,20 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
         Err(error) => return Err(error),
     };
     let corpus = study::prepare_data(&config, &mut progress)?;
-    let grid = study::build_grid(&config, &corpus, &StudyData::of(&corpus), device.as_ref())?;
+    let mut grid = study::build_grid(&config, &corpus, &StudyData::of(&corpus), device.as_ref())?;
     let throughput = match &device {
         Some(device) if !args.no_measure => {
             study::refuse_too_large(&config, &grid, device)?;
+            let found = widths::for_plan(&config, &grid, device, &mut progress)?;
+            grid.restack(study::stack_limits(&config, device), found.as_ref());
             progress.note("measuring the speed of a few models");
             Some(measure(&config, &grid, &corpus, device, Effort::Estimate)?)
         }
         _ => None,
     };
+    if let Some(device) = &device {
+        device.wait();
+    }
     progress.clear();
     if args.output.json {
         let seconds = throughput.as_ref().and_then(|throughput| grid.seconds(throughput));

@@ -15,7 +15,7 @@ use crate::publish::{Results, publish};
 use crate::shell::command_line;
 use crate::signals::{Signal, Signals};
 use crate::train::{End, Job, train};
-use crate::{failure, passport, print, study};
+use crate::{failure, passport, print, study, widths};
 
 /// A forecast is worth a measurement where training takes longer than the device's peak rate needs for this many seconds'
 /// worth of FLOPs. Small models reach a tenth of the peak or less.
@@ -38,7 +38,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // data
     let corpus = study::prepare_data(&config, &mut progress)?;
     let data = StudyData::of(&corpus);
-    let grid = study::build_grid(&config, &corpus, &data, Some(&device))?;
+    let mut grid = study::build_grid(&config, &corpus, &data, Some(&device))?;
     study::refuse_too_large(&config, &grid, &device)?;
     data.write(ledger.folder())?;
     for warning in &grid.warnings {
@@ -48,12 +48,18 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     // train -> ledger
     if !ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
         let passport = keep_passport(&mut ledger, &device, corpus.sha256())?;
-        let throughput = match worth_measuring(&ledger, &grid, &passport) {
-            true => {
+        let worth_measuring = worth_measuring(&ledger, &grid, &passport);
+        let folder = ledger.folder();
+        let found =
+            widths::of_study(&config, &grid, &device, folder, worth_measuring, &mut progress)?;
+        grid.restack(study::stack_limits(&config, &device), found.as_ref());
+        let throughput = match found {
+            Some(widths) if widths.device == device.info.label() => Some(widths.throughput()),
+            _ if worth_measuring => {
                 progress.note("measuring the speed of a few models");
                 Some(measure(&config, &grid, &corpus, &device, MEASUREMENT)?)
             }
-            false => None,
+            _ => None,
         };
         let job = Job {
             config: &config,
@@ -64,6 +70,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             throughput: throughput.as_ref(),
         };
         let end = signals.while_saving(|| train(&job, &mut ledger, &mut progress, &signals));
+        device.wait();
         progress.clear();
         match end? {
             End::Interrupted(signal) => {

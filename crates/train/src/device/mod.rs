@@ -4,10 +4,10 @@
 //! and the [`TrainDevice`] it gives writes the [`DevicePassport`] of a result.
 //!
 //! ```
-//! use isoflop_plan::{DeviceConfig, DeviceName, Shader};
+//! use isoflop_plan::{DeviceConfig, DeviceName};
 //! use isoflop_train::device::{list, open, pick};
 //!
-//! let config = DeviceConfig { name: DeviceName::Cpu, shader: Shader::Auto, memory_bytes: None, stacks_at_once: None };
+//! let config = DeviceConfig::named(DeviceName::Cpu);
 //! let choice = pick(&config, &list())?;
 //! println!("{}: {}", choice.info, choice.why);
 //! let opened = open(&config)?;
@@ -27,6 +27,12 @@
 //! has to pass first, and SPIR-V is tested in a process of its own where the program allows it
 //! ([`self_test_child_main`]), since a crash of a driver takes its process along.
 //! [`test_thoroughly`] compares every operation at more sizes and goes on behind a failure.
+//!
+//! # Kernels
+//!
+//! The model's operations are kernels of their own, or chains of tensor operations that do the same
+//! (`device.kernels`). Where `"auto"` is left, the chains take over on a device that the kernels fail
+//! the self-test on, and a warning says so. The choice holds for the whole process ([`use_kernels`]).
 //!
 //! OpenGL is not used. Kernels tuned for a device are remembered in [`tuning_store`].
 
@@ -51,6 +57,7 @@ pub use environment::prepare_environment;
 pub use error::DeviceError;
 pub(crate) use error::panic_text;
 pub use info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
+pub use isoflop_model::kernels::enable as use_kernels;
 pub use list::list;
 pub use memory::{forget_peak_memory, memory_bytes};
 pub use open::{TrainDevice, open};

@@ -1,7 +1,8 @@
 //! From a configuration to an open, tested device.
 
 use burn::tensor::Device;
-use isoflop_plan::{DeviceConfig, Precision, Shader};
+use isoflop_model::kernels::{enable as use_kernels, enabled as kernels_enabled};
+use isoflop_plan::{DeviceConfig, Kernels, Precision, Shader};
 
 use super::adapters::{self, Adapter};
 use super::error::DeviceError;
@@ -9,6 +10,9 @@ use super::info::{DeviceInfo, DeviceKind, ShaderCompiler};
 use super::pick::pick;
 use super::selftest::{self, SelfTest, SelfTestFailure};
 use super::{cpu, setup};
+
+/// Said where the tensor operations took over.
+const NO_KERNELS: &str = "the model's operations run as tensor operations instead of kernels of their own, which is slower";
 
 /// A device that is ready for training.
 #[derive(Debug, Clone)]
@@ -19,6 +23,8 @@ pub struct TrainDevice {
     pub info: DeviceInfo,
     /// Shader compiler in use; `None` on the CPU.
     pub shader: Option<ShaderCompiler>,
+    /// Whether the model's operations are kernels of their own; never on the CPU.
+    pub kernels: bool,
     /// Why this device and this compiler, in plain words.
     pub why: String,
     /// What the user should know: compilers that were tried and refused.
@@ -27,6 +33,16 @@ pub struct TrainDevice {
     pub precisions: Vec<Precision>,
     /// How the device compared with the CPU; `None` on the CPU, which is the reference.
     pub self_test: Option<SelfTest>,
+}
+
+impl TrainDevice {
+    /// Waits until all that was asked of the device is done. Some drivers crash where a process ends
+    /// before that. If the device has failed, whoever reads a result from it is told.
+    pub fn wait(&self) {
+        if !self.info.is_cpu() {
+            let _ = self.device.sync();
+        }
+    }
 }
 
 /// Picks, opens and tests the device that a configuration means.
@@ -43,12 +59,13 @@ pub fn open(config: &DeviceConfig) -> Result<TrainDevice, DeviceError> {
     devices.push(cpu::info());
     let choice = pick(config, &devices)?;
     match adapters.iter().find(|a| a.info.id == choice.info.id) {
-        Some(adapter) => open_adapter(adapter, config.shader, choice.why),
+        Some(adapter) => open_adapter(adapter, config, choice.why),
         None => Ok(TrainDevice {
             device: Device::flex(),
             precisions: choice.info.precisions.clone(),
             info: choice.info,
             shader: None,
+            kernels: false,
             why: choice.why,
             warnings: Vec::new(),
             self_test: None,
@@ -56,19 +73,29 @@ pub fn open(config: &DeviceConfig) -> Result<TrainDevice, DeviceError> {
     }
 }
 
-fn open_adapter(adapter: &Adapter, asked: Shader, why: String) -> Result<TrainDevice, DeviceError> {
-    let info = &adapter.info;
-    let candidates = compilers(info, asked);
+fn open_adapter(
+    adapter: &Adapter,
+    config: &DeviceConfig,
+    why: String,
+) -> Result<TrainDevice, DeviceError> {
+    let (info, asked) = (&adapter.info, config.shader);
+    let candidates = candidates(info, asked, config.kernels);
+    let before = kernels_enabled();
     let mut warnings = Vec::new();
     let mut last = None;
-    for &shader in &candidates {
-        match tested(adapter, shader) {
+    for &(shader, kernels) in &candidates {
+        match tested(adapter, shader, kernels) {
             Ok((device, self_test)) => {
-                let reason = reason(info, asked, shader, !warnings.is_empty());
+                let fell_back = shader != candidates[0].0;
+                let reason = reason(info, asked, shader, fell_back);
+                if !kernels && config.kernels == Kernels::Auto {
+                    warnings.push(NO_KERNELS.into());
+                }
                 return Ok(TrainDevice {
                     device,
                     info: info.clone(),
                     shader: Some(shader),
+                    kernels,
                     why: format!("{why}; {reason}"),
                     warnings,
                     precisions: self_test.precisions.clone(),
@@ -83,7 +110,20 @@ fn open_adapter(adapter: &Adapter, asked: Shader, why: String) -> Result<TrainDe
             }
         }
     }
+    use_kernels(before);
     Err(last.expect("there is always a compiler to try"))
+}
+
+/// Compilers to try, with and without kernels, in order.
+fn candidates(info: &DeviceInfo, asked: Shader, kernels: Kernels) -> Vec<(ShaderCompiler, bool)> {
+    let with: &[bool] = match kernels {
+        Kernels::Auto => &[true, false],
+        Kernels::On => &[true],
+        Kernels::Off => &[false],
+    };
+    // The faster compiler without kernels before the slower one with them: it alone has tensor cores.
+    let shaders = compilers(info, asked).into_iter();
+    shaders.flat_map(|shader| with.iter().map(move |&with| (shader, with))).collect()
 }
 
 /// Compilers to try, in order.
@@ -108,7 +148,12 @@ fn reason(info: &DeviceInfo, asked: Shader, shader: ShaderCompiler, fell_back: b
     }
 }
 
-fn tested(adapter: &Adapter, shader: ShaderCompiler) -> Result<(Device, SelfTest), DeviceError> {
+fn tested(
+    adapter: &Adapter,
+    shader: ShaderCompiler,
+    kernels: bool,
+) -> Result<(Device, SelfTest), DeviceError> {
+    use_kernels(kernels);
     let fails = |failure: SelfTestFailure| DeviceError::SelfTest {
         device: adapter.info.label(),
         shader,
@@ -118,7 +163,7 @@ fn tested(adapter: &Adapter, shader: ShaderCompiler) -> Result<(Device, SelfTest
         && adapter.info.shaders.contains(&shader)
         && selftest::child_available();
     let report = match elsewhere {
-        true => Some(selftest::run_in_child(&adapter.info.id, shader).map_err(fails)?),
+        true => Some(selftest::run_in_child(&adapter.info.id, shader, kernels).map_err(fails)?),
         false => None,
     };
     let device = setup::open(adapter, shader)?;
@@ -146,6 +191,10 @@ mod tests {
         let old = gpu(DeviceKind::IntegratedGpu, &[Wgsl]);
         assert_eq!(compilers(&old, Shader::Auto), [Wgsl]);
         assert_eq!(compilers(&old, Shader::Spirv), [Spirv], "and is then refused");
+        let both = [(Spirv, true), (Spirv, false), (Wgsl, true), (Wgsl, false)];
+        assert_eq!(candidates(&card, Shader::Auto, Kernels::Auto), both);
+        assert_eq!(candidates(&card, Shader::Wgsl, Kernels::On), [(Wgsl, true)]);
+        assert_eq!(candidates(&card, Shader::Wgsl, Kernels::Off), [(Wgsl, false)]);
         let soft = gpu(DeviceKind::Software, &[Spirv, Wgsl]);
         assert_eq!(compilers(&soft, Shader::Auto), [Wgsl]);
         assert_eq!(compilers(&soft, Shader::Spirv), [Spirv]);
@@ -154,8 +203,7 @@ mod tests {
     #[test]
     fn the_cpu_opens_without_a_test() {
         let name = isoflop_plan::DeviceName::Cpu;
-        let config =
-            DeviceConfig { name, shader: Shader::Auto, memory_bytes: None, stacks_at_once: None };
+        let config = DeviceConfig::named(name);
         let opened = open(&config).unwrap();
         assert!(opened.info.is_cpu() && opened.self_test.is_none() && opened.shader.is_none());
         assert_eq!(opened.precisions, [Precision::F32]);

@@ -20,6 +20,10 @@ pub struct DevicePassport {
     pub backend: String,
     /// `"spirv"` or `"wgsl"`; `None` on the CPU.
     pub shader_compiler: Option<String>,
+    /// `"own"` where the model's operations are kernels of their own, `"none"` where they are tensor
+    /// operations; `None` on the CPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernels: Option<String>,
     /// Driver and its version, where they are told.
     pub driver: Option<String>,
     /// Memory in bytes, where it is told.
@@ -67,6 +71,7 @@ impl TrainDevice {
                 ShaderCompiler::Spirv => "spirv".into(),
                 ShaderCompiler::Wgsl => "wgsl".into(),
             }),
+            kernels: (!info.is_cpu()).then(|| if self.kernels { "own" } else { "none" }.into()),
             driver: driver(info),
             memory_bytes: info.memory_bytes,
             precisions: self.precisions.iter().map(|&p| p.word().into()).collect(),
@@ -89,19 +94,13 @@ fn driver(info: &DeviceInfo) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use isoflop_plan::{DeviceConfig, DeviceName, Shader};
+    use isoflop_plan::{DeviceConfig, DeviceName};
 
     use super::*;
 
     #[test]
     fn the_cpu_has_a_passport_that_survives_json() {
-        let config = DeviceConfig {
-            name: DeviceName::Cpu,
-            shader: Shader::Auto,
-            memory_bytes: None,
-            stacks_at_once: None,
-        };
-        let opened = super::super::open(&config).unwrap();
+        let opened = super::super::open(&DeviceConfig::named(DeviceName::Cpu)).unwrap();
         let passport = opened.passport();
         assert_eq!((passport.kind.as_str(), passport.backend.as_str()), ("cpu", "flex"));
         assert_eq!(passport.precisions, ["f32"]);

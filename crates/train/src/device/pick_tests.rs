@@ -1,7 +1,5 @@
 //! Every rule of picking, on made-up machines.
 
-use isoflop_plan::Shader;
-
 use super::super::info::{Card, GraphicsApi, ShaderCompiler};
 use super::*;
 
@@ -38,7 +36,7 @@ fn the_cpu() -> DeviceInfo {
 }
 
 fn config(name: DeviceName) -> DeviceConfig {
-    DeviceConfig { name, shader: Shader::Auto, memory_bytes: None, stacks_at_once: None }
+    DeviceConfig::named(name)
 }
 
 fn name(part: &str) -> DeviceConfig {

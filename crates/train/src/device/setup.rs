@@ -8,10 +8,11 @@ use burn::cubecl::wgpu::{
     MemoryConfiguration, RuntimeOptions, WgpuSetup, try_init_device, vulkan, wgpu,
 };
 use burn::tensor::Device;
+use isoflop_model::kernels::{Planes, choose_planes};
 
 use super::adapters::{Adapter, instance};
 use super::error::{DeviceError, panic_text};
-use super::info::{GraphicsApi, ShaderCompiler};
+use super::info::{DeviceKind, GraphicsApi, ShaderCompiler};
 use super::{tuning, wgsl_only};
 
 /// Opens an adapter. Each call makes a device of its own; drivers give several.
@@ -30,6 +31,10 @@ pub(super) fn open(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, 
         return Err(DeviceError::Shader { device: info.label(), shader, why: why.into() });
     }
     tuning::use_store_of(info, shader);
+    // cubecl trusts no software adapter's planes; the self-test finds out.
+    let able = adapter.handle.features().contains(wgpu::Features::SUBGROUP);
+    let trusted = info.kind == DeviceKind::Software && able;
+    choose_planes(if trusted { Planes::On } else { Planes::Reported });
     let opened = catch_unwind(AssertUnwindSafe(|| register(adapter, shader)));
     opened
         .unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))

@@ -57,6 +57,12 @@ pub(super) fn fresh(stack: &Stack, wanted: &[usize], device: &Device) -> State {
     State { model, optim, replicas }
 }
 
+/// Whether a loaded state has all of these cells. One that ended has left it; if its record never
+/// reached the disk, as on a full one, it is wanted all the same.
+pub(super) fn holds(state: &State, wanted: &[usize]) -> bool {
+    wanted.iter().all(|cell| state.replicas.iter().any(|r| r.cells.contains(cell)))
+}
+
 /// A loaded state without the cells that are finished elsewhere.
 pub(super) fn resumed(mut state: State, wanted: &[usize]) -> State {
     for replica in &mut state.replicas {

@@ -10,9 +10,10 @@ mod plain;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::host::is_host;
+use crate::kernels::{self, Rotary};
 
 /// Base of the rotary frequencies.
 pub const ROPE_BASE: f64 = 10_000.0;
@@ -52,7 +53,8 @@ pub struct QkNorm {
 pub struct Saved {
     qkv: Tensor<3>,
     out: Tensor<3>,
-    /// Log of the softmax denominator per query, on the CPU: `[R, sequences * heads, context]`.
+    /// Log of the softmax denominator per query, `[R, sequences * heads, context]`, where no score
+    /// matrix is made.
     log_sum: Option<Tensor<3>>,
 }
 
@@ -66,8 +68,12 @@ pub struct Grads {
 
 /// `[R, M, 3 D] -> [R, M, D]`.
 pub fn forward(qkv: Tensor<3>, qk_norm: Option<&QkNorm>, dims: Dims) -> (Tensor<3>, Saved) {
-    let (out, log_sum) = if is_host(&qkv.device()) {
+    let device = qkv.device();
+    let (out, log_sum) = if is_host(&device) {
         let (out, log_sum) = host::forward(&qkv, qk_norm, dims);
+        (out, Some(log_sum))
+    } else if kernels::apply_to_heads(&device, dims.head_dim) {
+        let (out, log_sum) = kernels::attention(&qkv, rotary(qk_norm, dims).as_ref(), dims);
         (out, Some(log_sum))
     } else {
         (plain::forward(&qkv, qk_norm, dims), None)
@@ -77,10 +83,44 @@ pub fn forward(qkv: Tensor<3>, qk_norm: Option<&QkNorm>, dims: Dims) -> (Tensor<
 
 /// Gradients for `dy` `[R, M, D]`.
 pub fn backward(saved: Saved, qk_norm: Option<&QkNorm>, dims: Dims, dy: Tensor<3>) -> Grads {
-    match saved.log_sum {
-        Some(log_sum) => host::backward(saved.qkv, saved.out, log_sum, qk_norm, dims, dy),
-        None => plain::backward(saved.qkv, saved.out, qk_norm, dims, dy),
+    let Saved { qkv, out, log_sum } = saved;
+    match log_sum {
+        None => plain::backward(qkv, out, qk_norm, dims, dy),
+        Some(log_sum) if is_host(&dy.device()) => {
+            host::backward(qkv, out, log_sum, qk_norm, dims, dy)
+        }
+        Some(log_sum) => {
+            let rotary = rotary(qk_norm, dims);
+            let (qkv, gains) =
+                kernels::attention_backward(qkv, out, log_sum, rotary.as_ref(), dims, dy);
+            Grads { qkv, qk_norm: gains.map(|[q, k]| QkNorm { q, k }) }
+        }
     }
+}
+
+/// What the kernels take for the norm and the rotation.
+fn rotary(qk_norm: Option<&QkNorm>, dims: Dims) -> Option<Rotary> {
+    qk_norm.map(|norm| Rotary {
+        gains: [norm.q.clone(), norm.k.clone()],
+        tables: device_tables(dims, &norm.q.device()),
+    })
+}
+
+/// The tables of [`rope_tables`] on a device, sent there once.
+fn device_tables(dims: Dims, device: &Device) -> [Tensor<2>; 2] {
+    type Tables = Mutex<Vec<(Device, [usize; 2], [Tensor<2>; 2])>>;
+    static TABLES: Tables = Mutex::new(Vec::new());
+    let shape = [dims.context, dims.head_dim / 2];
+    let is_same = |d: &Device| d == device && d.is_autodiff() == device.is_autodiff();
+    let mut tables = TABLES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some((_, _, found)) = tables.iter().find(|t| is_same(&t.0) && t.1 == shape) {
+        return found.clone();
+    }
+    let rope = rope_tables(dims);
+    let send = |v: &[f32]| Tensor::from_data(TensorData::new(v.to_vec(), shape), device);
+    let sent = [send(&rope.cos), send(&rope.sin)];
+    tables.push((device.clone(), shape, sent.clone()));
+    sent
 }
 
 #[cfg(test)]

@@ -1,16 +1,15 @@
 //! Attention in tensor operations: for devices other than the CPU, and as the reference.
 
-use burn::tensor::{Tensor, TensorData, activation::softmax};
+use burn::tensor::{Tensor, activation::softmax};
 
-use super::{Dims, Grads, QkNorm, rope_tables};
+use super::{Dims, Grads, QkNorm, device_tables};
 use crate::ops::norm::EPSILON;
 
 /// `[context, head_dim/2]` tables as `[1, 1, 1, context, head_dim/2]`.
 fn tables(dims: Dims, like: &Tensor<3>) -> (Tensor<5>, Tensor<5>) {
-    let rope = rope_tables(dims);
     let shape = [1, 1, 1, dims.context, dims.head_dim / 2];
-    let to = |v: &[f32]| Tensor::from_data(TensorData::new(v.to_vec(), shape), &like.device());
-    (to(&rope.cos), to(&rope.sin))
+    let [cos, sin] = device_tables(dims, &like.device()).map(|t| t.reshape(shape));
+    (cos, sin)
 }
 
 /// Rotates the two halves of the last axis by the angle (`sign` 1) or back (`sign` -1).

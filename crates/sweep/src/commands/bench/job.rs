@@ -33,6 +33,8 @@ pub struct Job {
     pub replicas: Vec<Count>,
     /// Stacks at once, one measurement each.
     pub stacks_at_once: Vec<Count>,
+    /// Whether the model's operations are kernels, one measurement each; `None` is what a sweep does.
+    pub kernels: Vec<Option<bool>>,
     /// Precision of the matrix products.
     pub precision: Precision,
     /// Shader compiler.
@@ -73,6 +75,7 @@ impl Job {
             models,
             replicas: counts("--replicas", &args.replicas)?,
             stacks_at_once: counts("--stacks-at-once", &args.stacks_at_once)?,
+            kernels: kernels(&args.kernels)?,
             precision: precision(&args.precision)?,
             shader: shader(&args.shader)?,
             seconds,
@@ -93,6 +96,12 @@ impl Job {
                 self.precision.word(),
                 device.info.label(),
                 names.join(", ")
+            )));
+        }
+        if self.kernels.contains(&Some(true)) && !device.kernels {
+            bail!(Misuse(format!(
+                "--kernels has on, and {} trains without\nhint: leave --kernels out; the CPU has no kernels, and on other devices they must pass the self-test (`sweep devices --test`)",
+                device.info.label()
             )));
         }
         let several = self.stacks_at_once.iter().find(|c| matches!(c, Count::Of(2..)));
@@ -128,6 +137,26 @@ fn counts(option: &str, words: &[String]) -> anyhow::Result<Vec<Count>> {
         )));
     }
     Ok(counts)
+}
+
+/// `auto`, `on` and `off`, each once.
+fn kernels(words: &[String]) -> anyhow::Result<Vec<Option<bool>>> {
+    let mut all = Vec::new();
+    for word in words {
+        let kernels = match word.as_str() {
+            "auto" => None,
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => {
+                bail!(Misuse(format!("--kernels has {word:?}\nhint: use auto, on, off or on,off")))
+            }
+        };
+        if all.contains(&kernels) {
+            bail!(Misuse(format!("--kernels has {word} twice\nhint: leave one out")));
+        }
+        all.push(kernels);
+    }
+    Ok(all)
 }
 
 fn precision(text: &str) -> anyhow::Result<Precision> {

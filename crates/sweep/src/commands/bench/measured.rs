@@ -18,6 +18,10 @@ pub struct Measured {
     pub replicas: usize,
     /// Stacks that trained at once.
     pub stacks_at_once: usize,
+    /// Whether the model's operations are kernels; never on the CPU.
+    pub kernels: bool,
+    /// Whether a sweep runs them so here.
+    pub usual: bool,
     /// Precision of the matrix products.
     pub precision: Precision,
     /// How fast, or why not at all.
@@ -26,13 +30,15 @@ pub struct Measured {
 
 impl Measured {
     /// The model's name, and what differs from one model alone: `@8` for a stack of 8 replicas, `@2w` for
-    /// two stacks at once, `@8x2w` for both.
+    /// two stacks at once, `@8x2w` for both, `t` behind it for tensor operations instead of kernels.
     pub fn key(&self) -> String {
-        match (self.replicas, self.stacks_at_once) {
-            (1, 1) => self.model.name.clone(),
-            (replicas, 1) => format!("{}@{replicas}", self.model.name),
-            (1, stacks) => format!("{}@{stacks}w", self.model.name),
-            (replicas, stacks) => format!("{}@{replicas}x{stacks}w", self.model.name),
+        let width = (self.replicas > 1).then(|| self.replicas.to_string());
+        let stacks = (self.stacks_at_once > 1).then(|| format!("{}w", self.stacks_at_once));
+        let tensor = (!self.usual).then(|| "t".to_owned());
+        let parts: Vec<String> = [width, stacks, tensor].into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => self.model.name.clone(),
+            false => format!("{}@{}", self.model.name, parts.join("x")),
         }
     }
 
@@ -42,6 +48,7 @@ impl Measured {
             "sequences": self.model.sequences,
             "replicas": self.replicas,
             "stacks_at_once": self.stacks_at_once,
+            "kernels": self.kernels,
             "precision": self.precision,
         });
         let more = match &self.result {
@@ -114,6 +121,10 @@ pub fn table(measured: &[Measured], peak: Option<Peak>, device: &TrainDevice) ->
                 .into(),
         );
     }
+    if measured.iter().any(|m| !m.usual) {
+        let what = "t: the model's operations as chains of tensor operations instead of kernels.";
+        table.notes.push(what.into());
+    }
     table.to_text()
 }
 
@@ -136,7 +147,8 @@ mod tests {
 
     fn measured(replicas: usize, stacks_at_once: usize, result: Result<Speed, String>) -> Measured {
         let model = Model::parse("L2d32h1V256x16x64").unwrap();
-        Measured { model, replicas, stacks_at_once, precision: Precision::F32, result }
+        let precision = Precision::F32;
+        Measured { model, replicas, stacks_at_once, kernels: false, usual: true, precision, result }
     }
 
     fn speed() -> Speed {

@@ -23,12 +23,7 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new(&args.output);
     let asked = shader(&args.shader)?;
     let name = args.device.as_deref().unwrap_or("auto");
-    let config = DeviceConfig {
-        name: device_name(name),
-        shader: asked,
-        memory_bytes: None,
-        stacks_at_once: None,
-    };
+    let config = DeviceConfig { shader: asked, ..DeviceConfig::named(device_name(name)) };
     let info = pick(&config, &list())?.info;
     if info.is_cpu() {
         progress.note("the CPU is what adapters are compared with: there is nothing to test");

@@ -14,7 +14,7 @@ pub(super) type Values = Vec<(String, Vec<f32>)>;
 /// Something to compute on fixed inputs.
 pub(super) struct Case {
     /// What it is.
-    pub name: &'static str,
+    pub name: String,
     /// Allowed deviation, as a share of the largest value.
     pub allowed: f64,
     run: Box<dyn Fn(&Device, Precision) -> Values>,
@@ -44,11 +44,17 @@ impl Check {
 
 impl Case {
     pub(super) fn new(
-        name: &'static str,
+        name: impl Into<String>,
         allowed: f64,
         run: impl Fn(&Device, Precision) -> Values + 'static,
     ) -> Self {
-        Self { name, allowed, run: Box::new(run) }
+        Self { name: name.into(), allowed, run: Box::new(run) }
+    }
+
+    /// The same with something said behind its name.
+    pub(super) fn renamed(mut self, behind: &str) -> Self {
+        self.name.push_str(behind);
+        self
     }
 
     /// Computes on the device, and on the CPU in f32: one check per named value.
@@ -70,7 +76,7 @@ impl Case {
         }
         let check = |((part, theirs), (_, ours)): (&(String, Vec<f32>), &(String, Vec<f32>))| {
             let operation = match part.as_str() {
-                "" => self.name.to_owned(),
+                "" => self.name.clone(),
                 part => format!("{}: {part}", self.name),
             };
             Check {

@@ -13,8 +13,9 @@ use super::super::{adapters, setup};
 use super::thorough::{self, Finding, News};
 use super::{SelfTest, SelfTestFailure, self_test};
 use burn::tensor::Device;
+use isoflop_model::kernels::enable as use_kernels;
 
-/// Set in a process that is to test a device and end: `<short name> <shader compiler>`.
+/// Set in a process that is to test a device and end: a [`Job`] as JSON.
 const JOB: &str = "ISOFLOP_SELF_TEST";
 
 /// Marks the answer among whatever a driver prints.
@@ -33,6 +34,8 @@ static AVAILABLE: AtomicBool = AtomicBool::new(false);
 struct Job {
     id: String,
     shader: ShaderCompiler,
+    /// Whether the model's operations are kernels in a short test; a thorough one has them both ways.
+    kernels: bool,
     /// First case of a thorough test; `None` for the short one.
     thorough_from: Option<usize>,
 }
@@ -49,10 +52,11 @@ pub fn self_test_child_main() {
     };
     let job: Result<Job, _> = serde_json::from_str(&job.to_string_lossy());
     match job {
-        Ok(Job { id, shader, thorough_from: Some(from) }) => {
+        Ok(Job { id, shader, thorough_from: Some(from), .. }) => {
             run_here(&id, shader, from, &mut |news| say(&news));
         }
-        Ok(Job { id, shader, thorough_from: None }) => {
+        Ok(Job { id, shader, kernels, thorough_from: None }) => {
+            use_kernels(kernels);
             let opened = open(&id, shader).map_err(broken);
             say(&opened.and_then(|device| self_test(&device)));
         }
@@ -99,9 +103,13 @@ pub(crate) fn available() -> bool {
 ///
 /// # Errors
 /// As [`self_test`], and if the process dies.
-pub(crate) fn run(id: &str, shader: ShaderCompiler) -> Result<SelfTest, SelfTestFailure> {
+pub(crate) fn run(
+    id: &str,
+    shader: ShaderCompiler,
+    kernels: bool,
+) -> Result<SelfTest, SelfTestFailure> {
     let crashed = |status: String| SelfTestFailure::Crashed { status };
-    let job = Job { id: id.into(), shader, thorough_from: None };
+    let job = Job { id: id.into(), shader, kernels, thorough_from: None };
     let mut process = start(&job).map_err(crashed)?;
     let mut pipe = process.stdout.take().expect("it is piped");
     let reader = std::thread::spawn(move || {
@@ -141,7 +149,7 @@ pub(super) fn run_each(
     until: Option<Instant>,
     tell: &mut dyn FnMut(News),
 ) -> String {
-    let job = Job { id: id.into(), shader, thorough_from: Some(from) };
+    let job = Job { id: id.into(), shader, kernels: true, thorough_from: Some(from) };
     let mut process = match start(&job) {
         Ok(process) => process,
         Err(status) => return status,

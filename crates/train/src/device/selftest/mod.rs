@@ -3,8 +3,8 @@
 //! Drivers and shader compilers do go wrong, without an error: a sweep on such a device gives
 //! plausible curves of a wrong model. So every adapter is compared with the CPU (burn's Flex
 //! backend) before it is used: the operations that training is made of, at sizes that are no
-//! multiple of anything, and one whole optimizer step of two tiny models, their losses and every
-//! gradient and weight.
+//! multiple of anything, those of the model that go through their data in several rounds, and one
+//! whole optimizer step of two tiny models, their losses and every gradient and weight.
 
 mod case;
 mod child;
@@ -73,9 +73,10 @@ pub fn self_test(device: &Device) -> Result<SelfTest, SelfTestFailure> {
     let precisions = precisions(device);
     let mut checks = Vec::new();
     for &precision in &precisions {
-        for case in operations::all(precision).iter().chain(&step::all(precision)) {
+        let cases = operations::all(precision).into_iter().chain(layers::some(precision));
+        for case in cases.chain(step::all(precision)) {
             let found = case.compare(device, precision);
-            let broken = |what| SelfTestFailure::Broken { operation: case.name.to_owned(), what };
+            let broken = |what| SelfTestFailure::Broken { operation: case.name.clone(), what };
             checks.extend(found.map_err(broken)?);
         }
     }

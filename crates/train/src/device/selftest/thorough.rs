@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
+use isoflop_model::kernels::{self, Planes};
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -48,20 +49,42 @@ pub(super) enum News {
     Done,
 }
 
-/// The cases of one precision.
-fn cases(precision: Precision) -> Vec<Case> {
-    let mut all = operations::all(precision);
-    all.extend(layers::all(precision));
-    all.extend(step::all(precision));
+/// How the model's operations are computed.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    kernels: bool,
+    planes: Planes,
+    /// Said behind the name.
+    said: &'static str,
+}
+
+/// Kernels with sums by planes where the device's have one size, kernels with sums through shared
+/// memory, and tensor operations.
+const WAYS: [Way; 3] = [
+    Way { kernels: true, planes: Planes::On, said: "" },
+    Way { kernels: true, planes: Planes::Off, said: " through shared memory" },
+    Way { kernels: false, planes: Planes::Off, said: " by tensor operations" },
+];
+
+/// The cases of one precision, and how the model's operations are computed in each.
+fn cases(precision: Precision) -> Vec<(Case, Way)> {
+    let mut all: Vec<_> = operations::all(precision).into_iter().map(|c| (c, WAYS[0])).collect();
+    for way in WAYS {
+        let cases = layers::all(precision).into_iter().chain(step::all(precision));
+        all.extend(cases.map(|case| (case.renamed(way.said), way)));
+    }
     all
 }
 
 /// Compares everything from case `from` on.
 pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(News)) {
+    let before = (kernels::enabled(), kernels::choose_planes(Planes::On));
     let of = |precision| cases(precision).into_iter().map(move |case| (precision, case));
     let all = precisions(device).into_iter().flat_map(of);
-    for (index, (precision, case)) in all.enumerate().skip(from) {
-        let operation = case.name.to_owned();
+    for (index, (precision, (case, way))) in all.enumerate().skip(from) {
+        kernels::enable(way.kernels);
+        kernels::choose_planes(way.planes);
+        let operation = case.name.clone();
         tell(News::Begins { index, operation: operation.clone(), precision });
         match case.compare(device, precision) {
             Ok(checks) => {
@@ -73,6 +96,8 @@ pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(News)) {
             }
         }
     }
+    kernels::enable(before.0);
+    kernels::choose_planes(before.1);
     tell(News::Done);
 }
 
@@ -167,7 +192,10 @@ mod tests {
             first.get_or_insert(news);
         });
         let Some(News::Begins { index, operation, .. }) = first else { panic!("{first:?}") };
-        assert_eq!((index, operation.as_str()), (last, "a training step (gpt2)"));
+        assert_eq!(
+            (index, operation.as_str()),
+            (last, "a training step (gpt2) by tensor operations")
+        );
     }
 
     /// Tensor operations against code on slices: the two forms of every operation of the model.

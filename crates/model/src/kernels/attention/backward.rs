@@ -1,0 +1,324 @@
+//! The backward pass: scores are made again from the log of their denominators. One kernel goes
+//! through the keys for a tile of queries, another through the queries for a tile of keys, so that
+//! each gradient is written by one cube.
+
+use burn::cubecl::{self, prelude::*};
+use burn_cubecl::tensor::CubeTensor;
+
+use super::super::launch::{Rows, cubes, empty};
+use super::super::reduce;
+use super::Operands;
+use super::tile::{BACKWARD, SIDE, Tile, add_product, fetch, products};
+use crate::ops::attention::Dims;
+
+/// The product of result and its gradient for every head of every token, in the order of the log
+/// sums.
+#[cube(launch_unchecked)]
+fn along_kernel(
+    out: &[f32],
+    dy: &[f32],
+    along: &mut [f32],
+    total: usize,
+    context: usize,
+    heads: usize,
+    head_dim: usize,
+    #[comptime] shape: Rows,
+) {
+    let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
+    let row = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    let real = row < total;
+    let row = min(row, total - 1);
+    let mut sum = 0.0f32;
+    for col in range_stepped(UNIT_POS_X as usize, head_dim, shape.lanes) {
+        sum += out[row * head_dim + col] * dy[row * head_dim + col];
+    }
+    let sum = reduce::sum(sum, &mut scratch, shape);
+    if real && UNIT_POS_X == 0 {
+        let (token, head) = (row / heads, row % heads);
+        let (sequence, t) = (token / context, token % context);
+        along[(sequence * heads + head) * context + t] = sum;
+    }
+}
+
+/// Leaves the weights of a tile in `weights` and the gradients of its scores in `slopes`: rows are
+/// queries from `first`, columns keys from `first_key`.
+#[cube]
+fn scores_again(
+    queries: &Shared<[f32]>,
+    keys: &Shared<[f32]>,
+    values: &Shared<[f32]>,
+    dys: &Shared<[f32]>,
+    log_sums: &[f32],
+    along: &[f32],
+    rows_at: usize,
+    first: usize,
+    first_key: usize,
+    context: usize,
+    scale: f32,
+    weights: &mut Shared<[f32]>,
+    slopes: &mut Shared<[f32]>,
+    #[comptime] tile: Tile,
+) {
+    let (micro, wide) = comptime!((tile.micro, tile.rows + 1));
+    let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
+    let s = products(queries, keys, tile);
+    let dp = products(dys, values, tile);
+    #[unroll]
+    for i in 0..micro {
+        let row = y + i * SIDE;
+        let t = first + row;
+        let safe = rows_at + min(t, context - 1);
+        let (log_sum, along) = (log_sums[safe], along[safe]);
+        #[unroll]
+        for j in 0..micro {
+            let col = x + j * SIDE;
+            let seen = first_key + col <= t && t < context;
+            let p = select(seen, (s[i * micro + j] * scale - log_sum).exp(), 0.0);
+            weights[row * wide + col] = p;
+            slopes[row * wide + col] = p * (dp[i * micro + j] - along) * scale;
+        }
+    }
+}
+
+/// Writes `micro x cols` sums of each unit to rows of a gradient.
+#[cube]
+fn store(
+    sums: &Array<f32>,
+    to: &mut [f32],
+    at: usize,
+    stride: usize,
+    first: usize,
+    context: usize,
+    head_dim: usize,
+    #[comptime] tile: Tile,
+) {
+    #[unroll]
+    for i in 0..tile.micro {
+        let t = first + UNIT_POS_Y as usize + i * SIDE;
+        #[unroll]
+        for j in 0..tile.cols {
+            let col = UNIT_POS_X as usize + j * SIDE;
+            if t < context && col < head_dim {
+                to[at + t * stride + col] = sums[i * tile.cols + j];
+            }
+        }
+    }
+}
+
+#[cube(launch_unchecked)]
+fn queries_kernel(
+    qk: &[f32],
+    qkv: &[f32],
+    dy: &[f32],
+    log_sums: &[f32],
+    along: &[f32],
+    dqkv: &mut [f32],
+    total: usize,
+    context: usize,
+    heads: usize,
+    head_dim: usize,
+    qk_stride: usize,
+    scale: f32,
+    #[comptime] tile: Tile,
+) {
+    let rows = comptime!(tile.rows * tile.stride);
+    let grid = comptime!(tile.rows * (tile.rows + 1));
+    let mut queries = Shared::<[f32]>::new_slice(rows);
+    let mut keys = Shared::<[f32]>::new_slice(rows);
+    let mut values = Shared::<[f32]>::new_slice(rows);
+    let mut dys = Shared::<[f32]>::new_slice(rows);
+    let mut weights = Shared::<[f32]>::new_slice(grid);
+    let mut slopes = Shared::<[f32]>::new_slice(grid);
+    let tiles = context.div_ceil(tile.rows);
+    let cube = min(CUBE_POS, total - 1);
+    let (sequence_head, block) = (cube / tiles, tiles - 1 - cube % tiles);
+    let (sequence, head) = (sequence_head / heads, sequence_head % heads);
+    let (width, token) = (heads * head_dim, sequence * context);
+    let q_at = token * qk_stride + head * head_dim;
+    let v_at = token * 3 * width + 2 * width + head * head_dim;
+    let y_at = token * width + head * head_dim;
+    let first = block * tile.rows;
+    fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
+    fetch(dy, y_at, width, first, context, head_dim, &mut dys, tile);
+    let mut sums = Array::<f32>::new(comptime!(tile.micro * tile.cols));
+    #[unroll]
+    for k in 0..comptime!(tile.micro * tile.cols) {
+        sums[k] = 0.0;
+    }
+    for key_block in 0..block + 1 {
+        let first_key = key_block * tile.rows;
+        sync_cube();
+        fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut keys, tile);
+        fetch(qkv, v_at, 3 * width, first_key, context, head_dim, &mut values, tile);
+        sync_cube();
+        scores_again(
+            &queries,
+            &keys,
+            &values,
+            &dys,
+            log_sums,
+            along,
+            sequence_head * context,
+            first,
+            first_key,
+            context,
+            scale,
+            &mut weights,
+            &mut slopes,
+            tile,
+        );
+        sync_cube();
+        add_product(&mut sums, &slopes, &keys, false, tile);
+    }
+    if CUBE_POS < total {
+        let at = token * 3 * width + head * head_dim;
+        store(&sums, dqkv, at, 3 * width, first, context, head_dim, tile);
+    }
+}
+
+#[cube(launch_unchecked)]
+fn keys_kernel(
+    qk: &[f32],
+    qkv: &[f32],
+    dy: &[f32],
+    log_sums: &[f32],
+    along: &[f32],
+    dqkv: &mut [f32],
+    total: usize,
+    context: usize,
+    heads: usize,
+    head_dim: usize,
+    qk_stride: usize,
+    scale: f32,
+    #[comptime] tile: Tile,
+) {
+    let rows = comptime!(tile.rows * tile.stride);
+    let grid = comptime!(tile.rows * (tile.rows + 1));
+    let mut queries = Shared::<[f32]>::new_slice(rows);
+    let mut keys = Shared::<[f32]>::new_slice(rows);
+    let mut values = Shared::<[f32]>::new_slice(rows);
+    let mut dys = Shared::<[f32]>::new_slice(rows);
+    let mut weights = Shared::<[f32]>::new_slice(grid);
+    let mut slopes = Shared::<[f32]>::new_slice(grid);
+    let tiles = context.div_ceil(tile.rows);
+    let cube = min(CUBE_POS, total - 1);
+    // The first tiles are seen by the most queries: they begin first.
+    let (sequence_head, block) = (cube / tiles, cube % tiles);
+    let (sequence, head) = (sequence_head / heads, sequence_head % heads);
+    let (width, token) = (heads * head_dim, sequence * context);
+    let q_at = token * qk_stride + head * head_dim;
+    let v_at = token * 3 * width + 2 * width + head * head_dim;
+    let y_at = token * width + head * head_dim;
+    let first_key = block * tile.rows;
+    fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut keys, tile);
+    fetch(qkv, v_at, 3 * width, first_key, context, head_dim, &mut values, tile);
+    let mut dk = Array::<f32>::new(comptime!(tile.micro * tile.cols));
+    let mut dv = Array::<f32>::new(comptime!(tile.micro * tile.cols));
+    #[unroll]
+    for k in 0..comptime!(tile.micro * tile.cols) {
+        dk[k] = 0.0;
+        dv[k] = 0.0;
+    }
+    for query_block in block..tiles {
+        let first = query_block * tile.rows;
+        sync_cube();
+        fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
+        fetch(dy, y_at, width, first, context, head_dim, &mut dys, tile);
+        sync_cube();
+        scores_again(
+            &queries,
+            &keys,
+            &values,
+            &dys,
+            log_sums,
+            along,
+            sequence_head * context,
+            first,
+            first_key,
+            context,
+            scale,
+            &mut weights,
+            &mut slopes,
+            tile,
+        );
+        sync_cube();
+        add_product(&mut dv, &weights, &dys, true, tile);
+        add_product(&mut dk, &slopes, &queries, true, tile);
+    }
+    if CUBE_POS < total {
+        let at = token * 3 * width + width + head * head_dim;
+        store(&dk, dqkv, at, 3 * width, first_key, context, head_dim, tile);
+        store(&dv, dqkv, at + width, 3 * width, first_key, context, head_dim, tile);
+    }
+}
+
+/// Writes all of `dqkv`: gradients of the queries and keys that were used, and of the values.
+pub(super) fn launch(
+    operands: &Operands,
+    out: &CubeTensor,
+    log_sum: &CubeTensor,
+    dy: &CubeTensor,
+    dqkv: &CubeTensor,
+    d: Dims,
+) {
+    let client = &dy.client;
+    let limit = client.properties().hardware.max_shared_memory_size;
+    let tile = Tile::of(d.head_dim, BACKWARD.0, BACKWARD.1, limit).expect("checked by `fits`");
+    let sequence_heads = d.replicas * d.sequences * d.heads;
+    let along = empty(dy, [sequence_heads, d.context]);
+    let rows = Rows::of_width(d.head_dim, client);
+    let total = sequence_heads * d.context.div_ceil(tile.rows);
+    let scale = 1.0 / (d.head_dim as f32).sqrt();
+    // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
+    unsafe {
+        along_kernel::launch_unchecked(
+            client,
+            rows.cubes(sequence_heads * d.context),
+            rows.dim(),
+            out.clone().into_buffer_arg(),
+            dy.clone().into_buffer_arg(),
+            along.clone().into_buffer_arg(),
+            sequence_heads * d.context,
+            d.context,
+            d.heads,
+            d.head_dim,
+            rows,
+        );
+        queries_kernel::launch_unchecked(
+            client,
+            cubes(total),
+            CubeDim::new_2d(SIDE as u32, SIDE as u32),
+            operands.qk.clone().into_buffer_arg(),
+            operands.qkv.clone().into_buffer_arg(),
+            dy.clone().into_buffer_arg(),
+            log_sum.clone().into_buffer_arg(),
+            along.clone().into_buffer_arg(),
+            dqkv.clone().into_buffer_arg(),
+            total,
+            d.context,
+            d.heads,
+            d.head_dim,
+            operands.qk_stride,
+            scale,
+            tile,
+        );
+        keys_kernel::launch_unchecked(
+            client,
+            cubes(total),
+            CubeDim::new_2d(SIDE as u32, SIDE as u32),
+            operands.qk.clone().into_buffer_arg(),
+            operands.qkv.clone().into_buffer_arg(),
+            dy.clone().into_buffer_arg(),
+            log_sum.clone().into_buffer_arg(),
+            along.into_buffer_arg(),
+            dqkv.clone().into_buffer_arg(),
+            total,
+            d.context,
+            d.heads,
+            d.head_dim,
+            operands.qk_stride,
+            scale,
+            tile,
+        );
+    }
+}

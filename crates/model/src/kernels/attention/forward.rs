@@ -1,0 +1,156 @@
+//! The forward pass: a cube for each tile of queries of each head, with a softmax that is corrected
+//! as larger scores come up.
+
+use burn::cubecl::{self, prelude::*};
+use burn_cubecl::tensor::CubeTensor;
+
+use super::super::launch::cubes;
+use super::Operands;
+use super::tile::{FORWARD, SIDE, Tile, add_product, fetch, products};
+use crate::ops::attention::Dims;
+
+/// Score of keys that a query does not see.
+const HIDDEN: f32 = -1.0e30;
+
+#[cube(launch_unchecked)]
+fn forward_kernel(
+    qk: &[f32],
+    qkv: &[f32],
+    out: &mut [f32],
+    log_sums: &mut [f32],
+    total: usize,
+    context: usize,
+    heads: usize,
+    head_dim: usize,
+    qk_stride: usize,
+    scale: f32,
+    #[comptime] tile: Tile,
+) {
+    let (micro, cols) = comptime!((tile.micro, tile.cols));
+    let mut queries = Shared::<[f32]>::new_slice(comptime!(tile.rows * tile.stride));
+    let mut others = Shared::<[f32]>::new_slice(comptime!(tile.rows * tile.stride));
+    let mut scores = Shared::<[f32]>::new_slice(comptime!(tile.rows * (tile.rows + 1)));
+    let mut parts = Shared::<[f32]>::new_slice(comptime!(tile.rows * SIDE));
+    let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
+    let tiles = context.div_ceil(tile.rows);
+    let cube = min(CUBE_POS, total - 1);
+    // The last tiles see the most keys: they begin first.
+    let (sequence_head, block) = (cube / tiles, tiles - 1 - cube % tiles);
+    let (sequence, head) = (sequence_head / heads, sequence_head % heads);
+    let width = heads * head_dim;
+    let first_token = sequence * context;
+    let q_at = first_token * qk_stride + head * head_dim;
+    let v_at = first_token * 3 * width + 2 * width + head * head_dim;
+    let first = block * tile.rows;
+
+    fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
+    let mut highest = Array::<f32>::new(micro);
+    let mut total_of = Array::<f32>::new(micro);
+    let mut sums = Array::<f32>::new(comptime!(micro * cols));
+    #[unroll]
+    for i in 0..micro {
+        highest[i] = HIDDEN;
+        total_of[i] = 0.0;
+    }
+    #[unroll]
+    for k in 0..comptime!(micro * cols) {
+        sums[k] = 0.0;
+    }
+    for key_block in 0..block + 1 {
+        let first_key = key_block * tile.rows;
+        sync_cube(); // the values before have been used
+        fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut others, tile);
+        sync_cube();
+        let mut s = products(&queries, &others, tile);
+        #[unroll]
+        for i in 0..micro {
+            let row = y + i * SIDE;
+            let mut top = f32::new(HIDDEN);
+            #[unroll]
+            for j in 0..micro {
+                let key = first_key + x + j * SIDE;
+                let seen = key <= first + row && key < context;
+                s[i * micro + j] = select(seen, s[i * micro + j] * scale, HIDDEN);
+                top = max(top, s[i * micro + j]);
+            }
+            parts[row * SIDE + x] = top;
+        }
+        sync_cube(); // keys have been used, and largest scores are there
+        fetch(qkv, v_at, 3 * width, first_key, context, head_dim, &mut others, tile);
+        let mut shrink = Array::<f32>::new(micro);
+        #[unroll]
+        for i in 0..micro {
+            let row = y + i * SIDE;
+            let mut top = highest[i];
+            #[unroll]
+            for k in 0..SIDE {
+                top = max(top, parts[row * SIDE + k]);
+            }
+            shrink[i] = (highest[i] - top).exp();
+            highest[i] = top;
+            #[unroll]
+            for j in 0..micro {
+                let p = (s[i * micro + j] - top).exp();
+                scores[row * comptime!(tile.rows + 1) + x + j * SIDE] = p;
+            }
+        }
+        sync_cube(); // scores and values are there
+        #[unroll]
+        for i in 0..micro {
+            let row = y + i * SIDE;
+            let mut sum = 0.0f32;
+            for k in 0..tile.rows {
+                sum += scores[row * comptime!(tile.rows + 1) + k];
+            }
+            total_of[i] = total_of[i] * shrink[i] + sum;
+            #[unroll]
+            for j in 0..cols {
+                sums[i * cols + j] *= shrink[i];
+            }
+        }
+        add_product(&mut sums, &scores, &others, false, tile);
+    }
+    #[unroll]
+    for i in 0..micro {
+        let t = first + y + i * SIDE;
+        if t < context && CUBE_POS < total {
+            let to = (first_token + t) * width + head * head_dim;
+            #[unroll]
+            for j in 0..cols {
+                let col = x + j * SIDE;
+                if col < head_dim {
+                    out[to + col] = sums[i * cols + j] / total_of[i];
+                }
+            }
+            if x == 0 {
+                log_sums[sequence_head * context + t] = highest[i] + total_of[i].ln();
+            }
+        }
+    }
+}
+
+pub(super) fn launch(operands: &Operands, out: &CubeTensor, log_sum: &CubeTensor, d: Dims) {
+    let client = &out.client;
+    let limit = client.properties().hardware.max_shared_memory_size;
+    let tile = Tile::of(d.head_dim, FORWARD.0, FORWARD.1, limit).expect("checked by `fits`");
+    let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(tile.rows);
+    // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
+    unsafe {
+        forward_kernel::launch_unchecked(
+            client,
+            cubes(total),
+            CubeDim::new_2d(SIDE as u32, SIDE as u32),
+            operands.qk.clone().into_buffer_arg(),
+            operands.qkv.clone().into_buffer_arg(),
+            out.clone().into_buffer_arg(),
+            log_sum.clone().into_buffer_arg(),
+            total,
+            d.context,
+            d.heads,
+            d.head_dim,
+            operands.qk_stride,
+            1.0 / (d.head_dim as f32).sqrt(),
+            tile,
+        );
+    }
+}

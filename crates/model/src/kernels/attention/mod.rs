@@ -1,0 +1,80 @@
+//! Causal attention in tiles (Dao et al. 2022; Dao 2023): no score matrix is ever stored.
+//!
+//! A cube of 8 x 8 units takes a tile of queries (or of keys) and goes through the tiles on the
+//! other side, which it fetches to shared memory. Scores of a tile are `MICRO x MICRO` for each unit,
+//! in registers, and go to shared memory for the product with the values.
+
+mod backward;
+mod forward;
+mod tile;
+
+use burn_cubecl::tensor::CubeTensor;
+
+use super::launch::{empty, rows_of};
+use super::rotary;
+use crate::ops::attention::Dims;
+pub(crate) use tile::fits;
+
+/// Where queries and keys are, and the strides of their rows.
+struct Operands {
+    /// Queries at column 0 and keys at column `D` of each row.
+    qk: CubeTensor,
+    /// Length of a row of `qk`.
+    qk_stride: usize,
+    /// The projection `[R, M, 3 D]`, whose last third are the values.
+    qkv: CubeTensor,
+}
+
+/// `[R, M, 3 D]` to the result `[R, M, D]`, the log of every softmax's denominator
+/// `[R, sequences * heads, context]`. With `normed`, queries and keys are normed and turned first (gains
+/// `[R, 1, head_dim]`, tables `[context, head_dim / 2]`).
+pub(super) fn forward(
+    qkv: CubeTensor,
+    gains: [CubeTensor; 2],
+    tables: [CubeTensor; 2],
+    normed: bool,
+    d: Dims,
+) -> (CubeTensor, CubeTensor) {
+    let qkv = rows_of(qkv);
+    let operands = operands(qkv, gains, tables, normed, d);
+    let out = empty(&operands.qkv, [d.replicas, d.sequences * d.context, d.width()]);
+    let log_sum = empty(&operands.qkv, [d.replicas, d.sequences * d.heads, d.context]);
+    forward::launch(&operands, &out, &log_sum, d);
+    (out, log_sum)
+}
+
+fn operands(
+    qkv: CubeTensor,
+    gains: [CubeTensor; 2],
+    tables: [CubeTensor; 2],
+    normed: bool,
+    d: Dims,
+) -> Operands {
+    let qk = if normed { rotary::forward(qkv.clone(), gains, tables, d) } else { qkv.clone() };
+    let qk_stride = if normed { 2 } else { 3 } * d.width();
+    Operands { qk, qk_stride, qkv }
+}
+
+/// Gradient of the projection `[R, M, 3 D]`, and of the gains as rows of both
+/// `[R, chunks, 2 head_dim]`, unwritten without `normed`.
+pub(super) fn backward(
+    qkv: CubeTensor,
+    out: CubeTensor,
+    log_sum: CubeTensor,
+    gains: [CubeTensor; 2],
+    tables: [CubeTensor; 2],
+    dy: CubeTensor,
+    normed: bool,
+    d: Dims,
+) -> (CubeTensor, CubeTensor) {
+    let (qkv, out, log_sum, dy) = (rows_of(qkv), rows_of(out), rows_of(log_sum), rows_of(dy));
+    // Queries and keys are normed and turned again: cheaper than keeping them for every block.
+    let operands = operands(qkv, gains.clone(), tables.clone(), normed, d);
+    let dqkv = empty(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
+    backward::launch(&operands, &out, &log_sum, &dy, &dqkv, d);
+    let dgain = match normed {
+        true => rotary::backward(&operands.qkv, gains, tables, &dqkv, d),
+        false => empty(&dy, [1, 1, 1]),
+    };
+    (dqkv, dgain)
+}

@@ -1,0 +1,104 @@
+//! Sizes of launches, and tensors to write to.
+
+use burn::cubecl::client::Client;
+use burn::cubecl::ir::features::Plane;
+use burn::cubecl::prelude::*;
+use burn::tensor::{DType, Shape};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+
+use super::{Planes, planes};
+
+/// Units of a cube that works on rows or single elements.
+pub(super) const UNITS: usize = 256;
+
+/// Elements of all tensors of a kind in one launch: kernels count them in 32 bits.
+pub(super) const MOST_ELEMENTS: usize = u32::MAX as usize - (1 << 20);
+
+/// Cubes along one axis that every device takes.
+const MOST_ALONG_AXIS: usize = 65_535;
+
+/// `cubes` cubes, told apart by `CUBE_POS`. There may be more than asked for.
+pub(super) fn cubes(cubes: usize) -> CubeCount {
+    let deep = cubes.div_ceil(MOST_ALONG_AXIS).max(1);
+    CubeCount::Static(cubes.div_ceil(deep) as u32, deep as u32, 1)
+}
+
+/// Cubes of [`UNITS`] units for `elements` elements, told apart by `ABSOLUTE_POS`.
+pub(super) fn elements(elements: usize) -> (CubeCount, CubeDim) {
+    (cubes(elements.div_ceil(UNITS)), CubeDim::new_1d(UNITS as u32))
+}
+
+/// How rows are shared out: `lanes` units for each row, a power of two, and `rows` rows for each cube.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Rows {
+    pub lanes: usize,
+    pub rows: usize,
+    /// Whether the units of a row are a plane (warp, subgroup) of the device.
+    pub planes: bool,
+}
+
+impl Rows {
+    /// A plane for each row, where all planes of the device have one size. Else about four elements
+    /// for each unit, so that short rows share a cube and long ones fill it.
+    pub fn of_width(width: usize, client: &Client) -> Self {
+        let lanes = (width / 4).next_power_of_two().clamp(4, UNITS);
+        Self::with_lanes(plane_size(client).unwrap_or(lanes), client)
+    }
+
+    pub fn with_lanes(lanes: usize, client: &Client) -> Self {
+        let planes = plane_size(client) == Some(lanes);
+        Self { lanes, rows: (UNITS / lanes).max(1), planes }
+    }
+
+    pub fn dim(self) -> CubeDim {
+        CubeDim::new_2d(self.lanes as u32, self.rows as u32)
+    }
+
+    pub fn cubes(self, rows: usize) -> CubeCount {
+        cubes(rows.div_ceil(self.rows))
+    }
+}
+
+/// Units of a plane, where all planes of a device have one size and can add up.
+fn plane_size(client: &Client) -> Option<usize> {
+    let hardware = &client.properties().hardware;
+    let fixed = hardware.plane_size_min == hardware.plane_size_max;
+    let size = hardware.plane_size_max as usize;
+    let usable = size.is_power_of_two() && (2..=UNITS).contains(&size);
+    let able = match planes() {
+        Planes::Reported => client.features().plane.contains(Plane::Ops),
+        Planes::On => true,
+        Planes::Off => false,
+    };
+    (fixed && usable && able).then_some(size)
+}
+
+/// An unwritten `f32` tensor, row-major, where `like` is.
+pub(super) fn empty<const D: usize>(like: &CubeTensor, shape: [usize; D]) -> CubeTensor {
+    let (client, device) = (like.client.clone(), like.device.clone());
+    empty_device_contiguous_dtype(client, device, Shape::from(shape), DType::F32)
+}
+
+/// The tensor row-major in `f32`.
+pub(super) fn rows_of(tensor: CubeTensor) -> CubeTensor {
+    assert_eq!(tensor.dtype, DType::F32, "kernels work in f32");
+    let elements = tensor.meta.num_elements();
+    assert!(
+        elements <= MOST_ELEMENTS,
+        "kernels count up to {MOST_ELEMENTS} elements, not {elements}"
+    );
+    into_contiguous(tensor)
+}
+
+/// The tensor row-major and not shared with anyone, to be written in place.
+pub(super) fn own(tensor: CubeTensor) -> CubeTensor {
+    let tensor = rows_of(tensor);
+    if tensor.can_mut() { tensor } else { tensor.copy() }
+}
+
+/// The sizes of a tensor.
+pub(super) fn dims<const D: usize>(tensor: &CubeTensor) -> [usize; D] {
+    tensor.meta.shape().dims()
+}

@@ -1,0 +1,78 @@
+//! Sums and maxima over the units that share a row.
+
+use burn::cubecl::{self, prelude::*};
+
+use super::launch::Rows;
+
+/// Sum of `value` over the units of a row; every unit gets it.
+///
+/// Where a row is a plane, its units exchange values without memory. Else `scratch`, which has one
+/// element for every unit of the cube, and all units of the cube call this together.
+#[cube]
+pub(super) fn sum(value: f32, scratch: &mut Shared<[f32]>, #[comptime] rows: Rows) -> f32 {
+    if comptime!(rows.planes) {
+        plane_sum(value)
+    } else {
+        let unit = UNIT_POS as usize;
+        let lane = unit % rows.lanes;
+        sync_cube(); // what was there before has been read
+        scratch[unit] = value;
+        sync_cube();
+        let mut step = comptime!(rows.lanes / 2).runtime();
+        while step > 0 {
+            if lane < step {
+                let other = scratch[unit + step];
+                scratch[unit] += other;
+            }
+            sync_cube();
+            step /= 2;
+        }
+        scratch[unit - lane]
+    }
+}
+
+/// Largest `value` of the units of a row, as [`sum`].
+#[cube]
+pub(super) fn largest(value: f32, scratch: &mut Shared<[f32]>, #[comptime] rows: Rows) -> f32 {
+    if comptime!(rows.planes) {
+        plane_max(value)
+    } else {
+        let unit = UNIT_POS as usize;
+        let lane = unit % rows.lanes;
+        sync_cube();
+        scratch[unit] = value;
+        sync_cube();
+        let mut step = comptime!(rows.lanes / 2).runtime();
+        while step > 0 {
+            if lane < step {
+                let other = scratch[unit + step];
+                scratch[unit] = max(scratch[unit], other);
+            }
+            sync_cube();
+            step /= 2;
+        }
+        scratch[unit - lane]
+    }
+}
+
+/// Sum of `value` over the units of a cube that have the same place along x; the units with
+/// `UNIT_POS_Y = 0` get it, the others get parts of it. `down` is the cube's size along y, a power
+/// of two.
+#[cube]
+pub(super) fn sum_down(value: f32, scratch: &mut Shared<[f32]>, #[comptime] down: usize) -> f32 {
+    let unit = UNIT_POS as usize;
+    let width = CUBE_DIM_X as usize;
+    sync_cube();
+    scratch[unit] = value;
+    sync_cube();
+    let mut step = comptime!(down / 2).runtime();
+    while step > 0 {
+        if (UNIT_POS_Y as usize) < step {
+            let other = scratch[unit + step * width];
+            scratch[unit] += other;
+        }
+        sync_cube();
+        step /= 2;
+    }
+    scratch[unit]
+}
