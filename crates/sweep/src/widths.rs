@@ -21,7 +21,7 @@ const FILE: &str = "stacks.json";
 /// A wider stack pays if it trains so many times as many tokens per second as the widest before it.
 pub const PAYS: f64 = 1.05;
 
-/// Models that are measured, from the one with the cheapest step to the one with the costliest.
+/// Models that are measured, from the one with the cheapest step to the one with the costliest, at most.
 const MODELS: usize = 3;
 
 /// All measurements together take about this share of the training, which is expected to be this many.
@@ -149,7 +149,10 @@ fn measure(
     // What pays does not depend on how many of these very models there are: others lie between.
     let most = groups.iter().map(Vec::len).max().unwrap_or(1);
     let mut samples = Vec::new();
-    for index in spread(groups.len(), MODELS) {
+    for index in ends_first(spread(groups.len(), MODELS)) {
+        if !is_open(&samples) {
+            break;
+        }
         let cell = groups[index][0];
         let Some(sample) = bench.widest(cell, most, progress) else { continue };
         progress.note(format!(
@@ -169,6 +172,23 @@ fn measure(
 struct Rate {
     tokens: f64,
     flops: f64,
+}
+
+/// The same with the last in the second place.
+fn ends_first(mut indices: Vec<usize>) -> Vec<usize> {
+    if indices.len() > 2 {
+        let last = indices.pop().expect("there are more than two");
+        indices.insert(1, last);
+    }
+    indices
+}
+
+/// Whether models between those that were measured could take another width: not where the ends are at most one doubling
+/// apart.
+fn is_open(ends: &[WidthSample]) -> bool {
+    let widths = ends.iter().map(|s| s.replicas);
+    let (least, most) = (widths.clone().min().unwrap_or(1), widths.max().unwrap_or(1));
+    ends.len() < 2 || most > 2 * least
 }
 
 /// Where measurements are made.
@@ -263,6 +283,15 @@ mod tests {
         assert_eq!(choose(Some(widths("a")), true, "b", &[1e10]), keep("a"));
         assert_eq!(choose(None, false, "a", &near), Choice::Measure);
         assert_eq!(choose(None, true, "a", &near), Choice::Default);
+    }
+
+    #[test]
+    fn the_middle_is_measured_where_the_ends_differ() {
+        assert_eq!(ends_first(vec![0, 4, 9]), [0, 9, 4]);
+        assert_eq!(ends_first(vec![0, 1]), [0, 1]);
+        let ends = |a, b| [a, b].map(|replicas| WidthSample { replicas, ..widths("a").samples[0] });
+        assert!(is_open(&[]) && is_open(&ends(1, 1)[..1]));
+        assert!(!is_open(&ends(4, 4)) && !is_open(&ends(2, 1)) && is_open(&ends(1, 4)));
     }
 
     #[test]
