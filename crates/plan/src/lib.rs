@@ -38,6 +38,7 @@ mod cell;
 pub mod config;
 mod convention;
 mod grid;
+mod interpolate;
 mod memory;
 mod render;
 pub mod rules;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::interpolate::log_log;
 use crate::{SpeedSample, Throughput};
 
 /// How far a measurement speaks for others, in FLOPs of a step.
@@ -57,17 +58,9 @@ impl StackWidths {
     /// measurements in logarithms, rounded down, and that of the nearest one outside them. `None`
     /// without a usable measurement.
     pub fn replicas(&self, step_flops: f64) -> Option<usize> {
-        let usable = |s: &&WidthSample| s.step_flops > 0.0 && s.replicas > 0;
-        let log = |s: &WidthSample| (s.step_flops.ln(), (s.replicas as f64).ln());
-        let mut points: Vec<(f64, f64)> = self.samples.iter().filter(usable).map(log).collect();
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (first, last) = (points.first()?, points.last()?);
-        let x = step_flops.max(f64::MIN_POSITIVE).ln().clamp(first.0, last.0);
-        let above = points.partition_point(|p| p.0 < x).min(points.len() - 1);
-        let (low, high) = (points[above.saturating_sub(1)], points[above]);
-        let share = if high.0 > low.0 { (x - low.0) / (high.0 - low.0) } else { 1.0 };
+        let points = self.samples.iter().map(|s| (s.step_flops, s.replicas as f64));
         // A measured width comes back whole.
-        Some(((low.1 + share * (high.1 - low.1)).exp() + 1e-9).floor().max(1.0) as usize)
+        log_log(points, step_flops).map(|width| (width + 1e-9).floor().max(1.0) as usize)
     }
 }
 

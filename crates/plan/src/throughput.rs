@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::interpolate::log_log;
 use crate::{Grid, Stack};
 
 /// Measured training speed of a device.
@@ -41,22 +42,8 @@ impl Throughput {
     /// the neighbouring measurements in logarithms, and that of the nearest one outside them.
     /// `None` without a usable measurement.
     pub fn flops_per_second(&self, width: usize) -> Option<f64> {
-        let usable = |s: &&SpeedSample| {
-            s.width > 0 && s.flops_per_second > 0.0 && s.flops_per_second.is_finite()
-        };
-        let mut points: Vec<(f64, f64)> = self
-            .samples
-            .iter()
-            .filter(usable)
-            .map(|s| ((s.width as f64).ln(), s.flops_per_second.ln()))
-            .collect();
-        points.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let (first, last) = (points.first()?, points.last()?);
-        let x = (width.max(1) as f64).ln().clamp(first.0, last.0);
-        let above = points.partition_point(|p| p.0 < x).min(points.len() - 1);
-        let (low, high) = (points[above.saturating_sub(1)], points[above]);
-        let share = if high.0 > low.0 { (x - low.0) / (high.0 - low.0) } else { 1.0 };
-        Some((low.1 + share * (high.1 - low.1)).exp())
+        let points = self.samples.iter().map(|s| (s.width as f64, s.flops_per_second));
+        log_log(points, width.max(1) as f64)
     }
 }
 

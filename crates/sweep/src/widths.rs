@@ -46,24 +46,12 @@ pub fn of_study(
     worth: bool,
     progress: &mut Progress,
 ) -> anyhow::Result<Option<StackWidths>> {
-    if config.train.stack.is_some() {
-        return Ok(None);
-    }
-    let started = folder.join(CHECKPOINT_FOLDER).is_dir();
-    match choose(read(folder, started)?, started, &device.info.label(), &steps(grid)) {
-        Choice::Keep(kept) => return Ok(Some(kept)),
-        Choice::Default => return Ok(None),
-        Choice::Measure => {}
-    }
-    if !worth {
-        return Ok(None);
-    }
-    let measured = measure(config, grid, device, progress)?;
-    if let Some(widths) = &measured {
+    let (widths, fresh) = decide(config, grid, device, folder, worth, progress)?;
+    if let Some(widths) = widths.as_ref().filter(|_| fresh) {
         let json = serde_json::to_string_pretty(widths).context("widths are plain data")?;
         write_atomic(&folder.join(FILE), (json + "\n").as_bytes())?;
     }
-    Ok(measured)
+    Ok(widths)
 }
 
 /// The widths that a study would train with: as [`of_study`] where it is worth measuring, but nothing is written.
@@ -77,15 +65,27 @@ pub fn for_plan(
     device: &TrainDevice,
     progress: &mut Progress,
 ) -> anyhow::Result<Option<StackWidths>> {
+    Ok(decide(config, grid, device, &config.study.results, true, progress)?.0)
+}
+
+/// The widths, and whether they were measured just now.
+fn decide(
+    config: &Config,
+    grid: &Grid,
+    device: &TrainDevice,
+    folder: &Path,
+    worth: bool,
+    progress: &mut Progress,
+) -> anyhow::Result<(Option<StackWidths>, bool)> {
     if config.train.stack.is_some() {
-        return Ok(None);
+        return Ok((None, false));
     }
-    let folder = &config.study.results;
     let started = folder.join(CHECKPOINT_FOLDER).is_dir();
-    match choose(read(folder, started)?, started, &device.info.label(), &steps(grid)) {
-        Choice::Keep(kept) => Ok(Some(kept)),
-        Choice::Default => Ok(None),
-        Choice::Measure => measure(config, grid, device, progress),
+    let steps: Vec<f64> = crowds(grid).iter().map(|cells| cells[0].step_flops()).collect();
+    match choose(read(folder, started)?, started, &device.info.label(), &steps) {
+        Choice::Keep(kept) => Ok((Some(kept), false)),
+        Choice::Measure if worth => Ok((measure(config, grid, device, progress)?, true)),
+        Choice::Measure | Choice::Default => Ok((None, false)),
     }
 }
 
@@ -110,10 +110,9 @@ fn choose(kept: Option<StackWidths>, started: bool, device: &str, steps: &[f64])
     }
 }
 
-/// FLOPs of a step of the cells that can share a stack.
-fn steps(grid: &Grid) -> Vec<f64> {
-    let groups = grid.alike().into_iter().filter(|cells| cells.len() > 1);
-    groups.map(|cells| cells[0].step_flops()).collect()
+/// Groups of several cells that can share a stack.
+fn crowds(grid: &Grid) -> Vec<Vec<&Cell>> {
+    grid.alike().into_iter().filter(|cells| cells.len() > 1).collect()
 }
 
 /// What a folder keeps.
@@ -138,8 +137,7 @@ fn measure(
     device: &TrainDevice,
     progress: &mut Progress,
 ) -> anyhow::Result<Option<StackWidths>> {
-    let mut groups = grid.alike();
-    groups.retain(|cells| cells.len() > 1);
+    let groups = crowds(grid);
     if groups.is_empty() {
         return Ok(None);
     }

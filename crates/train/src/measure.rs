@@ -212,12 +212,12 @@ fn scramble(i: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use isoflop_plan::{Family, Precision};
 
     use super::*;
 
-    const SHAPE: Shape = Shape {
+    pub(crate) const SHAPE: Shape = Shape {
         family: Family::Llama,
         depth: 1,
         width: 16,

@@ -192,20 +192,12 @@ mod tests {
     use isoflop_plan::Precision;
 
     use super::*;
+    use crate::measure::tests::SHAPE;
 
     #[test]
     fn every_operation_has_two_times() {
-        let shape = Shape {
-            family: Family::Llama,
-            depth: 1,
-            width: 16,
-            heads: 2,
-            hidden: 40,
-            vocab: 64,
-            context: 8,
-        };
         let hyper = Hyper::for_timing(2, Precision::F32);
-        let times = time_operations(&shape, &hyper, 2, &Device::flex(), 0.001).unwrap();
+        let times = time_operations(&SHAPE, &hyper, 2, &Device::flex(), 0.001).unwrap();
         assert_eq!(times.len(), 9);
         for time in times {
             assert!(time.kernels > 0.0 && time.tensor > 0.0, "{time:?}");

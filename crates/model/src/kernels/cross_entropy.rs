@@ -51,9 +51,7 @@ fn rows_kernel(
     #[comptime] gradient: bool,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
-    let row = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    let real = row < rows;
-    let row = select(real, row, rows - 1);
+    let (row, real) = reduce::row(rows);
     let at = row * vocab;
     // Units beyond the last row look at no column, for the row is being overwritten.
     let columns = select(real, vocab, 0);

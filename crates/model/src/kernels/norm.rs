@@ -57,10 +57,7 @@ fn forward_kernel(
     #[comptime] layer_norm: bool,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
-    let row = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    let real = row < rows;
-    // Units beyond the last row work on it too, for all of a cube meet in the sums.
-    let row = select(real, row, rows - 1);
+    let (row, real) = reduce::row(rows);
     let at = row * width;
     let (mean, rstd) = moments(x, at, width, &mut scratch, shape, layer_norm);
     if real {
@@ -92,9 +89,7 @@ fn input_kernel(
     #[comptime] has_residual: bool,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
-    let row = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    let real = row < rows;
-    let row = select(real, row, rows - 1);
+    let (row, real) = reduce::row(rows);
     let at = row * width;
     let own = row / per_replica * width;
     let (mean, rstd) = moments(x, at, width, &mut scratch, shape, layer_norm);

@@ -4,6 +4,14 @@ use burn::cubecl::{self, prelude::*};
 
 use super::launch::Rows;
 
+/// The row of this unit, of `rows` rows that cubes share out along y, and whether there is one: units
+/// beyond the last row work on it too, for all of a cube meet in the sums.
+#[cube]
+pub(super) fn row(rows: usize) -> (usize, bool) {
+    let row = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
+    (min(row, rows - 1), row < rows)
+}
+
 /// Sum of `value` over the units of a row; every unit gets it.
 ///
 /// Where a row is a plane, its units exchange values without memory. Else `scratch`, which has one
@@ -13,21 +21,7 @@ pub(super) fn sum(value: f32, scratch: &mut Shared<[f32]>, #[comptime] rows: Row
     if comptime!(rows.planes) {
         plane_sum(value)
     } else {
-        let unit = UNIT_POS as usize;
-        let lane = unit % rows.lanes;
-        sync_cube(); // what was there before has been read
-        scratch[unit] = value;
-        sync_cube();
-        let mut step = comptime!(rows.lanes / 2).runtime();
-        while step > 0 {
-            if lane < step {
-                let other = scratch[unit + step];
-                scratch[unit] += other;
-            }
-            sync_cube();
-            step /= 2;
-        }
-        scratch[unit - lane]
+        by_halves(value, scratch, rows.lanes, false)
     }
 }
 
@@ -37,22 +31,37 @@ pub(super) fn largest(value: f32, scratch: &mut Shared<[f32]>, #[comptime] rows:
     if comptime!(rows.planes) {
         plane_max(value)
     } else {
-        let unit = UNIT_POS as usize;
-        let lane = unit % rows.lanes;
-        sync_cube();
-        scratch[unit] = value;
-        sync_cube();
-        let mut step = comptime!(rows.lanes / 2).runtime();
-        while step > 0 {
-            if lane < step {
-                let other = scratch[unit + step];
-                scratch[unit] = max(scratch[unit], other);
-            }
-            sync_cube();
-            step /= 2;
-        }
-        scratch[unit - lane]
+        by_halves(value, scratch, rows.lanes, true)
     }
+}
+
+/// Sum, or the `largest`, over `lanes` neighbouring units, through shared memory.
+#[cube]
+fn by_halves(
+    value: f32,
+    scratch: &mut Shared<[f32]>,
+    #[comptime] lanes: usize,
+    #[comptime] largest: bool,
+) -> f32 {
+    let unit = UNIT_POS as usize;
+    let lane = unit % lanes;
+    sync_cube(); // what was there before has been read
+    scratch[unit] = value;
+    sync_cube();
+    let mut step = comptime!(lanes / 2).runtime();
+    while step > 0 {
+        if lane < step {
+            let other = scratch[unit + step];
+            if comptime!(largest) {
+                scratch[unit] = max(scratch[unit], other);
+            } else {
+                scratch[unit] += other;
+            }
+        }
+        sync_cube();
+        step /= 2;
+    }
+    scratch[unit - lane]
 }
 
 /// Sum of `value` over the units of a cube that have the same place along x; the units with

@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::super::launch::{Rows, cubes, empty};
 use super::super::reduce;
 use super::Operands;
-use super::tile::{BACKWARD, SIDE, Tile, add_product, fetch, products};
+use super::tile::{BACKWARD, SIDE, Tile, add_product, fetch, place, products};
 use crate::ops::attention::Dims;
 
 /// The product of result and its gradient for every head of every token, in the order of the log
@@ -25,9 +25,7 @@ fn along_kernel(
     #[comptime] shape: Rows,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
-    let row = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
-    let real = row < total;
-    let row = min(row, total - 1);
+    let (row, real) = reduce::row(total);
     let mut sum = 0.0f32;
     for col in range_stepped(UNIT_POS_X as usize, head_dim, shape.lanes) {
         sum += out[row * head_dim + col] * dy[row * head_dim + col];
@@ -129,15 +127,9 @@ fn queries_kernel(
     let mut dys = Shared::<[f32]>::new_slice(rows);
     let mut weights = Shared::<[f32]>::new_slice(grid);
     let mut slopes = Shared::<[f32]>::new_slice(grid);
-    let tiles = context.div_ceil(tile.rows);
-    let cube = min(CUBE_POS, total - 1);
-    let (sequence_head, block) = (cube / tiles, tiles - 1 - cube % tiles);
-    let (sequence, head) = (sequence_head / heads, sequence_head % heads);
-    let (width, token) = (heads * head_dim, sequence * context);
-    let q_at = token * qk_stride + head * head_dim;
-    let v_at = token * 3 * width + 2 * width + head * head_dim;
-    let y_at = token * width + head * head_dim;
-    let first = block * tile.rows;
+    let here = place(total, context, heads, head_dim, qk_stride, true, tile);
+    let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
+    let first = here.block * tile.rows;
     fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
     fetch(dy, y_at, width, first, context, head_dim, &mut dys, tile);
     let mut sums = Array::<f32>::new(comptime!(tile.micro * tile.cols));
@@ -145,7 +137,7 @@ fn queries_kernel(
     for k in 0..comptime!(tile.micro * tile.cols) {
         sums[k] = 0.0;
     }
-    for key_block in 0..block + 1 {
+    for key_block in 0..here.block + 1 {
         let first_key = key_block * tile.rows;
         sync_cube();
         fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut keys, tile);
@@ -158,7 +150,7 @@ fn queries_kernel(
             &dys,
             log_sums,
             along,
-            sequence_head * context,
+            here.sequence_head * context,
             first,
             first_key,
             context,
@@ -171,8 +163,7 @@ fn queries_kernel(
         add_product(&mut sums, &slopes, &keys, false, tile);
     }
     if CUBE_POS < total {
-        let at = token * 3 * width + head * head_dim;
-        store(&sums, dqkv, at, 3 * width, first, context, head_dim, tile);
+        store(&sums, dqkv, here.d_at, 3 * width, first, context, head_dim, tile);
     }
 }
 
@@ -200,16 +191,9 @@ fn keys_kernel(
     let mut dys = Shared::<[f32]>::new_slice(rows);
     let mut weights = Shared::<[f32]>::new_slice(grid);
     let mut slopes = Shared::<[f32]>::new_slice(grid);
-    let tiles = context.div_ceil(tile.rows);
-    let cube = min(CUBE_POS, total - 1);
-    // The first tiles are seen by the most queries: they begin first.
-    let (sequence_head, block) = (cube / tiles, cube % tiles);
-    let (sequence, head) = (sequence_head / heads, sequence_head % heads);
-    let (width, token) = (heads * head_dim, sequence * context);
-    let q_at = token * qk_stride + head * head_dim;
-    let v_at = token * 3 * width + 2 * width + head * head_dim;
-    let y_at = token * width + head * head_dim;
-    let first_key = block * tile.rows;
+    let here = place(total, context, heads, head_dim, qk_stride, false, tile);
+    let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
+    let first_key = here.block * tile.rows;
     fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut keys, tile);
     fetch(qkv, v_at, 3 * width, first_key, context, head_dim, &mut values, tile);
     let mut dk = Array::<f32>::new(comptime!(tile.micro * tile.cols));
@@ -219,7 +203,7 @@ fn keys_kernel(
         dk[k] = 0.0;
         dv[k] = 0.0;
     }
-    for query_block in block..tiles {
+    for query_block in here.block..here.tiles {
         let first = query_block * tile.rows;
         sync_cube();
         fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
@@ -232,7 +216,7 @@ fn keys_kernel(
             &dys,
             log_sums,
             along,
-            sequence_head * context,
+            here.sequence_head * context,
             first,
             first_key,
             context,
@@ -246,7 +230,7 @@ fn keys_kernel(
         add_product(&mut dk, &slopes, &queries, true, tile);
     }
     if CUBE_POS < total {
-        let at = token * 3 * width + width + head * head_dim;
+        let at = here.d_at + width;
         store(&dk, dqkv, at, 3 * width, first_key, context, head_dim, tile);
         store(&dv, dqkv, at + width, 3 * width, first_key, context, head_dim, tile);
     }

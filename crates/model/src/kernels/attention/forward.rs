@@ -6,7 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::super::launch::cubes;
 use super::Operands;
-use super::tile::{FORWARD, SIDE, Tile, add_product, fetch, products};
+use super::tile::{FORWARD, SIDE, Tile, add_product, fetch, place, products};
 use crate::ops::attention::Dims;
 
 /// Score of keys that a query does not see.
@@ -32,16 +32,9 @@ fn forward_kernel(
     let mut scores = Shared::<[f32]>::new_slice(comptime!(tile.rows * (tile.rows + 1)));
     let mut parts = Shared::<[f32]>::new_slice(comptime!(tile.rows * SIDE));
     let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
-    let tiles = context.div_ceil(tile.rows);
-    let cube = min(CUBE_POS, total - 1);
-    // The last tiles see the most keys: they begin first.
-    let (sequence_head, block) = (cube / tiles, tiles - 1 - cube % tiles);
-    let (sequence, head) = (sequence_head / heads, sequence_head % heads);
-    let width = heads * head_dim;
-    let first_token = sequence * context;
-    let q_at = first_token * qk_stride + head * head_dim;
-    let v_at = first_token * 3 * width + 2 * width + head * head_dim;
-    let first = block * tile.rows;
+    let here = place(total, context, heads, head_dim, qk_stride, true, tile);
+    let (width, q_at, v_at) = (here.width, here.q_at, here.v_at);
+    let first = here.block * tile.rows;
 
     fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
     let mut highest = Array::<f32>::new(micro);
@@ -56,7 +49,7 @@ fn forward_kernel(
     for k in 0..comptime!(micro * cols) {
         sums[k] = 0.0;
     }
-    for key_block in 0..block + 1 {
+    for key_block in 0..here.block + 1 {
         let first_key = key_block * tile.rows;
         sync_cube(); // the values before have been used
         fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut others, tile);
@@ -114,7 +107,7 @@ fn forward_kernel(
     for i in 0..micro {
         let t = first + y + i * SIDE;
         if t < context && CUBE_POS < total {
-            let to = (first_token + t) * width + head * head_dim;
+            let to = here.y_at + t * width;
             #[unroll]
             for j in 0..cols {
                 let col = x + j * SIDE;
@@ -123,7 +116,7 @@ fn forward_kernel(
                 }
             }
             if x == 0 {
-                log_sums[sequence_head * context + t] = highest[i] + total_of[i].ln();
+                log_sums[here.sequence_head * context + t] = highest[i] + total_of[i].ln();
             }
         }
     }

@@ -54,6 +54,61 @@ pub(crate) fn fits(head_dim: usize, limit: usize) -> bool {
     head_dim <= 512 && Tile::of(head_dim, BACKWARD.0, BACKWARD.1, limit).is_some()
 }
 
+/// Where the tile of a cube is.
+#[derive(CubeType)]
+pub(super) struct Place {
+    /// Tiles of a context.
+    pub tiles: usize,
+    /// Which of them this one is.
+    pub block: usize,
+    /// Sequence and head, of all replicas, in the order of the log sums.
+    pub sequence_head: usize,
+    /// Width of the residual stream.
+    pub width: usize,
+    /// Where the head's queries begin; its keys begin `width` behind them.
+    pub q_at: usize,
+    /// Where the head's values begin.
+    pub v_at: usize,
+    /// Where the head's results begin.
+    pub y_at: usize,
+    /// Where the head's gradient of the queries begins; those of keys and values follow by `width`.
+    pub d_at: usize,
+}
+
+/// The place of this cube, of `total`. Tiles that see or are seen by the most others begin first: the
+/// last ones of queries (`backwards`), the first ones of keys.
+#[cube]
+pub(super) fn place(
+    total: usize,
+    context: usize,
+    heads: usize,
+    head_dim: usize,
+    qk_stride: usize,
+    #[comptime] backwards: bool,
+    #[comptime] tile: Tile,
+) -> Place {
+    let tiles = context.div_ceil(tile.rows);
+    let cube = min(CUBE_POS, total - 1);
+    let sequence_head = cube / tiles;
+    let mut block = cube % tiles;
+    if comptime!(backwards) {
+        block = tiles - 1 - block;
+    }
+    let (token, head) = (sequence_head / heads * context, sequence_head % heads);
+    let (width, within) = (heads * head_dim, head * head_dim);
+    let d_at = token * 3 * width + within;
+    Place {
+        tiles,
+        block,
+        sequence_head,
+        width,
+        q_at: token * qk_stride + within,
+        v_at: d_at + 2 * width,
+        y_at: token * width + within,
+        d_at,
+    }
+}
+
 /// Fetches rows `first..` of `from` to a tile; what lies beyond the context or the head is 0.
 ///
 /// Row `t` begins at `at + t * stride`.
