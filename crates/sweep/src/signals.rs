@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::low_level;
 
 /// What the watcher does on the first signal, while there is nothing to save.
 type Leave = Box<dyn Fn(Signal) + Send>;
@@ -52,11 +52,16 @@ impl Signals {
         let ear = Self { received: Arc::default(), saving: Arc::default() };
         let again = Arc::new(AtomicBool::new(false));
         for signal in stop_signals().into_iter().filter(|&signal| !is_left_to_others(signal)) {
-            // In this order: the first signal finds `again` unset and sets it.
-            flag::register_conditional_shutdown(signal, 128 + signal, again.clone())
-                .and_then(|_| flag::register(signal, again.clone()))
-                .and_then(|_| flag::register_usize(signal, ear.received.clone(), signal as usize))
-                .context("cannot listen for signals")?;
+            let (received, again) = (ear.received.clone(), again.clone());
+            let heard = move || {
+                // One step: two threads may each be hearing one of two signals.
+                if again.swap(true, Ordering::SeqCst) {
+                    low_level::exit(128 + signal);
+                }
+                received.store(signal as usize, Ordering::SeqCst);
+            };
+            // SAFETY: it does nothing but touch atomics and end the process by `_exit`.
+            unsafe { low_level::register(signal, heard) }.context("cannot listen for signals")?;
         }
         let watched = ear.clone();
         std::thread::spawn(move || {
