@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
 use isoflop_plan::{Hyper, Shape};
 
-use crate::device::{forget_peak_memory, memory_bytes, panic_text};
+use crate::device::{finish, forget_peak_memory, memory_bytes, panic_text};
 use crate::workers::Workers;
 
 /// Batches of made-up tokens that the steps take turns with.
@@ -163,9 +163,8 @@ impl Runner {
             let norm = self.optim.update(rule, &mut self.model, grads, &self.settings);
             drop((loss, norm));
         }
-        // Reading a weight waits for the device.
         let last = self.model.weights().last().expect("a model has weights");
-        let _ = last.clone().narrow(1, 0, 1).narrow(2, 0, 1).into_data();
+        finish(last).unwrap_or_else(|what| panic!("{what}"));
     }
 
     /// Steps per second over about `seconds`.

@@ -8,13 +8,15 @@
 //! Without it the test says that it is skipped; with `ISOFLOP_REQUIRE_SWIFTSHADER=1` it fails.
 
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Instant;
 
 use burn::tensor::Device;
 use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
-use isoflop_plan::{DeviceConfig, DeviceName, Family, Optimizer, Precision, Shader, Shape};
+use isoflop_plan::{DeviceConfig, DeviceName, Family, Hyper, Optimizer, Precision, Shader, Shape};
 use isoflop_train::device::{
-    Finding, ShaderCompiler, TrainDevice, list, memory_bytes, open, test_thoroughly,
+    Finding, ShaderCompiler, TrainDevice, list, measure_peak, memory_bytes, open, test_thoroughly,
 };
+use isoflop_train::{Load, Workers, measure};
 
 const SHAPE: Shape = Shape {
     family: Family::Llama,
@@ -175,10 +177,39 @@ fn memory_does_not_grow_on_swiftshader() {
         let (loss, grads) = model.loss_and_grads(&inputs, &targets, 0.0, 1.0);
         optim.update(Optimizer::AdamW, &mut model, grads, &settings());
         if step % 10 == 9 {
-            let _ = loss.into_data();
+            let _: Vec<f32> = loss.into_data().try_to_vec().unwrap();
             held.push(memory_bytes(device).expect("an adapter's allocator tells"));
         }
     }
     println!("bytes held after 10, 20, 30 and 40 steps: {held:?}");
     assert!(held[1..].iter().all(|&bytes| bytes == held[1]), "{held:?}");
+}
+
+/// Speeds count what was computed, not what was handed over: nothing is left to wait for when a measurement ends.
+#[test]
+fn measurements_wait_for_swiftshader() {
+    let Some(turn) = swiftshader() else { return };
+    let device = &turn.opened.device;
+    let waited = |seconds: &mut f64, what: &mut dyn FnMut()| {
+        device.sync().unwrap();
+        let started = Instant::now();
+        what();
+        *seconds = started.elapsed().as_secs_f64();
+        device.sync().unwrap();
+        (started.elapsed().as_secs_f64() - *seconds) / *seconds
+    };
+    let mut seconds = 0.0;
+    let hyper = Hyper::for_timing(SEQUENCES, Precision::F32);
+    let load = Load { shape: &SHAPE, hyper: &hyper, replicas: 2, rounds: 1, seconds: 1.0 };
+    let workers = Workers::new(device, Some(1), 1, 1, None).unwrap();
+    let left = waited(&mut seconds, &mut || drop(measure(&load, device, &workers).unwrap()));
+    println!("steps: {:.2}% of {seconds:.1} s left", 100.0 * left);
+    assert!(left < 0.05, "{left}");
+    let info = &turn.opened.info;
+    let left = waited(&mut seconds, &mut || {
+        let peak = measure_peak(device, info, Precision::F32).expect("products are possible");
+        println!("{:.1} GFLOP/s", peak.flops_per_second / 1e9);
+    });
+    println!("products: {:.2}% of {seconds:.1} s left", 100.0 * left);
+    assert!(left < 0.05, "{left}");
 }
