@@ -152,8 +152,32 @@ impl StackModel {
         let saved = saved.expect("asked for");
         let head = self.weights.last().expect("a model has a head");
         let logits = linear::forward(&saved.normed, head, None, self.cast);
-        let (loss, dlogits) = cross_entropy::loss_and_grad(logits, targets, z, scale);
-        (loss, self.backward(saved, inputs, dlogits))
+        let boost = self.boost(inputs, scale);
+        let (loss, dlogits) = cross_entropy::loss_and_grad(logits, targets, z, scale * boost);
+        let grads = self.backward(saved, inputs, dlogits);
+        if boost == 1.0 {
+            return (loss, grads);
+        }
+        let down = 1.0 / boost;
+        (loss * down, grads.into_iter().map(|g| g * down).collect())
+    }
+
+    /// What the backward pass is multiplied by on its way, and its results divided by: a power of two that takes the
+    /// gradient of a token to about that of its own loss, where a mean over many tokens would be lost in the range of
+    /// f16 (Micikevicius et al. 2018, section 3.2). Results are in f32, so that sums over tokens are not in danger.
+    fn boost(&self, inputs: &Tokens, scale: f32) -> f32 {
+        let tokens = inputs.per_replica() as f32;
+        match self.cast {
+            Some(DType::F16) if scale > 0.0 => {
+                (tokens / scale).log2().round().clamp(0.0, 100.0).exp2()
+            }
+            _ => 1.0,
+        }
+    }
+
+    /// What goes to a projection, kept for its backward pass as it is used.
+    fn operand(&self, x: Tensor<3>) -> Tensor<3> {
+        linear::operand(x, self.cast)
     }
 
     /// Where block `index`'s weights stand.
@@ -240,13 +264,16 @@ impl StackModel {
         for index in 0..self.shape.depth {
             let block = self.block(index);
             let (normed1, norm1) = self.normalise(&x, block.norm1);
+            let normed1 = self.operand(normed1);
             let qkv = self.project(&normed1, block.qkv);
             let qk_norm = self.qk_norm(block);
             let (attended, attention) = attention::forward(qkv, qk_norm.as_ref(), dims);
+            let attended = self.operand(attended);
             x = self.project_onto(x, &attended, block.out);
             let (normed2, norm2) = self.normalise(&x, block.norm2);
+            let normed2 = self.operand(normed2);
             let up = self.project(&normed2, block.up);
-            let active = activation::forward(&up, self.activation());
+            let active = self.operand(activation::forward(&up, self.activation()));
             x = self.project_onto(x, &active, block.down);
             if save {
                 blocks.push(BlockSaved {
@@ -262,6 +289,7 @@ impl StackModel {
             }
         }
         let (normed, norm) = self.normalise(&x, self.final_norm());
+        let normed = self.operand(normed);
         let saved = save.then(|| Saved { blocks, norm, normed: normed.clone() });
         (normed, saved)
     }

@@ -63,6 +63,11 @@ impl ParamSpec {
         self.decay && matches!(self.group, Group::Attention | Group::Mlp)
     }
 
+    /// A matrix that activations are multiplied by.
+    pub fn is_projection(&self) -> bool {
+        self.decay && self.group != Group::Embedding
+    }
+
     /// Initial values of one replica, row-major. A function of the seed and the name alone, so
     /// that a replica starts the same in any stack and on any device.
     pub fn initial(&self, seed: u64) -> Vec<f32> {

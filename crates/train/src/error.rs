@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::device::WrongProduct;
+
 /// Errors of [`run_stack`](crate::run_stack).
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
@@ -32,6 +34,14 @@ pub enum TrainError {
         step: u64,
         /// The device's words.
         what: String,
+    },
+    /// The device computes a matrix product wrong.
+    #[error("stack {stack}: {wrong}\nhint: {}", WrongProduct::HINT)]
+    Product {
+        /// The stack.
+        stack: String,
+        /// What differs from the CPU.
+        wrong: WrongProduct,
     },
     /// The stack and the data do not fit together.
     #[error("stack {stack}: {what}\nhint: run `sweep plan` on this configuration")]

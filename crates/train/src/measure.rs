@@ -7,7 +7,9 @@ use burn::tensor::Device;
 use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
 use isoflop_plan::{Hyper, Shape};
 
-use crate::device::{finish, forget_peak_memory, memory_bytes, panic_text};
+use crate::device::{
+    Pass, WrongProduct, check_products, finish, forget_peak_memory, memory_bytes, panic_text,
+};
 use crate::workers::Workers;
 
 /// Batches of made-up tokens that the steps take turns with.
@@ -51,12 +53,28 @@ pub struct Speed {
     pub peak_memory_bytes: Option<u64>,
 }
 
-/// The device broke down.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the device failed: {what}\nhint: fewer replicas or sequences need less memory")]
-pub struct MeasureError {
-    /// The device's words.
-    pub what: String,
+/// Why there is no measurement.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum MeasureError {
+    /// The device broke down.
+    #[error("the device failed: {what}\nhint: fewer replicas or sequences need less memory")]
+    Device {
+        /// The device's words.
+        what: String,
+    },
+    /// The device computes a matrix product wrong.
+    #[error("{0}\nhint: {hint}", hint = WrongProduct::HINT)]
+    Product(#[from] WrongProduct),
+}
+
+impl MeasureError {
+    /// What happened, without advice.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Device { what } => what.clone(),
+            Self::Product(wrong) => wrong.to_string(),
+        }
+    }
 }
 
 /// Times whole training steps on made-up tokens, in every worker at once: a first step, a few to warm
@@ -65,8 +83,13 @@ pub struct MeasureError {
 /// # Errors
 /// If the device breaks down.
 pub fn measure(load: &Load, device: &Device, workers: &Workers) -> Result<Speed, MeasureError> {
-    forget_peak_memory(device);
     let started = Instant::now();
+    let tokens_each = load.hyper.batch_sequences * load.shape.context;
+    let pass = Pass { tokens: tokens_each, backward: true };
+    let check =
+        |_| check_products(device, load.shape, load.hyper.precision, load.replicas, &[pass]);
+    each(workers, 0..1, check)?.into_iter().collect::<Result<(), _>>()?;
+    forget_peak_memory(device);
     let mut runners = each(workers, 0..workers.count(), |worker| {
         let mut runner = Runner::new(load, worker as u64, device);
         runner.steps(1);
@@ -74,7 +97,7 @@ pub fn measure(load: &Load, device: &Device, workers: &Workers) -> Result<Speed,
     })?;
     let first_step_seconds = started.elapsed().as_secs_f64();
     let seconds = load.seconds / load.rounds.max(1) as f64;
-    let tokens = (load.replicas * load.hyper.batch_sequences * load.shape.context) as f64;
+    let tokens = (load.replicas * tokens_each) as f64;
     let round = |runners: &mut Vec<Runner>, seconds: f64| -> Result<f64, MeasureError> {
         let rates = each(workers, runners.iter_mut(), |runner| runner.rate(seconds))?;
         Ok(rates.iter().sum::<f64>() * tokens)
@@ -111,7 +134,8 @@ fn each<I: Send, T: Send>(
         let threads: Vec<_> = items.map(|item| scope.spawn(move || work(item))).collect();
         threads.into_iter().map(|thread| thread.join()).collect()
     });
-    let failed = |panic: Box<dyn std::any::Any + Send>| MeasureError { what: panic_text(&*panic) };
+    let failed =
+        |panic: Box<dyn std::any::Any + Send>| MeasureError::Device { what: panic_text(&*panic) };
     ends.into_iter().map(|end| end.map_err(failed)).collect()
 }
 
@@ -256,7 +280,7 @@ pub(crate) mod tests {
     fn a_breakdown_is_an_error() {
         let none = speed(0, 1).unwrap_err();
         assert!(none.to_string().contains("\nhint: "), "{none}");
-        assert!(!none.what.is_empty());
+        assert!(matches!(&none, MeasureError::Device { what } if !what.is_empty()), "{none:?}");
     }
 
     #[test]

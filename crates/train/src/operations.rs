@@ -55,7 +55,7 @@ pub fn time_operations(
     };
     let times = catch_unwind(AssertUnwindSafe(work));
     kernels::enable(true);
-    times.map_err(|panic| MeasureError { what: panic_text(&*panic) })
+    times.map_err(|panic| MeasureError::Device { what: panic_text(&*panic) })
 }
 
 fn time(operation: &'static str, mut call: Call, device: &Device, seconds: f64) -> OperationTime {

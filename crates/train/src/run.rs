@@ -14,6 +14,7 @@ use isoflop_model::ReplicaStep;
 use isoflop_plan::{Cell, CellId, Stack};
 
 use crate::checkpoint::{self, State};
+use crate::device::{Pass, check_products};
 use crate::error::TrainError;
 use crate::feed::{BatchSize, Feed, Request};
 use crate::outcome::{Control, Event, StackEnd, TrainOptions};
@@ -208,6 +209,7 @@ impl<'a> Run<'a> {
             let mut asked = self.request(0);
             if self.lanes() > 0 {
                 feed.ask(asked.clone());
+                self.check_products()?;
             }
             while self.lanes() > 0 {
                 *steps = self.step();
@@ -253,6 +255,28 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Makes sure that the device computes the products of the steps and evaluations to come as the CPU does.
+    fn check_products(&self) -> Result<(), TrainError> {
+        let first = &self.cells()[0];
+        let context = first.shape.context;
+        let of = |sequences, backward| Pass { tokens: sequences * context, backward };
+        let (batch, micro) = (first.hyper.batch_sequences, self.micro_batch());
+        let (held_out, pass) =
+            (self.corpus.valid_sequences(context), self.options.eval_sequences.max(1));
+        let mut passes = vec![of(micro, true), of(pass.min(held_out), false)];
+        let rests = [(batch % micro, true), (held_out % pass, false)];
+        passes.extend(rests.into_iter().filter(|rest| rest.0 > 0).map(|(n, back)| of(n, back)));
+        let device = self.state.model.device();
+        check_products(&device, &first.shape, first.hyper.precision, self.lanes(), &passes)
+            .map_err(|wrong| TrainError::Product { stack: self.stack.id.clone(), wrong })
+    }
+
+    /// Sequences of a replica that pass at once.
+    fn micro_batch(&self) -> usize {
+        let batch = self.cells()[0].hyper.batch_sequences;
+        self.options.micro_batch_sequences.unwrap_or(batch).clamp(1, batch)
+    }
+
     /// What the feed is asked for `ahead` steps from now, if the lanes stay as they are.
     fn request(&self, ahead: u64) -> Request {
         let seeds = (0..self.lanes()).map(|i| self.leader(i).seed).collect();
@@ -275,7 +299,7 @@ impl<'a> Run<'a> {
                 clip_norm: cell.hyper.clip_norm,
             })
             .collect();
-        let micro = self.options.micro_batch_sequences.unwrap_or(size.sequences).max(1);
+        let micro = self.micro_batch();
         let mut total: Option<(Tensor<1>, Vec<Tensor<3>>)> = None;
         for start in (0..size.sequences).step_by(micro) {
             let end = (start + micro).min(size.sequences);

@@ -7,7 +7,7 @@ use burn::backend::{Backend, backend_extension};
 use burn::tensor::{DType, Shape};
 use burn_cubecl::CubeBackend;
 
-use super::{activation, attention, cross_entropy, embedding, norm, rotary};
+use super::{activation, attention, cross_entropy, embedding, norm, product, rotary};
 use crate::ops::activation::Activation;
 use crate::ops::attention::Dims;
 
@@ -51,6 +51,12 @@ pub(crate) trait Kernels: Backend {
         spec([r, m, if *kind == Activation::SwiGlu { n / 2 } else { n }])
     })]
     fn kernel_activation(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self>;
+
+    #[fusion(meta = |a: &TensorSpec, b: &TensorSpec| {
+        let ([r, m, _], [_, _, n]) = (sizes(a), sizes(b));
+        spec([r, m, n])
+    })]
+    fn kernel_product(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
 
     #[fusion(dtype = x, shape = x)]
     fn kernel_activation_backward(
@@ -144,6 +150,10 @@ impl Kernels for CubeBackend {
 
     fn kernel_activation(x: F, kind: Activation) -> F {
         activation::forward(x, kind)
+    }
+
+    fn kernel_product(a: F, b: F) -> F {
+        product::product(a, b)
     }
 
     fn kernel_activation_backward(x: F, dy: F, kind: Activation) -> F {

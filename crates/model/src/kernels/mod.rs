@@ -18,6 +18,7 @@ mod embedding;
 mod launch;
 mod lists;
 mod norm;
+mod product;
 mod reduce;
 mod rotary;
 
@@ -117,6 +118,12 @@ pub(crate) fn norm_backward(
         Dispatch::kernel_norm_backward(x, gain, dy, residual, layer_norm, has_residual);
     let whole = |parts| Tensor::<3>::from_dispatch(parts).sum_dim(1);
     (Tensor::from_dispatch(dx), whole(dgain), layer_norm.then(|| whole(dbias)))
+}
+
+/// `a b` in `f32`, `[R, M, K] x [R, K, N] -> [R, M, N]`, of operands in half precision. The switch of
+/// [`enable`] does not reach it: it is no kernel of this crate.
+pub(crate) fn product(a: Tensor<3>, b: Tensor<3>) -> Tensor<3> {
+    Tensor::from_dispatch(Dispatch::kernel_product(a.into_dispatch(), b.into_dispatch()))
 }
 
 /// See [`activation::forward`](crate::ops::activation::forward).

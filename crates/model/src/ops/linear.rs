@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::gemm::{Out, View, gemm};
 use super::host::{self, Host, Unset};
+use crate::kernels;
 
 /// Rows of one block of a product.
 const ROW_BLOCK: usize = 256;
@@ -15,19 +16,19 @@ const GRAD_COLS: usize = 64;
 /// Blocks of columns, at most.
 const GRAD_COL_BLOCKS: usize = 8;
 
-/// Arithmetic of the products on a GPU: the operands are cast, the result is cast back to f32.
+/// Arithmetic of the products on a GPU: the operands are cast, sums and results are in f32.
 pub(crate) type Cast = Option<DType>;
 
-fn cast(x: Tensor<3>, to: Cast) -> Tensor<3> {
+/// An operand as [`forward`] and [`backward`] take it to a product. Cast once, it serves both.
+pub fn operand(x: Tensor<3>, to: Cast) -> Tensor<3> {
     match to {
-        Some(dtype) => x.cast(dtype),
-        None => x,
+        Some(dtype) if !host::is_host(&x.device()) => x.cast(dtype),
+        _ => x,
     }
 }
 
 fn product(a: Tensor<3>, b: Tensor<3>, to: Cast) -> Tensor<3> {
-    let y = cast(a, to).matmul(cast(b, to));
-    if to.is_some() { y.cast(DType::F32) } else { y }
+    if to.is_some() { kernels::product(a, b) } else { a.matmul(b) }
 }
 
 /// `x w`, with `bias` `[R, 1, N]` added where there is one.
@@ -35,7 +36,7 @@ pub fn forward(x: &Tensor<3>, w: &Tensor<3>, bias: Option<&Tensor<3>>, to: Cast)
     if host::is_host(&x.device()) {
         return forward_host(x, w, bias);
     }
-    let y = product(x.clone(), w.clone(), to);
+    let y = product(operand(x.clone(), to), operand(w.clone(), to), to);
     match bias {
         Some(bias) => y + bias.clone(),
         None => y,
@@ -71,12 +72,12 @@ pub fn backward(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>, to: Cast
     if host::is_host(&dy.device()) {
         return backward_host(x, w, bias, dy);
     }
-    let (dy, x, w) = (cast(dy, to), cast(x, to), cast(w.clone(), to));
-    let back = |y: Tensor<3>| if to.is_some() { y.cast(DType::F32) } else { y };
+    let bias = bias.then(|| dy.clone().sum_dim(1));
+    let [dy, x, w] = [dy, x, w.clone()].map(|t| operand(t, to));
     Grads {
-        bias: bias.then(|| back(dy.clone()).sum_dim(1)),
-        x: back(dy.clone().matmul(w.swap_dims(1, 2))),
-        w: back(x.swap_dims(1, 2).matmul(dy)),
+        bias,
+        x: product(dy.clone(), w.swap_dims(1, 2), to),
+        w: product(x.swap_dims(1, 2), dy, to),
     }
 }
 

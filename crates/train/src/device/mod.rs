@@ -23,7 +23,8 @@
 //! takes when asked (`wgsl_only` says how). Either can be chosen on one adapter at run time.
 //!
 //! Software adapters take WGSL alone unless SPIR-V is asked for: with cubecl 0.11.3 SPIR-V crashes
-//! in Mesa's lavapipe and computes wrong numbers on SwiftShader. On any adapter the [`self_test`]
+//! in the lavapipe of Mesa 22.3, though not in that of Mesa 26.2, and computes wrong numbers on
+//! SwiftShader. On any adapter the [`self_test`]
 //! has to pass first, and SPIR-V is tested in a process of its own where the program allows it
 //! ([`self_test_child_main`]), since a crash of a driver takes its process along.
 //! [`test_thoroughly`] compares every operation at more sizes and goes on behind a failure.
@@ -48,6 +49,7 @@ mod open;
 mod passport;
 mod peak;
 mod pick;
+mod products;
 mod selftest;
 mod setup;
 mod tuning;
@@ -66,7 +68,10 @@ pub use open::{TrainDevice, open};
 pub use passport::DevicePassport;
 pub use peak::{Peak, measure_peak};
 pub use pick::{Choice, pick};
+pub use products::WrongProduct;
+pub(crate) use products::{Pass, check_products};
 pub use selftest::{
-    Check, Finding, SelfTest, SelfTestFailure, self_test, self_test_child_main, test_thoroughly,
+    Check, Finding, Refusal, SelfTest, SelfTestFailure, self_test, self_test_child_main,
+    test_thoroughly,
 };
 pub use tuning::tuning_store;

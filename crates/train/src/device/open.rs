@@ -8,7 +8,7 @@ use super::adapters::{self, Adapter};
 use super::error::DeviceError;
 use super::info::{DeviceInfo, DeviceKind, ShaderCompiler};
 use super::pick::pick;
-use super::selftest::{self, SelfTest, SelfTestFailure};
+use super::selftest::{self, Refusal, SelfTest, SelfTestFailure};
 use super::{cpu, setup};
 
 /// Said where the tensor operations took over.
@@ -27,7 +27,7 @@ pub struct TrainDevice {
     pub kernels: bool,
     /// Why this device and this compiler, in plain words.
     pub why: String,
-    /// What the user should know: compilers that were tried and refused.
+    /// What the user should know: compilers and precisions that were tried and refused.
     pub warnings: Vec<String>,
     /// Precisions of matrix products that passed the test. Other ones must not be trained in.
     pub precisions: Vec<Precision>,
@@ -90,6 +90,10 @@ fn open_adapter(
                 let reason = reason(info, asked, shader, fell_back);
                 if !kernels && config.kernels == Kernels::Auto {
                     warnings.push(NO_KERNELS.into());
+                }
+                for Refusal { precision, failure } in &self_test.refused {
+                    let precision = precision.word();
+                    warnings.push(format!("{precision} is not used: {failure}"));
                 }
                 return Ok(TrainDevice {
                     device,

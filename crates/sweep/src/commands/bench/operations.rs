@@ -52,7 +52,7 @@ pub fn run(
                 Err(error) => {
                     failed = true;
                     progress.warn(format!("{name}: {error}"));
-                    out.insert(name, json!({ "failed": error.what }));
+                    out.insert(name, json!({ "failed": error.what() }));
                 }
             }
         }

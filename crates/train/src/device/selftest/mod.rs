@@ -31,10 +31,21 @@ use case::{Case, Values};
 pub struct SelfTest {
     /// One entry per operation and precision.
     pub checks: Vec<Check>,
-    /// Precisions that the device has and that were tested.
+    /// Precisions that the device has and that passed; `f32` is always among them.
     pub precisions: Vec<Precision>,
+    /// Half precisions that the device claims to have and computes wrong.
+    pub refused: Vec<Refusal>,
     /// Time it took, compilation of the kernels included.
     pub seconds: f64,
+}
+
+/// A half precision that must not be used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Which one.
+    pub precision: Precision,
+    /// What went wrong with it.
+    pub failure: SelfTestFailure,
 }
 
 /// A device that computes something else than the CPU, or breaks down.
@@ -67,27 +78,49 @@ pub enum SelfTestFailure {
 /// Compares `device` with the CPU, in f32 and in every half precision that it has.
 ///
 /// # Errors
-/// The worst of the comparisons that fail, or the operation that broke.
+/// The worst of the comparisons in f32 that fail, or the operation that broke. A half precision that
+/// fails is refused.
 pub fn self_test(device: &Device) -> Result<SelfTest, SelfTestFailure> {
+    test_in(precisions(device), |precision| compare_in(precision, device))
+}
+
+/// [`self_test`] by `compare` for these precisions.
+fn test_in(
+    all: Vec<Precision>,
+    compare: impl Fn(Precision) -> Result<Vec<Check>, SelfTestFailure>,
+) -> Result<SelfTest, SelfTestFailure> {
     let started = Instant::now();
-    let precisions = precisions(device);
-    let mut checks = Vec::new();
-    for &precision in &precisions {
-        let cases = operations::all(precision).into_iter().chain(layers::some(precision));
-        for case in cases.chain(step::all(precision)) {
-            let found = case.compare(device, precision);
-            let broken = |what| SelfTestFailure::Broken { operation: case.name.clone(), what };
-            checks.extend(found.map_err(broken)?);
+    let (mut checks, mut precisions, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for precision in all {
+        match compare(precision) {
+            Ok(passed) => {
+                checks.extend(passed);
+                precisions.push(precision);
+            }
+            Err(failure) if precision == Precision::F32 => return Err(failure),
+            Err(failure) => refused.push(Refusal { precision, failure }),
         }
+    }
+    Ok(SelfTest { checks, precisions, refused, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// The comparisons of one precision.
+fn compare_in(precision: Precision, device: &Device) -> Result<Vec<Check>, SelfTestFailure> {
+    let mut checks = Vec::new();
+    let cases = operations::all(precision).into_iter().chain(layers::some(precision));
+    for case in cases.chain(step::all(precision)) {
+        let found = case.compare(device, precision);
+        let broken = |what| SelfTestFailure::Broken { operation: case.name.clone(), what };
+        checks.extend(found.map_err(broken)?);
     }
     let total = checks.len();
     let excess = |c: &Check| c.deviation / c.allowed;
     let (passed, mut failed): (Vec<_>, Vec<_>) = checks.into_iter().partition(Check::passed);
-    if !failed.is_empty() {
-        failed.sort_by(|a, b| excess(b).total_cmp(&excess(a)));
-        return Err(SelfTestFailure::Wrong { failed, total });
+    if failed.is_empty() {
+        return Ok(passed);
     }
-    Ok(SelfTest { checks: passed, precisions, seconds: started.elapsed().as_secs_f64() })
+    failed.sort_by(|a, b| excess(b).total_cmp(&excess(a)));
+    Err(SelfTestFailure::Wrong { failed, total })
 }
 
 /// Precisions of matrix products that a device has.
@@ -125,6 +158,20 @@ mod tests {
         let f32s: Vec<_> = report.checks.iter().filter(|c| c.precision == Precision::F32).collect();
         assert!(f32s.len() > 50, "{}", f32s.len());
         assert!(f32s.iter().all(|c| c.deviation == 0.0));
+    }
+
+    #[test]
+    fn a_half_precision_that_fails_is_refused_and_f32_refuses_the_device() {
+        let wrong = SelfTestFailure::Broken { operation: "product".into(), what: "lost".into() };
+        let but = |bad: Precision| {
+            let compare = |p| if p == bad { Err(wrong.clone()) } else { Ok(Vec::new()) };
+            test_in(vec![Precision::F32, Precision::F16, Precision::Bf16], compare)
+        };
+        let report = but(Precision::F16).unwrap();
+        assert_eq!(report.precisions, [Precision::F32, Precision::Bf16]);
+        let refusal = Refusal { precision: Precision::F16, failure: wrong.clone() };
+        assert_eq!(report.refused, [refusal]);
+        assert_eq!(but(Precision::F32), Err(wrong.clone()));
     }
 
     #[test]

@@ -1,0 +1,202 @@
+//! Whether matrix products are right at the sizes that a study makes.
+//!
+//! Kernels for products are chosen by timing candidates, for each size anew, and a driver that drops a launch without a
+//! word makes a candidate look fast. The self-test sees small sizes only. So a few values of every product that a
+//! stack's step makes are compared with the same sums on the CPU before its first step.
+
+use std::sync::{Mutex, PoisonError};
+
+use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData};
+use isoflop_model::ops::linear;
+use isoflop_model::{is_host, param_specs};
+use isoflop_plan::{Precision, Shape};
+
+/// Rows and columns of a result that are looked at, with their crossings.
+const LOOKS: usize = 8;
+
+/// A product that is not what the CPU computes.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{what} of [{}, {}, {}] x [{}, {}, {}] in {} is off by {deviation:.1e} of its value, {allowed:.0e} is allowed",
+    .replicas, .sizes[0], .sizes[1], .replicas, .sizes[1], .sizes[2], .precision.word())]
+pub struct WrongProduct {
+    /// Which product of a projection.
+    pub what: &'static str,
+    /// Products side by side.
+    pub replicas: usize,
+    /// Rows of the left side, columns of the left side, columns of the right side.
+    pub sizes: [usize; 3],
+    /// Precision of the operands.
+    pub precision: Precision,
+    /// Largest difference, as a share of the value.
+    pub deviation: f64,
+    /// What is allowed.
+    pub allowed: f64,
+}
+
+impl WrongProduct {
+    /// What to do about it.
+    pub const HINT: &str = "nothing was trained with it; another `device.shader` or `train.precision` takes other \
+        kernels, and so may a newer driver; `sweep devices --test` compares every operation";
+}
+
+/// Batches of tokens that a stack passes through its projections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pass {
+    /// Tokens of one replica.
+    pub tokens: usize,
+    /// Whether gradients are computed too.
+    pub backward: bool,
+}
+
+/// Checks the products of all projections of a shape, each size once in the life of the process: which kernel is taken
+/// depends on the sizes of one product, not on how many lie side by side. The CPU is the reference and is not checked.
+///
+/// # Errors
+/// The first product that differs.
+///
+/// # Panics
+/// With the device's words, if it fails.
+pub(crate) fn check_products(
+    device: &Device,
+    shape: &Shape,
+    precision: Precision,
+    replicas: usize,
+    passes: &[Pass],
+) -> Result<(), WrongProduct> {
+    static CHECKED: Mutex<Vec<(Device, Precision, Pass, [usize; 2])>> = Mutex::new(Vec::new());
+    if is_host(device) {
+        return Ok(());
+    }
+    let specs = param_specs(shape);
+    for &pass in passes {
+        for spec in specs.iter().filter(|spec| spec.is_projection()) {
+            let sizes = [spec.rows, spec.cols];
+            let key = (device.clone(), precision, pass, sizes);
+            if CHECKED.lock().unwrap_or_else(PoisonError::into_inner).contains(&key) {
+                continue;
+            }
+            check(device, precision, replicas, pass, sizes)?;
+            CHECKED.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+        }
+    }
+    Ok(())
+}
+
+/// Compares the products of a projection `[R, M, K] x [R, K, N]` with the CPU's.
+fn check(
+    device: &Device,
+    precision: Precision,
+    r: usize,
+    Pass { tokens: m, backward }: Pass,
+    [k, n]: [usize; 2],
+) -> Result<(), WrongProduct> {
+    let (cast, allowed) = match precision {
+        Precision::F32 => (None, 1e-4),
+        Precision::F16 => (Some(DType::F16), 5e-3),
+        Precision::Bf16 => (Some(DType::BF16), 3e-2),
+    };
+    let compare = |what, a: &Tensor<3>, b: &Tensor<3>, c: &Tensor<3>| {
+        let deviation = deviation(a, b, c);
+        if deviation <= allowed {
+            return Ok(());
+        }
+        let ([_, rows, inner], [_, _, cols]) = (a.dims(), b.dims());
+        let sizes = [rows, inner, cols];
+        Err(WrongProduct { what, replicas: r, sizes, precision, deviation, allowed })
+    };
+    // All of one sign, so that no part of a sum can be missing unseen.
+    let some =
+        |rows, cols| Tensor::<3>::random([r, rows, cols], Distribution::Uniform(0.0, 1.0), device);
+    let (x, w) = (some(m, k), some(k, n));
+    compare("the product", &x, &w, &linear::forward(&x, &w, None, cast))?;
+    if !backward {
+        return Ok(());
+    }
+    let dy = some(m, n);
+    let g = linear::backward(x.clone(), &w, false, dy.clone(), cast);
+    let swapped = |t: Tensor<3>| t.swap_dims(1, 2);
+    compare("the product for the input's gradient", &dy, &swapped(w), &g.x)?;
+    compare("the product for the weight's gradient", &swapped(x), &dy, &g.w)
+}
+
+/// Largest difference of some values of `c` from those of `a b`, as a share of them.
+fn deviation(a: &Tensor<3>, b: &Tensor<3>, c: &Tensor<3>) -> f64 {
+    let ([r, m, k], [_, _, n]) = (a.dims(), b.dims());
+    let [replicas, rows, cols] = [r, m, n].map(spread);
+    let left = values(picked(&picked(a, 0, &replicas), 1, &rows));
+    let right = values(picked(&picked(b, 0, &replicas), 2, &cols));
+    let found = values(picked(&picked(&picked(c, 0, &replicas), 1, &rows), 2, &cols));
+    let mut worst = 0.0f64;
+    for (index, &found) in found.iter().enumerate() {
+        let (row, col) = (index / cols.len(), index % cols.len());
+        let replica = row / rows.len();
+        let left = &left[row * k..][..k];
+        let right = right[replica * k * cols.len() + col..].iter().step_by(cols.len());
+        let products = left.iter().zip(right).map(|(&l, &r)| f64::from(l) * f64::from(r));
+        let expected: f64 = products.sum();
+        let off = (f64::from(found) - expected).abs() / expected.abs();
+        worst = if off.is_nan() { f64::INFINITY } else { worst.max(off) };
+    }
+    worst
+}
+
+/// Some indices below `len`, the first and the last among them.
+fn spread(len: usize) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..LOOKS).map(|i| i * (len - 1) / (LOOKS - 1)).collect();
+    all.dedup();
+    all
+}
+
+fn picked(t: &Tensor<3>, axis: usize, indices: &[usize]) -> Tensor<3> {
+    let ids: Vec<i32> = indices.iter().map(|&i| i as i32).collect();
+    let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [indices.len()]), &t.device());
+    t.clone().select(axis, ids)
+}
+
+fn values(t: Tensor<3>) -> Vec<f32> {
+    let data = t.try_into_data().unwrap_or_else(|e| panic!("{e}"));
+    data.try_to_vec().unwrap_or_else(|e| panic!("{e:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_product_passes_and_any_wrong_part_is_seen() {
+        let cpu = Device::flex();
+        let sizes = [[1, 1], [3, 5], [40, 24]];
+        for (backward, sizes) in [(true, sizes), (false, sizes)] {
+            for sizes in sizes {
+                check(&cpu, Precision::F32, 3, Pass { tokens: 21, backward }, sizes).unwrap();
+            }
+        }
+        let random =
+            |dims: [usize; 3]| Tensor::<3>::random(dims, Distribution::Uniform(0.0, 1.0), &cpu);
+        let (a, b) = (random([9, 21, 40]), random([9, 40, 24]));
+        let c = a.clone().matmul(b.clone());
+        assert!(deviation(&a, &b, &c) < 1e-6);
+        assert!(deviation(&a, &b, &c.zeros_like()) == 1.0);
+        assert!(deviation(&a, &b, &(c.clone() / 0.0)) == f64::INFINITY);
+        // The last of the inner dimension left out.
+        let short = a.clone().narrow(2, 0, 39).matmul(b.clone().narrow(1, 0, 39));
+        assert!(deviation(&a, &b, &short) > 1e-3);
+        // The last replica, row or column not written.
+        for axis in 0..3 {
+            let len = c.dims()[axis] - 1;
+            let mut ends = c.dims();
+            ends[axis] = 1;
+            let part =
+                Tensor::cat(vec![c.clone().narrow(axis, 0, len), Tensor::zeros(ends, &cpu)], axis);
+            assert!(deviation(&a, &b, &part) == 1.0, "axis {axis}");
+        }
+    }
+
+    #[test]
+    fn indices_have_both_ends() {
+        assert_eq!(spread(1), [0]);
+        assert_eq!(spread(3), [0, 1, 2]);
+        assert_eq!(spread(1000).len(), LOOKS);
+        assert_eq!((spread(1000)[0], spread(1000)[LOOKS - 1]), (0, 999));
+    }
+}
