@@ -1,7 +1,9 @@
 //! The training loop of one stack.
 
+mod checks;
 mod ends;
 mod lanes;
+mod read_back;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,19 +16,17 @@ use isoflop_model::ReplicaStep;
 use isoflop_plan::{Cell, CellId, Stack};
 
 use crate::checkpoint::{self, State};
-use crate::device::{Pass, check_products};
 use crate::error::TrainError;
 use crate::feed::{BatchSize, Feed, Request};
 use crate::outcome::{Control, Event, StackEnd, TrainOptions};
 use crate::replica::is_point;
 use crate::schedule::learning_rate;
+use checks::check;
 use lanes::{fresh, holds, resumed};
+use read_back::Pending;
 
 /// Seconds between progress events.
 const EVENT_SECONDS: f64 = 0.1;
-
-/// Steps between read-backs of the losses on a GPU; the CPU reads every step.
-const GPU_READBACK_STEPS: u64 = 16;
 
 /// Trains the cells of a stack in lock-step and reports each as it ends.
 ///
@@ -70,47 +70,6 @@ pub fn run_stack(
     })
 }
 
-fn check(stack: &Stack, corpus: &Corpus) -> Result<(), TrainError> {
-    let mismatch = |what: String| TrainError::Mismatch { stack: stack.id.clone(), what };
-    let Some(first) = stack.cells.first() else {
-        return Err(mismatch("it has no cells".into()));
-    };
-    for cell in &stack.cells {
-        let same = cell.shape == first.shape
-            && cell.hyper.batch_sequences == first.hyper.batch_sequences
-            && cell.hyper.optimizer == first.hyper.optimizer
-            && cell.hyper.precision == first.hyper.precision
-            && cell.hyper.z_loss == first.hyper.z_loss;
-        if !same {
-            let what = format!(
-                "cells {} and {} differ in shape, batch, optimizer, precision or z-loss",
-                first.id, cell.id
-            );
-            return Err(mismatch(what));
-        }
-        if cell.steps == 0 {
-            return Err(mismatch(format!("cell {} has no steps", cell.id)));
-        }
-    }
-    if first.shape.vocab < corpus.vocab() {
-        let what =
-            format!("its vocabulary is {}, the data's {}", first.shape.vocab, corpus.vocab());
-        return Err(mismatch(what));
-    }
-    if corpus.valid_sequences(first.shape.context) == 0 {
-        let what = format!("no held-out window of {} tokens", first.shape.context);
-        return Err(mismatch(what));
-    }
-    Ok(())
-}
-
-/// A loss and a gradient norm per lane, still on the device.
-struct Pending {
-    step: u64,
-    loss: Tensor<1>,
-    norm: Tensor<1>,
-}
-
 struct Run<'a> {
     stack: &'a Stack,
     finished: &'a BTreeSet<CellId>,
@@ -122,7 +81,9 @@ struct Run<'a> {
     notice: Option<String>,
     pending: Vec<Pending>,
     latest: Vec<f64>,
-    readback: u64,
+    /// Steps between read-backs, and when the last one ended.
+    readback: usize,
+    read_at: Instant,
 }
 
 impl<'a> Run<'a> {
@@ -152,7 +113,6 @@ impl<'a> Run<'a> {
             }
             None => fresh(stack, wanted, device),
         };
-        let host = isoflop_model::is_host(device);
         Ok(Self {
             stack,
             finished,
@@ -163,7 +123,8 @@ impl<'a> Run<'a> {
             state,
             notice,
             pending: Vec::new(),
-            readback: if host { 1 } else { GPU_READBACK_STEPS },
+            readback: 1,
+            read_at: Instant::now(),
         })
     }
 
@@ -218,7 +179,7 @@ impl<'a> Run<'a> {
                 asked = self.request(1);
                 feed.ask(asked.clone());
                 self.train_step(&feed, &windows, size);
-                if self.step().is_multiple_of(self.readback) || self.changes_next() {
+                if self.pending.len() >= self.readback || self.changes_next() {
                     self.read_back();
                 }
                 self.share_time(started.elapsed().as_secs_f64());
@@ -253,28 +214,6 @@ impl<'a> Run<'a> {
             }
             Ok(StackEnd::Completed)
         })
-    }
-
-    /// Makes sure that the device computes the products of the steps and evaluations to come as the CPU does.
-    fn check_products(&self) -> Result<(), TrainError> {
-        let first = &self.cells()[0];
-        let context = first.shape.context;
-        let of = |sequences, backward| Pass { tokens: sequences * context, backward };
-        let (batch, micro) = (first.hyper.batch_sequences, self.micro_batch());
-        let (held_out, pass) =
-            (self.corpus.valid_sequences(context), self.options.eval_sequences.max(1));
-        let mut passes = vec![of(micro, true), of(pass.min(held_out), false)];
-        let rests = [(batch % micro, true), (held_out % pass, false)];
-        passes.extend(rests.into_iter().filter(|rest| rest.0 > 0).map(|(n, back)| of(n, back)));
-        let device = self.state.model.device();
-        check_products(&device, &first.shape, first.hyper.precision, self.lanes(), &passes)
-            .map_err(|wrong| TrainError::Product { stack: self.stack.id.clone(), wrong })
-    }
-
-    /// Sequences of a replica that pass at once.
-    fn micro_batch(&self) -> usize {
-        let batch = self.cells()[0].hyper.batch_sequences;
-        self.options.micro_batch_sequences.unwrap_or(batch).clamp(1, batch)
     }
 
     /// What the feed is asked for `ahead` steps from now, if the lanes stay as they are.
@@ -330,34 +269,6 @@ impl<'a> Run<'a> {
                     || cell.stable_steps() <= step && self.state.replicas[lane].cells.len() > 1
             })
         })
-    }
-
-    /// Reads losses and norms that are still on the device, and files them.
-    fn read_back(&mut self) {
-        if self.pending.is_empty() {
-            return;
-        }
-        let pending = std::mem::take(&mut self.pending);
-        let lanes = self.lanes();
-        let all = pending.iter().flat_map(|p| [p.loss.clone(), p.norm.clone()]).collect();
-        let all = Tensor::cat(all, 0).into_data();
-        let all: Vec<f32> = all.try_to_vec().expect("losses are f32");
-        for (p, values) in pending.iter().zip(all.chunks_exact(2 * lanes)) {
-            for lane in 0..lanes {
-                let (loss, norm) = (f64::from(values[lane]), f64::from(values[lanes + lane]));
-                self.latest[lane] = loss;
-                let points = self.options.curve_points;
-                let cells = self.cells();
-                let vocab = self.leader(lane).shape.vocab;
-                let replica = &mut self.state.replicas[lane];
-                if replica.lost.is_none() {
-                    replica.lost = replica.trouble(loss, norm, vocab).map(|why| (p.step, why));
-                }
-                if replica.lost.is_none() {
-                    replica.record(cells, p.step, loss, norm, points);
-                }
-            }
-        }
     }
 
     /// Splits a step and the time spent on all lanes among them, and among the cells that share a lane.

@@ -1,0 +1,67 @@
+//! What has to hold before a stack trains.
+
+use isoflop_data::Corpus;
+use isoflop_plan::Stack;
+
+use super::Run;
+use crate::device::{Pass, check_products};
+use crate::error::TrainError;
+
+/// Whether the stack and the data fit together.
+pub(super) fn check(stack: &Stack, corpus: &Corpus) -> Result<(), TrainError> {
+    let mismatch = |what: String| TrainError::Mismatch { stack: stack.id.clone(), what };
+    let Some(first) = stack.cells.first() else {
+        return Err(mismatch("it has no cells".into()));
+    };
+    for cell in &stack.cells {
+        let same = cell.shape == first.shape
+            && cell.hyper.batch_sequences == first.hyper.batch_sequences
+            && cell.hyper.optimizer == first.hyper.optimizer
+            && cell.hyper.precision == first.hyper.precision
+            && cell.hyper.z_loss == first.hyper.z_loss;
+        if !same {
+            let what = format!(
+                "cells {} and {} differ in shape, batch, optimizer, precision or z-loss",
+                first.id, cell.id
+            );
+            return Err(mismatch(what));
+        }
+        if cell.steps == 0 {
+            return Err(mismatch(format!("cell {} has no steps", cell.id)));
+        }
+    }
+    if first.shape.vocab < corpus.vocab() {
+        let what =
+            format!("its vocabulary is {}, the data's {}", first.shape.vocab, corpus.vocab());
+        return Err(mismatch(what));
+    }
+    if corpus.valid_sequences(first.shape.context) == 0 {
+        let what = format!("no held-out window of {} tokens", first.shape.context);
+        return Err(mismatch(what));
+    }
+    Ok(())
+}
+
+impl Run<'_> {
+    /// Makes sure that the device computes the products of the steps and evaluations to come as the CPU does.
+    pub(super) fn check_products(&self) -> Result<(), TrainError> {
+        let first = &self.cells()[0];
+        let context = first.shape.context;
+        let of = |sequences, backward| Pass { tokens: sequences * context, backward };
+        let (batch, micro) = (first.hyper.batch_sequences, self.micro_batch());
+        let (held_out, pass) =
+            (self.corpus.valid_sequences(context), self.options.eval_sequences.max(1));
+        let mut passes = vec![of(micro, true), of(pass.min(held_out), false)];
+        let rests = [(batch % micro, true), (held_out % pass, false)];
+        passes.extend(rests.into_iter().filter(|rest| rest.0 > 0).map(|(n, back)| of(n, back)));
+        let device = self.state.model.device();
+        check_products(&device, &first.shape, first.hyper.precision, self.lanes(), &passes)
+            .map_err(|wrong| TrainError::Product { stack: self.stack.id.clone(), wrong })
+    }
+
+    /// Sequences of a replica that pass at once.
+    pub(super) fn micro_batch(&self) -> usize {
+        let batch = self.cells()[0].hyper.batch_sequences;
+        self.options.micro_batch_sequences.unwrap_or(batch).clamp(1, batch)
+    }
+}

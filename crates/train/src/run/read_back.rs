@@ -1,0 +1,72 @@
+//! Losses come back from the device a few steps at a time.
+
+use std::time::Instant;
+
+use burn::tensor::Tensor;
+
+use super::Run;
+
+/// Most steps between read-backs of the losses on a GPU, and about the seconds between them, so that a signal is heard and
+/// progress is told soon. The CPU reads every step.
+const READBACK_STEPS: usize = 16;
+const READBACK_SECONDS: f64 = 0.5;
+
+/// A loss and a gradient norm per lane, still on the device.
+pub(super) struct Pending {
+    pub step: u64,
+    pub loss: Tensor<1>,
+    pub norm: Tensor<1>,
+}
+
+impl Run<'_> {
+    /// Reads losses and norms that are still on the device, and files them.
+    pub(super) fn read_back(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let lanes = self.lanes();
+        let all = pending.iter().flat_map(|p| [p.loss.clone(), p.norm.clone()]).collect();
+        let all = Tensor::cat(all, 0).into_data();
+        let all: Vec<f32> = all.try_to_vec().expect("losses are f32");
+        for (p, values) in pending.iter().zip(all.chunks_exact(2 * lanes)) {
+            for lane in 0..lanes {
+                let (loss, norm) = (f64::from(values[lane]), f64::from(values[lanes + lane]));
+                self.latest[lane] = loss;
+                let points = self.options.curve_points;
+                let cells = self.cells();
+                let vocab = self.leader(lane).shape.vocab;
+                let replica = &mut self.state.replicas[lane];
+                if replica.lost.is_none() {
+                    replica.lost = replica.trouble(loss, norm, vocab).map(|why| (p.step, why));
+                }
+                if replica.lost.is_none() {
+                    replica.record(cells, p.step, loss, norm, points);
+                }
+            }
+        }
+        if !isoflop_model::is_host(&self.state.model.device()) {
+            let step_seconds = self.read_at.elapsed().as_secs_f64() / pending.len() as f64;
+            self.readback = readback_steps(step_seconds);
+        }
+        self.read_at = Instant::now();
+    }
+}
+
+/// Steps of so many seconds until the next read-back.
+fn readback_steps(step_seconds: f64) -> usize {
+    ((READBACK_SECONDS / step_seconds.max(1e-9)) as usize).clamp(1, READBACK_STEPS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slow_steps_are_read_back_one_by_one() {
+        assert_eq!(readback_steps(3.0), 1);
+        assert_eq!(readback_steps(0.1), 5);
+        assert_eq!(readback_steps(0.0), READBACK_STEPS);
+        assert_eq!(readback_steps(f64::NAN), READBACK_STEPS);
+    }
+}
