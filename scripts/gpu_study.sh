@@ -125,7 +125,7 @@ for entry in $shapes; do
     # Alone first: kernels are compiled and tuned once, and a figure is there whatever PyTorch does.
     # Kernels against tensor operations besides, as whole steps and one by one.
     part "bench-$shape" 80 "$out/bench-$shape.json" "${ours[@]}" --kernels on,off --shapes "$shape" --json
-    part "operations-$shape" 45 "$out/operations-$shape.txt" "$sweep" bench --device "$device" --operations --seconds 0.2 --shapes "$shape"
+    part "operations-$shape" 45 "$out/operations-$shape.txt" "$sweep" bench --device "$device" --operations --precision $precision --seconds 0.2 --shapes "$shape"
     [ -z "$torch" ] || part "compare-$shape" 100 /dev/null "$python" "$repository/scripts/compare_pytorch.py" \
         --shapes "$shape" --ours "$(printf '%q ' "${ours[@]}")" --out "$out/compare-$shape" --rounds $rounds \
         --limit 30 --seconds $seconds --warm-up 1 --precision "$torch_precision"

@@ -70,11 +70,7 @@ impl StackModel {
 
     /// From weights in the order of [`param_specs`], as a checkpoint holds them.
     pub fn from_weights(shape: &Shape, weights: Vec<Tensor<3>>, precision: Precision) -> Self {
-        let cast = match precision {
-            Precision::F32 => None,
-            Precision::F16 => Some(DType::F16),
-            Precision::Bf16 => Some(DType::BF16),
-        };
+        let cast = linear::half(precision);
         Self { shape: *shape, specs: param_specs(shape), weights, cast }
     }
 
@@ -267,7 +263,7 @@ impl StackModel {
             let normed1 = self.operand(normed1);
             let qkv = self.project(&normed1, block.qkv);
             let qk_norm = self.qk_norm(block);
-            let (attended, attention) = attention::forward(qkv, qk_norm.as_ref(), dims);
+            let (attended, attention) = attention::forward(qkv, qk_norm.as_ref(), dims, self.cast);
             let attended = self.operand(attended);
             x = self.project_onto(x, &attended, block.out);
             let (normed2, norm2) = self.normalise(&x, block.norm2);
@@ -315,7 +311,7 @@ impl StackModel {
             dx = grads.norm(block.norm2, s.norm2, dnormed, Some(dx));
             let dattended = grads.linear(block.out, s.attended, dx.clone());
             let qk_norm = self.qk_norm(block);
-            let g = attention::backward(s.attention, qk_norm.as_ref(), dims, dattended);
+            let g = attention::backward(s.attention, qk_norm.as_ref(), dims, dattended, self.cast);
             if let (Some(at), Some(norm)) = (block.qk_norm, g.qk_norm) {
                 grads.slots[at] = Some(norm.q);
                 grads.slots[at + 1] = Some(norm.k);

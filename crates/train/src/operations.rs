@@ -7,7 +7,7 @@ use burn::tensor::{Device, Distribution, Tensor};
 use isoflop_model::kernels;
 use isoflop_model::ops::activation::{self, Activation};
 use isoflop_model::ops::attention::{self, Dims, QkNorm};
-use isoflop_model::ops::{cross_entropy, embedding, norm};
+use isoflop_model::ops::{cross_entropy, embedding, linear, norm};
 use isoflop_model::{OptimState, StackModel, Tokens};
 use isoflop_plan::{Family, Hyper, Shape};
 
@@ -112,6 +112,7 @@ fn operations(
         heads: shape.heads,
         head_dim: shape.head_dim(),
     };
+    let half = linear::half(hyper.precision);
     let llama = shape.family == Family::Llama;
     let kind = if llama { Activation::SwiGlu } else { Activation::Gelu };
     let qkv = random([r, m, 3 * d]);
@@ -141,13 +142,13 @@ fn operations(
     };
     let attend = {
         let (qkv, gains) = (qkv.clone(), gains.clone());
-        move || vec![attention::forward(qkv.clone(), gains.as_ref(), dims).0]
+        move || vec![attention::forward(qkv.clone(), gains.as_ref(), dims, half).0]
     };
     let attend_back = {
         let dy = dy.clone();
         move || {
-            let (_, saved) = attention::forward(qkv.clone(), gains.as_ref(), dims);
-            let g = attention::backward(saved, gains.as_ref(), dims, dy.clone());
+            let (_, saved) = attention::forward(qkv.clone(), gains.as_ref(), dims, half);
+            let g = attention::backward(saved, gains.as_ref(), dims, dy.clone(), half);
             let norms = g.qk_norm.map(|norm| [norm.q, norm.k]);
             std::iter::once(g.qkv).chain(norms.into_iter().flatten()).collect()
         }

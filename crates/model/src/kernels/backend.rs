@@ -65,7 +65,7 @@ pub(crate) trait Kernels: Backend {
         kind: Activation,
     ) -> FloatTensor<Self>;
 
-    #[fusion(meta = |_qkv, _q, _k, _cos, _sin, _normed: &bool, d: &Dims| {
+    #[fusion(meta = |_qkv, _q, _k, _cos, _sin, _normed: &bool, _half, d: &Dims| {
         let m = d.sequences * d.context;
         (
             spec([d.replicas, m, d.width()]),
@@ -79,10 +79,11 @@ pub(crate) trait Kernels: Backend {
         cos: FloatTensor<Self>,
         sin: FloatTensor<Self>,
         normed: bool,
+        half: Option<DType>,
         d: Dims,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    #[fusion(meta = |qkv: &TensorSpec, _o, _l, _q, _k, _cos, _sin, _dy, normed: &bool, d: &Dims| {
+    #[fusion(meta = |qkv: &TensorSpec, _o, _l, _q, _k, _cos, _sin, _dy, normed: &bool, _half, d: &Dims| {
         let gains = [d.replicas, rotary::chunks(*d), 2 * d.head_dim];
         (qkv.clone(), spec(if *normed { gains } else { [1, 1, 1] }))
     })]
@@ -96,6 +97,7 @@ pub(crate) trait Kernels: Backend {
         sin: FloatTensor<Self>,
         dy: FloatTensor<Self>,
         normed: bool,
+        half: Option<DType>,
         d: Dims,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
@@ -167,9 +169,10 @@ impl Kernels for CubeBackend {
         cos: F,
         sin: F,
         normed: bool,
+        half: Option<DType>,
         d: Dims,
     ) -> (F, F) {
-        attention::forward(qkv, [q_gain, k_gain], [cos, sin], normed, d)
+        attention::forward(qkv, [q_gain, k_gain], [cos, sin], normed, half, d)
     }
 
     fn kernel_attention_backward(
@@ -182,9 +185,10 @@ impl Kernels for CubeBackend {
         sin: F,
         dy: F,
         normed: bool,
+        half: Option<DType>,
         d: Dims,
     ) -> (F, F) {
-        attention::backward(qkv, out, log_sum, [q_gain, k_gain], [cos, sin], dy, normed, d)
+        attention::backward(qkv, out, log_sum, [q_gain, k_gain], [cos, sin], dy, normed, half, d)
     }
 
     fn kernel_losses(logits: F, targets: I) -> F {

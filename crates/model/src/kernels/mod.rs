@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use burn::backend::{Dispatch, DispatchDevice, DispatchTensor};
 use burn::cubecl::Device as CubeDevice;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{DType, Device, Int, Tensor};
 
 use crate::ops::activation::Activation;
 use crate::ops::attention::Dims;
@@ -54,6 +54,19 @@ pub enum Planes {
     On,
     /// Nowhere: through shared memory.
     Off,
+}
+
+/// Whether attention in half precision may go to the device's matrix units.
+static MATRIX_UNITS: AtomicBool = AtomicBool::new(true);
+
+/// Lets attention in half precision go to the device's matrix units (tensor cores), where it has some, or keeps it from
+/// them, for this process. Returns the choice before.
+pub fn use_matrix_units(on: bool) -> bool {
+    MATRIX_UNITS.swap(on, Ordering::Relaxed)
+}
+
+fn has_matrix_units() -> bool {
+    MATRIX_UNITS.load(Ordering::Relaxed)
 }
 
 /// The present choice: a [`Planes`] as its place in the list.
@@ -161,15 +174,16 @@ impl Rotary {
 }
 
 /// Result `[R, M, D]` and log sums `[R, sequences * heads, context]`; queries and keys are normed and
-/// turned where `rotary` is given.
+/// turned where `rotary` is given. With `half`, products may have operands in that precision.
 pub(crate) fn attention(
     qkv: &Tensor<3>,
     rotary: Option<&Rotary>,
+    half: Option<DType>,
     d: Dims,
 ) -> (Tensor<3>, Tensor<3>) {
     let [q, k, cos, sin] = Rotary::operands(rotary, qkv);
     let qkv = qkv.clone().into_dispatch();
-    let (out, log_sum) = Dispatch::kernel_attention(qkv, q, k, cos, sin, rotary.is_some(), d);
+    let (out, log_sum) = Dispatch::kernel_attention(qkv, q, k, cos, sin, rotary.is_some(), half, d);
     (Tensor::from_dispatch(out), Tensor::from_dispatch(log_sum))
 }
 
@@ -179,6 +193,7 @@ pub(crate) fn attention_backward(
     out: Tensor<3>,
     log_sum: Tensor<3>,
     rotary: Option<&Rotary>,
+    half: Option<DType>,
     d: Dims,
     dy: Tensor<3>,
 ) -> (Tensor<3>, Option<[Tensor<3>; 2]>) {
@@ -194,6 +209,7 @@ pub(crate) fn attention_backward(
         sin,
         dy,
         rotary.is_some(),
+        half,
         d,
     );
     let gains = rotary.map(|_| {

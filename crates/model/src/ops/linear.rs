@@ -1,6 +1,7 @@
 //! Projection: `y = x w (+ bias)`, `[R, M, K] x [R, K, N] -> [R, M, N]`.
 
 use burn::tensor::{DType, Tensor};
+use isoflop_plan::Precision;
 use rayon::prelude::*;
 
 use super::gemm::{Out, View, gemm};
@@ -18,6 +19,15 @@ const GRAD_COL_BLOCKS: usize = 8;
 
 /// Arithmetic of the products on a GPU: the operands are cast, sums and results are in f32.
 pub(crate) type Cast = Option<DType>;
+
+/// The type of products' operands in a precision; `None` for `f32`.
+pub fn half(precision: Precision) -> Cast {
+    match precision {
+        Precision::F32 => None,
+        Precision::F16 => Some(DType::F16),
+        Precision::Bf16 => Some(DType::BF16),
+    }
+}
 
 /// An operand as [`forward`] and [`backward`] take it to a product. Cast once, it serves both.
 pub fn operand(x: Tensor<3>, to: Cast) -> Tensor<3> {

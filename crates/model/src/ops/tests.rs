@@ -176,11 +176,11 @@ fn attentions() {
         Op {
             name: "attention",
             shapes: vec![qkv],
-            forward: &|x| attention::forward(x[0].clone(), None, dims).0,
+            forward: &|x| attention::forward(x[0].clone(), None, dims, None).0,
             plain: &|x| attention::forward_plain(&x[0], None, dims),
             backward: &|x, dy| {
-                let saved = attention::forward(x[0].clone(), None, dims).1;
-                vec![attention::backward(saved, None, dims, dy).qkv]
+                let saved = attention::forward(x[0].clone(), None, dims, None).1;
+                vec![attention::backward(saved, None, dims, dy, None).qkv]
             },
         }
         .check();
@@ -188,12 +188,12 @@ fn attentions() {
         Op {
             name: "attention with normed, rotated queries and keys",
             shapes: vec![qkv, [2, 1, head_dim], [2, 1, head_dim]],
-            forward: &|x| attention::forward(x[0].clone(), Some(&gains(x)), dims).0,
+            forward: &|x| attention::forward(x[0].clone(), Some(&gains(x)), dims, None).0,
             plain: &|x| attention::forward_plain(&x[0], Some(&gains(x)), dims),
             backward: &|x, dy| {
                 let norm = gains(x);
-                let saved = attention::forward(x[0].clone(), Some(&norm), dims).1;
-                let g = attention::backward(saved, Some(&norm), dims, dy);
+                let saved = attention::forward(x[0].clone(), Some(&norm), dims, None).1;
+                let g = attention::backward(saved, Some(&norm), dims, dy, None);
                 let norm = g.qk_norm.expect("asked for");
                 vec![g.qkv, norm.q, norm.k]
             },

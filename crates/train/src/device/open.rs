@@ -1,7 +1,7 @@
 //! From a configuration to an open, tested device.
 
 use burn::tensor::Device;
-use isoflop_model::kernels::{enable as use_kernels, enabled as kernels_enabled};
+use isoflop_model::kernels::{enable as use_kernels, enabled as kernels_enabled, use_matrix_units};
 use isoflop_plan::{DeviceConfig, Kernels, Precision, Shader};
 
 use super::adapters::{self, Adapter};
@@ -13,6 +13,9 @@ use super::{cpu, setup};
 
 /// Said where the tensor operations took over.
 const NO_KERNELS: &str = "the model's operations run as tensor operations instead of kernels of their own, which is slower";
+
+/// Said where they fail the self-test.
+const NO_MATRIX_UNITS: &str = "attention in half precision computes wrong on this adapter's matrix units (tensor cores), and runs without them";
 
 /// A device that is ready for training.
 #[derive(Debug, Clone)]
@@ -90,6 +93,10 @@ fn open_adapter(
                 let reason = reason(info, asked, shader, fell_back);
                 if !kernels && config.kernels == Kernels::Auto {
                     warnings.push(NO_KERNELS.into());
+                }
+                use_matrix_units(self_test.matrix_units);
+                if !self_test.matrix_units {
+                    warnings.push(NO_MATRIX_UNITS.into());
                 }
                 for Refusal { precision, failure } in &self_test.refused {
                     let precision = precision.word();

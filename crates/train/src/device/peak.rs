@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use isoflop_model::ops::linear;
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -54,11 +55,7 @@ pub fn measure_peak(device: &Device, info: &DeviceInfo, precision: Precision) ->
 
 /// FLOP/s of products of one size, each waiting for the one before.
 fn rate(device: &Device, precision: Precision, side: usize) -> Option<f64> {
-    let dtype = match precision {
-        Precision::F32 => DType::F32,
-        Precision::F16 => DType::F16,
-        Precision::Bf16 => DType::BF16,
-    };
+    let dtype = linear::half(precision).unwrap_or(DType::F32);
     // A rotation of coordinates with weights: powers of it stay of one size.
     let scale = 1.0 / (side as f32).sqrt();
     let values: Vec<f32> = (0..side * side)

@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use burn::tensor::{DType, Device, Distribution, Int, Tensor, TensorData};
+use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use isoflop_model::ops::linear;
 use isoflop_model::{is_host, param_specs};
 use isoflop_plan::{Precision, Shape};
@@ -90,10 +90,11 @@ fn check(
     Pass { tokens: m, backward }: Pass,
     [k, n]: [usize; 2],
 ) -> Result<(), WrongProduct> {
-    let (cast, allowed) = match precision {
-        Precision::F32 => (None, 1e-4),
-        Precision::F16 => (Some(DType::F16), 5e-3),
-        Precision::Bf16 => (Some(DType::BF16), 3e-2),
+    let cast = linear::half(precision);
+    let allowed = match precision {
+        Precision::F32 => 1e-4,
+        Precision::F16 => 5e-3,
+        Precision::Bf16 => 3e-2,
     };
     let compare = |what, a: &Tensor<3>, b: &Tensor<3>, c: &Tensor<3>| {
         let deviation = deviation(a, b, c);

@@ -127,7 +127,7 @@ fn queries_kernel(
     let mut dys = Shared::<[f32]>::new_slice(rows);
     let mut weights = Shared::<[f32]>::new_slice(grid);
     let mut slopes = Shared::<[f32]>::new_slice(grid);
-    let here = place(total, context, heads, head_dim, qk_stride, true, tile);
+    let here = place(total, context, heads, head_dim, qk_stride, true, tile.rows);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
     let first = here.block * tile.rows;
     fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
@@ -191,7 +191,7 @@ fn keys_kernel(
     let mut dys = Shared::<[f32]>::new_slice(rows);
     let mut weights = Shared::<[f32]>::new_slice(grid);
     let mut slopes = Shared::<[f32]>::new_slice(grid);
-    let here = place(total, context, heads, head_dim, qk_stride, false, tile);
+    let here = place(total, context, heads, head_dim, qk_stride, false, tile.rows);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
     let first_key = here.block * tile.rows;
     fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut keys, tile);
@@ -236,24 +236,13 @@ fn keys_kernel(
     }
 }
 
-/// Writes all of `dqkv`: gradients of the queries and keys that were used, and of the values.
-pub(super) fn launch(
-    operands: &Operands,
-    out: &CubeTensor,
-    log_sum: &CubeTensor,
-    dy: &CubeTensor,
-    dqkv: &CubeTensor,
-    d: Dims,
-) {
+/// The product of result and its gradient for every head of every token, `[R * sequences * heads, context]`.
+pub(super) fn along(out: &CubeTensor, dy: &CubeTensor, d: Dims) -> CubeTensor {
     let client = &dy.client;
-    let limit = client.properties().hardware.max_shared_memory_size;
-    let tile = Tile::of(d.head_dim, BACKWARD.0, BACKWARD.1, limit).expect("checked by `fits`");
     let sequence_heads = d.replicas * d.sequences * d.heads;
     let along = empty(dy, [sequence_heads, d.context]);
     let rows = Rows::of_width(d.head_dim, client);
-    let total = sequence_heads * d.context.div_ceil(tile.rows);
-    let scale = 1.0 / (d.head_dim as f32).sqrt();
-    // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
+    // SAFETY: rows beyond the last write nothing.
     unsafe {
         along_kernel::launch_unchecked(
             client,
@@ -268,6 +257,26 @@ pub(super) fn launch(
             d.head_dim,
             rows,
         );
+    }
+    along
+}
+
+/// Writes all of `dqkv`: gradients of the queries and keys that were used, and of the values.
+pub(super) fn launch(
+    operands: &Operands,
+    log_sum: &CubeTensor,
+    along: &CubeTensor,
+    dy: &CubeTensor,
+    dqkv: &CubeTensor,
+    d: Dims,
+) {
+    let client = &dy.client;
+    let limit = client.properties().hardware.max_shared_memory_size;
+    let tile = Tile::of(d.head_dim, BACKWARD.0, BACKWARD.1, limit).expect("checked by `fits`");
+    let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(tile.rows);
+    let scale = 1.0 / (d.head_dim as f32).sqrt();
+    // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
+    unsafe {
         queries_kernel::launch_unchecked(
             client,
             cubes(total),
@@ -294,7 +303,7 @@ pub(super) fn launch(
             operands.qkv.clone().into_buffer_arg(),
             dy.clone().into_buffer_arg(),
             log_sum.clone().into_buffer_arg(),
-            along.into_buffer_arg(),
+            along.clone().into_buffer_arg(),
             dqkv.clone().into_buffer_arg(),
             total,
             d.context,

@@ -5,12 +5,9 @@ use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::launch::cubes;
-use super::Operands;
 use super::tile::{FORWARD, SIDE, Tile, add_product, fetch, place, products};
+use super::{HIDDEN, Operands};
 use crate::ops::attention::Dims;
-
-/// Score of keys that a query does not see.
-const HIDDEN: f32 = -1.0e30;
 
 #[cube(launch_unchecked)]
 fn forward_kernel(
@@ -32,7 +29,7 @@ fn forward_kernel(
     let mut scores = Shared::<[f32]>::new_slice(comptime!(tile.rows * (tile.rows + 1)));
     let mut parts = Shared::<[f32]>::new_slice(comptime!(tile.rows * SIDE));
     let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
-    let here = place(total, context, heads, head_dim, qk_stride, true, tile);
+    let here = place(total, context, heads, head_dim, qk_stride, true, tile.rows);
     let (width, q_at, v_at) = (here.width, here.q_at, here.v_at);
     let first = here.block * tile.rows;
 

@@ -2,18 +2,24 @@
 //!
 //! A cube of 8 x 8 units takes a tile of queries (or of keys) and goes through the tiles on the
 //! other side, which it fetches to shared memory. Scores of a tile are `MICRO x MICRO` for each unit,
-//! in registers, and go to shared memory for the product with the values.
+//! in registers, and go to shared memory for the product with the values. In half precision the products are those of
+//! matrix units where the device has some ([`matrix`]).
 
 mod backward;
 mod forward;
+mod matrix;
 mod tile;
 
+use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::launch::{empty, rows_of};
 use super::rotary;
 use crate::ops::attention::Dims;
 pub(crate) use tile::fits;
+
+/// Score of keys that a query does not see.
+const HIDDEN: f32 = -1.0e30;
 
 /// Where queries and keys are, and the strides of their rows.
 struct Operands {
@@ -33,14 +39,28 @@ pub(super) fn forward(
     gains: [CubeTensor; 2],
     tables: [CubeTensor; 2],
     normed: bool,
+    half: Option<DType>,
     d: Dims,
 ) -> (CubeTensor, CubeTensor) {
     let qkv = rows_of(qkv);
     let operands = operands(qkv, gains, tables, normed, d);
     let out = empty(&operands.qkv, [d.replicas, d.sequences * d.context, d.width()]);
     let log_sum = empty(&operands.qkv, [d.replicas, d.sequences * d.heads, d.context]);
-    forward::launch(&operands, &out, &log_sum, d);
+    match matrix_units(half, &out, d) {
+        Some((grid, half)) => matrix::forward(grid, half, &operands, &out, &log_sum, d),
+        None => forward::launch(&operands, &out, &log_sum, d),
+    }
     (out, log_sum)
+}
+
+/// The fragments to multiply in this half precision; `None` without matrix units for it.
+fn matrix_units(
+    half: Option<DType>,
+    tensor: &CubeTensor,
+    d: Dims,
+) -> Option<(matrix::Grid, DType)> {
+    let half = half.filter(|_| super::has_matrix_units())?;
+    Some((matrix::grid(d.head_dim, half, &tensor.client)?, half))
 }
 
 fn operands(
@@ -65,13 +85,20 @@ pub(super) fn backward(
     tables: [CubeTensor; 2],
     dy: CubeTensor,
     normed: bool,
+    half: Option<DType>,
     d: Dims,
 ) -> (CubeTensor, CubeTensor) {
     let (qkv, out, log_sum, dy) = (rows_of(qkv), rows_of(out), rows_of(log_sum), rows_of(dy));
     // Queries and keys are normed and turned again: cheaper than keeping them for every block.
     let operands = operands(qkv, gains.clone(), tables.clone(), normed, d);
     let dqkv = empty(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
-    backward::launch(&operands, &out, &log_sum, &dy, &dqkv, d);
+    let along = backward::along(&out, &dy, d);
+    match matrix_units(half, &dy, d) {
+        Some((grid, half)) => {
+            matrix::backward(grid, half, &operands, &log_sum, &along, &dy, &dqkv, d)
+        }
+        None => backward::launch(&operands, &log_sum, &along, &dy, &dqkv, d),
+    }
     let dgain = match normed {
         true => rotary::backward(&operands.qkv, gains, tables, &dqkv, d),
         false => empty(&dy, [1, 1, 1]),

@@ -85,9 +85,9 @@ pub(super) fn place(
     head_dim: usize,
     qk_stride: usize,
     #[comptime] backwards: bool,
-    #[comptime] tile: Tile,
+    #[comptime] rows: usize,
 ) -> Place {
-    let tiles = context.div_ceil(tile.rows);
+    let tiles = context.div_ceil(rows);
     let cube = min(CUBE_POS, total - 1);
     let sequence_head = cube / tiles;
     let mut block = cube % tiles;

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::host::is_host;
+use super::linear::Cast;
 use crate::kernels::{self, Rotary};
 
 /// Base of the rotary frequencies.
@@ -66,14 +67,19 @@ pub struct Grads {
     pub qk_norm: Option<QkNorm>,
 }
 
-/// `[R, M, 3 D] -> [R, M, D]`.
-pub fn forward(qkv: Tensor<3>, qk_norm: Option<&QkNorm>, dims: Dims) -> (Tensor<3>, Saved) {
+/// `[R, M, 3 D] -> [R, M, D]`. With `half`, kernels may take the operands of products in that precision.
+pub fn forward(
+    qkv: Tensor<3>,
+    qk_norm: Option<&QkNorm>,
+    dims: Dims,
+    half: Cast,
+) -> (Tensor<3>, Saved) {
     let device = qkv.device();
     let (out, log_sum) = if is_host(&device) {
         let (out, log_sum) = host::forward(&qkv, qk_norm, dims);
         (out, Some(log_sum))
     } else if kernels::apply_to_heads(&device, dims.head_dim) {
-        let (out, log_sum) = kernels::attention(&qkv, rotary(qk_norm, dims).as_ref(), dims);
+        let (out, log_sum) = kernels::attention(&qkv, rotary(qk_norm, dims).as_ref(), half, dims);
         (out, Some(log_sum))
     } else {
         (plain::forward(&qkv, qk_norm, dims), None)
@@ -82,7 +88,13 @@ pub fn forward(qkv: Tensor<3>, qk_norm: Option<&QkNorm>, dims: Dims) -> (Tensor<
 }
 
 /// Gradients for `dy` `[R, M, D]`.
-pub fn backward(saved: Saved, qk_norm: Option<&QkNorm>, dims: Dims, dy: Tensor<3>) -> Grads {
+pub fn backward(
+    saved: Saved,
+    qk_norm: Option<&QkNorm>,
+    dims: Dims,
+    dy: Tensor<3>,
+    half: Cast,
+) -> Grads {
     let Saved { qkv, out, log_sum } = saved;
     match log_sum {
         None => plain::backward(qkv, out, qk_norm, dims, dy),
@@ -92,7 +104,7 @@ pub fn backward(saved: Saved, qk_norm: Option<&QkNorm>, dims: Dims, dy: Tensor<3
         Some(log_sum) => {
             let rotary = rotary(qk_norm, dims);
             let (qkv, gains) =
-                kernels::attention_backward(qkv, out, log_sum, rotary.as_ref(), dims, dy);
+                kernels::attention_backward(qkv, out, log_sum, rotary.as_ref(), half, dims, dy);
             Grads { qkv, qk_norm: gains.map(|[q, k]| QkNorm { q, k }) }
         }
     }

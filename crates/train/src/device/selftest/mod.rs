@@ -21,6 +21,7 @@ pub use thorough::{Finding, test_thoroughly};
 use std::time::Instant;
 
 use burn::tensor::{DType, Device};
+use isoflop_model::kernels::use_matrix_units;
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,8 @@ pub struct SelfTest {
     pub checks: Vec<Check>,
     /// Precisions that the device has and that passed; `f32` is always among them.
     pub precisions: Vec<Precision>,
+    /// Whether attention in half precision went to the device's matrix units, where it has some that fit.
+    pub matrix_units: bool,
     /// Half precisions that the device claims to have and computes wrong.
     pub refused: Vec<Refusal>,
     /// Time it took, compilation of the kernels included.
@@ -75,24 +78,37 @@ pub enum SelfTestFailure {
     },
 }
 
-/// Compares `device` with the CPU, in f32 and in every half precision that it has.
+/// Compares `device` with the CPU, in f32 and in every half precision that it has. Leaves the matrix
+/// units on if all that passed did so with them.
 ///
 /// # Errors
 /// The worst of the comparisons in f32 that fail, or the operation that broke. A half precision that
 /// fails is refused.
 pub fn self_test(device: &Device) -> Result<SelfTest, SelfTestFailure> {
-    test_in(precisions(device), |precision| compare_in(precision, device))
+    let report = test_in(precisions(device), |precision, matrix_units| {
+        use_matrix_units(matrix_units);
+        compare_in(precision, device)
+    });
+    use_matrix_units(report.as_ref().is_ok_and(|report| report.matrix_units));
+    report
 }
 
-/// [`self_test`] by `compare` for these precisions.
+/// [`self_test`] by `compare` for these precisions, with and without matrix units.
 fn test_in(
     all: Vec<Precision>,
-    compare: impl Fn(Precision) -> Result<Vec<Check>, SelfTestFailure>,
+    compare: impl Fn(Precision, bool) -> Result<Vec<Check>, SelfTestFailure>,
 ) -> Result<SelfTest, SelfTestFailure> {
     let started = Instant::now();
     let (mut checks, mut precisions, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    let mut matrix_units = true;
     for precision in all {
-        match compare(precision) {
+        let mut found = compare(precision, matrix_units);
+        if found.is_err() && matrix_units && precision != Precision::F32 {
+            let without = compare(precision, false);
+            matrix_units = without.is_err();
+            found = without.or(found);
+        }
+        match found {
             Ok(passed) => {
                 checks.extend(passed);
                 precisions.push(precision);
@@ -101,7 +117,8 @@ fn test_in(
             Err(failure) => refused.push(Refusal { precision, failure }),
         }
     }
-    Ok(SelfTest { checks, precisions, refused, seconds: started.elapsed().as_secs_f64() })
+    let seconds = started.elapsed().as_secs_f64();
+    Ok(SelfTest { checks, precisions, matrix_units, refused, seconds })
 }
 
 /// The comparisons of one precision.
@@ -163,15 +180,21 @@ mod tests {
     #[test]
     fn a_half_precision_that_fails_is_refused_and_f32_refuses_the_device() {
         let wrong = SelfTestFailure::Broken { operation: "product".into(), what: "lost".into() };
-        let but = |bad: Precision| {
-            let compare = |p| if p == bad { Err(wrong.clone()) } else { Ok(Vec::new()) };
+        let but = |bad: Precision, with: &[bool]| {
+            let compare = |p, units| match p == bad && with.contains(&units) {
+                true => Err(wrong.clone()),
+                false => Ok(Vec::new()),
+            };
             test_in(vec![Precision::F32, Precision::F16, Precision::Bf16], compare)
         };
-        let report = but(Precision::F16).unwrap();
+        let report = but(Precision::Bf16, &[true]).unwrap();
+        assert!(report.precisions.len() == 3 && !report.matrix_units && report.refused.is_empty());
+        let report = but(Precision::F16, &[true, false]).unwrap();
+        assert!(report.matrix_units);
         assert_eq!(report.precisions, [Precision::F32, Precision::Bf16]);
         let refusal = Refusal { precision: Precision::F16, failure: wrong.clone() };
         assert_eq!(report.refused, [refusal]);
-        assert_eq!(but(Precision::F32), Err(wrong.clone()));
+        assert_eq!(but(Precision::F32, &[true]), Err(wrong.clone()));
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use isoflop_model::ops::linear;
 use isoflop_plan::Precision;
 
 use super::Case;
 
-/// In half precision the products alone: everything else stays in f32.
+/// In half precision the products alone.
 pub(super) fn all(precision: Precision) -> Vec<Case> {
     let products: [(&'static str, fn(&Device, Precision) -> Vec<f32>); 6] = [
         ("matrix product", |d, p| product(x(0, [1, 61, 47], d), x(1, [1, 47, 83], d), p)),
@@ -82,11 +83,7 @@ fn one(name: &'static str, allowed: f64, run: fn(&Device, Precision) -> Vec<f32>
 }
 
 fn product(a: Tensor<3>, b: Tensor<3>, precision: Precision) -> Vec<f32> {
-    let dtype = match precision {
-        Precision::F32 => return out(a.matmul(b)),
-        Precision::F16 => DType::F16,
-        Precision::Bf16 => DType::BF16,
-    };
+    let Some(dtype) = linear::half(precision) else { return out(a.matmul(b)) };
     out(a.cast(dtype).matmul(b.cast(dtype)).cast(DType::F32))
 }
 

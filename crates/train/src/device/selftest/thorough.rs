@@ -58,8 +58,8 @@ struct Way {
     said: &'static str,
 }
 
-/// Kernels with sums by planes where the device's have one size, kernels with sums through shared
-/// memory, and tensor operations.
+/// Kernels with sums by planes where the device's have one size and with matrix units, kernels with
+/// sums through shared memory and without, and tensor operations.
 const WAYS: [Way; 3] = [
     Way { kernels: true, planes: Planes::On, said: "" },
     Way { kernels: true, planes: Planes::Off, said: " through shared memory" },
@@ -78,12 +78,14 @@ fn cases(precision: Precision) -> Vec<(Case, Way)> {
 
 /// Compares everything from case `from` on.
 pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(News)) {
-    let before = (kernels::enabled(), kernels::choose_planes(Planes::On));
+    let before =
+        (kernels::enabled(), kernels::choose_planes(Planes::On), kernels::use_matrix_units(true));
     let of = |precision| cases(precision).into_iter().map(move |case| (precision, case));
     let all = precisions(device).into_iter().flat_map(of);
     for (index, (precision, (case, way))) in all.enumerate().skip(from) {
         kernels::enable(way.kernels);
         kernels::choose_planes(way.planes);
+        kernels::use_matrix_units(way.planes == Planes::On);
         let operation = case.name.clone();
         tell(News::Begins { index, operation: operation.clone(), precision });
         match case.compare(device, precision) {
@@ -98,6 +100,7 @@ pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(News)) {
     }
     kernels::enable(before.0);
     kernels::choose_planes(before.1);
+    kernels::use_matrix_units(before.2);
     tell(News::Done);
 }
 
