@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::super::launch::{Rows, cubes, empty};
 use super::super::reduce;
 use super::Operands;
-use super::tile::{BACKWARD, SIDE, Tile, add_product, fetch, place, products};
+use super::tile::{BACKWARD, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, place, products};
 use crate::ops::attention::Dims;
 
 /// The product of result and its gradient for every head of every token, in the order of the log
@@ -111,12 +111,7 @@ fn queries_kernel(
     log_sums: &[f32],
     along: &[f32],
     dqkv: &mut [f32],
-    total: usize,
-    context: usize,
-    heads: usize,
-    head_dim: usize,
-    qk_stride: usize,
-    scale: f32,
+    sizes: Sizes,
     #[comptime] tile: Tile,
 ) {
     let rows = comptime!(tile.rows * tile.stride);
@@ -127,7 +122,9 @@ fn queries_kernel(
     let mut dys = Shared::<[f32]>::new_slice(rows);
     let mut weights = Shared::<[f32]>::new_slice(grid);
     let mut slopes = Shared::<[f32]>::new_slice(grid);
-    let here = place(total, context, heads, head_dim, qk_stride, true, tile.rows);
+    let here = place(&sizes, true, tile.rows);
+    let (context, head_dim, qk_stride, scale) =
+        (sizes.context, sizes.head_dim, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
     let first = here.block * tile.rows;
     fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
@@ -162,7 +159,7 @@ fn queries_kernel(
         sync_cube();
         add_product(&mut sums, &slopes, &keys, false, tile);
     }
-    if CUBE_POS < total {
+    if here.is_real {
         store(&sums, dqkv, here.d_at, 3 * width, first, context, head_dim, tile);
     }
 }
@@ -175,12 +172,7 @@ fn keys_kernel(
     log_sums: &[f32],
     along: &[f32],
     dqkv: &mut [f32],
-    total: usize,
-    context: usize,
-    heads: usize,
-    head_dim: usize,
-    qk_stride: usize,
-    scale: f32,
+    sizes: Sizes,
     #[comptime] tile: Tile,
 ) {
     let rows = comptime!(tile.rows * tile.stride);
@@ -191,7 +183,9 @@ fn keys_kernel(
     let mut dys = Shared::<[f32]>::new_slice(rows);
     let mut weights = Shared::<[f32]>::new_slice(grid);
     let mut slopes = Shared::<[f32]>::new_slice(grid);
-    let here = place(total, context, heads, head_dim, qk_stride, false, tile.rows);
+    let here = place(&sizes, false, tile.rows);
+    let (context, head_dim, qk_stride, scale) =
+        (sizes.context, sizes.head_dim, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
     let first_key = here.block * tile.rows;
     fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut keys, tile);
@@ -229,7 +223,7 @@ fn keys_kernel(
         add_product(&mut dv, &weights, &dys, true, tile);
         add_product(&mut dk, &slopes, &queries, true, tile);
     }
-    if CUBE_POS < total {
+    if here.is_real {
         let at = here.d_at + width;
         store(&dk, dqkv, at, 3 * width, first_key, context, head_dim, tile);
         store(&dv, dqkv, at + width, 3 * width, first_key, context, head_dim, tile);
@@ -273,45 +267,23 @@ pub(super) fn launch(
     let client = &dy.client;
     let limit = client.properties().hardware.max_shared_memory_size;
     let tile = Tile::of(d.head_dim, BACKWARD.0, BACKWARD.1, limit).expect("checked by `fits`");
-    let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(tile.rows);
-    let scale = 1.0 / (d.head_dim as f32).sqrt();
-    // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
-    unsafe {
-        queries_kernel::launch_unchecked(
-            client,
-            cubes(total),
-            CubeDim::new_2d(SIDE as u32, SIDE as u32),
-            operands.qk.clone().into_buffer_arg(),
-            operands.qkv.clone().into_buffer_arg(),
-            dy.clone().into_buffer_arg(),
-            log_sum.clone().into_buffer_arg(),
-            along.clone().into_buffer_arg(),
-            dqkv.clone().into_buffer_arg(),
-            total,
-            d.context,
-            d.heads,
-            d.head_dim,
-            operands.qk_stride,
-            scale,
-            tile,
-        );
-        keys_kernel::launch_unchecked(
-            client,
-            cubes(total),
-            CubeDim::new_2d(SIDE as u32, SIDE as u32),
-            operands.qk.clone().into_buffer_arg(),
-            operands.qkv.clone().into_buffer_arg(),
-            dy.clone().into_buffer_arg(),
-            log_sum.clone().into_buffer_arg(),
-            along.clone().into_buffer_arg(),
-            dqkv.clone().into_buffer_arg(),
-            total,
-            d.context,
-            d.heads,
-            d.head_dim,
-            operands.qk_stride,
-            scale,
-            tile,
-        );
+    for launch in [queries_kernel::launch_unchecked, keys_kernel::launch_unchecked] {
+        let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, tile.rows);
+        // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
+        unsafe {
+            launch(
+                client,
+                cubes(total),
+                CubeDim::new_2d(SIDE as u32, SIDE as u32),
+                operands.qk.clone().into_buffer_arg(),
+                operands.qkv.clone().into_buffer_arg(),
+                dy.clone().into_buffer_arg(),
+                log_sum.clone().into_buffer_arg(),
+                along.clone().into_buffer_arg(),
+                dqkv.clone().into_buffer_arg(),
+                sizes,
+                tile,
+            );
+        }
     }
 }

@@ -5,7 +5,7 @@ use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::launch::cubes;
-use super::tile::{FORWARD, SIDE, Tile, add_product, fetch, place, products};
+use super::tile::{FORWARD, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, place, products};
 use super::{HIDDEN, Operands};
 use crate::ops::attention::Dims;
 
@@ -15,12 +15,7 @@ fn forward_kernel(
     qkv: &[f32],
     out: &mut [f32],
     log_sums: &mut [f32],
-    total: usize,
-    context: usize,
-    heads: usize,
-    head_dim: usize,
-    qk_stride: usize,
-    scale: f32,
+    sizes: Sizes,
     #[comptime] tile: Tile,
 ) {
     let (micro, cols) = comptime!((tile.micro, tile.cols));
@@ -29,7 +24,9 @@ fn forward_kernel(
     let mut scores = Shared::<[f32]>::new_slice(comptime!(tile.rows * (tile.rows + 1)));
     let mut parts = Shared::<[f32]>::new_slice(comptime!(tile.rows * SIDE));
     let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
-    let here = place(total, context, heads, head_dim, qk_stride, true, tile.rows);
+    let here = place(&sizes, true, tile.rows);
+    let (context, head_dim, qk_stride, scale) =
+        (sizes.context, sizes.head_dim, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at) = (here.width, here.q_at, here.v_at);
     let first = here.block * tile.rows;
 
@@ -103,7 +100,7 @@ fn forward_kernel(
     #[unroll]
     for i in 0..micro {
         let t = first + y + i * SIDE;
-        if t < context && CUBE_POS < total {
+        if t < context && here.is_real {
             let to = here.y_at + t * width;
             #[unroll]
             for j in 0..cols {
@@ -123,7 +120,7 @@ pub(super) fn launch(operands: &Operands, out: &CubeTensor, log_sum: &CubeTensor
     let client = &out.client;
     let limit = client.properties().hardware.max_shared_memory_size;
     let tile = Tile::of(d.head_dim, FORWARD.0, FORWARD.1, limit).expect("checked by `fits`");
-    let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(tile.rows);
+    let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, tile.rows);
     // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
     unsafe {
         forward_kernel::launch_unchecked(
@@ -134,12 +131,7 @@ pub(super) fn launch(operands: &Operands, out: &CubeTensor, log_sum: &CubeTensor
             operands.qkv.clone().into_buffer_arg(),
             out.clone().into_buffer_arg(),
             log_sum.clone().into_buffer_arg(),
-            total,
-            d.context,
-            d.heads,
-            d.head_dim,
-            operands.qk_stride,
-            1.0 / (d.head_dim as f32).sqrt(),
+            sizes,
             tile,
         );
     }

@@ -2,6 +2,8 @@
 
 use burn::cubecl::{self, prelude::*};
 
+use crate::ops::attention::Dims;
+
 /// Units of a cube along each side of a tile.
 pub(super) const SIDE: usize = 8;
 /// Units of a cube.
@@ -54,9 +56,34 @@ pub(crate) fn fits(head_dim: usize, limit: usize) -> bool {
     head_dim <= 512 && Tile::of(head_dim, BACKWARD.0, BACKWARD.1, limit).is_some()
 }
 
+/// Sizes of a launch that only the running kernel knows.
+#[derive(CubeLaunch, CubeType)]
+pub(super) struct Sizes {
+    /// Cubes with a tile.
+    pub total: usize,
+    pub context: usize,
+    pub heads: usize,
+    pub head_dim: usize,
+    /// Elements between rows of queries and keys.
+    pub qk_stride: usize,
+    /// What scores are multiplied by.
+    pub scale: f32,
+}
+
+impl SizesLaunch {
+    /// Those of a launch with tiles of `rows` rows; there are `total` cubes.
+    pub(super) fn of(d: Dims, qk_stride: usize, rows: usize) -> (Self, usize) {
+        let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(rows);
+        let scale = 1.0 / (d.head_dim as f32).sqrt();
+        (Self::new(total, d.context, d.heads, d.head_dim, qk_stride, scale), total)
+    }
+}
+
 /// Where the tile of a cube is.
 #[derive(CubeType)]
 pub(super) struct Place {
+    /// Whether this cube has a tile.
+    pub is_real: bool,
     /// Tiles of a context.
     pub tiles: usize,
     /// Which of them this one is.
@@ -75,20 +102,13 @@ pub(super) struct Place {
     pub d_at: usize,
 }
 
-/// The place of this cube, of `total`. Tiles that see or are seen by the most others begin first: the
+/// The place of this cube. Tiles that see or are seen by the most others begin first: the
 /// last ones of queries (`backwards`), the first ones of keys.
 #[cube]
-pub(super) fn place(
-    total: usize,
-    context: usize,
-    heads: usize,
-    head_dim: usize,
-    qk_stride: usize,
-    #[comptime] backwards: bool,
-    #[comptime] rows: usize,
-) -> Place {
+pub(super) fn place(sizes: &Sizes, #[comptime] backwards: bool, #[comptime] rows: usize) -> Place {
+    let (context, heads, head_dim) = (sizes.context, sizes.heads, sizes.head_dim);
     let tiles = context.div_ceil(rows);
-    let cube = min(CUBE_POS, total - 1);
+    let cube = min(CUBE_POS, sizes.total - 1);
     let sequence_head = cube / tiles;
     let mut block = cube % tiles;
     if comptime!(backwards) {
@@ -98,11 +118,12 @@ pub(super) fn place(
     let (width, within) = (heads * head_dim, head * head_dim);
     let d_at = token * 3 * width + within;
     Place {
+        is_real: CUBE_POS < sizes.total,
         tiles,
         block,
         sequence_head,
         width,
-        q_at: token * qk_stride + within,
+        q_at: token * sizes.qk_stride + within,
         v_at: d_at + 2 * width,
         y_at: token * width + within,
         d_at,

@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::super::super::launch::cubes;
 use super::super::Operands;
-use super::super::tile::place;
+use super::super::tile::{Sizes, SizesLaunch, place};
 use super::{BACKWARD, Grid, add_product, fetch, no_sums, products, store};
 use crate::ops::attention::Dims;
 
@@ -69,12 +69,7 @@ fn queries_kernel<E: Float>(
     log_sums: &[f32],
     along: &[f32],
     dqkv: &mut [f32],
-    total: usize,
-    context: usize,
-    heads: usize,
-    head_dim: usize,
-    qk_stride: usize,
-    scale: f32,
+    sizes: Sizes,
     #[comptime] grid: Grid,
 ) {
     let rows = comptime!(grid.rows());
@@ -86,7 +81,8 @@ fn queries_kernel<E: Float>(
     let mut weights = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.wide()));
     let mut slopes = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.wide()));
     let mut scores = Shared::<[f32]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let here = place(total, context, heads, head_dim, qk_stride, true, rows);
+    let here = place(&sizes, true, rows);
+    let (context, qk_stride, scale) = (sizes.context, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
     let first = here.block * rows;
     fetch::<E>(qk, q_at, qk_stride, first, context, &mut queries, grid);
@@ -118,7 +114,7 @@ fn queries_kernel<E: Float>(
         sync_cube();
         add_product::<E>(&mut sums, &slopes, &keys, false, grid);
     }
-    let (at, is_real) = (here.d_at, CUBE_POS < total);
+    let (at, is_real) = (here.d_at, here.is_real);
     store(&sums, &mut scores, dqkv, at, 3 * width, first, context, is_real, grid);
 }
 
@@ -130,12 +126,7 @@ fn keys_kernel<E: Float>(
     log_sums: &[f32],
     along: &[f32],
     dqkv: &mut [f32],
-    total: usize,
-    context: usize,
-    heads: usize,
-    head_dim: usize,
-    qk_stride: usize,
-    scale: f32,
+    sizes: Sizes,
     #[comptime] grid: Grid,
 ) {
     let rows = comptime!(grid.rows());
@@ -147,7 +138,8 @@ fn keys_kernel<E: Float>(
     let mut weights = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.wide()));
     let mut slopes = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.wide()));
     let mut scores = Shared::<[f32]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let here = place(total, context, heads, head_dim, qk_stride, false, rows);
+    let here = place(&sizes, false, rows);
+    let (context, qk_stride, scale) = (sizes.context, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
     let first_key = here.block * rows;
     fetch::<E>(qk, q_at + width, qk_stride, first_key, context, &mut keys, grid);
@@ -180,7 +172,7 @@ fn keys_kernel<E: Float>(
         add_product::<E>(&mut dv, &weights, &dys, true, grid);
         add_product::<E>(&mut dk, &slopes, &queries, true, grid);
     }
-    let (at, is_real) = (here.d_at + width, CUBE_POS < total);
+    let (at, is_real) = (here.d_at + width, here.is_real);
     store(&dk, &mut scores, dqkv, at, 3 * width, first_key, context, is_real, grid);
     store(&dv, &mut scores, dqkv, at + width, 3 * width, first_key, context, is_real, grid);
 }
@@ -199,7 +191,6 @@ pub(in super::super) fn launch(
     let client = &dy.client;
     let limit = client.properties().hardware.max_shared_memory_size;
     let grid = grid.largest(&BACKWARD, limit).expect("checked when it was chosen");
-    let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(grid.rows());
     let kernels = match half {
         DType::BF16 => {
             [queries_kernel::launch_unchecked::<bf16>, keys_kernel::launch_unchecked::<bf16>]
@@ -207,6 +198,7 @@ pub(in super::super) fn launch(
         _ => [queries_kernel::launch_unchecked::<f16>, keys_kernel::launch_unchecked::<f16>],
     };
     for launch in kernels {
+        let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, grid.rows());
         // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
         unsafe {
             launch(
@@ -219,12 +211,7 @@ pub(in super::super) fn launch(
                 log_sum.clone().into_buffer_arg(),
                 along.clone().into_buffer_arg(),
                 dqkv.clone().into_buffer_arg(),
-                total,
-                d.context,
-                d.heads,
-                d.head_dim,
-                operands.qk_stride,
-                1.0 / (d.head_dim as f32).sqrt(),
+                sizes,
                 grid,
             );
         }

@@ -6,7 +6,7 @@ use burn::tensor::{DType, bf16, f16};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::super::launch::cubes;
-use super::super::tile::place;
+use super::super::tile::{Sizes, SizesLaunch, place};
 use super::super::{HIDDEN, Operands};
 use super::{FORWARD, Grid, add_product, fetch, no_sums, products, store};
 use crate::ops::attention::Dims;
@@ -17,12 +17,7 @@ fn forward_kernel<E: Float>(
     qkv: &[f32],
     out: &mut [f32],
     log_sums: &mut [f32],
-    total: usize,
-    context: usize,
-    heads: usize,
-    head_dim: usize,
-    qk_stride: usize,
-    scale: f32,
+    sizes: Sizes,
     #[comptime] grid: Grid,
 ) {
     let (side, rows, wide, sharers) =
@@ -33,7 +28,8 @@ fn forward_kernel<E: Float>(
     let mut scores = Shared::<[f32]>::new_slice(comptime!(grid.rows() * grid.wide()));
     let mut parts = Shared::<[f32]>::new_slice(comptime!(2 * grid.rows() * grid.sharers()));
     let mut logs = Shared::<[f32]>::new_slice(rows);
-    let here = place(total, context, heads, head_dim, qk_stride, true, rows);
+    let here = place(&sizes, true, rows);
+    let (context, qk_stride, scale) = (sizes.context, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at) = (here.width, here.q_at, here.v_at);
     let first = here.block * rows;
     let lane = UNIT_POS_X as usize;
@@ -74,7 +70,7 @@ fn forward_kernel<E: Float>(
         }
         let log_sum = top + sum.ln();
         logs[row] = log_sum;
-        if first + row < context && CUBE_POS < total {
+        if first + row < context && here.is_real {
             log_sums[here.sequence_head * context + first + row] = log_sum;
         }
     }
@@ -97,8 +93,7 @@ fn forward_kernel<E: Float>(
         sync_cube(); // weights and values are there
         add_product::<E>(&mut sums, &weights, &others, false, grid);
     }
-    let is_real = CUBE_POS < total;
-    store(&sums, &mut scores, out, here.y_at, width, first, context, is_real, grid);
+    store(&sums, &mut scores, out, here.y_at, width, first, context, here.is_real, grid);
 }
 
 pub(in super::super) fn launch(
@@ -112,7 +107,7 @@ pub(in super::super) fn launch(
     let client = &out.client;
     let limit = client.properties().hardware.max_shared_memory_size;
     let grid = grid.largest(&FORWARD, limit).expect("less than the backward pass takes");
-    let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(grid.rows());
+    let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, grid.rows());
     let launch = match half {
         DType::BF16 => forward_kernel::launch_unchecked::<bf16>,
         _ => forward_kernel::launch_unchecked::<f16>,
@@ -127,12 +122,7 @@ pub(in super::super) fn launch(
             operands.qkv.clone().into_buffer_arg(),
             out.clone().into_buffer_arg(),
             log_sum.clone().into_buffer_arg(),
-            total,
-            d.context,
-            d.heads,
-            d.head_dim,
-            operands.qk_stride,
-            1.0 / (d.head_dim as f32).sqrt(),
+            sizes,
             grid,
         );
     }
