@@ -159,13 +159,15 @@ impl StackModel {
     }
 
     /// What the backward pass is multiplied by on its way, and its results divided by: a power of two that takes the
-    /// gradient of a token to about that of its own loss, where a mean over many tokens would be lost in the range of
-    /// f16 (Micikevicius et al. 2018, section 3.2). Results are in f32, so that sums over tokens are not in danger.
+    /// gradient of a token to about 256 times that of its own loss, where a mean over many tokens would be lost in the range of
+    /// f16 (Micikevicius et al. 2018, section 3.2). Within the model gradients are some hundred to some thousand
+    /// times as small as at its end, so that both ends are far from 6e-5 and 65,504. Results are in f32, so that sums over
+    /// tokens are not in danger.
     fn boost(&self, inputs: &Tokens, scale: f32) -> f32 {
         let tokens = inputs.per_replica() as f32;
         match self.cast {
             Some(DType::F16) if scale > 0.0 => {
-                (tokens / scale).log2().round().clamp(0.0, 100.0).exp2()
+                (256.0 * tokens / scale).log2().round().clamp(0.0, 100.0).exp2()
             }
             _ => 1.0,
         }

@@ -5,9 +5,12 @@ use sha2::{Digest, Sha256};
 
 use crate::shape::Shape;
 
-/// Raised whenever a change to the training code changes results, so that old records are not
+/// Raised whenever a change to the training code changes results in f32, so that old records are not
 /// mistaken for new ones.
 pub const NUMERICS_VERSION: u32 = 1;
+
+/// The same for what half precision adds to it.
+const HALF_NUMERICS_VERSION: u32 = 1;
 
 /// Learning-rate schedule. Multiplies the peak rate; the warm-up is apart from it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -171,7 +174,10 @@ impl Cell {
         data_sha256: &str,
     ) -> Self {
         let identity = Identity {
-            numerics: NUMERICS_VERSION,
+            numerics: match hyper.precision {
+                Precision::F32 => NUMERICS_VERSION,
+                Precision::F16 | Precision::Bf16 => NUMERICS_VERSION + HALF_NUMERICS_VERSION,
+            },
             data_sha256,
             shape: &shape,
             steps,

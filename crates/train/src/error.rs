@@ -36,7 +36,7 @@ pub enum TrainError {
         what: String,
     },
     /// The device computes a matrix product wrong.
-    #[error("stack {stack}: {wrong}\nhint: {}", WrongProduct::HINT)]
+    #[error("stack {stack}: {wrong}\nhint: {}", WrongProduct::hint())]
     Product {
         /// The stack.
         stack: String,

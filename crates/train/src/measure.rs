@@ -63,7 +63,7 @@ pub enum MeasureError {
         what: String,
     },
     /// The device computes a matrix product wrong.
-    #[error("{0}\nhint: {hint}", hint = WrongProduct::HINT)]
+    #[error("{0}\nhint: {hint}", hint = WrongProduct::hint())]
     Product(#[from] WrongProduct),
 }
 

@@ -30,7 +30,9 @@ use burn::tensor::{DType, Device, Int, Tensor};
 
 use crate::ops::activation::Activation;
 use crate::ops::attention::Dims;
+use crate::ops::linear::half;
 use backend::Kernels;
+use isoflop_plan::Precision;
 
 pub(crate) use adamw::{FACTORS, Weight, update_all};
 pub(crate) use clip::squares;
@@ -63,6 +65,12 @@ static MATRIX_UNITS: AtomicBool = AtomicBool::new(true);
 /// them, for this process. Returns the choice before.
 pub fn use_matrix_units(on: bool) -> bool {
     MATRIX_UNITS.swap(on, Ordering::Relaxed)
+}
+
+/// Whether attention in this precision goes to matrix units of the device, for heads of 64.
+pub fn takes_matrix_units(device: &Device, precision: Precision) -> bool {
+    let on = |(half, cube): (DType, &CubeDevice)| attention::is_by_matrix(64, half, &cube.client());
+    half(precision).zip(cube_device(device)).is_some_and(on) && apply(device)
 }
 
 fn has_matrix_units() -> bool {

@@ -20,7 +20,7 @@ impl Config {
                 "train.precision",
                 format!("a precision that {device} computes right: {}", known.join(", ")),
                 format!("\"{}\"", self.train.precision.word()),
-                "take one of these, or another device with `--device`",
+                "take one of these, or another device with `--device` or `device.shader`",
             ));
         }
         let (tokens, context) = (self.data.valid_tokens, self.model.context);

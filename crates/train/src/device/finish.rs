@@ -6,7 +6,10 @@ use burn::tensor::Tensor;
 /// wait, so that a clock would only see how fast work is handed over.
 ///
 /// # Errors
-/// The device's words, if it failed.
+/// The device's words, if it failed before it had the work.
+///
+/// # Panics
+/// If it failed at the work.
 pub(crate) fn finish<const D: usize>(tensor: &Tensor<D>) -> Result<(), String> {
     let one = tensor.clone().slice(std::array::from_fn::<_, D, _>(|_| 0..1));
     let data = one.try_into_data().map_err(|e| e.to_string())?;

@@ -1,5 +1,7 @@
 //! What a result needs to be compared across machines: the device's part.
 
+use isoflop_model::kernels::takes_matrix_units;
+use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
 use super::info::{DeviceInfo, ShaderCompiler};
@@ -20,8 +22,9 @@ pub struct DevicePassport {
     pub backend: String,
     /// `"spirv"` or `"wgsl"`; `None` on the CPU.
     pub shader_compiler: Option<String>,
-    /// `"own"` where the model's operations are kernels of their own, `"none"` where they are tensor
-    /// operations; `None` on the CPU.
+    /// `"own"` where the model's operations are kernels of their own, with a word on matrix units where
+    /// attention in half precision goes to them, `"none"` where they are tensor operations; `None` on
+    /// the CPU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernels: Option<String>,
     /// Driver and its version, where they are told.
@@ -59,6 +62,15 @@ impl TrainDevice {
         DevicePassport { peaks, ..self.passport_without_peaks() }
     }
 
+    fn kernels_in_words(&self) -> &'static str {
+        let matrix = |&p: &Precision| takes_matrix_units(&self.device, p);
+        match self.kernels {
+            true if self.precisions.iter().any(matrix) => "own, matrix units in half precision",
+            true => "own",
+            false => "none",
+        }
+    }
+
     /// The passport without measuring anything.
     pub fn passport_without_peaks(&self) -> DevicePassport {
         let info = &self.info;
@@ -71,7 +83,7 @@ impl TrainDevice {
                 ShaderCompiler::Spirv => "spirv".into(),
                 ShaderCompiler::Wgsl => "wgsl".into(),
             }),
-            kernels: (!info.is_cpu()).then(|| if self.kernels { "own" } else { "none" }.into()),
+            kernels: (!info.is_cpu()).then(|| self.kernels_in_words().into()),
             driver: driver(info),
             memory_bytes: info.memory_bytes,
             precisions: self.precisions.iter().map(|&p| p.word().into()).collect(),

@@ -10,6 +10,7 @@ mod forward;
 mod matrix;
 mod tile;
 
+use burn::cubecl::client::Client;
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
@@ -61,6 +62,11 @@ fn matrix_units(
 ) -> Option<(matrix::Grid, DType)> {
     let half = half.filter(|_| super::has_matrix_units())?;
     Some((matrix::grid(d.head_dim, half, &tensor.client)?, half))
+}
+
+/// Whether products in a half precision are those of matrix units.
+pub(super) fn is_by_matrix(head_dim: usize, half: DType, client: &Client) -> bool {
+    super::has_matrix_units() && matrix::grid(head_dim, half, client).is_some()
 }
 
 fn operands(

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::super::info::ShaderCompiler;
 use super::super::{adapters, setup};
 use super::thorough::{self, Finding, News};
-use super::{SelfTest, SelfTestFailure, self_test};
+use super::{SelfTest, SelfTestFailure, self_test, self_test_in_f32};
 use burn::tensor::Device;
 use isoflop_model::kernels::enable as use_kernels;
 
@@ -38,6 +38,8 @@ struct Job {
     kernels: bool,
     /// First case of a thorough test; `None` for the short one.
     thorough_from: Option<usize>,
+    /// How a process ended that had half precision to test, too: now f32 alone is tested.
+    crashed: Option<String>,
 }
 
 /// To be called first in `main` of a program that opens devices.
@@ -55,10 +57,13 @@ pub fn self_test_child_main() {
         Ok(Job { id, shader, thorough_from: Some(from), .. }) => {
             run_here(&id, shader, from, &mut |news| say(&news));
         }
-        Ok(Job { id, shader, kernels, thorough_from: None }) => {
+        Ok(Job { id, shader, kernels, thorough_from: None, crashed }) => {
             use_kernels(kernels);
             let opened = open(&id, shader).map_err(broken);
-            say(&opened.and_then(|device| self_test(&device)));
+            say(&opened.and_then(|device| match crashed {
+                Some(status) => self_test_in_f32(&device, status),
+                None => self_test(&device),
+            }));
         }
         Err(e) => say(&Err::<SelfTest, _>(broken(format!("{JOB}: {e}")))),
     }
@@ -99,18 +104,25 @@ pub(crate) fn available() -> bool {
     AVAILABLE.load(Ordering::Relaxed)
 }
 
-/// Tests an adapter in another process of this program.
+/// Tests an adapter in another process of this program. If that one dies, another tests f32 alone.
 ///
 /// # Errors
-/// As [`self_test`], and if the process dies.
+/// As [`self_test`], and if the process dies in f32.
 pub(crate) fn run(
     id: &str,
     shader: ShaderCompiler,
     kernels: bool,
 ) -> Result<SelfTest, SelfTestFailure> {
+    let job = Job { id: id.into(), shader, kernels, thorough_from: None, crashed: None };
+    match run_once(&job) {
+        Err(SelfTestFailure::Crashed { status }) => run_once(&Job { crashed: Some(status), ..job }),
+        result => result,
+    }
+}
+
+fn run_once(job: &Job) -> Result<SelfTest, SelfTestFailure> {
     let crashed = |status: String| SelfTestFailure::Crashed { status };
-    let job = Job { id: id.into(), shader, kernels, thorough_from: None };
-    let mut process = start(&job).map_err(crashed)?;
+    let mut process = start(job).map_err(crashed)?;
     let mut pipe = process.stdout.take().expect("it is piped");
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -149,7 +161,8 @@ pub(super) fn run_each(
     until: Option<Instant>,
     tell: &mut dyn FnMut(News),
 ) -> String {
-    let job = Job { id: id.into(), shader, kernels: true, thorough_from: Some(from) };
+    let job =
+        Job { id: id.into(), shader, kernels: true, thorough_from: Some(from), crashed: None };
     let mut process = match start(&job) {
         Ok(process) => process,
         Err(status) => return status,

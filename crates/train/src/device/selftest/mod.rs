@@ -93,6 +93,16 @@ pub fn self_test(device: &Device) -> Result<SelfTest, SelfTestFailure> {
     report
 }
 
+/// [`self_test`] in f32 alone, where the driver crashed in half precision with this `status`.
+fn self_test_in_f32(device: &Device, status: String) -> Result<SelfTest, SelfTestFailure> {
+    let mut report = test_in(vec![Precision::F32], |precision, _| compare_in(precision, device))?;
+    let halves = precisions(device).into_iter().filter(|&p| p != Precision::F32);
+    let failure = SelfTestFailure::Crashed { status };
+    let refusal = |precision| Refusal { precision, failure: failure.clone() };
+    report.refused = halves.map(refusal).collect();
+    Ok(report)
+}
+
 /// [`self_test`] by `compare` for these precisions, with and without matrix units.
 fn test_in(
     all: Vec<Precision>,
@@ -116,6 +126,10 @@ fn test_in(
             Err(failure) if precision == Precision::F32 => return Err(failure),
             Err(failure) => refused.push(Refusal { precision, failure }),
         }
+    }
+    // What broke down in half precision may have taken the device along.
+    if refused.iter().any(|r: &Refusal| matches!(r.failure, SelfTestFailure::Broken { .. })) {
+        compare(Precision::F32, matrix_units)?;
     }
     let seconds = started.elapsed().as_secs_f64();
     Ok(SelfTest { checks, precisions, matrix_units, refused, seconds })

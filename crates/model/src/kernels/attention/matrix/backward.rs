@@ -12,7 +12,12 @@ use super::super::tile::{Sizes, SizesLaunch, place};
 use super::{BACKWARD, Grid, add_product, fetch, no_sums, products, store};
 use crate::ops::attention::Dims;
 
-/// Leaves the weights of a tile in `weights` and the gradients of its scores in `slopes`: rows are queries from `first`,
+/// What gradients of scores are multiplied by in half precision, and products with them divided by: they are as small as a weight of
+/// the softmax, below the range of f16 for long contexts.
+const SLOPES: f32 = 16.0;
+
+/// Leaves the weights of a tile in `weights` and the gradients of its scores in `slopes`, without
+/// the factor of the scores and times [`SLOPES`]: rows are queries from `first`,
 /// columns keys from `first_key`. All units of the cube come here together.
 #[cube]
 fn scores_again<E: Float>(
@@ -56,8 +61,8 @@ fn scores_again<E: Float>(
     #[unroll]
     for k in 0..comptime!(rows / sharers) {
         let col = part + k * sharers;
-        let slope = mine[k] * (scores[row * wide + col] - along) * scale;
-        slopes[row * wide + col] = E::cast_from(slope);
+        let slope = mine[k] * (scores[row * wide + col] - along);
+        slopes[row * wide + col] = E::cast_from(slope * SLOPES);
     }
 }
 
@@ -115,7 +120,8 @@ fn queries_kernel<E: Float>(
         add_product::<E>(&mut sums, &slopes, &keys, false, grid);
     }
     let (at, is_real) = (here.d_at, here.is_real);
-    store(&sums, &mut scores, dqkv, at, 3 * width, first, context, is_real, grid);
+    let factor = scale / SLOPES;
+    store(&sums, factor, &mut scores, dqkv, at, 3 * width, first, context, is_real, grid);
 }
 
 #[cube(launch_unchecked)]
@@ -173,8 +179,10 @@ fn keys_kernel<E: Float>(
         add_product::<E>(&mut dk, &slopes, &queries, true, grid);
     }
     let (at, is_real) = (here.d_at + width, here.is_real);
-    store(&dk, &mut scores, dqkv, at, 3 * width, first_key, context, is_real, grid);
-    store(&dv, &mut scores, dqkv, at + width, 3 * width, first_key, context, is_real, grid);
+    let factor = scale / SLOPES;
+    store(&dk, factor, &mut scores, dqkv, at, 3 * width, first_key, context, is_real, grid);
+    let at = at + width;
+    store(&dv, 1.0f32, &mut scores, dqkv, at, 3 * width, first_key, context, is_real, grid);
 }
 
 /// Writes all of `dqkv`. `along` is the product of result and its gradient for every head of every token.

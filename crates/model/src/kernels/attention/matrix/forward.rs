@@ -93,7 +93,7 @@ fn forward_kernel<E: Float>(
         sync_cube(); // weights and values are there
         add_product::<E>(&mut sums, &weights, &others, false, grid);
     }
-    store(&sums, &mut scores, out, here.y_at, width, first, context, here.is_real, grid);
+    store(&sums, 1.0f32, &mut scores, out, here.y_at, width, first, context, here.is_real, grid);
 }
 
 pub(in super::super) fn launch(

@@ -84,7 +84,9 @@ impl Grid {
     /// The largest tile within the shared memory.
     fn largest(self, tiles: &Tiles, limit: usize) -> Option<Self> {
         let grids = [4, 2, 1].map(|planes| Self { planes, ..self });
-        grids.into_iter().find(|grid| grid.bytes(tiles) <= limit)
+        let fits =
+            |grid: &Self| grid.rows().is_multiple_of(grid.sharers()) && grid.bytes(tiles) <= limit;
+        grids.into_iter().find(fits)
     }
 }
 
@@ -263,11 +265,12 @@ fn add_product<E: Float>(
     }
 }
 
-/// Writes each plane's rows of sums to rows `first..` of a gradient or result, through `scores`. All units of the cube
+/// Writes each plane's rows of sums, times `factor`, to rows `first..` of a gradient or result, through `scores`. All units of the cube
 /// come here together.
 #[cube]
 fn store(
     sums: &Sequence<cmma::Matrix<f32>>,
+    factor: f32,
     scores: &mut Shared<[f32]>,
     to: &mut [f32],
     at: usize,
@@ -293,7 +296,7 @@ fn store(
         for place in range_stepped(UNIT_POS_X as usize, comptime!(side * side), grid.lanes) {
             let (i, j) = (row + place / side, place % side);
             if is_real && first + i < context {
-                to[at + (first + i) * stride + c * side + j] = scores[i * wide + j];
+                to[at + (first + i) * stride + c * side + j] = factor * scores[i * wide + j];
             }
         }
     }
@@ -312,5 +315,9 @@ mod tests {
         assert_eq!(planes(4, &BACKWARD, 48 << 10), Some(2));
         assert_eq!(planes(8, &BACKWARD, 48 << 10), Some(2));
         assert_eq!(planes(64, &BACKWARD, 48 << 10), None);
+        // Rows that cannot be shared out evenly.
+        let wide = Grid { side: 8, lanes: 256, planes: 1, deep: 1 };
+        assert_eq!(wide.largest(&FORWARD, 48 << 10).map(|g| g.planes), Some(4));
+        assert_eq!(Grid { lanes: 512, ..wide }.largest(&FORWARD, 48 << 10), None);
     }
 }
