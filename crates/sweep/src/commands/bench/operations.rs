@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
-use isoflop_plan::Hyper;
+use isoflop_plan::{Hyper, Precision};
 use isoflop_report::number;
 use isoflop_report::table::{Align, Table};
-use isoflop_train::device::TrainDevice;
+use isoflop_train::device::{TrainDevice, takes_matrix_units};
 use isoflop_train::{OperationTime, time_operations};
 use serde_json::{Map, Value, json};
 
@@ -47,7 +47,7 @@ pub fn run(
             match times {
                 Ok(times) => {
                     out.insert(name.clone(), json_of(model, replicas, &times));
-                    text += &table(&name, &times, device);
+                    text += &table(&name, &times, device, job.precision);
                 }
                 Err(error) => {
                     failed = true;
@@ -85,7 +85,12 @@ fn json_of(model: &Model, replicas: usize, times: &[OperationTime]) -> Value {
     })
 }
 
-fn table(name: &str, times: &[OperationTime], device: &TrainDevice) -> String {
+fn table(
+    name: &str,
+    times: &[OperationTime],
+    device: &TrainDevice,
+    precision: Precision,
+) -> String {
     let heads = [
         ("Operation", Align::Left),
         ("Kernels, ms", Align::Right),
@@ -108,5 +113,12 @@ fn table(name: &str, times: &[OperationTime], device: &TrainDevice) -> String {
     table.notes.push(
         "Medians of alternating rounds, the range of their ratios. A kernel that works in place is charged a copy.".into(),
     );
+    if takes_matrix_units(&device.device, precision) {
+        let precision = precision.word();
+        let note = format!(
+            "The kernels of attention multiply in {precision}, by matrix units; the tensor operations in f32."
+        );
+        table.notes.push(note.into());
+    }
     table.to_text() + "\n"
 }
