@@ -69,8 +69,8 @@ pub fn use_matrix_units(on: bool) -> bool {
 
 /// Whether attention in this precision goes to matrix units of the device, for heads of 64.
 pub fn takes_matrix_units(device: &Device, precision: Precision) -> bool {
-    let on = |(half, cube): (DType, &CubeDevice)| attention::is_by_matrix(64, half, &cube.client());
-    half(precision).zip(cube_device(device)).is_some_and(on) && apply(device)
+    let on = |cube: &CubeDevice| attention::is_by_matrix(half(precision), 64, &cube.client());
+    apply(device) && cube_device(device).is_some_and(on)
 }
 
 fn has_matrix_units() -> bool {

@@ -47,26 +47,26 @@ pub(super) fn forward(
     let operands = operands(qkv, gains, tables, normed, d);
     let out = empty(&operands.qkv, [d.replicas, d.sequences * d.context, d.width()]);
     let log_sum = empty(&operands.qkv, [d.replicas, d.sequences * d.heads, d.context]);
-    match matrix_units(half, &out, d) {
+    match matrix_units(half, d.head_dim, &out.client) {
         Some((grid, half)) => matrix::forward(grid, half, &operands, &out, &log_sum, d),
         None => forward::launch(&operands, &out, &log_sum, d),
     }
     (out, log_sum)
 }
 
-/// The fragments to multiply in this half precision; `None` without matrix units for it.
+/// The fragments to multiply in this half precision, for heads of `head_dim`; `None` without matrix units for it.
 fn matrix_units(
     half: Option<DType>,
-    tensor: &CubeTensor,
-    d: Dims,
+    head_dim: usize,
+    client: &Client,
 ) -> Option<(matrix::Grid, DType)> {
     let half = half.filter(|_| super::has_matrix_units())?;
-    Some((matrix::grid(d.head_dim, half, &tensor.client)?, half))
+    Some((matrix::grid(head_dim, half, client)?, half))
 }
 
 /// Whether products in a half precision are those of matrix units.
-pub(super) fn is_by_matrix(head_dim: usize, half: DType, client: &Client) -> bool {
-    super::has_matrix_units() && matrix::grid(head_dim, half, client).is_some()
+pub(super) fn is_by_matrix(half: Option<DType>, head_dim: usize, client: &Client) -> bool {
+    matrix_units(half, head_dim, client).is_some()
 }
 
 fn operands(
@@ -99,7 +99,7 @@ pub(super) fn backward(
     let operands = operands(qkv, gains.clone(), tables.clone(), normed, d);
     let dqkv = empty(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
     let along = backward::along(&out, &dy, d);
-    match matrix_units(half, &dy, d) {
+    match matrix_units(half, d.head_dim, &dy.client) {
         Some((grid, half)) => {
             matrix::backward(grid, half, &operands, &log_sum, &along, &dy, &dqkv, d)
         }
