@@ -61,18 +61,22 @@ impl Rows {
     }
 }
 
-/// Units of a plane, where all planes of a device have one size and can add up.
-fn plane_size(client: &Client) -> Option<usize> {
+/// Units of a plane, where all planes of a device have one size.
+pub(super) fn fixed_plane(client: &Client) -> Option<usize> {
     let hardware = &client.properties().hardware;
-    let fixed = hardware.plane_size_min == hardware.plane_size_max;
-    let size = hardware.plane_size_max as usize;
-    let usable = size.is_power_of_two() && (2..=UNITS).contains(&size);
+    let (least, most) = (hardware.plane_size_min, hardware.plane_size_max);
+    (least == most).then_some(most as usize)
+}
+
+/// The same, where they can add up.
+fn plane_size(client: &Client) -> Option<usize> {
+    let usable = |size: &usize| size.is_power_of_two() && (2..=UNITS).contains(size);
     let able = match planes() {
         Planes::Reported => client.features().plane.contains(Plane::Ops),
         Planes::On => true,
         Planes::Off => false,
     };
-    (fixed && usable && able).then_some(size)
+    fixed_plane(client).filter(usable).filter(|_| able)
 }
 
 /// An unwritten `f32` tensor, row-major, where `like` is.

@@ -67,9 +67,9 @@ pub fn use_matrix_units(on: bool) -> bool {
     MATRIX_UNITS.swap(on, Ordering::Relaxed)
 }
 
-/// Whether attention in this precision goes to matrix units of the device, for heads of 64.
-pub fn takes_matrix_units(device: &Device, precision: Precision) -> bool {
-    let on = |cube: &CubeDevice| attention::is_by_matrix(half(precision), 64, &cube.client());
+/// Whether attention in this precision goes to matrix units of the device, for heads of `head_dim` channels.
+pub fn takes_matrix_units(device: &Device, precision: Precision, head_dim: usize) -> bool {
+    let on = |cube: &CubeDevice| attention::is_by_matrix(half(precision), head_dim, &cube.client());
     apply(device) && cube_device(device).is_some_and(on)
 }
 

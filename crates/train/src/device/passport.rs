@@ -51,6 +51,9 @@ pub struct DevicePassport {
     pub peaks: Vec<Peak>,
 }
 
+/// Channels of a head that a passport is about, where what a device does depends on them.
+const USUAL_HEAD: usize = 64;
+
 impl TrainDevice {
     /// Measures the peak rates and writes all down. Takes about half a second per precision.
     pub fn passport(&self) -> DevicePassport {
@@ -63,7 +66,7 @@ impl TrainDevice {
     }
 
     fn kernels_in_words(&self) -> &'static str {
-        let matrix = |&p: &Precision| takes_matrix_units(&self.device, p);
+        let matrix = |&p: &Precision| takes_matrix_units(&self.device, p, USUAL_HEAD);
         match self.kernels {
             true if self.precisions.iter().any(matrix) => "own, matrix units in half precision",
             true => "own",

@@ -1,4 +1,4 @@
-//! The backward pass: scores are made again from the log of their denominators. One kernel goes
+//! The backward pass: scores are made again from the log of their denominators. One launch goes
 //! through the keys for a tile of queries, another through the queries for a tile of keys, so that
 //! each gradient is written by one cube.
 
@@ -8,7 +8,9 @@ use burn_cubecl::tensor::CubeTensor;
 use super::super::launch::{Rows, cubes, empty};
 use super::super::reduce;
 use super::Operands;
-use super::tile::{BACKWARD, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, place, products};
+use super::tile::{
+    KEYS, QUERIES, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, place, products,
+};
 use crate::ops::attention::Dims;
 
 /// The product of result and its gradient for every head of every token, in the order of the log
@@ -38,7 +40,7 @@ fn along_kernel(
     }
 }
 
-/// Leaves the weights of a tile in `weights` and the gradients of its scores in `slopes`: rows are
+/// Leaves the gradients of a tile's scores in `slopes` and, with `keep_weights`, its weights in `weights`: rows are
 /// queries from `first`, columns keys from `first_key`.
 #[cube]
 fn scores_again(
@@ -55,6 +57,7 @@ fn scores_again(
     scale: f32,
     weights: &mut Shared<[f32]>,
     slopes: &mut Shared<[f32]>,
+    #[comptime] keep_weights: bool,
     #[comptime] tile: Tile,
 ) {
     let (micro, wide) = comptime!((tile.micro, tile.rows + 1));
@@ -72,10 +75,23 @@ fn scores_again(
             let col = x + j * SIDE;
             let seen = first_key + col <= t && t < context;
             let p = select(seen, (s[i * micro + j] * scale - log_sum).exp(), 0.0);
-            weights[row * wide + col] = p;
+            if comptime!(keep_weights) {
+                weights[row * wide + col] = p;
+            }
             slopes[row * wide + col] = p * (dp[i * micro + j] - along) * scale;
         }
     }
+}
+
+/// `micro x cols` sums of each unit, all 0.
+#[cube]
+fn no_sums(#[comptime] tile: Tile) -> Array<f32> {
+    let mut sums = Array::<f32>::new(comptime!(tile.micro * tile.cols));
+    #[unroll]
+    for k in 0..comptime!(tile.micro * tile.cols) {
+        sums[k] = 0.0;
+    }
+    sums
 }
 
 /// Writes `micro x cols` sums of each unit to rows of a gradient.
@@ -103,8 +119,10 @@ fn store(
     }
 }
 
+/// Gradients of the keys and values of a tile (`of_keys`), which goes through the queries that see them, or of the queries
+/// of a tile, which goes through the keys that they see.
 #[cube(launch_unchecked)]
-fn queries_kernel(
+fn backward_kernel(
     qk: &[f32],
     qkv: &[f32],
     dy: &[f32],
@@ -112,6 +130,7 @@ fn queries_kernel(
     along: &[f32],
     dqkv: &mut [f32],
     sizes: Sizes,
+    #[comptime] of_keys: bool,
     #[comptime] tile: Tile,
 ) {
     let rows = comptime!(tile.rows * tile.stride);
@@ -120,25 +139,39 @@ fn queries_kernel(
     let mut keys = Shared::<[f32]>::new_slice(rows);
     let mut values = Shared::<[f32]>::new_slice(rows);
     let mut dys = Shared::<[f32]>::new_slice(rows);
-    let mut weights = Shared::<[f32]>::new_slice(grid);
+    let mut weights = Shared::<[f32]>::new_slice(comptime!(if of_keys { grid } else { 1 }));
     let mut slopes = Shared::<[f32]>::new_slice(grid);
-    let here = place(&sizes, true, tile.rows);
+    let here = place(&sizes, comptime!(!of_keys), tile.rows);
     let (context, head_dim, qk_stride, scale) =
         (sizes.context, sizes.head_dim, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
-    let first = here.block * tile.rows;
-    fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
-    fetch(dy, y_at, width, first, context, head_dim, &mut dys, tile);
-    let mut sums = Array::<f32>::new(comptime!(tile.micro * tile.cols));
-    #[unroll]
-    for k in 0..comptime!(tile.micro * tile.cols) {
-        sums[k] = 0.0;
+    let mine = here.block * tile.rows;
+    let (mut begin, mut end) = (0, here.block + 1);
+    if comptime!(of_keys) {
+        begin = here.block;
+        end = here.tiles;
+        fetch(qk, q_at + width, qk_stride, mine, context, head_dim, &mut keys, tile);
+        fetch(qkv, v_at, 3 * width, mine, context, head_dim, &mut values, tile);
+    } else {
+        fetch(qk, q_at, qk_stride, mine, context, head_dim, &mut queries, tile);
+        fetch(dy, y_at, width, mine, context, head_dim, &mut dys, tile);
     }
-    for key_block in 0..here.block + 1 {
-        let first_key = key_block * tile.rows;
+    // Of queries or keys, and of values.
+    let mut dqk = no_sums(tile);
+    let mut dv = no_sums(tile);
+    for block in begin..end {
+        let other = block * tile.rows;
+        let (mut first, mut first_key) = (mine, other);
         sync_cube();
-        fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut keys, tile);
-        fetch(qkv, v_at, 3 * width, first_key, context, head_dim, &mut values, tile);
+        if comptime!(of_keys) {
+            first = other;
+            first_key = mine;
+            fetch(qk, q_at, qk_stride, other, context, head_dim, &mut queries, tile);
+            fetch(dy, y_at, width, other, context, head_dim, &mut dys, tile);
+        } else {
+            fetch(qk, q_at + width, qk_stride, other, context, head_dim, &mut keys, tile);
+            fetch(qkv, v_at, 3 * width, other, context, head_dim, &mut values, tile);
+        }
         sync_cube();
         scores_again(
             &queries,
@@ -154,79 +187,25 @@ fn queries_kernel(
             scale,
             &mut weights,
             &mut slopes,
+            of_keys,
             tile,
         );
         sync_cube();
-        add_product(&mut sums, &slopes, &keys, false, tile);
+        if comptime!(of_keys) {
+            add_product(&mut dv, &weights, &dys, true, tile);
+            add_product(&mut dqk, &slopes, &queries, true, tile);
+        } else {
+            add_product(&mut dqk, &slopes, &keys, false, tile);
+        }
     }
     if here.is_real {
-        store(&sums, dqkv, here.d_at, 3 * width, first, context, head_dim, tile);
-    }
-}
-
-#[cube(launch_unchecked)]
-fn keys_kernel(
-    qk: &[f32],
-    qkv: &[f32],
-    dy: &[f32],
-    log_sums: &[f32],
-    along: &[f32],
-    dqkv: &mut [f32],
-    sizes: Sizes,
-    #[comptime] tile: Tile,
-) {
-    let rows = comptime!(tile.rows * tile.stride);
-    let grid = comptime!(tile.rows * (tile.rows + 1));
-    let mut queries = Shared::<[f32]>::new_slice(rows);
-    let mut keys = Shared::<[f32]>::new_slice(rows);
-    let mut values = Shared::<[f32]>::new_slice(rows);
-    let mut dys = Shared::<[f32]>::new_slice(rows);
-    let mut weights = Shared::<[f32]>::new_slice(grid);
-    let mut slopes = Shared::<[f32]>::new_slice(grid);
-    let here = place(&sizes, false, tile.rows);
-    let (context, head_dim, qk_stride, scale) =
-        (sizes.context, sizes.head_dim, sizes.qk_stride, sizes.scale);
-    let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
-    let first_key = here.block * tile.rows;
-    fetch(qk, q_at + width, qk_stride, first_key, context, head_dim, &mut keys, tile);
-    fetch(qkv, v_at, 3 * width, first_key, context, head_dim, &mut values, tile);
-    let mut dk = Array::<f32>::new(comptime!(tile.micro * tile.cols));
-    let mut dv = Array::<f32>::new(comptime!(tile.micro * tile.cols));
-    #[unroll]
-    for k in 0..comptime!(tile.micro * tile.cols) {
-        dk[k] = 0.0;
-        dv[k] = 0.0;
-    }
-    for query_block in here.block..here.tiles {
-        let first = query_block * tile.rows;
-        sync_cube();
-        fetch(qk, q_at, qk_stride, first, context, head_dim, &mut queries, tile);
-        fetch(dy, y_at, width, first, context, head_dim, &mut dys, tile);
-        sync_cube();
-        scores_again(
-            &queries,
-            &keys,
-            &values,
-            &dys,
-            log_sums,
-            along,
-            here.sequence_head * context,
-            first,
-            first_key,
-            context,
-            scale,
-            &mut weights,
-            &mut slopes,
-            tile,
-        );
-        sync_cube();
-        add_product(&mut dv, &weights, &dys, true, tile);
-        add_product(&mut dk, &slopes, &queries, true, tile);
-    }
-    if here.is_real {
-        let at = here.d_at + width;
-        store(&dk, dqkv, at, 3 * width, first_key, context, head_dim, tile);
-        store(&dv, dqkv, at + width, 3 * width, first_key, context, head_dim, tile);
+        if comptime!(of_keys) {
+            let at = here.d_at + width;
+            store(&dqk, dqkv, at, 3 * width, mine, context, head_dim, tile);
+            store(&dv, dqkv, at + width, 3 * width, mine, context, head_dim, tile);
+        } else {
+            store(&dqk, dqkv, here.d_at, 3 * width, mine, context, head_dim, tile);
+        }
     }
 }
 
@@ -266,12 +245,12 @@ pub(super) fn launch(
 ) {
     let client = &dy.client;
     let limit = client.properties().hardware.max_shared_memory_size;
-    let tile = Tile::of(d.head_dim, BACKWARD.0, BACKWARD.1, limit).expect("checked by `fits`");
-    for launch in [queries_kernel::launch_unchecked, keys_kernel::launch_unchecked] {
+    for (of_keys, tiles) in [(false, QUERIES), (true, KEYS)] {
+        let tile = Tile::of(d.head_dim, tiles, limit).expect("checked by `fits`");
         let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, tile.rows);
         // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
         unsafe {
-            launch(
+            backward_kernel::launch_unchecked(
                 client,
                 cubes(total),
                 CubeDim::new_2d(SIDE as u32, SIDE as u32),
@@ -282,6 +261,7 @@ pub(super) fn launch(
                 along.clone().into_buffer_arg(),
                 dqkv.clone().into_buffer_arg(),
                 sizes,
+                of_keys,
                 tile,
             );
         }

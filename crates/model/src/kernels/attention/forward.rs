@@ -119,7 +119,7 @@ fn forward_kernel(
 pub(super) fn launch(operands: &Operands, out: &CubeTensor, log_sum: &CubeTensor, d: Dims) {
     let client = &out.client;
     let limit = client.properties().hardware.max_shared_memory_size;
-    let tile = Tile::of(d.head_dim, FORWARD.0, FORWARD.1, limit).expect("checked by `fits`");
+    let tile = Tile::of(d.head_dim, FORWARD, limit).expect("checked by `fits`");
     let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, tile.rows);
     // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
     unsafe {

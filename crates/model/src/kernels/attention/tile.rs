@@ -28,32 +28,37 @@ impl Tile {
         Self { rows: SIDE * micro, micro, cols, stride: cols * SIDE + 1 }
     }
 
-    /// Bytes of shared memory with `operands` tiles of rows and `scores` tiles of scores.
-    fn bytes(self, operands: usize, scores: usize) -> usize {
-        4 * self.rows * (operands * self.stride + scores * (self.rows + 1) + SIDE)
+    /// Bytes of shared memory.
+    fn bytes(self, tiles: Tiles) -> usize {
+        4 * self.rows * (tiles.operands * self.stride + tiles.scores * (self.rows + 1) + SIDE)
     }
 
     /// The largest tile within a device's shared memory.
-    pub(super) fn of(
-        head_dim: usize,
-        operands: usize,
-        scores: usize,
-        limit: usize,
-    ) -> Option<Self> {
-        let tiles = [4, 2, 1].map(|micro| Self::new(micro, head_dim));
-        tiles.into_iter().find(|tile| tile.bytes(operands, scores) <= limit)
+    pub(super) fn of(head_dim: usize, tiles: Tiles, limit: usize) -> Option<Self> {
+        let sizes = [4, 2, 1].map(|micro| Self::new(micro, head_dim));
+        sizes.into_iter().find(|tile| tile.bytes(tiles) <= limit)
     }
 }
 
-/// Tiles of rows and of scores in the forward pass.
-pub(super) const FORWARD: (usize, usize) = (2, 1);
-/// The same in the backward pass.
-pub(super) const BACKWARD: (usize, usize) = (4, 2);
+/// Tiles of a kernel in shared memory.
+#[derive(Clone, Copy)]
+pub(super) struct Tiles {
+    /// Of rows of heads.
+    pub operands: usize,
+    /// Of scores.
+    pub scores: usize,
+}
+
+pub(super) const FORWARD: Tiles = Tiles { operands: 2, scores: 1 };
+/// The backward pass of queries.
+pub(super) const QUERIES: Tiles = Tiles { operands: 4, scores: 1 };
+/// The backward pass of keys and values, which takes the most.
+pub(super) const KEYS: Tiles = Tiles { operands: 4, scores: 2 };
 
 /// Whether heads of this size fit into `limit` bytes of shared memory.
 pub(crate) fn fits(head_dim: usize, limit: usize) -> bool {
     // The norm of a head is made by one unit for each pair.
-    head_dim <= 512 && Tile::of(head_dim, BACKWARD.0, BACKWARD.1, limit).is_some()
+    head_dim <= 512 && Tile::of(head_dim, KEYS, limit).is_some()
 }
 
 /// Sizes of a launch that only the running kernel knows.
@@ -227,9 +232,7 @@ mod tests {
 
     #[test]
     fn heads_of_usual_sizes_fit_and_large_ones_take_smaller_tiles() {
-        let micro = |head_dim, limit| {
-            Tile::of(head_dim, BACKWARD.0, BACKWARD.1, limit).map(|tile| tile.micro)
-        };
+        let micro = |head_dim, limit| Tile::of(head_dim, KEYS, limit).map(|tile| tile.micro);
         assert_eq!(micro(32, 48 << 10), Some(4));
         assert_eq!(micro(64, 48 << 10), Some(4));
         assert_eq!(micro(64, 32 << 10), Some(2));

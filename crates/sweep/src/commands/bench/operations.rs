@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
-use isoflop_plan::{Hyper, Precision};
+use isoflop_plan::{Hyper, Precision, Shape};
 use isoflop_report::number;
 use isoflop_report::table::{Align, Table};
 use isoflop_train::device::{TrainDevice, takes_matrix_units};
@@ -47,7 +47,7 @@ pub fn run(
             match times {
                 Ok(times) => {
                     out.insert(name.clone(), json_of(model, replicas, &times));
-                    text += &table(&name, &times, device, job.precision);
+                    text += &table(&name, &times, device, &model.shape, job.precision);
                 }
                 Err(error) => {
                     failed = true;
@@ -89,6 +89,7 @@ fn table(
     name: &str,
     times: &[OperationTime],
     device: &TrainDevice,
+    shape: &Shape,
     precision: Precision,
 ) -> String {
     let heads = [
@@ -113,7 +114,7 @@ fn table(
     table.notes.push(
         "Medians of alternating rounds, the range of their ratios. A kernel that works in place is charged a copy.".into(),
     );
-    if takes_matrix_units(&device.device, precision) {
+    if takes_matrix_units(&device.device, precision, shape.head_dim()) {
         let precision = precision.word();
         let note = format!(
             "The kernels of attention multiply in {precision}, by matrix units; the tensor operations in f32."

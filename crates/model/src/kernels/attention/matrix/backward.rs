@@ -1,4 +1,4 @@
-//! The backward pass: as without matrix units, one kernel goes through the keys for a tile of queries, another through the
+//! The backward pass: as without matrix units, one launch goes through the keys for a tile of queries, another through the
 //! queries for a tile of keys.
 
 use burn::cubecl::prelude::*;
@@ -9,16 +9,16 @@ use burn_cubecl::tensor::CubeTensor;
 use super::super::super::launch::cubes;
 use super::super::Operands;
 use super::super::tile::{Sizes, SizesLaunch, place};
-use super::{BACKWARD, Grid, add_product, fetch, no_sums, products, store};
+use super::{Grid, KEYS, QUERIES, add_product, fetch, no_sums, products, store};
 use crate::ops::attention::Dims;
 
 /// What gradients of scores are multiplied by in half precision, and products with them divided by: they are as small as a weight of
 /// the softmax, below the range of f16 for long contexts.
 const SLOPES: f32 = 16.0;
 
-/// Leaves the weights of a tile in `weights` and the gradients of its scores in `slopes`, without
-/// the factor of the scores and times [`SLOPES`]: rows are queries from `first`,
-/// columns keys from `first_key`. All units of the cube come here together.
+/// Leaves the gradients of a tile's scores in `slopes`, without the factor of the scores and times [`SLOPES`], and, with
+/// `keep_weights`, its weights in `weights`: rows are queries from `first`, columns keys from `first_key`. All units of the
+/// cube come here together.
 #[cube]
 fn scores_again<E: Float>(
     queries: &Shared<[E]>,
@@ -35,6 +35,7 @@ fn scores_again<E: Float>(
     scale: f32,
     weights: &mut Shared<[E]>,
     slopes: &mut Shared<[E]>,
+    #[comptime] keep_weights: bool,
     #[comptime] grid: Grid,
 ) {
     let (side, rows, wide, sharers) =
@@ -53,7 +54,9 @@ fn scores_again<E: Float>(
         let seen = first_key + col <= t && t < context;
         let p = select(seen, (scores[row * wide + col] * scale - log_sum).exp(), 0.0);
         mine[k] = p;
-        weights[row * wide + col] = E::cast_from(p);
+        if comptime!(keep_weights) {
+            weights[row * wide + col] = E::cast_from(p);
+        }
     }
     sync_cube(); // scores have been used
     products::<E>(dys, values, scores, grid);
@@ -66,8 +69,10 @@ fn scores_again<E: Float>(
     }
 }
 
+/// Gradients of the keys and values of a tile (`of_keys`), which goes through the queries that see them, or of the queries
+/// of a tile, which goes through the keys that they see.
 #[cube(launch_unchecked)]
-fn queries_kernel<E: Float>(
+fn backward_kernel<E: Float>(
     qk: &[f32],
     qkv: &[f32],
     dy: &[f32],
@@ -75,29 +80,47 @@ fn queries_kernel<E: Float>(
     along: &[f32],
     dqkv: &mut [f32],
     sizes: Sizes,
+    #[comptime] of_keys: bool,
     #[comptime] grid: Grid,
 ) {
     let rows = comptime!(grid.rows());
-    let size = comptime!(grid.rows() * grid.stride());
+    let (size, wide) = comptime!((grid.rows() * grid.stride(), grid.rows() * grid.wide()));
     let mut queries = Shared::<[E]>::new_slice(size);
     let mut keys = Shared::<[E]>::new_slice(size);
     let mut values = Shared::<[E]>::new_slice(size);
     let mut dys = Shared::<[E]>::new_slice(size);
-    let mut weights = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let mut slopes = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let mut scores = Shared::<[f32]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let here = place(&sizes, true, rows);
+    let mut weights = Shared::<[E]>::new_slice(comptime!(if of_keys { wide } else { 1 }));
+    let mut slopes = Shared::<[E]>::new_slice(wide);
+    let mut scores = Shared::<[f32]>::new_slice(wide);
+    let here = place(&sizes, comptime!(!of_keys), rows);
     let (context, qk_stride, scale) = (sizes.context, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
-    let first = here.block * rows;
-    fetch::<E>(qk, q_at, qk_stride, first, context, &mut queries, grid);
-    fetch::<E>(dy, y_at, width, first, context, &mut dys, grid);
-    let mut sums = no_sums(grid);
-    for key_block in 0..here.block + 1 {
-        let first_key = key_block * rows;
+    let mine = here.block * rows;
+    let (mut begin, mut end) = (0, here.block + 1);
+    if comptime!(of_keys) {
+        begin = here.block;
+        end = here.tiles;
+        fetch::<E>(qk, q_at + width, qk_stride, mine, context, &mut keys, grid);
+        fetch::<E>(qkv, v_at, 3 * width, mine, context, &mut values, grid);
+    } else {
+        fetch::<E>(qk, q_at, qk_stride, mine, context, &mut queries, grid);
+        fetch::<E>(dy, y_at, width, mine, context, &mut dys, grid);
+    }
+    // Of queries or keys, and of values.
+    let (mut dqk, mut dv) = (no_sums(grid), no_sums(grid));
+    for block in begin..end {
+        let other = block * rows;
+        let (mut first, mut first_key) = (mine, other);
         sync_cube();
-        fetch::<E>(qk, q_at + width, qk_stride, first_key, context, &mut keys, grid);
-        fetch::<E>(qkv, v_at, 3 * width, first_key, context, &mut values, grid);
+        if comptime!(of_keys) {
+            first = other;
+            first_key = mine;
+            fetch::<E>(qk, q_at, qk_stride, other, context, &mut queries, grid);
+            fetch::<E>(dy, y_at, width, other, context, &mut dys, grid);
+        } else {
+            fetch::<E>(qk, q_at + width, qk_stride, other, context, &mut keys, grid);
+            fetch::<E>(qkv, v_at, 3 * width, other, context, &mut values, grid);
+        }
         sync_cube();
         scores_again::<E>(
             &queries,
@@ -114,75 +137,24 @@ fn queries_kernel<E: Float>(
             scale,
             &mut weights,
             &mut slopes,
+            of_keys,
             grid,
         );
         sync_cube();
-        add_product::<E>(&mut sums, &slopes, &keys, false, grid);
+        if comptime!(of_keys) {
+            add_product::<E>(&mut dv, &weights, &dys, true, grid);
+            add_product::<E>(&mut dqk, &slopes, &queries, true, grid);
+        } else {
+            add_product::<E>(&mut dqk, &slopes, &keys, false, grid);
+        }
     }
-    let (at, is_real) = (here.d_at, here.is_real);
-    let factor = scale / SLOPES;
-    store(&sums, factor, &mut scores, dqkv, at, 3 * width, first, context, is_real, grid);
-}
-
-#[cube(launch_unchecked)]
-fn keys_kernel<E: Float>(
-    qk: &[f32],
-    qkv: &[f32],
-    dy: &[f32],
-    log_sums: &[f32],
-    along: &[f32],
-    dqkv: &mut [f32],
-    sizes: Sizes,
-    #[comptime] grid: Grid,
-) {
-    let rows = comptime!(grid.rows());
-    let size = comptime!(grid.rows() * grid.stride());
-    let mut queries = Shared::<[E]>::new_slice(size);
-    let mut keys = Shared::<[E]>::new_slice(size);
-    let mut values = Shared::<[E]>::new_slice(size);
-    let mut dys = Shared::<[E]>::new_slice(size);
-    let mut weights = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let mut slopes = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let mut scores = Shared::<[f32]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let here = place(&sizes, false, rows);
-    let (context, qk_stride, scale) = (sizes.context, sizes.qk_stride, sizes.scale);
-    let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
-    let first_key = here.block * rows;
-    fetch::<E>(qk, q_at + width, qk_stride, first_key, context, &mut keys, grid);
-    fetch::<E>(qkv, v_at, 3 * width, first_key, context, &mut values, grid);
-    let (mut dk, mut dv) = (no_sums(grid), no_sums(grid));
-    for query_block in here.block..here.tiles {
-        let first = query_block * rows;
-        sync_cube();
-        fetch::<E>(qk, q_at, qk_stride, first, context, &mut queries, grid);
-        fetch::<E>(dy, y_at, width, first, context, &mut dys, grid);
-        sync_cube();
-        scores_again::<E>(
-            &queries,
-            &keys,
-            &values,
-            &dys,
-            &mut scores,
-            log_sums,
-            along,
-            here.sequence_head * context,
-            first,
-            first_key,
-            context,
-            scale,
-            &mut weights,
-            &mut slopes,
-            grid,
-        );
-        sync_cube();
-        add_product::<E>(&mut dv, &weights, &dys, true, grid);
-        add_product::<E>(&mut dk, &slopes, &queries, true, grid);
+    let (is_real, factor) = (here.is_real, scale / SLOPES);
+    let mut at = here.d_at;
+    if comptime!(of_keys) {
+        at += width;
+        store(&dv, 1.0f32, &mut scores, dqkv, at + width, 3 * width, mine, context, is_real, grid);
     }
-    let (at, is_real) = (here.d_at + width, here.is_real);
-    let factor = scale / SLOPES;
-    store(&dk, factor, &mut scores, dqkv, at, 3 * width, first_key, context, is_real, grid);
-    let at = at + width;
-    store(&dv, 1.0f32, &mut scores, dqkv, at, 3 * width, first_key, context, is_real, grid);
+    store(&dqk, factor, &mut scores, dqkv, at, 3 * width, mine, context, is_real, grid);
 }
 
 /// Writes all of `dqkv`. `along` is the product of result and its gradient for every head of every token.
@@ -198,14 +170,12 @@ pub(in super::super) fn launch(
 ) {
     let client = &dy.client;
     let limit = client.properties().hardware.max_shared_memory_size;
-    let grid = grid.largest(&BACKWARD, limit).expect("checked when it was chosen");
-    let kernels = match half {
-        DType::BF16 => {
-            [queries_kernel::launch_unchecked::<bf16>, keys_kernel::launch_unchecked::<bf16>]
-        }
-        _ => [queries_kernel::launch_unchecked::<f16>, keys_kernel::launch_unchecked::<f16>],
+    let launch = match half {
+        DType::BF16 => backward_kernel::launch_unchecked::<bf16>,
+        _ => backward_kernel::launch_unchecked::<f16>,
     };
-    for launch in kernels {
+    for (of_keys, tiles) in [(false, &QUERIES), (true, &KEYS)] {
+        let grid = grid.largest(tiles, limit).expect("checked when it was chosen");
         let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, grid.rows());
         // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
         unsafe {
@@ -220,6 +190,7 @@ pub(in super::super) fn launch(
                 along.clone().into_buffer_arg(),
                 dqkv.clone().into_buffer_arg(),
                 sizes,
+                of_keys,
                 grid,
             );
         }

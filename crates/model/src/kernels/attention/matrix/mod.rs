@@ -14,6 +14,7 @@ use burn::cubecl::prelude::*;
 use burn::cubecl::{self, cmma};
 use burn::tensor::{DType, bf16, f16};
 
+use super::super::launch::fixed_plane;
 pub(super) use backward::launch as backward;
 pub(super) use forward::launch as forward;
 
@@ -42,7 +43,10 @@ struct Tiles {
 }
 
 const FORWARD: Tiles = Tiles { operands: 2, weights: 1 };
-const BACKWARD: Tiles = Tiles { operands: 4, weights: 2 };
+/// The backward pass of queries.
+const QUERIES: Tiles = Tiles { operands: 4, weights: 1 };
+/// The backward pass of keys and values, which takes the most.
+const KEYS: Tiles = Tiles { operands: 4, weights: 2 };
 
 impl Grid {
     /// Rows of a tile.
@@ -99,11 +103,8 @@ pub(super) fn grid(head_dim: usize, half: DType, client: &Client) -> Option<Grid
         _ => return None,
     };
     let sums = f32::elem_type_native();
-    let hardware = &client.properties().hardware;
-    let lanes = hardware.plane_size_max as usize;
-    if hardware.plane_size_min != hardware.plane_size_max {
-        return None;
-    }
+    let lanes = fixed_plane(client)?;
+    let limit = client.properties().hardware.max_shared_memory_size;
     let has = |side: usize| {
         let square = |c: &MmaConfig| [c.m, c.n, c.k] == [side as u32; 3];
         let types = |c: &MmaConfig| c.a_type == element && c.b_type == element && c.cd_type == sums;
@@ -111,11 +112,10 @@ pub(super) fn grid(head_dim: usize, half: DType, client: &Client) -> Option<Grid
     };
     let fits = |side: &usize| {
         let grid = Grid { side: *side, lanes, planes: 1, deep: head_dim.div_ceil(*side) };
-        let limit = hardware.max_shared_memory_size;
         head_dim.is_multiple_of(*side)
             && lanes.is_multiple_of(*side)
             && has(*side)
-            && grid.largest(&BACKWARD, limit).is_some()
+            && grid.largest(&KEYS, limit).is_some()
     };
     let side = [16, 8].into_iter().find(fits)?;
     Some(Grid { side, lanes, planes: 1, deep: head_dim / side })
@@ -312,9 +312,9 @@ mod tests {
             Grid { side: 16, lanes: 32, planes: 1, deep }.largest(tiles, limit).map(|g| g.planes)
         };
         assert_eq!(planes(4, &FORWARD, 48 << 10), Some(4));
-        assert_eq!(planes(4, &BACKWARD, 48 << 10), Some(2));
-        assert_eq!(planes(8, &BACKWARD, 48 << 10), Some(2));
-        assert_eq!(planes(64, &BACKWARD, 48 << 10), None);
+        assert_eq!(planes(4, &KEYS, 48 << 10), Some(2));
+        assert_eq!(planes(8, &KEYS, 48 << 10), Some(2));
+        assert_eq!(planes(64, &KEYS, 48 << 10), None);
         // Rows that cannot be shared out evenly.
         let wide = Grid { side: 8, lanes: 256, planes: 1, deep: 1 };
         assert_eq!(wide.largest(&FORWARD, 48 << 10).map(|g| g.planes), Some(4));
