@@ -65,7 +65,7 @@ part() {
         124 | 137) word="stopped after $limit s" ;;
         *) word="failed (code $code), see log/$name.log" ;;
     esac
-    [ -s "$file" ] || rm -f "$file"
+    [ ! -f "$file" ] || [ -s "$file" ] || rm -f "$file" # never /dev/null
     printf '| %s | %s | %s |\n' "$name" "$word" $((SECONDS - begun)) >>"$work/parts"
     echo "$name: $word, $((SECONDS - begun)) s" >&2
     return $code

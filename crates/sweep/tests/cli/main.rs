@@ -4,6 +4,7 @@ mod bench;
 mod config;
 mod data;
 mod fit;
+mod gpu_study;
 mod help;
 mod kill;
 mod pipe;
