@@ -39,6 +39,8 @@ CELLS   what `sweep plan --config FILE --json` prints, or a JSON list (or {"cell
      "warmup_steps": 20, "schedule": {"kind": "cosine", "final_fraction": 0.1}, "optimizer": "adamw", "beta1": 0.9,
      "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1, "clip_norm": 1.0, "z_loss": 0.0, "precision": "f32"}}
 Token files are those of `sweep`'s data cache, or bare little-endian u16 ids; without them tokens are random.
+
+Ends with code 1 where --ours never came to a figure.
 """
 
 from __future__ import annotations
@@ -230,7 +232,7 @@ def resolve(options):
         torch_shape.parse(name)
 
 
-def main():
+def main() -> int:
     options = arguments()
     try:
         resolve(options)
@@ -248,13 +250,20 @@ def main():
     if options.cells:
         result["sweep"] = compare_cells(options)
         save(options, result)
-        return
+        return int(bool(options.ours) and not has_figure(result["sweep"], "seconds"))
     result["shapes"] = []
     for name in options.shapes:
         shape = compare_shape(options, name)
         result["ours_passport"] = shape.pop("ours_passport") or result.get("ours_passport")
         result["shapes"].append(compare_report.summarise(shape, result["gemm_flops_per_second"]))
         save(options, result, last=name == options.shapes[-1])
+    return int(bool(options.ours) and not all(has_figure(shape, "tokens_per_second") for shape in result["shapes"]))
+
+
+def has_figure(found: dict, key: str) -> bool:
+    """Whether the contender came to its end in a round, in one of its widths at least."""
+    ours = [value for name, value in found["contenders"].items() if name.startswith("ours")]
+    return any(key in round_ and "failed" not in round_ for value in ours for round_ in value["rounds"])
 
 
 def save(options, result: dict, last: bool = True):
@@ -272,4 +281,4 @@ def save(options, result: dict, last: bool = True):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

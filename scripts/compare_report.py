@@ -89,10 +89,11 @@ def sweep_table(sweep: dict) -> str:
     for name, contender in sweep["contenders"].items():
         speed = spread([r for r in rates(contender) if r])
         seconds = spread([r["seconds"] for r in contender["rounds"] if "failed" not in r])
-        trained = {len(r["cells"]) for r in contender["rounds"] if "cells" in r} or {sweep["cells"]}
+        whole = {sweep["cells"] for r in contender["rounds"] if "failed" not in r}
+        trained = {len(r["cells"]) for r in contender["rounds"] if "cells" in r} or whole
         rows.append([
             name,
-            "-".join(str(count) for count in sorted(trained)),
+            "-".join(str(count) for count in sorted(trained)) or "-",
             number(seconds and seconds["median"], ",.1f"),
             number(speed and speed["median"] / 1e9, ",.1f"),
             "-" if is_ours(name) or not ours else ratio(paired_ratio(rates(ours), rates(contender))),

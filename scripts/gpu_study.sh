@@ -92,8 +92,9 @@ loader() {
 
 if [ -n "$tiny" ]; then
     shapes="L1d16h2V64x2x16@1,3 L2d32h1V256x2x16@1" seconds=0.3 rounds=2
-    grid='budgets = [5e8, 1e9]
-widths = [8, 16]' context=16 valid=512 train='batch_tokens = 64
+    grid='budgets = [1e8, 2e8]
+widths = [8, 16]
+min_steps = 30' context=16 valid=512 train='batch_tokens = 64
 '
 else
     shapes="L4d128h4V4096x64x256@1,4,16 L8d512h8V8192x32x512@1,4 L12d768h12V16384x16x1024@1,2" seconds=2 rounds=3
