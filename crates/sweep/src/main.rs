@@ -6,6 +6,7 @@
 //! configuration or the results folder cannot be what was meant, 129, 130 and 143 after SIGHUP, Ctrl-C and SIGTERM.
 
 mod cli;
+mod clock;
 mod commands;
 mod facts;
 mod failure;

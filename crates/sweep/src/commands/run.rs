@@ -8,9 +8,10 @@ use isoflop_plan::Grid;
 use isoflop_train::device::TrainDevice;
 
 use crate::cli::RunArgs;
+use crate::clock::Clock;
 use crate::facts::StudyData;
 use crate::measure::{Effort, measure};
-use crate::progress::Progress;
+use crate::progress::{Progress, Update};
 use crate::publish::{Results, publish};
 use crate::shell::command_line;
 use crate::signals::{Signal, Signals};
@@ -28,12 +29,14 @@ const MEASUREMENT: Effort = Effort::OneIn(600);
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut progress = Progress::new(&args.output);
     let signals = listen(args)?;
+    let mut clock = Clock::start();
 
     // plan
     let config = study::load(&args.study)?;
     let device = study::open_device_for(&args.study, &config, &mut progress)?;
     let mut failed = 0;
     let mut ledger = study::open_ledger(&config, args.extend, &mut progress)?;
+    clock.lap("device");
 
     // data
     let corpus = study::prepare_data(&config, &mut progress)?;
@@ -44,6 +47,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     for warning in &grid.warnings {
         progress.warn(format!("{warning}\nhint: {}", warning.advice()));
     }
+
+    clock.lap("data");
 
     // train -> ledger
     if !ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
@@ -61,6 +66,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             }
             _ => None,
         };
+        clock.lap("measurements");
+        let trained_before = ledger.contents().records.len();
         let job = Job {
             config: &config,
             grid: &grid,
@@ -71,6 +78,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         };
         let end = signals.while_saving(|| train(&job, &mut ledger, &mut progress, &signals));
         device.wait();
+        clock.lap_training(&ledger.contents().records[trained_before..]);
         progress.clear();
         match end? {
             End::Interrupted(signal) => {
@@ -102,6 +110,10 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         folder: ledger.folder(),
     };
     publish(&results, &args.output, &mut progress)?;
+    clock.lap("fit and report");
+    let parts = clock.parts();
+    let seconds = parts.iter().map(|part| part.seconds).sum();
+    progress.tell(&Update::Spent { seconds, parts });
     Ok(ExitCode::from(if failed > 0 { failure::FAILED } else { 0 }))
 }
 

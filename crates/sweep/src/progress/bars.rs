@@ -72,7 +72,7 @@ impl Screen for Bars {
                 self.clear();
                 self.say(update);
             }
-            Update::Note { .. } | Update::Warning { .. } => self.say(update),
+            Update::Note { .. } | Update::Warning { .. } | Update::Spent { .. } => self.say(update),
         }
     }
 

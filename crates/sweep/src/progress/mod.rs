@@ -12,7 +12,7 @@ use std::io::IsTerminal;
 
 use screen::{Quiet, Screen};
 pub use training::{CellEnd, StackPlan, Training};
-pub use update::Update;
+pub use update::{Share, Update};
 
 use crate::cli::OutputArgs;
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use isoflop_report::number;
 
 use super::screen::Screen;
-use super::update::{Overall, Update};
+use super::update::{Overall, Share, Update};
 use crate::print;
 
 /// Least time between two lines that only tell how far things are.
@@ -76,6 +76,13 @@ pub fn line(update: &Update) -> Option<String> {
             overall.total_cells,
             number::duration(*seconds)
         ),
+        Update::Spent { seconds, parts } => {
+            let part = |share: &Share| {
+                format!("{} {}", share.part, number::percent(share.seconds / seconds, 1, false))
+            };
+            let parts: Vec<String> = parts.iter().map(part).collect();
+            format!("time: {}, of it {}", number::duration(*seconds), parts.join(", "))
+        }
     })
 }
 
@@ -176,6 +183,16 @@ mod tests {
         assert_eq!(
             line(&cell).unwrap(),
             " 12%  3/24 cells, time left unknown | cell 00c0ffee L2 d64 h2, 1.20M tokens: diverged, step 7: the loss is NaN, 12.0 s"
+        );
+    }
+
+    #[test]
+    fn where_the_time_went() {
+        let parts = [("data", 0.0119), ("steps", 187.0), ("report", 0.9)]
+            .map(|(part, seconds)| Share { part, seconds });
+        assert_eq!(
+            line(&Update::Spent { seconds: 200.0, parts: &parts }).unwrap(),
+            "time: 3 min 20 s, of it data 0.0%, steps 93.5%, report 0.5%"
         );
     }
 

@@ -80,6 +80,22 @@ pub enum Update<'a> {
         /// Seconds of training in this process.
         seconds: f64,
     },
+    /// The command is done.
+    Spent {
+        /// Seconds that it took.
+        seconds: f64,
+        /// Where they went.
+        parts: &'a [Share],
+    },
+}
+
+/// What a part of a sweep took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Share {
+    /// What was done.
+    pub part: &'static str,
+    /// How long.
+    pub seconds: f64,
 }
 
 /// The whole sweep at one moment.

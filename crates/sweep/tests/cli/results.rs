@@ -65,6 +65,47 @@ fn json_runs_speak_json_only() {
 }
 
 #[test]
+fn the_time_of_a_study_is_accounted_for() {
+    let bench = Bench::new();
+    let spent = || -> (f64, Vec<(String, f64)>) {
+        let output = bench.output(&["--config", "tiny.toml", "--results", "results", "--json"]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        let last: serde_json::Value =
+            serde_json::from_str(stderr(&output).lines().last().unwrap()).unwrap();
+        assert_eq!(last["event"], "spent");
+        let part = |part: &serde_json::Value| {
+            (part["part"].as_str().unwrap().to_owned(), part["seconds"].as_f64().unwrap())
+        };
+        let parts = last["parts"].as_array().unwrap().iter().map(part).collect();
+        (last["seconds"].as_f64().unwrap(), parts)
+    };
+    let named = |parts: &[(String, f64)], names: &[&str]| {
+        assert_eq!(parts.iter().map(|part| part.0.as_str()).collect::<Vec<_>>(), names);
+    };
+
+    let (seconds, parts) = spent();
+    named(
+        &parts,
+        &[
+            "device",
+            "data",
+            "measurements",
+            "steps",
+            "evaluation",
+            "rest of training",
+            "fit and report",
+        ],
+    );
+    assert!((parts.iter().map(|part| part.1).sum::<f64>() / seconds - 1.0).abs() < 1e-9);
+    assert!(parts.iter().all(|part| part.1 >= 0.0), "{parts:?}");
+    let records = bench.contents("results").records;
+    let steps: f64 = records.iter().map(|r| r.run.train_seconds * r.run.device_share).sum();
+    assert!(steps > 0.0 && (parts[3].1 / steps - 1.0).abs() < 1e-9, "{parts:?}, {steps}");
+
+    named(&spent().1, &["device", "data", "fit and report"]);
+}
+
+#[test]
 fn the_report_can_be_made_anew() {
     let bench = Bench::new();
     bench.finish("results");
