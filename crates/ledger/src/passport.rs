@@ -37,7 +37,7 @@ pub struct DevicePassport {
     pub kind: String,
     /// `"flex"`, `"vulkan"`, `"metal"`, `"dx12"` ...
     pub backend: String,
-    /// Shader compiler: `"spirv"`, `"wgsl"`, `"msl"`; `None` on the CPU.
+    /// Shader compiler: `"spirv"`, `"wgsl"`; `None` on the CPU.
     pub shader_compiler: Option<String>,
     /// Driver and its version; `None` on the CPU or where the driver does not tell.
     pub driver: Option<String>,

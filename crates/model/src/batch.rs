@@ -53,6 +53,13 @@ impl Tokens {
         Self::new(ids, self.replicas, self.context)
     }
 
+    /// Some of the tokens of every replica, as one sequence each.
+    pub(crate) fn of_rows(&self, range: std::ops::Range<usize>) -> Self {
+        let replicas = self.ids.chunks_exact(self.per_replica());
+        let ids = replicas.flat_map(|ids| &ids[range.clone()]).copied().collect();
+        Self::new(ids, self.replicas, range.len())
+    }
+
     /// As `[R, M, 1]`.
     pub(crate) fn tensor(&self, device: &Device) -> Tensor<3, Int> {
         let shape = [self.replicas, self.per_replica(), 1];

@@ -5,9 +5,10 @@ use isoflop_plan::{Family, Precision, Shape};
 
 use crate::batch::Tokens;
 use crate::groups;
+use crate::head::{self, Head};
 use crate::ops::activation::{self, Activation};
 use crate::ops::attention::{self, Dims, QkNorm};
-use crate::ops::{cross_entropy, embedding, is_host, linear, norm};
+use crate::ops::{embedding, is_host, linear, norm};
 use crate::params::{ParamSpec, param_specs};
 
 /// `R` models of one shape. Every weight is `[R, rows, cols]`, in the order of [`param_specs`].
@@ -50,7 +51,6 @@ struct BlockSaved {
 struct Saved {
     blocks: Vec<BlockSaved>,
     norm: norm::Saved,
-    normed: Tensor<3>,
 }
 
 impl StackModel {
@@ -113,7 +113,7 @@ impl StackModel {
     pub fn loss(&self, inputs: &Tokens, targets: &Tokens) -> Tensor<1> {
         let (normed, _) = self.forward(inputs, false);
         let head = self.weights.last().expect("a model has a head");
-        cross_entropy::loss(linear::forward(&normed, head, None, self.cast), targets)
+        Head { weight: head, targets, cast: self.cast }.loss(&normed)
     }
 
     /// Mean loss of each replica and the gradients of all weights, both times `scale` (the share
@@ -144,13 +144,13 @@ impl StackModel {
         z: f32,
         scale: f32,
     ) -> (Tensor<1>, Grads) {
-        let (_, saved) = self.forward(inputs, true);
+        let (hidden, saved) = self.forward(inputs, true);
         let saved = saved.expect("asked for");
-        let head = self.weights.last().expect("a model has a head");
-        let logits = linear::forward(&saved.normed, head, None, self.cast);
+        let weight = self.weights.last().expect("a model has a head");
         let boost = self.boost(inputs, scale);
-        let (loss, dlogits) = cross_entropy::loss_and_grad(logits, targets, z, scale * boost);
-        let grads = self.backward(saved, inputs, dlogits);
+        let head = Head { weight, targets, cast: self.cast }.gradients(hidden, z, scale * boost);
+        let loss = head.loss.clone();
+        let grads = self.backward(saved, inputs, head);
         if boost == 1.0 {
             return (loss, grads);
         }
@@ -288,7 +288,7 @@ impl StackModel {
         }
         let (normed, norm) = self.normalise(&x, self.final_norm());
         let normed = self.operand(normed);
-        let saved = save.then(|| Saved { blocks, norm, normed: normed.clone() });
+        let saved = save.then(|| Saved { blocks, norm });
         (normed, saved)
     }
 
@@ -296,14 +296,10 @@ impl StackModel {
         self.block(self.shape.depth).norm1
     }
 
-    fn backward(&self, saved: Saved, tokens: &Tokens, dlogits: Tensor<3>) -> Grads {
+    fn backward(&self, saved: Saved, tokens: &Tokens, head: head::Gradients) -> Grads {
         let mut grads = GradSink { slots: vec![None; self.weights.len()], model: self };
-        let head = self.weights.len() - 1;
-        let mut dx = {
-            let g = linear::backward(saved.normed, &self.weights[head], false, dlogits, self.cast);
-            grads.slots[head] = Some(g.w);
-            grads.norm(self.final_norm(), saved.norm, g.x, None)
-        };
+        grads.slots[self.weights.len() - 1] = Some(head.weight);
+        let mut dx = grads.norm(self.final_norm(), saved.norm, head.hidden, None);
         let dims = self.dims(tokens);
         for (index, s) in saved.blocks.into_iter().enumerate().rev() {
             let block = self.block(index);

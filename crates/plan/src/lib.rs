@@ -61,7 +61,7 @@ pub use convention::Convention;
 pub use grid::{
     DataFacts, Evaluation, Grid, HyperSources, PlanWarning, PlannedCell, Reach, StackLimits,
 };
-pub use memory::{MemoryEstimate, stack_memory};
+pub use memory::{Kept, LOGITS_AT_ONCE, MemoryEstimate, stack_memory};
 pub use render::render_plan;
 pub use rules::Provenance;
 pub use shape::{Family, FlopCount, ParamCount, Shape};

@@ -16,6 +16,21 @@ pub struct MemoryEstimate {
     pub moments: u64,
     /// What the forward pass keeps for the backward pass, and the logits.
     pub activations: u64,
+    /// The largest single tensor, which has to fit into a buffer.
+    pub largest_tensor: u64,
+}
+
+/// Logits that adapters hold at a time, at most: the tokens go to them in pieces.
+pub const LOGITS_AT_ONCE: usize = 1 << 26;
+
+/// What a device's operations keep of the tensors that grow fastest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kept {
+    /// Scores of attention and all logits. An upper bound for every device.
+    #[default]
+    All,
+    /// No scores, and no more than [`LOGITS_AT_ONCE`]: the kernels of adapters.
+    Pieces,
 }
 
 impl MemoryEstimate {
@@ -24,6 +39,11 @@ impl MemoryEstimate {
         let parts = [self.weights, self.gradients, self.moments, self.activations];
         parts.into_iter().fold(0, u64::saturating_add)
     }
+
+    /// Of nothing but how large the largest tensor is.
+    pub(crate) fn of_tensor(largest_tensor: u64) -> Self {
+        Self { weights: 0, gradients: 0, moments: 0, activations: 0, largest_tensor }
+    }
 }
 
 /// Estimates a stack of `replicas` cells that pass `sequences` sequences each at a time.
@@ -31,13 +51,14 @@ impl MemoryEstimate {
 /// Activations in floats per token, after Korthikanti et al. 2022, section 4.1, for these blocks:
 /// per block `12 d + 4 h + 2 heads T` (inputs of every product and norm, the gate's two factors,
 /// scores before and after the softmax), and `2 d + 3 V` at the end (logits, their log-softmax and
-/// gradient). Kernels that keep no score matrix or no softmax need less; on the CPU, the room that
-/// this leaves is shared out among copies of the gradients.
+/// gradient). What of it is `kept` in pieces is counted so; on the CPU, whose operations keep neither scores nor softmax, the
+/// room that this leaves is shared out among copies of the gradients.
 pub fn stack_memory(
     shape: &Shape,
     hyper: &Hyper,
     replicas: usize,
     sequences: usize,
+    kept: Kept,
 ) -> MemoryEstimate {
     const F32: f64 = 4.0;
     let count = shape.params();
@@ -57,13 +78,23 @@ pub fn stack_memory(
         Family::Llama => 4.0,
         Family::Gpt2 => 2.0,
     };
-    let per_token = l * (12.0 * d + gates * h + 2.0 * heads * t) + 2.0 * d + 3.0 * v;
+    let tokens = sequences as f64 * t;
+    let (scores, logits) = (heads * t, replicas as f64 * tokens * v);
+    let (scores, logits) = match kept {
+        Kept::All => (scores, logits),
+        Kept::Pieces => (0.0, logits.min(LOGITS_AT_ONCE as f64)),
+    };
+    let per_token = l * (12.0 * d + gates * h + 2.0 * scores) + 2.0 * d;
+    let widest = [3.0 * d, gates / 2.0 * h, scores].into_iter().fold(0.0, f64::max);
     let bytes = |per_replica: f64| (replicas as f64 * per_replica) as u64;
     MemoryEstimate {
         weights: bytes(F32 * n + half),
         gradients: bytes(F32 * n),
         moments: bytes(F32 * moments),
-        activations: bytes(F32 * sequences as f64 * t * per_token),
+        activations: (F32 * (replicas as f64 * tokens * per_token + 3.0 * logits)) as u64,
+        largest_tensor: (F32
+            * (replicas as f64 * tokens * widest).max(logits).max(replicas as f64 * v * d))
+            as u64,
     }
 }
 
@@ -102,22 +133,46 @@ mod tests {
     #[test]
     fn weights_take_sixteen_bytes_and_activations_what_the_formula_says() {
         let n = SHAPE.params().total();
-        let one = stack_memory(&SHAPE, &hyper(Optimizer::AdamW, Precision::F32), 1, 16);
+        let one = stack_memory(&SHAPE, &hyper(Optimizer::AdamW, Precision::F32), 1, 16, Kept::All);
         assert_eq!(one.weights + one.gradients + one.moments, 16 * n);
         let per_token = 2 * (12 * 32 + 4 * 88 + 2 * 2 * 128) + 2 * 32 + 3 * 256;
         assert_eq!(one.activations, 4 * 16 * 128 * per_token);
-        let three = stack_memory(&SHAPE, &hyper(Optimizer::AdamW, Precision::F32), 3, 16);
+        let three =
+            stack_memory(&SHAPE, &hyper(Optimizer::AdamW, Precision::F32), 3, 16, Kept::All);
         assert_eq!(three.total(), 3 * one.total());
-        let half = stack_memory(&SHAPE, &hyper(Optimizer::AdamW, Precision::Bf16), 1, 16);
+        let half =
+            stack_memory(&SHAPE, &hyper(Optimizer::AdamW, Precision::Bf16), 1, 16, Kept::All);
         assert_eq!(half.weights, 6 * n);
-        let muon = stack_memory(&SHAPE, &hyper(Optimizer::Muon, Precision::F32), 1, 16);
+        let muon = stack_memory(&SHAPE, &hyper(Optimizer::Muon, Precision::F32), 1, 16, Kept::All);
         assert!(muon.moments < one.moments);
+    }
+
+    #[test]
+    fn kernels_keep_no_scores_and_logits_in_pieces() {
+        let of = |shape: &Shape, replicas, kept| {
+            stack_memory(shape, &hyper(Optimizer::AdamW, Precision::F32), replicas, 16, kept)
+        };
+        let per_token = 2 * (12 * 32 + 4 * 88) + 2 * 32 + 3 * 256;
+        let small = of(&SHAPE, 1, Kept::Pieces);
+        assert_eq!(small.activations, 4 * 16 * 128 * per_token);
+        assert_eq!(small.largest_tensor, 4 * 16 * 128 * 256, "the logits");
+        assert_eq!(
+            of(&SHAPE, 1, Kept::All).largest_tensor,
+            4 * 16 * 128 * 256,
+            "2 heads of 128 scores"
+        );
+        let wordy = Shape { vocab: 1 << 16, ..SHAPE };
+        let [all, pieces] =
+            [Kept::All, Kept::Pieces].map(|kept| of(&wordy, 3, kept).largest_tensor);
+        assert_eq!(all, 4 * 3 * 16 * 128 * (1 << 16));
+        assert_eq!(pieces, 4 * LOGITS_AT_ONCE as u64);
     }
 
     #[test]
     fn nothing_overflows() {
         let shape = Shape { depth: 65_536, width: 65_536, hidden: 65_536, ..SHAPE };
-        let huge = stack_memory(&shape, &hyper(Optimizer::AdamW, Precision::F32), 256, 1 << 40);
+        let huge =
+            stack_memory(&shape, &hyper(Optimizer::AdamW, Precision::F32), 256, 1 << 40, Kept::All);
         assert!(huge.activations > 1 << 60);
     }
 }

@@ -153,7 +153,8 @@ impl Grid {
                 longest_steps: steps.clone().max()?,
                 shortest_steps: steps.min()?,
                 flops: stack.cells.iter().map(crate::Cell::flops).sum(),
-                memory_bytes: stack_memory(&first.shape, &first.hyper, replicas, batch).total(),
+                memory_bytes: stack_memory(&first.shape, &first.hyper, replicas, batch, self.kept)
+                    .total(),
             })
         };
         self.stacks.iter().filter_map(row).collect()

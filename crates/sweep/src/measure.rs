@@ -101,6 +101,7 @@ fn speed(
         checkpoint_seconds: f64::INFINITY,
         micro_batch_sequences: stack_limits(config, device).micro_batch(stack),
         eval_sequences: config.train.eval_sequences,
+        evaluated_at_once: None,
         curve_points: 0,
         valid_points: 1,
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::bail;
 use isoflop_data::{Corpus, DataError};
 use isoflop_ledger::{CONFIG_FILE, Ledger, Settled};
-use isoflop_plan::{Cell, Config, DeviceConfig, DeviceName, Grid, StackLimits, stack_memory};
+use isoflop_plan::{Cell, Config, DeviceConfig, DeviceName, Grid, Kept, StackLimits, stack_memory};
 use isoflop_report::number;
 use isoflop_train::device::{self, TrainDevice};
 
@@ -132,7 +132,7 @@ pub fn build_grid(
 pub fn refuse_too_large(config: &Config, grid: &Grid, device: &TrainDevice) -> anyhow::Result<()> {
     let Some(available) = memory_bytes(config, device) else { return Ok(()) };
     let needed = |cell: &Cell| {
-        let estimate = stack_memory(&cell.shape, &cell.hyper, 1, 1);
+        let estimate = stack_memory(&cell.shape, &cell.hyper, 1, 1, Kept::Pieces);
         estimate.weights + estimate.gradients + estimate.moments
     };
     let cells = grid.cells.iter().map(|planned| &planned.cell);
@@ -150,7 +150,16 @@ pub fn refuse_too_large(config: &Config, grid: &Grid, device: &TrainDevice) -> a
 
 /// How large a stack may become on this device.
 pub fn stack_limits(config: &Config, device: &TrainDevice) -> StackLimits {
-    StackLimits { memory_bytes: memory_bytes(config, device), ..StackLimits::of(config) }
+    StackLimits {
+        memory_bytes: memory_bytes(config, device),
+        ..of_device(device, StackLimits::of(config))
+    }
+}
+
+/// The limits with what the device's operations keep and its buffers hold.
+pub fn of_device(device: &TrainDevice, limits: StackLimits) -> StackLimits {
+    let kept = if device.kernels { Kept::Pieces } else { Kept::All };
+    StackLimits { tensor_bytes: device.tensor_bytes, kept, ..limits }
 }
 
 /// Memory that training may use, in bytes: what the user says, or most of what the device has.

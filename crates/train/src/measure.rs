@@ -86,8 +86,7 @@ pub fn measure(load: &Load, device: &Device, workers: &Workers) -> Result<Speed,
     let started = Instant::now();
     let tokens_each = load.hyper.batch_sequences * load.shape.context;
     let pass = Pass { tokens: tokens_each, backward: true };
-    let check =
-        |_| check_products(device, load.shape, load.hyper.precision, load.replicas, &[pass]);
+    let check = |_| check_products(device, load.shape, load.hyper.precision, load.replicas, pass);
     each(workers, 0..1, check)?.into_iter().collect::<Result<(), _>>()?;
     forget_peak_memory(device);
     let mut runners = each(workers, 0..workers.count(), |worker| {

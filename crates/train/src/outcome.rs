@@ -136,6 +136,8 @@ pub struct TrainOptions {
     pub micro_batch_sequences: Option<usize>,
     /// Sequences per evaluation pass.
     pub eval_sequences: usize,
+    /// Replicas that are evaluated side by side, at most; `None` for all of a stack's. The losses do not depend on it.
+    pub evaluated_at_once: Option<usize>,
     /// Points of the training curve per cell.
     pub curve_points: usize,
     /// Held-out evaluations per cell, spread evenly, the last at the end.

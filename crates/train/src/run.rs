@@ -183,7 +183,11 @@ impl<'a> Run<'a> {
                     self.read_back();
                 }
                 self.share_time(started.elapsed().as_secs_f64());
+                let lanes = self.lanes();
                 let mut control = self.end_step(events);
+                if self.lanes() > lanes {
+                    self.check_products()?;
+                }
                 if self.lanes() > 0 && self.request(0) != asked {
                     feed.ask(self.request(0));
                 }
@@ -206,7 +210,7 @@ impl<'a> Run<'a> {
                 if self.lanes() > 0 && (due || control == Control::Stop) {
                     self.read_back();
                     self.save(events)?;
-                    saved = Instant::now();
+                    (saved, self.read_at) = (Instant::now(), Instant::now());
                 }
                 if control == Control::Stop && self.lanes() > 0 {
                     return Ok(StackEnd::Interrupted);

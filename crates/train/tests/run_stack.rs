@@ -53,6 +53,7 @@ fn options(dir: Option<&Path>) -> TrainOptions {
         checkpoint_seconds: 1e9,
         micro_batch_sequences: None,
         eval_sequences: 16,
+        evaluated_at_once: None,
         curve_points: 8,
         valid_points: 2,
     }

@@ -1,4 +1,4 @@
-//! AdamW of all weights in one pass, as far as a device's launches take so many: the gradient is
+//! AdamW of all weights in one pass, several of them in each launch: the gradient is
 //! clipped, and the moments and the weight are written in place.
 
 use burn::cubecl::{self, prelude::*};
@@ -15,6 +15,10 @@ pub(crate) const FACTORS: usize = 8;
 
 /// Tensors of one weight.
 const EACH: usize = 4;
+
+/// Most weights of one launch. Every unit asks of each of them whether its element is there: with more, that takes longer than
+/// reading the element.
+const MOST_WEIGHTS: usize = 16;
 
 /// A weight of every replica, what goes with it, and the cubes that work on it.
 #[derive(CubeLaunch, CubeType)]
@@ -111,7 +115,7 @@ pub(crate) fn update_all(
     scales: &Tensor<3>,
     factors: &Tensor<3>,
 ) -> Vec<[Tensor<3>; 3]> {
-    let most = (lists::most_tensors(&scales.device(), 2) / EACH).max(1);
+    let most = (lists::most_tensors(&scales.device(), 2) / EACH).clamp(1, MOST_WEIGHTS);
     let (mut weights, mut updated) = (weights.into_iter().peekable(), Vec::new());
     while weights.peek().is_some() {
         let (mut inputs, mut outputs) = (vec![scales.clone(), factors.clone()], Vec::new());

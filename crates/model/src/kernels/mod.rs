@@ -1,7 +1,7 @@
 //! The model's operations as kernels of their own, for every device that is not the CPU.
 //!
-//! They are written once, in Rust (`#[cube]`), and compiled for the device when first used: to WGSL,
-//! SPIR-V or MSL. Each takes the place of a chain of tensor operations of [`ops`](crate::ops), which
+//! They are written once, in Rust (`#[cube]`), and compiled for the device when first used: to WGSL
+//! or SPIR-V. Each takes the place of a chain of tensor operations of [`ops`](crate::ops), which
 //! stays beside it as the reference. None uses atomics, so that every sum has one order, and none
 //! asks anything of the host. To burn's fusion each is one opaque operation with known outputs.
 //!
@@ -71,6 +71,11 @@ pub fn use_matrix_units(on: bool) -> bool {
 pub fn takes_matrix_units(device: &Device, precision: Precision, head_dim: usize) -> bool {
     let on = |cube: &CubeDevice| attention::is_by_matrix(half(precision), head_dim, &cube.client());
     apply(device) && cube_device(device).is_some_and(on)
+}
+
+/// Bytes of the largest tensor that the device can hold: a tensor lies in one buffer. `None` on the CPU.
+pub fn largest_tensor(device: &Device) -> Option<u64> {
+    cube_device(device).map(|cube| cube.client().properties().memory.max_page_size)
 }
 
 fn has_matrix_units() -> bool {

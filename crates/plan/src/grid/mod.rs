@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::config::{Config, ConfigError, ConfigErrors};
+use crate::memory::Kept;
 use crate::rules::Provenance;
 use crate::{Cell, Convention, Stack, StackWidths};
 
@@ -47,6 +48,9 @@ pub struct Grid {
     pub data: DataFacts,
     /// Held-out tokens and evaluations per cell, for the time they take.
     pub evaluation: Evaluation,
+    /// What the operations of the device that it was last laid out for keep.
+    #[serde(skip)]
+    pub(crate) kept: Kept,
 }
 
 /// What evaluating costs.
@@ -126,6 +130,7 @@ impl Grid {
                 tokens: config.data.valid_tokens,
                 points: config.train.valid_points,
             },
+            kept: Kept::All,
         };
         grid.warnings = warning::check(config, &grid);
         grid.restack(StackLimits::of(config), None);
@@ -136,6 +141,7 @@ impl Grid {
     /// measured to pay; where nothing was measured, `limits.max_width` holds. Warns of stacks that may
     /// not fit.
     pub fn restack(&mut self, limits: StackLimits, measured: Option<&StackWidths>) {
+        self.kept = limits.kept;
         self.stacks = stacks::group(self.cells.iter().map(|c| &c.cell), limits, measured);
         self.warnings.retain(|w| {
             !matches!(w, PlanWarning::MemoryShort { .. } | PlanWarning::MicroBatches { .. })

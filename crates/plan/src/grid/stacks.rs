@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::memory::stack_memory;
-use crate::{Cell, Shape, Stack, StackWidths};
+use crate::memory::{Kept, MemoryEstimate, stack_memory};
+use crate::{Cell, Hyper, Shape, Stack, StackWidths};
 
 /// Most replicas where neither the user nor a measurement says. Assumed: small cells gain from
 /// company until the device is full.
@@ -24,6 +24,10 @@ pub struct StackLimits {
     pub memory_bytes: Option<u64>,
     /// Sequences per replica and pass, where the user has set them.
     pub micro_batch_sequences: Option<usize>,
+    /// The largest tensor that the device can hold, in bytes; `None` where only the memory bounds it.
+    pub tensor_bytes: Option<u64>,
+    /// What the device's operations keep.
+    pub kept: Kept,
 }
 
 impl StackLimits {
@@ -33,7 +37,27 @@ impl StackLimits {
             max_width: config.train.stack.unwrap_or(DEFAULT_WIDTH),
             memory_bytes: config.device.memory_bytes,
             micro_batch_sequences: config.train.micro_batch_sequences,
+            tensor_bytes: None,
+            kept: Kept::All,
         }
+    }
+
+    /// What so many replicas are expected to need that pass so many sequences each at a time.
+    pub fn estimate(
+        &self,
+        shape: &Shape,
+        hyper: &Hyper,
+        replicas: usize,
+        sequences: usize,
+    ) -> MemoryEstimate {
+        stack_memory(shape, hyper, replicas, sequences, self.kept)
+    }
+
+    /// Whether `stacks` of that at once are expected to fit.
+    pub fn fits(&self, one: &MemoryEstimate, stacks: usize) -> bool {
+        let all = one.total().saturating_mul(stacks as u64);
+        self.memory_bytes.is_none_or(|most| all <= most)
+            && self.tensor_bytes.is_none_or(|most| one.largest_tensor <= most)
     }
 
     /// Sequences of a cell that pass at a time.
@@ -48,25 +72,48 @@ impl StackLimits {
         if self.micro_batch_sequences.is_some() {
             return self.micro_batch_sequences;
         }
-        let (cell, most) = (stack.cells.first()?, self.memory_bytes?);
+        let cell = stack.cells.first()?;
         let mut sequences = cell.hyper.batch_sequences;
-        while sequences > 1 && self.bytes(stack, sequences) > most {
+        while sequences > 1 && !self.fits(&self.of_stack(stack, sequences), 1) {
             sequences = sequences.div_ceil(2);
         }
         (sequences < cell.hyper.batch_sequences).then_some(sequences)
+    }
+
+    /// Replicas of a stack that are evaluated side by side on so many sequences each: as many as are expected to fit beside
+    /// what training keeps, at least 1. An evaluation keeps one block's activations at a time.
+    pub fn evaluated_at_once(&self, stack: &Stack, sequences: usize) -> usize {
+        let Some(cell) = stack.cells.first() else { return 1 };
+        let kept = MemoryEstimate { activations: 0, ..self.of_stack(stack, 1) }.total();
+        let block = Shape { depth: 1, ..cell.shape };
+        let fits = |replicas: &usize| {
+            let pass = self.estimate(&block, &cell.hyper, *replicas, sequences);
+            let bytes = kept.saturating_add(pass.activations);
+            self.fits(
+                &MemoryEstimate {
+                    activations: bytes,
+                    ..MemoryEstimate::of_tensor(pass.largest_tensor)
+                },
+                1,
+            )
+        };
+        (1..=stack.cells.len()).rev().find(fits).unwrap_or(1)
     }
 
     /// Memory that a stack is expected to need, in bytes, its batch cut as [`Self::micro_batch`] says.
     pub fn stack_bytes(&self, stack: &Stack) -> u64 {
         let Some(cell) = stack.cells.first() else { return 0 };
         let batch = cell.hyper.batch_sequences;
-        self.bytes(stack, self.micro_batch(stack).map_or(batch, |most| most.min(batch)))
+        let sequences = self.micro_batch(stack).map_or(batch, |most| most.min(batch));
+        self.of_stack(stack, sequences).total()
     }
 
-    /// The same for so many sequences at a time.
-    pub(super) fn bytes(&self, stack: &Stack, sequences: usize) -> u64 {
-        let Some(cell) = stack.cells.first() else { return 0 };
-        stack_memory(&cell.shape, &cell.hyper, stack.cells.len(), sequences).total()
+    /// What a stack is expected to need for so many sequences at a time.
+    pub(super) fn of_stack(&self, stack: &Stack, sequences: usize) -> MemoryEstimate {
+        let none = MemoryEstimate::of_tensor(0);
+        let of =
+            |cell: &Cell| self.estimate(&cell.shape, &cell.hyper, stack.cells.len(), sequences);
+        stack.cells.first().map_or(none, of)
     }
 
     /// Widest stack of cells like `cell`; at least 1.
@@ -74,8 +121,7 @@ impl StackLimits {
         let measured = measured.and_then(|widths| widths.replicas(cell.step_flops()));
         let most = measured.unwrap_or(self.max_width).min(MOST_REPLICAS);
         let fits = |r: &usize| {
-            let estimate = stack_memory(&cell.shape, &cell.hyper, *r, self.sequences(cell));
-            self.memory_bytes.is_none_or(|most| estimate.total() <= most)
+            self.fits(&self.estimate(&cell.shape, &cell.hyper, *r, self.sequences(cell)), 1)
         };
         (1..=most).rev().find(fits).unwrap_or(1)
     }
@@ -149,8 +195,7 @@ fn by_lanes(cells: &[&Cell], width: usize, limits: StackLimits) -> Option<Vec<St
         })
         .collect();
     let sequences = limits.sequences(cells[0]);
-    let fits =
-        |s: &Stack| limits.memory_bytes.is_none_or(|most| limits.bytes(s, sequences) <= most);
+    let fits = |s: &Stack| limits.fits(&limits.of_stack(s, sequences), 1);
     stacks.iter().all(fits).then_some(stacks)
 }
 

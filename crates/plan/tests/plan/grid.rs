@@ -1,7 +1,7 @@
 //! Grids: exact lengths, hyper-parameters, stacks, refusals and warnings.
 
 use isoflop_plan::{
-    Config, ConfigErrors, Convention, DataFacts, ErrorKind, Grid, PlanWarning, Provenance,
+    Config, ConfigErrors, Convention, DataFacts, ErrorKind, Grid, Kept, PlanWarning, Provenance,
     SpeedSample, Stack, StackLimits, StackWidths, Throughput, WidthSample, render_plan,
 };
 use proptest::prelude::*;
@@ -239,11 +239,44 @@ fn finds_that_are_part_of_others_are_told() {
     assert!(told.contains("2000 steps twice") && told.contains(" 200 steps twice"), "{told}");
 }
 
+/// No bounds but the width.
+fn unbounded(max_width: usize) -> StackLimits {
+    let (memory_bytes, micro_batch_sequences, tensor_bytes) = (None, None, None);
+    StackLimits { max_width, memory_bytes, micro_batch_sequences, tensor_bytes, kept: Kept::All }
+}
+
+#[test]
+fn no_tensor_is_larger_than_a_buffer() {
+    let mut grid = grid(
+        "[grid]\nbudgets = [1e12]\nwidths = [32, 64]\nseeds = [0, 1, 2, 3]\n[train]\nbatch_tokens = 4096\n",
+    );
+    let pieces = StackLimits { kept: Kept::Pieces, ..unbounded(4) };
+    grid.restack(pieces, None);
+    assert!(grid.stacks.iter().all(|stack| stack.cells.len() == 4));
+    let stack = grid.stacks[0].clone();
+    let cell = &stack.cells[0];
+    let (batch, eval) = (cell.hyper.batch_sequences, 16);
+    let largest = |replicas, sequences| {
+        pieces.estimate(&cell.shape, &cell.hyper, replicas, sequences).largest_tensor
+    };
+    // Room for two replicas' largest tensor.
+    let two = StackLimits { tensor_bytes: Some(largest(2, batch)), ..pieces };
+    assert_eq!(two.micro_batch(&stack), Some(batch / 2));
+    let most = StackLimits { tensor_bytes: Some(largest(3, eval)), ..pieces };
+    assert_eq!(most.evaluated_at_once(&stack, eval), 3);
+    assert_eq!(pieces.evaluated_at_once(&stack, eval), 4);
+    assert_eq!(StackLimits { tensor_bytes: Some(1), ..pieces }.evaluated_at_once(&stack, eval), 1);
+    grid.restack(two, None);
+    assert!(grid.stacks.iter().all(|stack| stack.cells.len() <= 2), "{:?}", grid.stacks);
+    grid.restack(StackLimits { tensor_bytes: Some(64), ..pieces }, None);
+    let short = grid.warnings.iter().find(|w| matches!(w, PlanWarning::MemoryShort { .. }));
+    assert!(short.unwrap().to_string().contains("more than the 64 B"), "{short:?}");
+}
+
 #[test]
 fn memory_is_told_in_units_that_show_it() {
     let mut grid = grid("[grid]\nbudgets = [1e11]\nwidths = [32, 64]\n");
-    let one =
-        StackLimits { max_width: 1, memory_bytes: Some(300_000), micro_batch_sequences: None };
+    let one = StackLimits { memory_bytes: Some(300_000), ..unbounded(1) };
     grid.restack(one, None);
     let short = grid.warnings.iter().find(|w| matches!(w, PlanWarning::MemoryShort { .. }));
     let told = short.unwrap().to_string();
@@ -307,8 +340,7 @@ fn stacks_hold_every_cell_once_and_respect_the_limits() {
     let mut ids: Vec<_> = grid.cells.iter().map(|c| c.cell.id.clone()).collect();
     ids.sort();
     for width in [1, 2, 3, 8] {
-        let limits =
-            StackLimits { max_width: width, memory_bytes: None, micro_batch_sequences: None };
+        let limits = StackLimits { memory_bytes: None, ..unbounded(width) };
         grid.restack(limits, None);
         let mut stacked: Vec<_> =
             grid.stacks.iter().flat_map(|s| s.cells.iter().map(|c| c.id.clone())).collect();
@@ -336,7 +368,7 @@ fn stacks_hold_every_cell_once_and_respect_the_limits() {
         flops_per_second: 1e9,
     };
     let samples = vec![sample(steps[0], 3), sample(*steps.last().unwrap(), 1)];
-    let limits = StackLimits { max_width: 8, memory_bytes: None, micro_batch_sequences: None };
+    let limits = StackLimits { memory_bytes: None, ..unbounded(8) };
     let widths = StackWidths { device: "test".into(), stacks_at_once: 1, samples };
     grid.restack(limits, Some(&widths));
     let width = |step: f64| {
@@ -344,7 +376,7 @@ fn stacks_hold_every_cell_once_and_respect_the_limits() {
         stacks.map(|s| s.cells.len()).max().unwrap()
     };
     assert_eq!((width(steps[0]), width(*steps.last().unwrap())), (3, 1));
-    let limits = StackLimits { max_width: 8, memory_bytes: Some(1), micro_batch_sequences: None };
+    let limits = StackLimits { memory_bytes: Some(1), ..unbounded(8) };
     grid.restack(limits, None);
     assert_eq!(grid.stacks.len(), grid.cells.len());
     let short = |g: &Grid| {
@@ -458,7 +490,7 @@ fn runs_that_share_a_trunk_stay_together_however_narrow_stacks_pay() {
     let text = "[grid]\nwidths = [32]\ntokens_per_param = [40, 80, 160]\nseeds = [0, 1]\n\
                 [train]\nschedule = \"wsd\"\nbatch_tokens = 1024\n";
     let mut grid = grid(text);
-    let limits = StackLimits { max_width: 8, memory_bytes: None, micro_batch_sequences: None };
+    let limits = StackLimits { memory_bytes: None, ..unbounded(8) };
     let sample = WidthSample {
         width: 32,
         step_flops: grid.cells[0].cell.step_flops(),

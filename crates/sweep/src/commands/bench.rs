@@ -7,8 +7,8 @@ mod shape;
 
 use std::process::ExitCode;
 
-use isoflop_plan::{DeviceConfig, Hyper, stack_memory};
-use isoflop_train::device::{Peak, TrainDevice, measure_peak, use_kernels};
+use isoflop_plan::{DeviceConfig, Hyper, Kept, MemoryEstimate, stack_memory};
+use isoflop_train::device::{Peak, TrainDevice, kernels_enabled, measure_peak, use_kernels};
 use isoflop_train::{Load, Speed, Workers, measure};
 
 use crate::cli::BenchArgs;
@@ -153,12 +153,20 @@ fn try_one(
     device: &TrainDevice,
 ) -> Result<Speed, String> {
     let hyper = Hyper::for_timing(model.sequences, job.precision);
-    let need = stack_memory(&model.shape, &hyper, replicas, model.sequences).total();
+    let need = estimate(model, &hyper, replicas, device);
+    let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
+    if let Some(most) = device.tensor_bytes.filter(|&most| need.largest_tensor > most) {
+        return Err(format!(
+            "its largest tensor takes {:.1} GiB, and a buffer of this device holds {:.1} GiB\nhint: ask for fewer replicas or sequences",
+            gib(need.largest_tensor),
+            gib(most)
+        ));
+    }
+    let need = need.total();
     // A GPU's driver refuses what it does not have; a system that runs out of memory ends processes.
     if let Some(have) = device.info.memory_bytes.filter(|_| device.info.is_cpu())
         && need.saturating_mul(stacks as u64) > have
     {
-        let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
         let all = gib(need) * stacks as f64;
         return Err(format!(
             "it may need {all:.1} GiB of {:.1} GiB\nhint: ask for fewer replicas, sequences or stacks at once",
@@ -177,6 +185,13 @@ fn try_one(
     measure(&load, &device.device, &workers).map_err(|error| error.to_string())
 }
 
+/// What a stack is expected to need in the way that is chosen.
+fn estimate(model: &Model, hyper: &Hyper, replicas: usize, device: &TrainDevice) -> MemoryEstimate {
+    let by_kernels = !device.info.is_cpu() && kernels_enabled();
+    let kept = if by_kernels { Kept::Pieces } else { Kept::All };
+    stack_memory(&model.shape, hyper, replicas, model.sequences, kept)
+}
+
 /// Stacks that train at once: what was asked for, or what a sweep of many such models would choose.
 fn at_once(job: &Job, model: &Model, device: &TrainDevice) -> Vec<usize> {
     let number = |count: &Count| {
@@ -184,7 +199,7 @@ fn at_once(job: &Job, model: &Model, device: &TrainDevice) -> Vec<usize> {
             return number;
         }
         let hyper = Hyper::for_timing(model.sequences, job.precision);
-        let bytes = stack_memory(&model.shape, &hyper, 1, model.sequences).total();
+        let bytes = estimate(model, &hyper, 1, device).total();
         let memory = usable_memory_bytes(device);
         Workers::new(&device.device, None, MOST, bytes, memory).map_or(1, |w| w.count())
     };

@@ -147,12 +147,13 @@ impl<'a, 'd> Place<'a, 'd> {
 }
 
 fn options(job: &Job, stack: &Stack, ledger: &Ledger) -> TrainOptions {
-    let train = &job.config.train;
+    let (train, limits) = (&job.config.train, stack_limits(job.config, job.device));
     TrainOptions {
         checkpoint_dir: Some(ledger.folder().join(CHECKPOINT_FOLDER)),
         checkpoint_seconds: train.checkpoint_seconds,
-        micro_batch_sequences: stack_limits(job.config, job.device).micro_batch(stack),
+        micro_batch_sequences: limits.micro_batch(stack),
         eval_sequences: train.eval_sequences,
+        evaluated_at_once: Some(limits.evaluated_at_once(stack, train.eval_sequences)),
         curve_points: train.curve_points,
         valid_points: train.valid_points,
     }

@@ -1,6 +1,6 @@
 //! Measurements of how wide stacks pay.
 
-use isoflop_plan::{Cell, Config, Grid, Hyper, StackWidths, WidthSample, stack_memory};
+use isoflop_plan::{Cell, Config, Grid, Hyper, StackWidths, WidthSample};
 use isoflop_report::number;
 use isoflop_train::device::TrainDevice;
 use isoflop_train::{Load, Workers};
@@ -189,9 +189,9 @@ impl Bench<'_> {
     /// Whether all workers together have the memory.
     fn fits(&self, cell: &Cell, replicas: usize) -> bool {
         let hyper = self.hyper(cell);
-        let need = stack_memory(&cell.shape, &hyper, replicas, hyper.batch_sequences).total();
-        let have = stack_limits(self.config, self.device).memory_bytes;
-        have.is_none_or(|have| need.saturating_mul(self.workers.count() as u64) <= have)
+        let limits = stack_limits(self.config, self.device);
+        let need = limits.estimate(&cell.shape, &hyper, replicas, hyper.batch_sequences);
+        limits.fits(&need, self.workers.count())
     }
 }
 

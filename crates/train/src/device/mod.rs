@@ -61,7 +61,9 @@ pub use error::DeviceError;
 pub(crate) use error::panic_text;
 pub(crate) use finish::finish;
 pub use info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
-pub use isoflop_model::kernels::{enable as use_kernels, takes_matrix_units};
+pub use isoflop_model::kernels::{
+    enable as use_kernels, enabled as kernels_enabled, takes_matrix_units,
+};
 pub use list::list;
 pub use memory::{forget_peak_memory, memory_bytes};
 pub use open::{TrainDevice, open};

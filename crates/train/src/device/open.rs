@@ -1,7 +1,9 @@
 //! From a configuration to an open, tested device.
 
 use burn::tensor::Device;
-use isoflop_model::kernels::{enable as use_kernels, enabled as kernels_enabled, use_matrix_units};
+use isoflop_model::kernels::{
+    enable as use_kernels, enabled as kernels_enabled, largest_tensor, use_matrix_units,
+};
 use isoflop_plan::{DeviceConfig, Kernels, Precision, Shader};
 
 use super::adapters::{self, Adapter};
@@ -34,6 +36,8 @@ pub struct TrainDevice {
     pub warnings: Vec<String>,
     /// Precisions of matrix products that passed the test. Other ones must not be trained in.
     pub precisions: Vec<Precision>,
+    /// Bytes of the largest tensor that it can hold; `None` where only the memory bounds it.
+    pub tensor_bytes: Option<u64>,
     /// How the device compared with the CPU; `None` on the CPU, which is the reference.
     pub self_test: Option<SelfTest>,
 }
@@ -71,6 +75,7 @@ pub fn open(config: &DeviceConfig) -> Result<TrainDevice, DeviceError> {
             kernels: false,
             why: choice.why,
             warnings: Vec::new(),
+            tensor_bytes: None,
             self_test: None,
         }),
     }
@@ -103,6 +108,7 @@ fn open_adapter(
                     warnings.push(format!("{precision} is not used: {failure}"));
                 }
                 return Ok(TrainDevice {
+                    tensor_bytes: largest_tensor(&device),
                     device,
                     info: info.clone(),
                     shader: Some(shader),
@@ -170,7 +176,8 @@ fn tested(
         shader,
         failure,
     };
-    let elsewhere = shader == ShaderCompiler::Spirv
+    // A device that breaks down in half precision is lost to its process.
+    let elsewhere = (shader == ShaderCompiler::Spirv || adapter.info.is_gpu())
         && adapter.info.shaders.contains(&shader)
         && selftest::child_available();
     let report = match elsewhere {

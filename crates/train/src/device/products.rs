@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use isoflop_model::ops::linear;
-use isoflop_model::{is_host, param_specs};
+use isoflop_model::{head_pieces, is_host, param_specs};
 use isoflop_plan::{Precision, Shape};
 
 use super::tuning::tuning_store;
@@ -68,27 +68,34 @@ pub(crate) fn check_products(
     shape: &Shape,
     precision: Precision,
     replicas: usize,
-    passes: &[Pass],
+    pass: Pass,
 ) -> Result<(), WrongProduct> {
     type Checked = ((Device, Precision, Pass, [usize; 2]), usize);
     static CHECKED: Mutex<Vec<Checked>> = Mutex::new(Vec::new());
     if is_host(device) {
         return Ok(());
     }
+    let check = |tokens: usize, sizes: [usize; 2]| {
+        let pass = Pass { tokens, ..pass };
+        let key = (device.clone(), precision, pass, sizes);
+        let done = || CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
+        if done().iter().any(|(other, most)| *other == key && *most >= replicas) {
+            return Ok(());
+        }
+        check(device, precision, replicas, pass, sizes)?;
+        done().push((key, replicas));
+        Ok(())
+    };
     let specs = param_specs(shape);
-    for &pass in passes {
-        for spec in specs.iter().filter(|spec| spec.is_projection()) {
-            let sizes = [spec.rows, spec.cols];
-            let key = (device.clone(), precision, pass, sizes);
-            let done = || CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
-            if done().iter().any(|(other, most)| *other == key && *most >= replicas) {
-                continue;
-            }
-            check(device, precision, replicas, pass, sizes)?;
-            done().push((key, replicas));
+    let mut projections: Vec<_> = specs.iter().filter(|spec| spec.is_projection()).collect();
+    // The last one gives the logits, of some of the tokens at a time.
+    if let Some(head) = projections.pop() {
+        let pieces = head_pieces(replicas, pass.tokens, head.cols);
+        for piece in [pieces.first(), pieces.last()].into_iter().flatten() {
+            check(piece.len(), [head.rows, head.cols])?;
         }
     }
-    Ok(())
+    projections.into_iter().try_for_each(|spec| check(pass.tokens, [spec.rows, spec.cols]))
 }
 
 /// Compares the products of a projection `[R, M, K] x [R, K, N]` with the CPU's.

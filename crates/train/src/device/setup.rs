@@ -4,16 +4,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::cubecl::Device as CubeDevice;
 use burn::cubecl::future::block_on;
-use burn::cubecl::wgpu::{
-    MemoryConfiguration, RuntimeOptions, WgpuSetup, try_init_device, vulkan, wgpu,
-};
+use burn::cubecl::wgpu::{RuntimeOptions, WgpuSetup, try_init_device, vulkan, wgpu};
 use burn::tensor::Device;
 use isoflop_model::kernels::{Planes, choose_planes};
 
 use super::adapters::{Adapter, instance};
 use super::error::{DeviceError, panic_text};
-use super::info::{DeviceKind, GraphicsApi, ShaderCompiler};
+use super::info::{DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
 use super::{tuning, wgsl_only};
+
+/// Launches of one submission where [`may_be_watched`]; cubecl's default is 32.
+const SHORT_SUBMISSION: usize = 8;
 
 /// Opens an adapter. Each call makes a device of its own; drivers give several.
 ///
@@ -48,8 +49,8 @@ fn register(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, String>
         (Some(GraphicsApi::Vulkan), ShaderCompiler::Spirv) => spirv(&adapter.handle)?,
         _ => plain(&adapter.handle)?,
     };
-    let options = RuntimeOptions::try_default().map_err(|e| e.to_string())?;
-    let options = RuntimeOptions { memory_config: MemoryConfiguration::default(), ..options };
+    let tasks = may_be_watched(&adapter.info).then_some(SHORT_SUBMISSION);
+    let options = RuntimeOptions::with_tasks_max(tasks).map_err(|e| e.to_string())?;
     let device = try_init_device(setup, options).map_err(|e| e.to_string())?;
     let got = CubeDevice::Wgpu(device.clone()).client().name();
     let meant = match shader {
@@ -60,6 +61,13 @@ fn register(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, String>
         return Err(format!("burn opened it as {got}, not {meant}"));
     }
     Ok(Device::from(device))
+}
+
+/// Whether the system may take a submission of some seconds for a hang and reset the device: where it draws the desktop, and under
+/// Windows and macOS.
+fn may_be_watched(info: &DeviceInfo) -> bool {
+    info.kind == DeviceKind::IntegratedGpu
+        || matches!(info.api, Some(GraphicsApi::Metal | GraphicsApi::Dx12))
 }
 
 /// Vulkan with every feature that cubecl's SPIR-V can use.

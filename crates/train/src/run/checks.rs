@@ -51,12 +51,25 @@ impl Run<'_> {
         let (batch, micro) = (first.hyper.batch_sequences, self.micro_batch());
         let (held_out, pass) =
             (self.corpus.valid_sequences(context), self.options.eval_sequences.max(1));
-        let mut passes = vec![of(micro, true), of(pass.min(held_out), false)];
-        let rests = [(batch % micro, true), (held_out % pass, false)];
-        passes.extend(rests.into_iter().filter(|rest| rest.0 > 0).map(|(n, back)| of(n, back)));
+        let (training, evaluated) = (self.lanes(), self.evaluated_at_once().min(self.lanes()));
+        let passes = [
+            (micro, true, training),
+            (batch % micro, true, training),
+            (pass.min(held_out), false, evaluated),
+            (held_out % pass, false, evaluated),
+        ];
         let device = self.state.model.device();
-        check_products(&device, &first.shape, first.hyper.precision, self.lanes(), &passes)
-            .map_err(|wrong| TrainError::Product { stack: self.stack.id.clone(), wrong })
+        for (sequences, backward, replicas) in passes.into_iter().filter(|pass| pass.0 > 0) {
+            let pass = of(sequences, backward);
+            check_products(&device, &first.shape, first.hyper.precision, replicas, pass)
+                .map_err(|wrong| TrainError::Product { stack: self.stack.id.clone(), wrong })?;
+        }
+        Ok(())
+    }
+
+    /// Replicas that are evaluated side by side, at most.
+    pub(super) fn evaluated_at_once(&self) -> usize {
+        self.options.evaluated_at_once.unwrap_or(usize::MAX).max(1)
     }
 
     /// Sequences of a replica that pass at once.

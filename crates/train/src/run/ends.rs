@@ -90,12 +90,16 @@ impl Run<'_> {
             return Control::Continue;
         }
         let started = Instant::now();
-        let model = select_model(&self.state.model, &lanes);
-        let stack = self.stack;
-        let losses = evaluate(&model, self.corpus, self.options.eval_sequences.max(1), || {
-            events(Event::Evaluating { stack, step }) == Control::Continue
-        });
-        let Some(losses) = losses else { return Control::Stop };
+        let (stack, sequences) = (self.stack, self.options.eval_sequences.max(1));
+        let mut losses = Vec::with_capacity(lanes.len());
+        for lanes in lanes.chunks(self.evaluated_at_once()) {
+            let model = select_model(&self.state.model, lanes);
+            let found = evaluate(&model, self.corpus, sequences, || {
+                events(Event::Evaluating { stack, step }) == Control::Continue
+            });
+            let Some(found) = found else { return Control::Stop };
+            losses.extend(found);
+        }
         let seconds = started.elapsed().as_secs_f64() / lanes.len() as f64;
         for (&lane, loss) in lanes.iter().zip(losses) {
             let replica = &mut self.state.replicas[lane];
@@ -111,6 +115,7 @@ impl Run<'_> {
                 replica.lost = Some((step - 1, format!("the held-out loss is {loss}")));
             }
         }
+        self.read_at = Instant::now(); // what follows is steps again
         Control::Continue
     }
 }

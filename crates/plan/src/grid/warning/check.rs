@@ -213,26 +213,34 @@ fn check_schedule(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>)
 /// Whether some stacks may need more memory than there is, for a whole batch or even for the smallest
 /// part of one.
 pub(in crate::grid) fn memory_short(stacks: &[Stack], limits: StackLimits) -> Vec<PlanWarning> {
-    let Some(available) = limits.memory_bytes else { return Vec::new() };
     let (mut cut, mut short) = (Vec::new(), Vec::new());
     for stack in stacks {
         let Some(cell) = stack.cells.first() else { continue };
-        let bytes = limits.stack_bytes(stack);
-        if bytes > available {
-            short.push(bytes);
+        let batch = cell.hyper.batch_sequences;
+        let sequences = limits.micro_batch(stack);
+        if let Some(shortage) = shortage(limits, stack, sequences.unwrap_or(batch).min(batch)) {
+            short.push(shortage);
         } else if limits.micro_batch_sequences.is_none()
-            && let Some(sequences) = limits.micro_batch(stack)
+            && let Some(sequences) = sequences
+            && let Some((needed, available)) = shortage(limits, stack, batch)
         {
-            let batch = cell.hyper.batch_sequences;
-            cut.push((limits.bytes(stack, batch), batch.div_ceil(sequences)));
+            cut.push((needed, available, batch.div_ceil(sequences)));
         }
     }
     let mut warnings = Vec::new();
-    if let Some(&(needed, passes)) = cut.iter().max() {
+    if let Some(&(needed, available, passes)) = cut.iter().max() {
         warnings.push(PlanWarning::MicroBatches { stacks: cut.len(), needed, available, passes });
     }
-    if let Some(&needed) = short.iter().max() {
+    if let Some(&(needed, available)) = short.iter().max() {
         warnings.push(PlanWarning::MemoryShort { stacks: short.len(), needed, available });
     }
     warnings
+}
+
+/// Bytes that a stack needs and that there are, where it does not fit: in all, or in its largest tensor.
+fn shortage(limits: StackLimits, stack: &Stack, sequences: usize) -> Option<(u64, u64)> {
+    let estimate = limits.of_stack(stack, sequences);
+    let pairs =
+        [(estimate.total(), limits.memory_bytes), (estimate.largest_tensor, limits.tensor_bytes)];
+    pairs.into_iter().find_map(|(needed, most)| Some((needed, most.filter(|&most| needed > most)?)))
 }

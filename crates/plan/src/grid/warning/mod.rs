@@ -269,7 +269,7 @@ impl fmt::Display for PlanWarning {
             }
             Self::MicroBatches { stacks, needed, available, passes } => write!(
                 f,
-                "{} would need up to {} for a whole batch, more than the {} that training may use: \
+                "{} would need up to {} for a whole batch, more than the {} that it may have: \
                  batches are cut into up to {passes} parts",
                 counted(*stacks, "stack"),
                 bytes(*needed),
@@ -277,7 +277,7 @@ impl fmt::Display for PlanWarning {
             ),
             Self::MemoryShort { stacks, needed, available } => write!(
                 f,
-                "{} may need up to {}, more than the {} that training may use",
+                "{} may need up to {}, more than the {} that it may have",
                 counted(*stacks, "stack"),
                 bytes(*needed),
                 bytes(*available)

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::super::info::ShaderCompiler;
 use super::super::{adapters, setup};
+use super::precisions;
 use super::thorough::{self, Finding, News};
-use super::{SelfTest, SelfTestFailure, self_test, self_test_in_f32};
+use super::{Extent, Refusal, SelfTest, SelfTestFailure, self_test_of_new};
 use burn::tensor::Device;
 use isoflop_model::kernels::enable as use_kernels;
+use isoflop_plan::Precision;
 
 /// Set in a process that is to test a device and end: a [`Job`] as JSON.
 const JOB: &str = "ISOFLOP_SELF_TEST";
@@ -38,8 +40,17 @@ struct Job {
     kernels: bool,
     /// First case of a thorough test; `None` for the short one.
     thorough_from: Option<usize>,
-    /// How a process ended that had half precision to test, too: now f32 alone is tested.
-    crashed: Option<String>,
+    /// How much a short test covers.
+    extent: Extent,
+}
+
+/// What a process that tests in short tells the one that started it.
+#[derive(Serialize, Deserialize)]
+enum Answer {
+    /// A precision passed.
+    Passed(Precision),
+    /// The end, and the precisions that the device has.
+    Report(Result<SelfTest, SelfTestFailure>, Vec<Precision>),
 }
 
 /// To be called first in `main` of a program that opens devices.
@@ -57,15 +68,18 @@ pub fn self_test_child_main() {
         Ok(Job { id, shader, thorough_from: Some(from), .. }) => {
             run_here(&id, shader, from, &mut |news| say(&news));
         }
-        Ok(Job { id, shader, kernels, thorough_from: None, crashed }) => {
+        Ok(Job { id, shader, kernels, thorough_from: None, extent }) => {
             use_kernels(kernels);
-            let opened = open(&id, shader).map_err(broken);
-            say(&opened.and_then(|device| match crashed {
-                Some(status) => self_test_in_f32(&device, status),
-                None => self_test(&device),
-            }));
+            say(&match open(&id, shader) {
+                Ok(device) => {
+                    let passed = |precision| say(&Answer::Passed(precision));
+                    let report = self_test_of_new(&device, extent, passed);
+                    Answer::Report(report, precisions(&device))
+                }
+                Err(what) => Answer::Report(Err(broken(what)), Vec::new()),
+            });
         }
-        Err(e) => say(&Err::<SelfTest, _>(broken(format!("{JOB}: {e}")))),
+        Err(e) => say(&Answer::Report(Err(broken(format!("{JOB}: {e}"))), Vec::new())),
     }
     std::process::exit(0);
 }
@@ -104,23 +118,71 @@ pub(crate) fn available() -> bool {
     AVAILABLE.load(Ordering::Relaxed)
 }
 
-/// Tests an adapter in another process of this program. If that one dies, another tests f32 alone.
+/// Tests an adapter in another process of this program. If that one dies or the device breaks down in half precision, another
+/// tests without matrix units, and at last one f32 alone.
 ///
 /// # Errors
-/// As [`self_test`], and if the process dies in f32.
+/// As [`self_test`](super::self_test), and if the process dies in f32.
 pub(crate) fn run(
     id: &str,
     shader: ShaderCompiler,
     kernels: bool,
 ) -> Result<SelfTest, SelfTestFailure> {
-    let job = Job { id: id.into(), shader, kernels, thorough_from: None, crashed: None };
-    match run_once(&job) {
-        Err(SelfTestFailure::Crashed { status }) => run_once(&Job { crashed: Some(status), ..job }),
-        result => result,
-    }
+    in_turn(|extent| run_once(&Job { id: id.into(), shader, kernels, thorough_from: None, extent }))
 }
 
-fn run_once(job: &Job) -> Result<SelfTest, SelfTestFailure> {
+/// The report of the first extent that comes to an end. Half precisions that an earlier process had, and the last one was
+/// not to look at, are refused.
+fn in_turn(mut once: impl FnMut(Extent) -> Run) -> Result<SelfTest, SelfTestFailure> {
+    let mut failed = None;
+    for extent in [Extent::All, Extent::WithoutMatrixUnits, Extent::F32] {
+        let Run { result, passed, has } = once(extent);
+        let ended_early = |f: &SelfTestFailure| !matches!(f, SelfTestFailure::Wrong { .. });
+        match result {
+            Err(failure) if ended_early(&failure) && passed.contains(&Precision::F32) => {
+                failed = Some(failure);
+            }
+            Ok(mut report) => {
+                if let Some(failure) = failed.filter(|_| extent == Extent::F32) {
+                    let halves = has.into_iter().filter(|&p| p != Precision::F32);
+                    let refusal = |precision| Refusal { precision, failure: failure.clone() };
+                    report.refused.extend(halves.map(refusal));
+                }
+                return Ok(report);
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(failed.expect("something failed in every turn"))
+}
+
+/// What came of a process.
+struct Run {
+    result: Result<SelfTest, SelfTestFailure>,
+    /// Precisions that it passed.
+    passed: Vec<Precision>,
+    /// Precisions that the device has, where it came to tell.
+    has: Vec<Precision>,
+}
+
+fn run_once(job: &Job) -> Run {
+    let (mut passed, mut has) = (Vec::new(), Vec::new());
+    let result = text_of(job).and_then(|(text, status)| {
+        let answers = text.lines().filter_map(|line| line.strip_prefix(MARK));
+        let mut report = Err(SelfTestFailure::Crashed { status });
+        for answer in answers.filter_map(|answer| serde_json::from_str(answer).ok()) {
+            match answer {
+                Answer::Passed(precision) => passed.push(precision),
+                Answer::Report(found, precisions) => (report, has) = (found, precisions),
+            }
+        }
+        report
+    });
+    Run { result, passed, has }
+}
+
+/// What a process prints, and how it ends.
+fn text_of(job: &Job) -> Result<(String, String), SelfTestFailure> {
     let crashed = |status: String| SelfTestFailure::Crashed { status };
     let mut process = start(job).map_err(crashed)?;
     let mut pipe = process.stdout.take().expect("it is piped");
@@ -144,12 +206,7 @@ fn run_once(job: &Job) -> Result<SelfTest, SelfTestFailure> {
             Err(e) => return Err(crashed(e.to_string())),
         }
     };
-    let text = reader.join().unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(MARK));
-    match line.and_then(|line| serde_json::from_str(line).ok()) {
-        Some(result) => result,
-        None => Err(crashed(status.to_string())),
-    }
+    Ok((reader.join().unwrap_or_default(), status.to_string()))
 }
 
 /// A thorough test in another process of this program, from a case on. Says how the process ended,
@@ -161,8 +218,8 @@ pub(super) fn run_each(
     until: Option<Instant>,
     tell: &mut dyn FnMut(News),
 ) -> String {
-    let job =
-        Job { id: id.into(), shader, kernels: true, thorough_from: Some(from), crashed: None };
+    let (thorough_from, extent) = (Some(from), Extent::All);
+    let job = Job { id: id.into(), shader, kernels: true, thorough_from, extent };
     let mut process = match start(&job) {
         Ok(process) => process,
         Err(status) => return status,
@@ -211,4 +268,45 @@ fn start(job: &Job) -> Result<Child, String> {
         .stderr(Stdio::null())
         .spawn()
         .map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_that_breaks_down_is_tried_without_matrix_units_and_then_left_out() {
+        let all = [Precision::F32, Precision::F16];
+        let report = |precisions: &[Precision]| SelfTest {
+            checks: Vec::new(),
+            precisions: precisions.to_vec(),
+            matrix_units: false,
+            refused: Vec::new(),
+            seconds: 0.0,
+        };
+        let crashed = || SelfTestFailure::Crashed { status: "signal 11".into() };
+        // The first `bad` extents crash after f32, or in it.
+        let tried = |bad: usize, in_f32: bool| {
+            let mut turns = Vec::new();
+            let result = in_turn(|extent| {
+                turns.push(extent);
+                let passed = if in_f32 { vec![] } else { vec![Precision::F32] };
+                match turns.len() <= bad {
+                    true => Run { result: Err(crashed()), passed, has: vec![] },
+                    false => {
+                        let to = if extent == Extent::F32 { 1 } else { 2 };
+                        Run { result: Ok(report(&all[..to])), passed, has: all.to_vec() }
+                    }
+                }
+            });
+            (turns.len(), result)
+        };
+        assert_eq!(tried(0, false), (1, Ok(report(&all))));
+        assert_eq!(tried(1, false), (2, Ok(report(&all))));
+        let (turns, last) = tried(2, false);
+        let refused = vec![Refusal { precision: Precision::F16, failure: crashed() }];
+        assert_eq!((turns, last), (3, Ok(SelfTest { refused, ..report(&all[..1]) })));
+        assert_eq!(tried(3, false), (3, Err(crashed())));
+        assert_eq!(tried(1, true), (1, Err(crashed())));
+    }
 }

@@ -20,6 +20,7 @@ pub use thorough::{Finding, test_thoroughly};
 
 use std::time::Instant;
 
+use burn::backend::{Backend, DTypeUsage, Dispatch};
 use burn::tensor::{DType, Device};
 use isoflop_model::kernels::use_matrix_units;
 use isoflop_plan::Precision;
@@ -93,20 +94,55 @@ pub fn self_test(device: &Device) -> Result<SelfTest, SelfTestFailure> {
     report
 }
 
-/// [`self_test`] in f32 alone, where the driver crashed in half precision with this `status`.
-fn self_test_in_f32(device: &Device, status: String) -> Result<SelfTest, SelfTestFailure> {
-    let mut report = test_in(vec![Precision::F32], |precision, _| compare_in(precision, device))?;
-    let halves = precisions(device).into_iter().filter(|&p| p != Precision::F32);
-    let failure = SelfTestFailure::Crashed { status };
-    let refusal = |precision| Refusal { precision, failure: failure.clone() };
-    report.refused = halves.map(refusal).collect();
-    Ok(report)
+/// How much of a device is tested, after a driver crashed or broke down at more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Extent {
+    All,
+    WithoutMatrixUnits,
+    F32,
+}
+
+/// [`self_test`] of a device that is new to this process: what breaks down ends the test, since it may have taken the device along.
+/// `passed` hears of every precision that did.
+///
+/// # Errors
+/// As [`self_test`], and what broke down in half precision.
+fn self_test_of_new(
+    device: &Device,
+    extent: Extent,
+    mut passed: impl FnMut(Precision),
+) -> Result<SelfTest, SelfTestFailure> {
+    let mut all = precisions(device);
+    all.retain(|&precision| extent != Extent::F32 || precision == Precision::F32);
+    let broken = std::cell::RefCell::new(None);
+    let mut report = test_in(all, |precision, matrix_units| {
+        if let Some(failure) = broken.borrow().clone() {
+            return Err(failure);
+        }
+        use_matrix_units(matrix_units && extent == Extent::All);
+        let found = compare_in(precision, device);
+        match &found {
+            Ok(_) => passed(precision),
+            Err(failure @ SelfTestFailure::Broken { .. }) => {
+                broken.replace(Some(failure.clone()));
+            }
+            Err(_) => {}
+        }
+        found
+    });
+    if let Some(failure) = broken.into_inner() {
+        return Err(failure);
+    }
+    if let Ok(report) = &mut report {
+        report.matrix_units &= extent == Extent::All;
+    }
+    report
 }
 
 /// [`self_test`] by `compare` for these precisions, with and without matrix units.
 fn test_in(
     all: Vec<Precision>,
-    compare: impl Fn(Precision, bool) -> Result<Vec<Check>, SelfTestFailure>,
+    mut compare: impl FnMut(Precision, bool) -> Result<Vec<Check>, SelfTestFailure>,
 ) -> Result<SelfTest, SelfTestFailure> {
     let started = Instant::now();
     let (mut checks, mut precisions, mut refused) = (Vec::new(), Vec::new(), Vec::new());
@@ -161,7 +197,11 @@ pub(super) fn precisions(device: &Device) -> Vec<Precision> {
         (Precision::F16, DType::F16),
         (Precision::Bf16, DType::BF16),
     ];
-    all.into_iter().filter(|&(_, dtype)| device.supports_dtype(dtype)).map(|p| p.0).collect()
+    // Products are all that is computed in half precision. Vulkan has bf16 for them, and to store and convert, without
+    // arithmetic of its own.
+    let usage = |dtype| Dispatch::dtype_usage(device.as_dispatch(), dtype);
+    let has = |&(_, dtype): &(_, DType)| usage(dtype).contains(DTypeUsage::Storage);
+    all.into_iter().filter(has).map(|p| p.0).collect()
 }
 
 fn wrong(failed: &[Check], total: usize) -> String {

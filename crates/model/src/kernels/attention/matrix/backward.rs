@@ -9,7 +9,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::super::super::launch::cubes;
 use super::super::Operands;
 use super::super::tile::{Sizes, SizesLaunch, place};
-use super::{Grid, KEYS, QUERIES, add_product, fetch, no_sums, products, store};
+use super::{ALIGNMENT, Grid, KEYS, PAD, QUERIES, add_product, fetch, no_sums, products, store};
 use crate::ops::attention::Dims;
 
 /// What gradients of scores are multiplied by in half precision, and products with them divided by: they are as small as a weight of
@@ -85,13 +85,14 @@ fn backward_kernel<E: Float>(
 ) {
     let rows = comptime!(grid.rows());
     let (size, wide) = comptime!((grid.rows() * grid.stride(), grid.rows() * grid.wide()));
-    let mut queries = Shared::<[E]>::new_slice(size);
-    let mut keys = Shared::<[E]>::new_slice(size);
-    let mut values = Shared::<[E]>::new_slice(size);
-    let mut dys = Shared::<[E]>::new_slice(size);
-    let mut weights = Shared::<[E]>::new_slice(comptime!(if of_keys { wide } else { 1 }));
-    let mut slopes = Shared::<[E]>::new_slice(wide);
-    let mut scores = Shared::<[f32]>::new_slice(wide);
+    let mut queries = Shared::<[E]>::new_aligned_slice(size, ALIGNMENT);
+    let mut keys = Shared::<[E]>::new_aligned_slice(size, ALIGNMENT);
+    let mut values = Shared::<[E]>::new_aligned_slice(size, ALIGNMENT);
+    let mut dys = Shared::<[E]>::new_aligned_slice(size, ALIGNMENT);
+    let mut weights =
+        Shared::<[E]>::new_aligned_slice(comptime!(if of_keys { wide } else { PAD }), ALIGNMENT);
+    let mut slopes = Shared::<[E]>::new_aligned_slice(wide, ALIGNMENT);
+    let mut scores = Shared::<[f32]>::new_aligned_slice(wide, ALIGNMENT);
     let here = place(&sizes, comptime!(!of_keys), rows);
     let (context, qk_stride, scale) = (sizes.context, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);

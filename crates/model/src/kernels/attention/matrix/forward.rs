@@ -8,7 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::super::super::launch::cubes;
 use super::super::tile::{Sizes, SizesLaunch, place};
 use super::super::{HIDDEN, Operands};
-use super::{FORWARD, Grid, add_product, fetch, no_sums, products, store};
+use super::{ALIGNMENT, FORWARD, Grid, add_product, fetch, no_sums, products, store};
 use crate::ops::attention::Dims;
 
 #[cube(launch_unchecked)]
@@ -22,12 +22,17 @@ fn forward_kernel<E: Float>(
 ) {
     let (side, rows, wide, sharers) =
         comptime!((grid.side, grid.rows(), grid.wide(), grid.sharers()));
-    let mut queries = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.stride()));
-    let mut others = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.stride()));
-    let mut weights = Shared::<[E]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let mut scores = Shared::<[f32]>::new_slice(comptime!(grid.rows() * grid.wide()));
-    let mut parts = Shared::<[f32]>::new_slice(comptime!(2 * grid.rows() * grid.sharers()));
-    let mut logs = Shared::<[f32]>::new_slice(rows);
+    let mut queries =
+        Shared::<[E]>::new_aligned_slice(comptime!(grid.rows() * grid.stride()), ALIGNMENT);
+    let mut others =
+        Shared::<[E]>::new_aligned_slice(comptime!(grid.rows() * grid.stride()), ALIGNMENT);
+    let mut weights =
+        Shared::<[E]>::new_aligned_slice(comptime!(grid.rows() * grid.wide()), ALIGNMENT);
+    let mut scores =
+        Shared::<[f32]>::new_aligned_slice(comptime!(grid.rows() * grid.wide()), ALIGNMENT);
+    let mut parts =
+        Shared::<[f32]>::new_aligned_slice(comptime!(2 * grid.rows() * grid.sharers()), ALIGNMENT);
+    let mut logs = Shared::<[f32]>::new_aligned_slice(rows, ALIGNMENT);
     let here = place(&sizes, true, rows);
     let (context, qk_stride, scale) = (sizes.context, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at) = (here.width, here.q_at, here.v_at);

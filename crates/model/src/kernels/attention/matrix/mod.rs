@@ -21,6 +21,10 @@ pub(super) use forward::launch as forward;
 /// Padding of rows in shared memory, in elements: rows lie in different banks and stay aligned to 16 bytes.
 const PAD: usize = 8;
 
+/// Bytes that every tile in shared memory begins at a multiple of: fragments are loaded from and stored to such places only
+/// (Vulkan, VUID-RuntimeSpirv-OpCooperativeMatrixLoadKHR-08986).
+const ALIGNMENT: usize = 16;
+
 /// Sizes of a launch that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Grid {
@@ -82,7 +86,8 @@ impl Grid {
     fn bytes(self, tiles: &Tiles) -> usize {
         let (rows, sharers) = (self.rows(), self.sharers());
         let halves = tiles.operands * self.stride() + tiles.weights * self.wide();
-        rows * (2 * halves + 4 * self.wide() + 4 * (2 * sharers + 1))
+        // One more for a tile of weights that is left out.
+        rows * (2 * halves + 4 * self.wide() + 4 * (2 * sharers + 1)) + ALIGNMENT
     }
 
     /// The largest tile within the shared memory.
