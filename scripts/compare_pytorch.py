@@ -46,6 +46,7 @@ Ends with code 1 where --ours never came to a figure.
 from __future__ import annotations
 
 import argparse
+import copy
 import datetime
 import json
 import os
@@ -124,13 +125,26 @@ def ask_ours(options, name: str, shape: torch_shape.Shape) -> dict[str, dict]:
     return out
 
 
-def compare_shape(options, name: str) -> dict:
-    """All rounds of one shape: the modes of PyTorch and ours take turns, each round starting with another."""
+def compare_shape(options, name: str, keep) -> dict:
+    """All rounds of one shape: the modes of PyTorch and ours take turns, each round starting with another. `keep` is given what
+    there is after every turn."""
     from torch_bench import Worker
 
     shape, sequences = torch_shape.parse(name)
     hyper = HYPER | {"clip_norm": options.clip or None, "z_loss": options.z_loss, "precision": options.precision}
-    workers, contenders, passport, start = {}, {}, None, time.perf_counter()
+    workers, contenders, passport = {}, {}, None
+
+    def found_so_far() -> dict:
+        return {
+            "name": name,
+            "shape": shape.as_dict(),
+            "sequences": sequences,
+            "params": shape.params(),
+            "train_flops_per_token": shape.train_flops_per_token(),
+            "contenders": copy.deepcopy(contenders),
+            "ours_passport": passport,
+        }
+
     try:
         for mode in options.modes:
             note(f"{name}: PyTorch {mode}, warm-up")
@@ -139,6 +153,7 @@ def compare_shape(options, name: str) -> dict:
             if "failed" not in worker.ready:
                 workers[f"torch {mode}"] = worker
         turns = list(workers) + (["ours"] if options.ours else [])
+        start = time.perf_counter()
         for number in range(options.rounds):
             if number and options.limit and time.perf_counter() - start > options.limit:
                 note(f"{name}: {number} of {options.rounds} rounds, then the time was up")
@@ -155,22 +170,15 @@ def compare_shape(options, name: str) -> dict:
                     contenders.setdefault(key, {"rounds": []})["rounds"].append(value)
                     speed = value.get("tokens_per_second")
                     note(f"{name}: round {number + 1}, {key}: " + (f"{speed:,.0f} tokens/s" if speed else value["failed"]))
+                keep(found_so_far())
     finally:
         for worker in workers.values():
             worker.stop()
-    return {
-        "name": name,
-        "shape": shape.as_dict(),
-        "sequences": sequences,
-        "params": shape.params(),
-        "train_flops_per_token": shape.train_flops_per_token(),
-        "contenders": contenders,
-        "ours_passport": passport,
-    }
+    return found_so_far()
 
 
-def compare_cells(options) -> dict:
-    """All rounds of the grid."""
+def compare_cells(options) -> tuple[dict, dict | None]:
+    """All rounds of the grid, and the passport of ours."""
     import torch_bench
     import torch_cells
 
@@ -179,9 +187,10 @@ def compare_cells(options) -> dict:
     vocab = min(cell["shape"]["vocab"] for cell in cells)
     tokens = torch_cells.Tokens(options.train_tokens, options.valid_tokens, options.valid_limit, vocab)
     contenders: dict[str, dict] = {}
+    passport = None
     for number in range(options.rounds):
         if options.ours:
-            found = time_ours(options, number)
+            found, passport = time_ours(options, number)
             contenders.setdefault("ours", {"rounds": []})["rounds"].append(found)
         for mode in options.modes:
             done, start = [], time.perf_counter()
@@ -197,17 +206,42 @@ def compare_cells(options) -> dict:
             round_ = {"seconds": seconds, "flops": flops, "cells": done}
             contenders.setdefault(f"torch {mode}", {"rounds": []})["rounds"].append(round_)
     flops = sum(torch_cells.flops(cell) for cell in cells)
-    return {"cells": len(cells), "flops": flops, "contenders": contenders}
+    return {"cells": len(cells), "flops": flops, "contenders": contenders}, passport
 
 
-def time_ours(options, number: int) -> dict:
-    """Trains the whole grid with the contender, timed from outside."""
-    command, start = shlex.split(options.ours.replace("{round}", str(number + 1))), time.perf_counter()
+def time_ours(options, number: int) -> tuple[dict, dict | None]:
+    """Trains the whole grid with the contender, timed from outside; of a grid that was stopped it counts what was trained.
+    Returns its passport too, where the command names the results folder."""
+    command = shlex.split(options.ours.replace("{round}", str(number + 1)))
+    begun, start = datetime.datetime.now(datetime.UTC), time.perf_counter()
     code = subprocess.run(command, stdout=sys.stderr, env=environment(options)).returncode
     seconds = time.perf_counter() - start
-    failed = {"failed": f"{shlex.join(command)} ended with code {code}"} if code else {}
-    note(f"ours: {seconds:.1f} s" + ("".join(f", {v}" for v in failed.values())))
-    return {"seconds": seconds} | failed
+    records, passport = recorded(command, begun)
+    flops = sum(r["run"]["flops_per_second"] * r["run"]["train_seconds"] for r in records)
+    if not code:
+        round_ = {"seconds": seconds}
+    elif flops:
+        round_ = {"seconds": seconds, "flops": flops, "done": len(records), "stopped": f"ended with code {code}"}
+    else:
+        round_ = {"seconds": seconds, "failed": f"{shlex.join(command)} ended with code {code}"}
+    note(f"ours: {seconds:.1f} s" + "".join(f", {round_[k]}" for k in ("stopped", "failed") if k in round_))
+    return round_, passport
+
+
+def recorded(command: list[str], begun: datetime.datetime) -> tuple[list[dict], dict | None]:
+    """The cells that the contender has trained since, and the passport of the last one."""
+    folder = next((command[i + 1] for i, word in enumerate(command[:-1]) if word == "--results"), None)
+    if folder is None or not os.path.exists(f"{folder}/ledger.jsonl"):
+        return [], None
+    with open(f"{folder}/ledger.jsonl") as file:
+        records = [json.loads(line) for line in file if line.endswith("\n")]
+    parse = datetime.datetime.fromisoformat
+    # The ledger tells whole seconds.
+    since = begun.replace(microsecond=0)
+    records = [r for r in records if r["run"]["flops_per_second"] and parse(r["run"]["started_utc"]) >= since]
+    with open(f"{folder}/passport.json") as file:
+        passports = json.load(file)
+    return records, passports.get(records[-1]["run"]["passport"]) if records else None
 
 
 def spread(cells: list) -> list:
@@ -248,15 +282,22 @@ def main() -> int:
         "gemm_flops_per_second": torch_bench.gemm_peak(options.device, options.precision, options.threads),
     }
     if options.cells:
-        result["sweep"] = compare_cells(options)
+        result["sweep"], result["ours_passport"] = compare_cells(options)
         save(options, result)
         return int(bool(options.ours) and not has_figure(result["sweep"], "seconds"))
     result["shapes"] = []
-    for name in options.shapes:
-        shape = compare_shape(options, name)
+    done: list[dict] = []
+
+    def keep(shape: dict):
+        """Writes the shapes that are done, and this one as far as it is."""
         result["ours_passport"] = shape.pop("ours_passport") or result.get("ours_passport")
-        result["shapes"].append(compare_report.summarise(shape, result["gemm_flops_per_second"]))
-        save(options, result, last=name == options.shapes[-1])
+        result["shapes"] = done + [compare_report.summarise(shape, result["gemm_flops_per_second"])]
+        save(options, result, last=False)
+
+    for name in options.shapes:
+        keep(compare_shape(options, name, keep))
+        done = result["shapes"]
+    print(compare_report.markdown(result), end="")
     return int(bool(options.ours) and not all(has_figure(shape, "tokens_per_second") for shape in result["shapes"]))
 
 

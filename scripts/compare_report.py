@@ -89,8 +89,8 @@ def sweep_table(sweep: dict) -> str:
     for name, contender in sweep["contenders"].items():
         speed = spread([r for r in rates(contender) if r])
         seconds = spread([r["seconds"] for r in contender["rounds"] if "failed" not in r])
-        whole = {sweep["cells"] for r in contender["rounds"] if "failed" not in r}
-        trained = {len(r["cells"]) for r in contender["rounds"] if "cells" in r} or whole
+        finished = [r for r in contender["rounds"] if "failed" not in r]
+        trained = {len(r["cells"]) if "cells" in r else r.get("done", sweep["cells"]) for r in finished}
         rows.append([
             name,
             "-".join(str(count) for count in sorted(trained)) or "-",
@@ -130,7 +130,7 @@ def warnings(result: dict) -> list[str]:
             failures = [contender.get("failed")] + [r.get("failed") for r in contender["rounds"]]
             out += [f"{shape['name']}, {name} failed: {why}" for why in dict.fromkeys(reason(f) for f in failures if f)]
     for name, contender in result.get("sweep", {}).get("contenders", {}).items():
-        out += [f"{name} failed: {r['failed']}" for r in contender["rounds"] if "failed" in r]
+        out += [f"{name} {what}: {r[what]}" for r in contender["rounds"] for what in ("failed", "stopped") if what in r]
     return out
 
 
@@ -145,6 +145,14 @@ def ours_line(passport: dict | None) -> str:
     return f"Isoflop {versions.get('isoflop', '')} ({told}); "
 
 
+def rounds_made(result: dict) -> str:
+    """How many rounds there were: fewer than asked for where the time was up."""
+    parts = [result["sweep"]] if "sweep" in result else result["shapes"]
+    counts = [len(c["rounds"]) for part in parts for c in part["contenders"].values() if c["rounds"]]
+    least, most = min(counts, default=0), max(counts, default=0)
+    return str(least) if least == most else f"{least} to {most}"
+
+
 def markdown(result: dict) -> str:
     """The page: what was measured on what, and the table."""
     p, settings = result["torch_passport"], result["settings"]
@@ -152,7 +160,7 @@ def markdown(result: dict) -> str:
     out = (
         f"{result['date']}: {machine}; {ours_line(result.get('ours_passport'))}PyTorch {p['torch']}, {settings['precision']}; "
         f"GEMM {result['gemm_flops_per_second'] / 1e9:,.0f} GFLOP/s; "
-        f"medians of {settings['rounds']} alternating rounds, ratios per round with their range.\n\n"
+        f"medians of {rounds_made(result)} alternating rounds, ratios per round with their range.\n\n"
     )
     out += sweep_table(result["sweep"]) if "sweep" in result else shapes_table(result["shapes"])
     return out + "".join(f"\nWarning: {w}.\n" for w in warnings(result))

@@ -111,7 +111,10 @@ class Worker:
             return {"failed": f"the process ended with code {self.process.exitcode}"}
 
     def measure(self, seconds: float) -> dict:
-        self.pipe.send(seconds)
+        try:
+            self.pipe.send(seconds)
+        except OSError:
+            return {"failed": f"the process ended with code {self.process.exitcode}"}
         return self.receive()
 
     def stop(self):

@@ -30,7 +30,6 @@
 
 mod batch;
 mod groups;
-mod head;
 pub mod kernels;
 mod model;
 pub mod ops;
@@ -38,7 +37,6 @@ mod optim;
 mod params;
 
 pub use batch::Tokens;
-pub use head::pieces as head_pieces;
 pub use model::{Grads, StackModel};
 pub use ops::is_host;
 pub use optim::{OptimState, ReplicaStep, grad_norms, select};

@@ -5,9 +5,9 @@ use isoflop_plan::{Family, Precision, Shape};
 
 use crate::batch::Tokens;
 use crate::groups;
-use crate::head::{self, Head};
 use crate::ops::activation::{self, Activation};
 use crate::ops::attention::{self, Dims, QkNorm};
+use crate::ops::head::{self, Head};
 use crate::ops::{embedding, is_host, linear, norm};
 use crate::params::{ParamSpec, param_specs};
 

@@ -11,7 +11,7 @@ use super::{lists, reduce};
 /// Partial sums of a replica with so many elements: as many cubes work on them, each unit on about 64 elements as long as that
 /// makes no more cubes than fill a large device.
 fn parts(elements: usize) -> usize {
-    (elements / (64 * UNITS)).clamp(1, 512).next_power_of_two()
+    (elements / (64 * UNITS)).clamp(4, 512).next_power_of_two()
 }
 
 /// A gradient of every replica.

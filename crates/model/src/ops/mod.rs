@@ -9,6 +9,7 @@ pub mod attention;
 pub mod cross_entropy;
 pub mod embedding;
 mod gemm;
+pub mod head;
 pub(crate) mod host;
 pub(crate) mod lanes;
 pub mod linear;

@@ -6,6 +6,7 @@ mod operations;
 mod shape;
 
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use isoflop_plan::{DeviceConfig, Hyper, Kept, MemoryEstimate, stack_memory};
 use isoflop_train::device::{Peak, TrainDevice, kernels_enabled, measure_peak, use_kernels};
@@ -14,6 +15,7 @@ use isoflop_train::{Load, Speed, Workers, measure};
 use crate::cli::BenchArgs;
 use crate::failure::FAILED;
 use crate::progress::Progress;
+use crate::signals::{Signal, Signals};
 use crate::study::{self, usable_memory_bytes};
 use crate::widths::PAYS;
 use crate::{passport, print};
@@ -46,8 +48,10 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         return code;
     }
 
+    let found = Found::default();
+    let _signals = listen(&found, &device, args.output.json)?;
     let before = measure_peak(&device.device, &device.info, job.precision);
-    let mut measured = Vec::new();
+    found.lock().peak = before;
     for model in &job.models {
         for stacks in at_once(&job, model, &device) {
             for &kernels in &job.kernels {
@@ -56,10 +60,11 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
                 for &replicas in &job.replicas {
                     match replicas {
                         Count::Of(n) => {
-                            measured.push(one(&job, model, way, n, &device, &mut progress))
+                            let one = one(&job, model, way, n, &device, &mut progress);
+                            found.lock().measured.push(one);
                         }
                         Count::Auto => {
-                            measured.extend(widening(&job, model, way, &device, &mut progress))
+                            widening(&job, model, way, &device, &found, &mut progress);
                         }
                     }
                 }
@@ -73,14 +78,61 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let peak = [before, after].into_iter().flatten().max_by(|a, b| rate(a).total_cmp(&rate(b)));
 
     progress.clear();
-    if args.output.json {
-        let passport = passport::without_data(&device, peak);
-        print::json(&json(&measured, peak, passport))?;
-    } else {
-        print::text(&table(&measured, peak, &device))?;
-    }
-    let failed = measured.iter().any(|m| m.result.is_err());
+    let mut found = found.lock();
+    found.peak = peak;
+    found.print(&device, args.output.json)?;
+    let failed = found.measured.iter().any(|m| m.result.is_err());
     Ok(ExitCode::from(if failed { FAILED } else { 0 }))
+}
+
+/// What has been measured so far.
+#[derive(Default, Clone)]
+struct Found(Arc<Mutex<Figures>>);
+
+#[derive(Default)]
+struct Figures {
+    measured: Vec<Measured>,
+    peak: Option<Peak>,
+}
+
+impl Found {
+    fn lock(&self) -> MutexGuard<'_, Figures> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Figures {
+    fn print(&self, device: &TrainDevice, as_json: bool) -> anyhow::Result<()> {
+        if as_json {
+            let passport = passport::without_data(device, self.peak);
+            print::json(&json(&self.measured, self.peak, passport))
+        } else {
+            print::text(&table(&self.measured, self.peak, device))
+        }
+    }
+}
+
+/// A signal ends the process with what there is.
+fn listen(found: &Found, device: &TrainDevice, as_json: bool) -> anyhow::Result<Signals> {
+    let (found, device) = (found.clone(), device.clone());
+    Signals::listen(Box::new(move |signal: Signal| {
+        let found = found.lock();
+        let count = found.measured.len();
+        if as_json {
+            let line = serde_json::json!({
+                "event": "interrupted",
+                "signal": signal.to_string(),
+                "measurements": count,
+            });
+            print::say(&line.to_string());
+        } else {
+            print::say(&format!("interrupted by {signal} after {count} measurements"));
+        }
+        if let Err(error) = found.print(&device, as_json) {
+            print::say(&format!("error: {error:#}"));
+        }
+        std::process::exit(signal.exit_code().into());
+    }))
 }
 
 /// Stacks of doubling width, as long as the wider one pays. A failure after the first ends the search.
@@ -89,26 +141,26 @@ fn widening(
     model: &Model,
     way: Way,
     device: &TrainDevice,
+    found: &Found,
     progress: &mut Progress,
-) -> Vec<Measured> {
-    let mut found: Vec<Measured> = Vec::new();
+) {
     let mut best = 0.0;
     let mut replicas = 1;
     while replicas <= MOST {
         let next = one(job, model, way, replicas, device, progress);
         match &next.result {
-            Err(what) if !found.is_empty() => {
+            Err(what) if replicas > 1 => {
                 progress.note(format!("no wider stack than {}: {what}", replicas / 2));
                 break;
             }
             Err(_) => {
-                found.push(next);
+                found.lock().measured.push(next);
                 break;
             }
             Ok(speed) => {
                 let pays = speed.tokens_per_second > best * PAYS;
                 best = speed.tokens_per_second.max(best);
-                found.push(next);
+                found.lock().measured.push(next);
                 if !pays {
                     break;
                 }
@@ -116,7 +168,6 @@ fn widening(
         }
         replicas *= 2;
     }
-    found
 }
 
 /// One measurement.

@@ -1,7 +1,7 @@
 //! Ctrl-C and SIGTERM leave within seconds, with a checkpoint and the command to continue.
 #![cfg(unix)]
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -115,4 +115,27 @@ fn nobody_has_to_listen() {
         assert!(child.wait().unwrap().success(), "{format:?}");
         assert_eq!(bench.contents("results").records.len(), 6);
     }
+}
+
+/// What has been measured is worth printing.
+#[test]
+fn a_stopped_bench_prints_what_it_has() {
+    let bench = Bench::new();
+    let shapes = ["L1d16h2V64x2x16", "L1d24h2V64x2x16"];
+    let args = ["bench", "--device", "cpu", "--seconds", "1", "--json", "--shapes"];
+    let mut command = bench.command(&[&args[..], &shapes].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut stdout = child.stdout.take().unwrap();
+    let mut running = Running { child, stderr };
+    while !running.wait_for("note")["text"].as_str().unwrap().contains(shapes[1]) {}
+    running.signal("TERM");
+    let heard = running.wait_for("interrupted");
+    assert_eq!((&heard["signal"], &heard["measurements"]), (&"SIGTERM".into(), &1.into()));
+    let mut text = String::new();
+    stdout.read_to_string(&mut text).unwrap();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(json[shapes[0]]["tokens_per_second"].is_f64(), "{json}");
+    assert!(json[shapes[1]].is_null() && json["passport"].is_object(), "{json}");
+    assert_eq!(running.child.wait().unwrap().code(), Some(143));
 }

@@ -7,8 +7,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use isoflop_model::ops::head::pieces;
 use isoflop_model::ops::linear;
-use isoflop_model::{head_pieces, is_host, param_specs};
+use isoflop_model::{is_host, param_specs};
 use isoflop_plan::{Precision, Shape};
 
 use super::tuning::tuning_store;
@@ -90,7 +91,7 @@ pub(crate) fn check_products(
     let mut projections: Vec<_> = specs.iter().filter(|spec| spec.is_projection()).collect();
     // The last one gives the logits, of some of the tokens at a time.
     if let Some(head) = projections.pop() {
-        let pieces = head_pieces(replicas, pass.tokens, head.cols);
+        let pieces = pieces(replicas, pass.tokens, head.cols);
         for piece in [pieces.first(), pieces.last()].into_iter().flatten() {
             check(piece.len(), [head.rows, head.cols])?;
         }

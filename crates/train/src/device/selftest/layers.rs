@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use isoflop_model::ops::activation::{self, Activation};
 use isoflop_model::ops::attention::{self, Dims, QkNorm};
+use isoflop_model::ops::head::Head;
 use isoflop_model::ops::{cross_entropy, embedding, linear, norm};
 use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
 use isoflop_plan::{Family, Optimizer, Precision, Shape};
@@ -62,6 +63,7 @@ pub(super) fn all(precision: Precision) -> Vec<Case> {
     let products = [
         Case::new("linear", half, |d, p| projection(d, p, false)),
         Case::new("linear with bias", half, |d, p| projection(d, p, true)),
+        Case::new("logits and loss in three pieces", half, in_pieces),
         Case::new("attention", half, move |d, p| attended(d, p, attend(2, 70, 3, 8), false)),
         Case::new("attention, heads of 64", half, move |d, p| {
             attended(d, p, attend(1, 130, 2, 64), false)
@@ -98,6 +100,23 @@ pub(super) fn all(precision: Precision) -> Vec<Case> {
 
 fn named<const D: usize>(name: &str, tensor: Tensor<D>) -> (String, Vec<f32>) {
     (name.to_owned(), out(tensor))
+}
+
+fn in_pieces(d: &Device, precision: Precision) -> Values {
+    let (r, m, k, v) = (2, 70, 24, 130);
+    let (hidden, weight) = (x(1, [r, m, k], d), x(2, [r, k, v], d));
+    let ids = (0..r * m).map(|i| (i * 29 % v) as i32).collect();
+    let targets = Tokens::new(ids, r, m);
+    let head = Head { weight: &weight, targets: &targets, cast: linear::half(precision) };
+    let pieces = || vec![0..30, 30..60, 60..m];
+    let loss = head.loss_of(pieces(), &hidden);
+    let g = head.gradients_of(pieces(), hidden, 0.01, 256.0);
+    vec![
+        named("loss", loss),
+        named("loss of the gradients", g.loss),
+        named("gradient of the hidden states", g.hidden),
+        named("gradient of the weight", g.weight),
+    ]
 }
 
 fn projection(d: &Device, precision: Precision, bias: bool) -> Values {

@@ -6,14 +6,14 @@
 
 use std::ops::Range;
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use isoflop_plan::LOGITS_AT_ONCE;
 
+use super::{cross_entropy, is_host, linear};
 use crate::batch::Tokens;
-use crate::ops::{cross_entropy, is_host, linear};
 
 /// What the backward pass of the head gives.
-pub(crate) struct Gradients {
+pub struct Gradients {
     /// Loss of each replica, `[R]`.
     pub loss: Tensor<1>,
     /// Of the hidden states, `[R, M, D]`.
@@ -34,10 +34,13 @@ pub fn pieces(replicas: usize, tokens: usize, vocab: usize) -> Vec<Range<usize>>
 
 /// The projection `[R, D, V]` and what it is trained for.
 #[derive(Clone, Copy)]
-pub(crate) struct Head<'a> {
+pub struct Head<'a> {
+    /// `[R, D, V]`.
     pub weight: &'a Tensor<3>,
+    /// The words to come, of every token.
     pub targets: &'a Tokens,
-    pub cast: linear::Cast,
+    /// Type of the products' operands; `None` for `f32`.
+    pub cast: Option<DType>,
 }
 
 impl Head<'_> {
@@ -46,7 +49,8 @@ impl Head<'_> {
         self.loss_of(self.pieces(hidden), hidden)
     }
 
-    fn loss_of(self, pieces: Vec<Range<usize>>, hidden: &Tensor<3>) -> Tensor<1> {
+    /// [`Head::loss`] by these pieces of the tokens, on any device.
+    pub fn loss_of(self, pieces: Vec<Range<usize>>, hidden: &Tensor<3>) -> Tensor<1> {
         if pieces.len() == 1 {
             let logits = linear::forward(hidden, self.weight, None, self.cast);
             return cross_entropy::loss(logits, self.targets);
@@ -64,7 +68,8 @@ impl Head<'_> {
         self.gradients_of(self.pieces(&hidden), hidden, z, scale)
     }
 
-    fn gradients_of(
+    /// [`Head::gradients`] by these pieces of the tokens, on any device.
+    pub fn gradients_of(
         self,
         pieces: Vec<Range<usize>>,
         hidden: Tensor<3>,
