@@ -17,7 +17,7 @@ esac
 "#;
 
 /// A study by programs of these texts, and its output and folder.
-fn study(folder: &Path, sweep: &str, python: &str) -> (Output, PathBuf) {
+fn study(folder: &Path, sweep: &str, python: &str, more: &[&str]) -> (Output, PathBuf) {
     let program = |name: &str, text: &str| {
         let path = folder.join(name);
         fs::write(&path, text).unwrap();
@@ -32,6 +32,7 @@ fn study(folder: &Path, sweep: &str, python: &str) -> (Output, PathBuf) {
         .arg(program("sweep", sweep))
         .arg("--python")
         .arg(program("python", python))
+        .args(more)
         .output()
         .unwrap();
     (output, out)
@@ -40,16 +41,18 @@ fn study(folder: &Path, sweep: &str, python: &str) -> (Output, PathBuf) {
 #[test]
 fn every_part_is_done_and_told() {
     let folder = tempfile::tempdir().unwrap();
-    let (output, out) = study(folder.path(), SWEEP, "#!/bin/sh\n");
+    let (output, out) = study(folder.path(), SWEEP, "#!/bin/sh\n", &[]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let readme = fs::read_to_string(out.join("README.md")).unwrap();
     assert!(readme.starts_with("# An adapter\n"), "{readme}");
-    let parts = ["devices", "selftest-spirv", "selftest-wgsl", "study", "report", "bench-f32"];
+    let parts = ["system", "selftest-spirv", "selftest-wgsl", "plan", "study", "report"];
     for part in parts {
         assert!(readme.contains(&format!("| {part} | done |")), "{part}: {readme}");
     }
-    assert_eq!(readme.matches("| compare-L").count(), 2, "{readme}");
+    for part in ["bench", "compare", "operations", "without-kernels", "f32"] {
+        assert_eq!(readme.matches(&format!("| {part}-L")).count(), 2, "{part}: {readme}");
+    }
     let null = fs::metadata("/dev/null").unwrap();
     assert!(null.file_type().is_char_device(), "what has no use goes there, and it stays");
 }
@@ -58,11 +61,37 @@ fn every_part_is_done_and_told() {
 fn a_part_that_fails_keeps_none_from_running() {
     let folder = tempfile::tempdir().unwrap();
     let failing = SWEEP.replace("    *)", "    bench) echo lost >&2; exit 3 ;;\n    *)");
-    let (output, out) = study(folder.path(), &failing, "#!/bin/sh\nexit 1\n");
+    let (output, out) = study(folder.path(), &failing, "#!/bin/sh\nexit 1\n", &[]);
     assert_eq!(output.status.code(), Some(1));
     let readme = fs::read_to_string(out.join("README.md")).unwrap();
-    assert!(readme.contains("| bench-f32 | failed (code 3), see log/bench-f32.log |"), "{readme}");
+    let part = "f32-L2d32h1V256x2x16";
+    assert!(
+        readme.contains(&format!("| {part} | failed (code 3), see log/{part}.log |")),
+        "{readme}"
+    );
     assert!(readme.contains("| study | done |"), "{readme}");
     assert!(!readme.contains("compare-"), "without PyTorch Isoflop alone is measured: {readme}");
-    assert_eq!(fs::read_to_string(out.join("log/bench-f32.log")).unwrap(), "lost\n");
+    assert_eq!(fs::read_to_string(out.join(format!("log/{part}.log"))).unwrap(), "lost\n");
+}
+
+#[test]
+fn parts_can_be_made_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |parts| study(folder.path(), SWEEP, "#!/bin/sh\nexit 1\n", &["--parts", parts]);
+    let (output, out) = of("study");
+    assert!(output.status.success());
+    let readme = || fs::read_to_string(out.join("README.md")).unwrap();
+    assert!(readme().contains("| study | done |") && !readme().contains("selftest"));
+    assert!(of("details,checks").0.status.success());
+    let all = readme();
+    let place = |part: &str| all.find(part).unwrap();
+    assert!(
+        place("| selftest-spirv |") < place("| study |") && place("| study |") < place("| f32-L")
+    );
+    for (wrong, why) in [("checks", "has the part checks already"), ("shape", "no part shape")] {
+        let output = of(wrong).0;
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(why) && said.contains("hint: "), "{said}");
+    }
 }
