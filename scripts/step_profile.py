@@ -6,7 +6,8 @@
 Needs Linux `perf` and PyTorch (for the measured bandwidth of copies). Prints two tables of markdown:
 
 - the share of the threads' time by kind of work, from samples of `perf record` over `sweep bench`;
-- per shape the measured step, the FLOP floor (its matrix FLOPs at the measured peak of a product) and the byte floor
+- per shape the measured step, the FLOP floor (its matrix FLOPs, of attention those that causality leaves, at the measured peak of
+  a product) and the byte floor
   (its least memory traffic at the measured bandwidth of a copy, as if no cache kept anything from one use to the next).
 
 Bytes of a step: 44 per parameter (the weight is read forward, backward and in the update and written once; the gradient is
@@ -57,7 +58,7 @@ def main() -> int:
         shares[name], bench = profile(args.sweep, name, args.seconds)
         measured = bench[name]
         tokens = sequences * shape.context
-        flops = shape.train_flops_per_token() * tokens
+        flops = (shape.train_flops_per_token() - hidden_flops_per_token(shape)) * tokens
         peak = max(p["flops_per_second"] for p in bench["passport"]["peaks"])
         floors.append((name, measured["step_seconds"], flops, peak, step_bytes(shape, tokens), bandwidth))
     print_shares(shares)
@@ -84,6 +85,12 @@ def profile(sweep: str, name: str, seconds: float) -> tuple[dict[str, float], di
     if not total:
         sys.exit("perf saw no training thread\nhint: let perf sample (kernel.perf_event_paranoid), and check --sweep")
     return {kind: count / total for kind, count in counts.items()}, bench
+
+
+def hidden_flops_per_token(shape: torch_shape.Shape) -> float:
+    """What the usual count of FLOPs has for keys after their query, which nobody needs to compute."""
+    keys = shape.context - (shape.context + 1) / 2
+    return 3.0 * shape.depth * 4 * keys * shape.width
 
 
 def step_bytes(shape: torch_shape.Shape, tokens: int) -> float:

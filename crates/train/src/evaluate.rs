@@ -1,7 +1,15 @@
 //! Held-out loss: the same windows, batch and precision for every cell.
 
+use std::time::{Duration, Instant};
+
+use burn::tensor::Tensor;
 use isoflop_data::Corpus;
-use isoflop_model::{StackModel, Tokens};
+use isoflop_model::{StackModel, Tokens, is_host};
+
+/// Passes whose losses stay on an adapter, at most, so that it computes while the next windows are made ready.
+const MOST_PENDING: usize = 16;
+/// And for how long, so that a signal is heard soon.
+const LONGEST_PENDING: Duration = Duration::from_millis(500);
 
 /// Mean loss of every replica over all held-out windows, nats per token. Windows that do not fill
 /// a last pass make a smaller one. `None` where `go_on`, which is asked after every pass, says no.
@@ -14,6 +22,8 @@ pub(crate) fn evaluate(
     let context = model.shape().context;
     let (r, total) = (model.replicas(), corpus.valid_sequences(context));
     let mut sums = vec![0.0f64; r];
+    let mut pending: Vec<(usize, Tensor<1>)> = Vec::new();
+    let (host, mut read_at) = (is_host(&model.device()), Instant::now());
     let mut window = vec![0i32; context + 1];
     for start in (0..total).step_by(sequences) {
         let count = sequences.min(total - start);
@@ -23,14 +33,27 @@ pub(crate) fn evaluate(
             windows.extend_from_slice(&window);
         }
         let (inputs, targets) = Tokens::inputs_and_targets(&windows.repeat(r), r, context);
-        let losses: Vec<f32> =
-            model.loss(&inputs, &targets).into_data().try_to_vec().expect("losses are f32");
-        for (sum, loss) in sums.iter_mut().zip(losses) {
-            *sum += f64::from(loss) * count as f64;
+        pending.push((count, model.loss(&inputs, &targets)));
+        let last = start + count == total;
+        if host || last || pending.len() == MOST_PENDING || read_at.elapsed() > LONGEST_PENDING {
+            read_back(&mut pending, &mut sums);
+            read_at = Instant::now();
         }
         if !go_on() {
             return None;
         }
     }
     Some(sums.into_iter().map(|s| s / total as f64).collect())
+}
+
+/// Adds the losses of passes, each with its number of windows.
+fn read_back(pending: &mut Vec<(usize, Tensor<1>)>, sums: &mut [f64]) {
+    let (counts, losses): (Vec<usize>, Vec<Tensor<1>>) = pending.drain(..).unzip();
+    let losses = Tensor::cat(losses, 0).into_data();
+    let losses: Vec<f32> = losses.try_to_vec().expect("losses are f32");
+    for (count, losses) in counts.iter().zip(losses.chunks_exact(sums.len())) {
+        for (sum, &loss) in sums.iter_mut().zip(losses) {
+            *sum += f64::from(loss) * *count as f64;
+        }
+    }
 }

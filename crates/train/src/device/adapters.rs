@@ -11,6 +11,7 @@ use burn::cubecl::ir::{
 use burn::cubecl::wgpu::{vulkan, wgpu};
 use isoflop_plan::Precision;
 
+use super::cpu;
 use super::info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
 
 /// An adapter and what is known of it.
@@ -93,13 +94,19 @@ fn describe(
         api: Some(api),
         driver: told(given.driver),
         driver_info: told(given.driver_info),
-        memory_bytes: native.memory_bytes,
+        memory_bytes: native.memory_bytes.or_else(|| shared_memory(api, given.device_type)),
         shaders,
         precisions,
         card: (given.vendor != 0).then_some(card),
         cores: None,
         simd: Vec::new(),
     }
+}
+
+/// What an adapter may have of the main memory, where it has none of its own and does not tell: half, as Windows lets it.
+fn shared_memory(api: GraphicsApi, kind: wgpu::DeviceType) -> Option<u64> {
+    let shares = api == GraphicsApi::Metal || kind == wgpu::DeviceType::IntegratedGpu;
+    cpu::info().memory_bytes.filter(|_| shares).map(|bytes| bytes / 2)
 }
 
 /// What cubecl's Vulkan runtime would do with an adapter.

@@ -20,8 +20,8 @@ pub struct DeviceInfo {
     pub driver: Option<String>,
     /// Version or more of the driver, where it tells.
     pub driver_info: Option<String>,
-    /// Memory in bytes: the largest device-local heap, or the main memory; `None` where the
-    /// graphics interface does not tell.
+    /// Memory in bytes: the largest device-local heap, or the main memory, half of it for an adapter that shares it and does not
+    /// tell; `None` where the graphics interface of a card with memory of its own does not tell.
     pub memory_bytes: Option<u64>,
     /// Shader compilers that can be chosen, the faster first; none for the CPU.
     pub shaders: Vec<ShaderCompiler>,

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use burn::tensor::Tensor;
+use isoflop_plan::Precision;
 
 use super::Run;
 
@@ -36,9 +37,11 @@ impl Run<'_> {
                 let points = self.options.curve_points;
                 let cells = self.cells();
                 let vocab = self.leader(lane).shape.vocab;
+                let half = self.leader(lane).hyper.precision;
                 let replica = &mut self.state.replicas[lane];
                 if replica.lost.is_none() {
-                    replica.lost = replica.trouble(loss, norm, vocab).map(|why| (p.step, why));
+                    let lost = replica.trouble(loss, norm, vocab);
+                    replica.lost = lost.map(|why| (p.step, why + &beyond_range(half, loss, norm)));
                 }
                 if replica.lost.is_none() {
                     replica.record(cells, p.step, loss, norm, points);
@@ -53,6 +56,14 @@ impl Run<'_> {
     }
 }
 
+/// What may be behind a gradient norm that is not finite where the loss is.
+fn beyond_range(precision: Precision, loss: f64, norm: f64) -> String {
+    match precision == Precision::F16 && loss.is_finite() && !norm.is_finite() {
+        true => "; gradients may have left the range of f16, which f32 and bf16 would tell".into(),
+        false => String::new(),
+    }
+}
+
 /// Steps of so many seconds until the next read-back.
 fn readback_steps(step_seconds: f64) -> usize {
     ((READBACK_SECONDS / step_seconds.max(1e-9)) as usize).clamp(1, READBACK_STEPS)
@@ -61,6 +72,13 @@ fn readback_steps(step_seconds: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_range_of_f16_is_named_where_it_may_matter() {
+        let said = |precision, loss| !beyond_range(precision, loss, f64::INFINITY).is_empty();
+        assert!(said(Precision::F16, 2.0));
+        assert!(!said(Precision::F16, f64::NAN) && !said(Precision::F32, 2.0));
+    }
 
     #[test]
     fn slow_steps_are_read_back_one_by_one() {
