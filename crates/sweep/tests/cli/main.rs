@@ -11,5 +11,6 @@ mod pipe;
 mod predict;
 mod results;
 mod signal;
+mod steady;
 mod support;
 mod writers;
