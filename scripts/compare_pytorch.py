@@ -78,6 +78,8 @@ def arguments():
     parser.add_argument("--limit", type=float, metavar="SECONDS", help="begin no round of a shape later than this, nor "
                         "another cell in PyTorch (default: none); what is left out is told")
     parser.add_argument("--threads", type=int, help="threads of both (sets RAYON_NUM_THREADS for ours too)")
+    parser.add_argument("--torch-threads", type=int, help="threads of PyTorch alone (default: those of both): small models train "
+                        "faster on one than on several")
     group = parser.add_argument_group("with --shapes")
     group.add_argument("--seconds", type=float, default=5.0, help="length of one PyTorch measurement (default 5)")
     group.add_argument("--warm-up", type=float, default=3.0, help="seconds before the first one (default 3)")
@@ -148,7 +150,7 @@ def compare_shape(options, name: str, keep) -> dict:
     try:
         for mode in options.modes:
             note(f"{name}: PyTorch {mode}, warm-up")
-            worker = Worker(shape, sequences, mode, hyper, options.device, options.threads, options.warm_up)
+            worker = Worker(shape, sequences, mode, hyper, options.device, options.torch_threads, options.warm_up)
             contenders[f"torch {mode}"] = {"rounds": []} | worker.ready
             if "failed" not in worker.ready:
                 workers[f"torch {mode}"] = worker
@@ -182,7 +184,7 @@ def compare_cells(options) -> tuple[dict, dict | None]:
     import torch_bench
     import torch_cells
 
-    torch_bench.prepare(options.device, options.threads)
+    torch_bench.prepare(options.device, options.torch_threads)
     cells = torch_cells.read_cells(options.cells)
     vocab = min(cell["shape"]["vocab"] for cell in cells)
     tokens = torch_cells.Tokens(options.train_tokens, options.valid_tokens, options.valid_limit, vocab)
@@ -258,6 +260,7 @@ def resolve(options):
         options.device = "cuda" if torch.cuda.is_available() else "cpu"
     options.precision = options.precision or ("bf16" if options.device == "cuda" else "f32")
     graphs = ["compile:reduce-overhead"] if options.device == "cuda" else []
+    options.torch_threads = options.torch_threads or options.threads
     options.modes = options.modes or ["eager", "compile"] + graphs
     options.rounds = options.rounds or (5 if options.shapes else 1)
     if (options.train_tokens is None) != (options.valid_tokens is None):
@@ -278,8 +281,9 @@ def main() -> int:
         "made_by": "scripts/compare_pytorch.py",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "settings": vars(options),
-        "torch_passport": torch_bench.passport(options.device, options.threads),
+        # With all threads, before PyTorch is kept to fewer.
         "gemm_flops_per_second": torch_bench.gemm_peak(options.device, options.precision, options.threads),
+        "torch_passport": torch_bench.passport(options.device, options.torch_threads),
     }
     if options.cells:
         result["sweep"], result["ours_passport"] = compare_cells(options)
