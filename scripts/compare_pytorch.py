@@ -241,9 +241,11 @@ def recorded(command: list[str], begun: datetime.datetime) -> tuple[list[dict], 
     # The ledger tells whole seconds.
     since = begun.replace(microsecond=0)
     records = [r for r in records if r["run"]["flops_per_second"] and parse(r["run"]["started_utc"]) >= since]
+    if not records:
+        return [], None
     with open(f"{folder}/passport.json") as file:
         passports = json.load(file)
-    return records, passports.get(records[-1]["run"]["passport"]) if records else None
+    return records, passports.get(records[-1]["run"]["passport"])
 
 
 def spread(cells: list) -> list:

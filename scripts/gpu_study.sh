@@ -41,6 +41,8 @@ done
 [ -x "$sweep" ] || fail "$sweep is no program" "build it with cargo build --release, or name it with --sweep"
 [ -z "$data" ] || [ -d "$data" ] || fail "--data is $data, which is no folder" "name a folder of text files"
 case $minutes in *[!0-9.]* | '' | .) fail "--minutes is $minutes" "give a number such as 8.5" ;; esac
+[ -n "${parts//,/}" ] || fail "--parts is empty" "choose of $known"
+[ ! -e "$out/README.md" ] || [ -d "$out/log" ] || fail "$out has a README.md of something else" "name a folder that does not exist"
 for group in ${parts//,/ }; do
     case ,$known, in *,"$group",*) ;; *) fail "there is no part $group" "choose of $known" ;; esac
     [ ! -e "$out/log/$group.parts" ] || fail "$out has the part $group already" "name a folder that does not exist, or other --parts"
@@ -109,8 +111,8 @@ sizes = 6' context=256 valid=65_536 train=
 fi
 
 loader
-[ -s "$out/devices.txt" ] || timeout 20 "$sweep" devices --device "$device" >"$out/devices.txt" 2>"$out/log/devices.log"
 if wanted checks; then
+    part devices 20 "$out/devices.txt" "$sweep" devices --device "$device"
     part system 20 "$out/system.txt" sh -c 'uname -srm; nvidia-smi || true; vulkaninfo --summary || true'
     for shader in spirv wgsl; do
         part "selftest-$shader" 190 "$out/selftest-$shader.txt" "$sweep" devices --device "$device" --test --shader $shader --limit 180
@@ -118,11 +120,13 @@ if wanted checks; then
 fi
 
 # The fastest precision that the adapter computes right; a first use of the kernels besides.
-precision=f32
-for half in bf16 f16; do
+# Parts that are made later compute in the same.
+precision=$(cat "$out/log/precision" 2>/dev/null || echo f32)
+[ -s "$out/log/precision" ] || for half in bf16 f16; do
     timeout 60 "$sweep" bench --shapes L1d32h2V64x2x16 --seconds 0.1 --rounds 1 --device "$device" --precision $half \
         >"$out/log/precision-$half.txt" 2>&1 </dev/null && precision=$half && break
 done
+echo "$precision" >"$out/log/precision"
 echo "products in $precision" >&2
 
 torch=
@@ -193,6 +197,7 @@ if wanted details; then
     done
 fi
 
+[ -s "$out/devices.txt" ] || timeout 20 "$sweep" devices --device "$device" >"$out/devices.txt" 2>"$out/log/devices.log"
 id=$(sed -n 's/^.* picks \([a-z0-9:]*\): .*/\1/p' "$out/devices.txt" 2>/dev/null)
 {
     echo "# $(sed -n "s/^${id:-none}  *\([^,]*\),.*/\1/p" "$out/devices.txt" 2>/dev/null)"

@@ -29,7 +29,9 @@ pub enum Kept {
     /// Scores of attention and all logits. An upper bound for every device.
     #[default]
     All,
-    /// No scores, and no more than [`LOGITS_AT_ONCE`]: the kernels of adapters.
+    /// Scores, and no more logits than [`LOGITS_AT_ONCE`]: the tensor operations of adapters.
+    Scores,
+    /// No scores, and logits as [`Kept::Scores`]: the kernels of adapters.
     Pieces,
 }
 
@@ -80,9 +82,11 @@ pub fn stack_memory(
     };
     let tokens = sequences as f64 * t;
     let (scores, logits) = (heads * t, replicas as f64 * tokens * v);
+    let some_logits = logits.min(LOGITS_AT_ONCE as f64);
     let (scores, logits) = match kept {
         Kept::All => (scores, logits),
-        Kept::Pieces => (0.0, logits.min(LOGITS_AT_ONCE as f64)),
+        Kept::Scores => (scores, some_logits),
+        Kept::Pieces => (0.0, some_logits),
     };
     let per_token = l * (12.0 * d + gates * h + 2.0 * scores) + 2.0 * d;
     let widest = [3.0 * d, gates / 2.0 * h, scores].into_iter().fold(0.0, f64::max);
@@ -92,9 +96,11 @@ pub fn stack_memory(
         gradients: bytes(F32 * n),
         moments: bytes(F32 * moments),
         activations: (F32 * (replicas as f64 * tokens * per_token + 3.0 * logits)) as u64,
-        largest_tensor: (F32
-            * (replicas as f64 * tokens * widest).max(logits).max(replicas as f64 * v * d))
-            as u64,
+        largest_tensor: {
+            let activation = (replicas as f64 * tokens * widest).max(logits);
+            let weight = replicas as f64 * d * v.max(gates / 2.0 * h);
+            (F32 * activation.max(weight)) as u64
+        },
     }
 }
 
@@ -166,6 +172,14 @@ mod tests {
             [Kept::All, Kept::Pieces].map(|kept| of(&wordy, 3, kept).largest_tensor);
         assert_eq!(all, 4 * 3 * 16 * 128 * (1 << 16));
         assert_eq!(pieces, 4 * LOGITS_AT_ONCE as u64);
+        let activations = |kept| of(&wordy, 3, kept).activations;
+        assert!(activations(Kept::All) > activations(Kept::Scores));
+        assert!(activations(Kept::Scores) > activations(Kept::Pieces));
+        // One token of a shape with a large vocabulary: the head's weight.
+        let one = Shape { context: 1, ..wordy };
+        let weight =
+            stack_memory(&one, &hyper(Optimizer::AdamW, Precision::F32), 1, 1, Kept::Pieces);
+        assert_eq!(weight.largest_tensor, 4 * 32 * (1 << 16));
     }
 
     #[test]

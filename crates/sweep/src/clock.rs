@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use isoflop_ledger::Record;
+use isoflop_ledger::{Record, RunInfo, Status};
 
 use crate::progress::Share;
 
@@ -32,7 +32,8 @@ impl Clock {
     }
 
     /// As [`Clock::lap`] for training that gave these records: steps, evaluation and what neither of them is. Records of
-    /// resumed cells count the time of earlier processes too, so with one of them it stays a single part.
+    /// resumed cells count the time of earlier processes too, and those of failed ones none, so with one of them it stays a single
+    /// part.
     pub fn lap_training(&mut self, records: &[Record]) {
         self.lap("training");
         let whole = self.parts.pop().map_or(0.0, |part| part.seconds);
@@ -47,16 +48,23 @@ impl Clock {
 
 /// What the records count; `None` if one of them does not tell what this process did.
 fn of_records(records: &[Record]) -> Option<Training> {
-    if records.iter().any(|record| record.run.resumed > 0) {
+    let failed = |record: &Record| matches!(record.result.status, Status::Failed { .. });
+    if records.iter().any(failed) {
         return None;
     }
-    let sum = |seconds: fn(&Record) -> f64| {
-        records.iter().map(|record| seconds(record) * record.run.device_share).sum()
-    };
-    Some(Training {
-        steps: sum(|record| record.run.train_seconds),
-        evaluation: sum(|record| record.run.eval_seconds),
-    })
+    of_runs(records.iter().map(|record| &record.run))
+}
+
+fn of_runs<'a>(runs: impl Iterator<Item = &'a RunInfo>) -> Option<Training> {
+    let mut sum = Training { steps: 0.0, evaluation: 0.0 };
+    for run in runs {
+        if run.resumed > 0 {
+            return None;
+        }
+        sum.steps += run.train_seconds * run.device_share;
+        sum.evaluation += run.eval_seconds * run.device_share;
+    }
+    Some(sum)
 }
 
 fn split(whole: f64, training: Option<Training>) -> Vec<Share> {
@@ -92,6 +100,16 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_split() {
+        let run = |resumed| RunInfo {
+            resumed,
+            train_seconds: 4.0,
+            eval_seconds: 1.0,
+            device_share: 0.5,
+            ..RunInfo::default()
+        };
+        let known = Training { steps: 4.0, evaluation: 1.0 };
+        assert_eq!(of_runs([run(0), run(0)].iter()), Some(known));
+        assert_eq!(of_runs([run(0), run(1)].iter()), None);
         assert_eq!(split(3.0, None), [Share { part: "training", seconds: 3.0 }]);
         let known = split(3.0, Some(Training { steps: 2.0, evaluation: 0.5 }));
         assert_eq!(known.iter().map(|share| share.seconds).collect::<Vec<_>>(), [2.0, 0.5, 0.5]);

@@ -10,7 +10,7 @@ use isoflop_plan::{Config, Grid, SpeedSample, Stack, Throughput};
 use isoflop_train::device::TrainDevice;
 use isoflop_train::{Control, Event, TrainOptions, run_stack};
 
-use crate::study::stack_limits;
+use crate::study::{evaluated_at_once, stack_limits};
 use crate::train::{Queue, workers};
 
 /// How long one sample trains, after its first news (which compilation and tuning delay).
@@ -101,7 +101,7 @@ fn speed(
         checkpoint_seconds: f64::INFINITY,
         micro_batch_sequences: stack_limits(config, device).micro_batch(stack),
         eval_sequences: config.train.eval_sequences,
-        evaluated_at_once: None,
+        evaluated_at_once: evaluated_at_once(config, device, stack),
         curve_points: 0,
         valid_points: 1,
     };

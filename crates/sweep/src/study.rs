@@ -5,7 +5,9 @@ use std::path::Path;
 use anyhow::bail;
 use isoflop_data::{Corpus, DataError};
 use isoflop_ledger::{CONFIG_FILE, Ledger, Settled};
-use isoflop_plan::{Cell, Config, DeviceConfig, DeviceName, Grid, Kept, StackLimits, stack_memory};
+use isoflop_plan::{
+    Cell, Config, DeviceConfig, DeviceName, Grid, Kept, Stack, StackLimits, stack_memory,
+};
 use isoflop_report::number;
 use isoflop_train::device::{self, TrainDevice};
 
@@ -158,8 +160,23 @@ pub fn stack_limits(config: &Config, device: &TrainDevice) -> StackLimits {
 
 /// The limits with what the device's operations keep and its buffers hold.
 pub fn of_device(device: &TrainDevice, limits: StackLimits) -> StackLimits {
-    let kept = if device.kernels { Kept::Pieces } else { Kept::All };
-    StackLimits { tensor_bytes: device.tensor_bytes, kept, ..limits }
+    StackLimits { tensor_bytes: device.tensor_bytes, kept: kept(device, device.kernels), ..limits }
+}
+
+/// What the device's operations keep.
+pub fn kept(device: &TrainDevice, kernels: bool) -> Kept {
+    match kernels {
+        _ if device.info.is_cpu() => Kept::All,
+        true => Kept::Pieces,
+        false => Kept::Scores,
+    }
+}
+
+/// Replicas of a stack that are evaluated side by side, at most; the CPU's estimates are too high to go by.
+pub fn evaluated_at_once(config: &Config, device: &TrainDevice, stack: &Stack) -> Option<usize> {
+    let limits = stack_limits(config, device);
+    let most = || limits.evaluated_at_once(stack, config.train.eval_sequences);
+    (!device.info.is_cpu()).then(most)
 }
 
 /// Memory that training may use, in bytes: what the user says, or most of what the device has.

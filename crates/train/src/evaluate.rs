@@ -1,15 +1,12 @@
 //! Held-out loss: the same windows, batch and precision for every cell.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::tensor::Tensor;
 use isoflop_data::Corpus;
 use isoflop_model::{StackModel, Tokens, is_host};
 
-/// Passes whose losses stay on an adapter, at most, so that it computes while the next windows are made ready.
-const MOST_PENDING: usize = 16;
-/// And for how long, so that a signal is heard soon.
-const LONGEST_PENDING: Duration = Duration::from_millis(500);
+use crate::run::read_back::readback_steps;
 
 /// Mean loss of every replica over all held-out windows, nats per token. Windows that do not fill
 /// a last pass make a smaller one. `None` where `go_on`, which is asked after every pass, says no.
@@ -23,7 +20,8 @@ pub(crate) fn evaluate(
     let (r, total) = (model.replicas(), corpus.valid_sequences(context));
     let mut sums = vec![0.0f64; r];
     let mut pending: Vec<(usize, Tensor<1>)> = Vec::new();
-    let (host, mut read_at) = (is_host(&model.device()), Instant::now());
+    // On an adapter losses stay for as many passes as training's do, so that it computes while the next windows are made ready.
+    let (host, mut most, mut read_at) = (is_host(&model.device()), 1, Instant::now());
     let mut window = vec![0i32; context + 1];
     for start in (0..total).step_by(sequences) {
         let count = sequences.min(total - start);
@@ -34,9 +32,12 @@ pub(crate) fn evaluate(
         }
         let (inputs, targets) = Tokens::inputs_and_targets(&windows.repeat(r), r, context);
         pending.push((count, model.loss(&inputs, &targets)));
-        let last = start + count == total;
-        if host || last || pending.len() == MOST_PENDING || read_at.elapsed() > LONGEST_PENDING {
+        if pending.len() >= most || start + count == total {
+            let passes = pending.len() as f64;
             read_back(&mut pending, &mut sums);
+            if !host {
+                most = readback_steps(read_at.elapsed().as_secs_f64() / passes);
+            }
             read_at = Instant::now();
         }
         if !go_on() {

@@ -3,7 +3,7 @@
 mod checks;
 mod ends;
 mod lanes;
-mod read_back;
+pub(crate) mod read_back;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -185,8 +185,9 @@ impl<'a> Run<'a> {
                 self.share_time(started.elapsed().as_secs_f64());
                 let lanes = self.lanes();
                 let mut control = self.end_step(events);
-                if self.lanes() > lanes {
+                if self.lanes() != lanes && self.lanes() > 0 {
                     self.check_products()?;
+                    self.read_at = Instant::now();
                 }
                 if self.lanes() > 0 && self.request(0) != asked {
                     feed.ask(self.request(0));

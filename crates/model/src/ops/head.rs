@@ -1,7 +1,7 @@
 //! The output projection and the loss, on adapters a piece of the tokens at a time.
 //!
 //! Logits are by far the largest tensor of a model with a large vocabulary: 16 replicas of 16,384 tokens and 4,096 words have
-//! 4 GiB of them, and no buffer of Vulkan or DX12 through wgpu holds more than 2. So pieces of the tokens go to the logits, to the
+//! 4 GiB of them, and most drivers' buffers hold 2 through wgpu. So pieces of the tokens go to the logits, to the
 //! loss and back, one after the other (as in Hsu et al. 2024, Liger Kernel, section 3.2).
 
 use std::ops::Range;

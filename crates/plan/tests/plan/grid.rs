@@ -2,7 +2,7 @@
 
 use isoflop_plan::{
     Config, ConfigErrors, Convention, DataFacts, ErrorKind, Grid, Kept, PlanWarning, Provenance,
-    SpeedSample, Stack, StackLimits, StackWidths, Throughput, WidthSample, render_plan,
+    Shape, SpeedSample, Stack, StackLimits, StackWidths, Throughput, WidthSample, render_plan,
 };
 use proptest::prelude::*;
 
@@ -265,6 +265,12 @@ fn no_tensor_is_larger_than_a_buffer() {
     let most = StackLimits { tensor_bytes: Some(largest(3, eval)), ..pieces };
     assert_eq!(most.evaluated_at_once(&stack, eval), 3);
     assert_eq!(pieces.evaluated_at_once(&stack, eval), 4);
+    // Room for what training keeps of all, and a block's activations of two.
+    let kept = pieces.estimate(&cell.shape, &cell.hyper, 4, 1);
+    let block = Shape { depth: 1, ..cell.shape };
+    let pass = pieces.estimate(&block, &cell.hyper, 2, eval).activations;
+    let memory_bytes = Some(kept.total() - kept.activations + pass);
+    assert_eq!(StackLimits { memory_bytes, ..pieces }.evaluated_at_once(&stack, eval), 2);
     assert_eq!(StackLimits { tensor_bytes: Some(1), ..pieces }.evaluated_at_once(&stack, eval), 1);
     grid.restack(two, None);
     assert!(grid.stacks.iter().all(|stack| stack.cells.len() <= 2), "{:?}", grid.stacks);

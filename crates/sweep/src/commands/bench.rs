@@ -8,7 +8,7 @@ mod shape;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use isoflop_plan::{DeviceConfig, Hyper, Kept, MemoryEstimate, stack_memory};
+use isoflop_plan::{DeviceConfig, Hyper, MemoryEstimate, stack_memory};
 use isoflop_train::device::{Peak, TrainDevice, kernels_enabled, measure_peak, use_kernels};
 use isoflop_train::{Load, Speed, Workers, measure};
 
@@ -93,6 +93,7 @@ struct Found(Arc<Mutex<Figures>>);
 struct Figures {
     measured: Vec<Measured>,
     peak: Option<Peak>,
+    printed: bool,
 }
 
 impl Found {
@@ -102,7 +103,11 @@ impl Found {
 }
 
 impl Figures {
-    fn print(&self, device: &TrainDevice, as_json: bool) -> anyhow::Result<()> {
+    /// Prints them, once.
+    fn print(&mut self, device: &TrainDevice, as_json: bool) -> anyhow::Result<()> {
+        if std::mem::replace(&mut self.printed, true) {
+            return Ok(());
+        }
         if as_json {
             let passport = passport::without_data(device, self.peak);
             print::json(&json(&self.measured, self.peak, passport))
@@ -116,7 +121,7 @@ impl Figures {
 fn listen(found: &Found, device: &TrainDevice, as_json: bool) -> anyhow::Result<Signals> {
     let (found, device) = (found.clone(), device.clone());
     Signals::listen(Box::new(move |signal: Signal| {
-        let found = found.lock();
+        let mut found = found.lock();
         let count = found.measured.len();
         if as_json {
             let line = serde_json::json!({
@@ -131,7 +136,8 @@ fn listen(found: &Found, device: &TrainDevice, as_json: bool) -> anyhow::Result<
         if let Err(error) = found.print(&device, as_json) {
             print::say(&format!("error: {error:#}"));
         }
-        std::process::exit(signal.exit_code().into());
+        // Without the drivers' own last deeds: some crash in them while they compute.
+        signal_hook::low_level::exit(signal.exit_code().into());
     }))
 }
 
@@ -238,8 +244,7 @@ fn try_one(
 
 /// What a stack is expected to need in the way that is chosen.
 fn estimate(model: &Model, hyper: &Hyper, replicas: usize, device: &TrainDevice) -> MemoryEstimate {
-    let by_kernels = !device.info.is_cpu() && kernels_enabled();
-    let kept = if by_kernels { Kept::Pieces } else { Kept::All };
+    let kept = study::kept(device, kernels_enabled());
     stack_memory(&model.shape, hyper, replicas, model.sequences, kept)
 }
 

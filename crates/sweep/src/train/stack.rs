@@ -12,7 +12,7 @@ use isoflop_train::{Control, Event, StackEnd, TrainError, TrainOptions, run_stac
 use super::{Desk, Job, Place};
 use crate::progress::CellEnd;
 use crate::record::Origin;
-use crate::study::stack_limits;
+use crate::study::{evaluated_at_once, stack_limits};
 
 /// How the training of a stack ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,13 +147,13 @@ impl<'a, 'd> Place<'a, 'd> {
 }
 
 fn options(job: &Job, stack: &Stack, ledger: &Ledger) -> TrainOptions {
-    let (train, limits) = (&job.config.train, stack_limits(job.config, job.device));
+    let train = &job.config.train;
     TrainOptions {
         checkpoint_dir: Some(ledger.folder().join(CHECKPOINT_FOLDER)),
         checkpoint_seconds: train.checkpoint_seconds,
-        micro_batch_sequences: limits.micro_batch(stack),
+        micro_batch_sequences: stack_limits(job.config, job.device).micro_batch(stack),
         eval_sequences: train.eval_sequences,
-        evaluated_at_once: Some(limits.evaluated_at_once(stack, train.eval_sequences)),
+        evaluated_at_once: evaluated_at_once(job.config, job.device, stack),
         curve_points: train.curve_points,
         valid_points: train.valid_points,
     }

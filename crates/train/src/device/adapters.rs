@@ -94,7 +94,7 @@ fn describe(
         api: Some(api),
         driver: told(given.driver),
         driver_info: told(given.driver_info),
-        memory_bytes: native.memory_bytes.or_else(|| shared_memory(api, given.device_type)),
+        memory_bytes: native.memory_bytes.or_else(|| shared_memory(given.device_type)),
         shaders,
         precisions,
         card: (given.vendor != 0).then_some(card),
@@ -104,8 +104,8 @@ fn describe(
 }
 
 /// What an adapter may have of the main memory, where it has none of its own and does not tell: half, as Windows lets it.
-fn shared_memory(api: GraphicsApi, kind: wgpu::DeviceType) -> Option<u64> {
-    let shares = api == GraphicsApi::Metal || kind == wgpu::DeviceType::IntegratedGpu;
+fn shared_memory(kind: wgpu::DeviceType) -> Option<u64> {
+    let shares = kind == wgpu::DeviceType::IntegratedGpu;
     cpu::info().memory_bytes.filter(|_| shares).map(|bytes| bytes / 2)
 }
 

@@ -25,7 +25,7 @@
 //! Software adapters take WGSL alone unless SPIR-V is asked for: with cubecl 0.11.3 SPIR-V crashes
 //! in the lavapipe of Mesa 22.3, though not in that of Mesa 26.2, and computes wrong numbers on
 //! SwiftShader. On any adapter the [`self_test`]
-//! has to pass first, and SPIR-V is tested in a process of its own where the program allows it
+//! has to pass first, and a GPU is tested in a process of its own where the program allows it
 //! ([`self_test_child_main`]), since a crash of a driver takes its process along.
 //! [`test_thoroughly`] compares every operation at more sizes and goes on behind a failure.
 //!

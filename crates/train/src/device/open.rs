@@ -16,9 +16,6 @@ use super::{cpu, setup};
 /// Said where the tensor operations took over.
 const NO_KERNELS: &str = "the model's operations run as tensor operations instead of kernels of their own, which is slower";
 
-/// Said where they fail the self-test.
-const NO_MATRIX_UNITS: &str = "attention in half precision computes wrong on this adapter's matrix units (tensor cores), and runs without them";
-
 /// A device that is ready for training.
 #[derive(Debug, Clone)]
 pub struct TrainDevice {
@@ -55,7 +52,7 @@ impl TrainDevice {
 /// Picks, opens and tests the device that a configuration means.
 ///
 /// With `shader = "auto"` a GPU on Vulkan takes SPIR-V if it passes the self-test and WGSL else;
-/// a software adapter takes WGSL. SPIR-V is tested in a process of its own where the program
+/// a software adapter takes WGSL. A GPU is tested in a process of its own where the program
 /// offers that ([`self_test_child_main`](super::self_test_child_main)).
 ///
 /// # Errors
@@ -99,16 +96,17 @@ fn open_adapter(
                 if !kernels && config.kernels == Kernels::Auto {
                     warnings.push(NO_KERNELS.into());
                 }
-                use_matrix_units(self_test.matrix_units);
-                if !self_test.matrix_units {
-                    warnings.push(NO_MATRIX_UNITS.into());
+                use_matrix_units(self_test.without_matrix_units.is_none());
+                if let Some(failure) = &self_test.without_matrix_units {
+                    warnings.push(format!("attention in half precision keeps off the matrix units (tensor cores): {failure}"));
                 }
                 for Refusal { precision, failure } in &self_test.refused {
                     let precision = precision.word();
                     warnings.push(format!("{precision} is not used: {failure}"));
                 }
                 return Ok(TrainDevice {
-                    tensor_bytes: largest_tensor(&device),
+                    tensor_bytes: largest_tensor(&device)
+                        .map(|bytes| bytes.min(adapter.handle.limits().max_buffer_size)),
                     device,
                     info: info.clone(),
                     shader: Some(shader),

@@ -66,7 +66,8 @@ fn register(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, String>
 /// Whether the system may take a submission of some seconds for a hang and reset the device: where it draws the desktop, and under
 /// Windows and macOS.
 fn may_be_watched(info: &DeviceInfo) -> bool {
-    info.kind == DeviceKind::IntegratedGpu
+    cfg!(windows)
+        || info.kind == DeviceKind::IntegratedGpu
         || matches!(info.api, Some(GraphicsApi::Metal | GraphicsApi::Dx12))
 }
 

@@ -37,11 +37,12 @@ impl Run<'_> {
                 let points = self.options.curve_points;
                 let cells = self.cells();
                 let vocab = self.leader(lane).shape.vocab;
-                let half = self.leader(lane).hyper.precision;
+                let precision = self.leader(lane).hyper.precision;
                 let replica = &mut self.state.replicas[lane];
                 if replica.lost.is_none() {
                     let lost = replica.trouble(loss, norm, vocab);
-                    replica.lost = lost.map(|why| (p.step, why + &beyond_range(half, loss, norm)));
+                    replica.lost =
+                        lost.map(|why| (p.step, why + &beyond_range(precision, loss, norm)));
                 }
                 if replica.lost.is_none() {
                     replica.record(cells, p.step, loss, norm, points);
@@ -59,13 +60,15 @@ impl Run<'_> {
 /// What may be behind a gradient norm that is not finite where the loss is.
 fn beyond_range(precision: Precision, loss: f64, norm: f64) -> String {
     match precision == Precision::F16 && loss.is_finite() && !norm.is_finite() {
-        true => "; gradients may have left the range of f16, which f32 and bf16 would tell".into(),
+        true => {
+            "; gradients may have left the range of f16: f32 and bf16 have room for them".into()
+        }
         false => String::new(),
     }
 }
 
 /// Steps of so many seconds until the next read-back.
-fn readback_steps(step_seconds: f64) -> usize {
+pub(crate) fn readback_steps(step_seconds: f64) -> usize {
     ((READBACK_SECONDS / step_seconds.max(1e-9)) as usize).clamp(1, READBACK_STEPS)
 }
 

@@ -203,7 +203,7 @@ impl PlanWarning {
             }
             Self::MemoryShort { .. } => {
                 "take smaller models, a smaller vocabulary or context, or fewer stacks at once, or \
-                 raise `memory_gib` if there is more"
+                 raise `memory_gib` if that is what sets the limit and there is more"
                     .into()
             }
         }

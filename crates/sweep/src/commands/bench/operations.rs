@@ -29,7 +29,7 @@ pub fn run(
             device.info.label()
         )));
     }
-    let (mut text, mut out, mut failed) = (String::new(), Map::new(), false);
+    let (mut out, mut failed) = (Map::new(), false);
     for model in &job.models {
         for count in &job.replicas {
             let replicas = match count {
@@ -47,7 +47,10 @@ pub fn run(
             match times {
                 Ok(times) => {
                     out.insert(name.clone(), json_of(model, replicas, &times));
-                    text += &table(&name, &times, device, &model.shape, job.precision);
+                    if !as_json {
+                        progress.clear();
+                        print::text(&table(&name, &times, device, &model.shape, job.precision))?;
+                    }
                 }
                 Err(error) => {
                     failed = true;
@@ -61,8 +64,6 @@ pub fn run(
     if as_json {
         out.insert("passport".into(), passport::without_data(device, None));
         print::json(&Value::Object(out))?;
-    } else {
-        print::text(&text)?;
     }
     Ok(ExitCode::from(if failed { FAILED } else { 0 }))
 }

@@ -1,7 +1,7 @@
 //! The self-test in a process of its own: a driver that crashes takes only that one along.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::super::info::ShaderCompiler;
 use super::super::{adapters, setup};
-use super::precisions;
 use super::thorough::{self, Finding, News};
-use super::{Extent, Refusal, SelfTest, SelfTestFailure, self_test_of_new};
+use super::{Refusal, SelfTest, SelfTestFailure, Tested, compare_in, test_one};
 use burn::tensor::Device;
-use isoflop_model::kernels::enable as use_kernels;
+use isoflop_model::kernels::{enable as use_kernels, use_matrix_units};
 use isoflop_plan::Precision;
 
 /// Set in a process that is to test a device and end: a [`Job`] as JSON.
@@ -40,17 +39,23 @@ struct Job {
     kernels: bool,
     /// First case of a thorough test; `None` for the short one.
     thorough_from: Option<usize>,
-    /// How much a short test covers.
-    extent: Extent,
+    /// Precisions of a short test; `None` for all that the device has.
+    precisions: Option<Vec<Precision>>,
+    /// Whether a short test may use matrix units.
+    matrix_units: bool,
 }
 
 /// What a process that tests in short tells the one that started it.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 enum Answer {
-    /// A precision passed.
-    Passed(Precision),
-    /// The end, and the precisions that the device has.
-    Report(Result<SelfTest, SelfTestFailure>, Vec<Precision>),
+    /// The precisions to test.
+    Has(Vec<Precision>),
+    /// The next one is begun.
+    Begins(Precision),
+    /// It came to an end; after one that broke down there is no other.
+    Tested(Tested),
+    /// The device cannot be opened.
+    Closed(SelfTestFailure),
 }
 
 /// To be called first in `main` of a program that opens devices.
@@ -68,20 +73,35 @@ pub fn self_test_child_main() {
         Ok(Job { id, shader, thorough_from: Some(from), .. }) => {
             run_here(&id, shader, from, &mut |news| say(&news));
         }
-        Ok(Job { id, shader, kernels, thorough_from: None, extent }) => {
-            use_kernels(kernels);
-            say(&match open(&id, shader) {
-                Ok(device) => {
-                    let passed = |precision| say(&Answer::Passed(precision));
-                    let report = self_test_of_new(&device, extent, passed);
-                    Answer::Report(report, precisions(&device))
-                }
-                Err(what) => Answer::Report(Err(broken(what)), Vec::new()),
-            });
+        Ok(job) => {
+            use_kernels(job.kernels);
+            match open(&job.id, job.shader) {
+                Ok(device) => short(&device, job.precisions, job.matrix_units),
+                Err(what) => say(&Answer::Closed(broken(what))),
+            }
         }
-        Err(e) => say(&Answer::Report(Err(broken(format!("{JOB}: {e}"))), Vec::new())),
+        Err(e) => say(&Answer::Closed(broken(format!("{JOB}: {e}")))),
     }
     std::process::exit(0);
+}
+
+/// A short test in this process, up to what breaks down: it may have taken the device along.
+fn short(device: &Device, precisions: Option<Vec<Precision>>, mut matrix_units: bool) {
+    let all = precisions.unwrap_or_else(|| super::precisions(device));
+    say(&Answer::Has(all.clone()));
+    for precision in all {
+        say(&Answer::Begins(precision));
+        let tested = test_one(precision, matrix_units, &mut |precision, matrix_units| {
+            use_matrix_units(matrix_units);
+            compare_in(precision, device)
+        });
+        matrix_units &= tested.without_matrix_units.is_none();
+        let broken = matches!(tested.result, Err(SelfTestFailure::Broken { .. }));
+        say(&Answer::Tested(tested));
+        if broken {
+            return;
+        }
+    }
 }
 
 /// Tells the process that started this one.
@@ -118,8 +138,8 @@ pub(crate) fn available() -> bool {
     AVAILABLE.load(Ordering::Relaxed)
 }
 
-/// Tests an adapter in another process of this program. If that one dies or the device breaks down in half precision, another
-/// tests without matrix units, and at last one f32 alone.
+/// Tests an adapter in another process of this program. Where that one dies or the device breaks down in half precision,
+/// others go on: first without matrix units, then without that precision.
 ///
 /// # Errors
 /// As [`self_test`](super::self_test), and if the process dies in f32.
@@ -128,63 +148,110 @@ pub(crate) fn run(
     shader: ShaderCompiler,
     kernels: bool,
 ) -> Result<SelfTest, SelfTestFailure> {
-    in_turn(|extent| run_once(&Job { id: id.into(), shader, kernels, thorough_from: None, extent }))
-}
-
-/// The report of the first extent that comes to an end. Half precisions that an earlier process had, and the last one was
-/// not to look at, are refused.
-fn in_turn(mut once: impl FnMut(Extent) -> Run) -> Result<SelfTest, SelfTestFailure> {
-    let mut failed = None;
-    for extent in [Extent::All, Extent::WithoutMatrixUnits, Extent::F32] {
-        let Run { result, passed, has } = once(extent);
-        let ended_early = |f: &SelfTestFailure| !matches!(f, SelfTestFailure::Wrong { .. });
-        match result {
-            Err(failure) if ended_early(&failure) && passed.contains(&Precision::F32) => {
-                failed = Some(failure);
-            }
-            Ok(mut report) => {
-                if let Some(failure) = failed.filter(|_| extent == Extent::F32) {
-                    let halves = has.into_iter().filter(|&p| p != Precision::F32);
-                    let refusal = |precision| Refusal { precision, failure: failure.clone() };
-                    report.refused.extend(halves.map(refusal));
-                }
-                return Ok(report);
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    Err(failed.expect("something failed in every turn"))
-}
-
-/// What came of a process.
-struct Run {
-    result: Result<SelfTest, SelfTestFailure>,
-    /// Precisions that it passed.
-    passed: Vec<Precision>,
-    /// Precisions that the device has, where it came to tell.
-    has: Vec<Precision>,
-}
-
-fn run_once(job: &Job) -> Run {
-    let (mut passed, mut has) = (Vec::new(), Vec::new());
-    let result = text_of(job).and_then(|(text, status)| {
-        let answers = text.lines().filter_map(|line| line.strip_prefix(MARK));
-        let mut report = Err(SelfTestFailure::Crashed { status });
-        for answer in answers.filter_map(|answer| serde_json::from_str(answer).ok()) {
-            match answer {
-                Answer::Passed(precision) => passed.push(precision),
-                Answer::Report(found, precisions) => (report, has) = (found, precisions),
-            }
-        }
-        report
+    let started = Instant::now();
+    let report = in_turn(|precisions, matrix_units| {
+        let job = Job {
+            id: id.into(),
+            shader,
+            kernels,
+            thorough_from: None,
+            precisions: precisions.map(<[_]>::to_vec),
+            matrix_units,
+        };
+        run_once(&job)
     });
-    Run { result, passed, has }
+    report.map(|report| SelfTest { seconds: started.elapsed().as_secs_f64(), ..report })
 }
 
-/// What a process prints, and how it ends.
-fn text_of(job: &Job) -> Result<(String, String), SelfTestFailure> {
-    let crashed = |status: String| SelfTestFailure::Crashed { status };
-    let mut process = start(job).map_err(crashed)?;
+/// A process that tested.
+struct Turn {
+    answers: Vec<Answer>,
+    /// How it ended, if before its time.
+    died: Option<SelfTestFailure>,
+    /// Whether it gave no answer any more.
+    hung: bool,
+}
+
+/// The report of as many processes as it takes: `turn` tests these precisions, or all.
+fn in_turn(
+    mut turn: impl FnMut(Option<&[Precision]>, bool) -> Turn,
+) -> Result<SelfTest, SelfTestFailure> {
+    let mut report = SelfTest::default();
+    let (mut left, mut matrix_units) = (None, true);
+    // What befell a precision with matrix units, while it is tried without.
+    let mut with_units: Option<SelfTestFailure> = None;
+    loop {
+        let Turn { answers, died, hung } = turn(left.as_deref(), matrix_units);
+        let (mut to_come, mut at) = (Vec::new(), None);
+        let mut broken = None;
+        for answer in answers {
+            match answer {
+                Answer::Has(all) => to_come = all,
+                Answer::Begins(precision) => {
+                    to_come.retain(|&p| p != precision);
+                    at = Some(precision);
+                }
+                Answer::Closed(failure) => return Err(failure),
+                Answer::Tested(mut tested) => {
+                    at = None;
+                    match &tested.result {
+                        Err(failure @ SelfTestFailure::Broken { .. }) => {
+                            broken = Some((tested.precision, failure.clone()));
+                            continue;
+                        }
+                        Err(_) => {}
+                        Ok(_) => {
+                            let before = with_units.take();
+                            tested.without_matrix_units = tested.without_matrix_units.or(before);
+                        }
+                    }
+                    report.add(tested)?;
+                }
+            }
+        }
+        if let Some(failure) = died {
+            match at {
+                Some(precision) => broken = Some((precision, failure)),
+                // It was done with all, and crashed on its way out: drivers do.
+                None if to_come.is_empty() && !report.precisions.is_empty() => {}
+                None => return Err(failure),
+            }
+        }
+        let Some((precision, failure)) = broken else { return Ok(report) };
+        if precision == Precision::F32 {
+            return Err(failure);
+        }
+        matrix_units &= report.without_matrix_units.is_none();
+        if matrix_units && !hung {
+            matrix_units = false;
+            with_units = Some(failure);
+            to_come.insert(0, precision);
+        } else {
+            with_units = None;
+            matrix_units = report.without_matrix_units.is_none();
+            report.refused.push(Refusal { precision, failure });
+        }
+        if to_come.is_empty() {
+            return Ok(report);
+        }
+        left = Some(to_come);
+    }
+}
+
+fn run_once(job: &Job) -> Turn {
+    let crashed = |status: String| Some(SelfTestFailure::Crashed { status });
+    let (text, status, hung) = match text_of(job) {
+        Ok(end) => end,
+        Err(what) => return Turn { answers: Vec::new(), died: crashed(what), hung: false },
+    };
+    let lines = text.lines().filter_map(|line| line.strip_prefix(MARK));
+    let answers = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
+    Turn { answers, died: status.and_then(crashed), hung }
+}
+
+/// What a process prints, how it ends if not well, and whether it had to be stopped.
+fn text_of(job: &Job) -> Result<(String, Option<String>, bool), String> {
+    let mut process = start(job)?;
     let mut pipe = process.stdout.take().expect("it is piped");
     let reader = std::thread::spawn(move || {
         let mut text = Vec::new();
@@ -192,21 +259,21 @@ fn text_of(job: &Job) -> Result<(String, String), SelfTestFailure> {
         String::from_utf8_lossy(&text).into_owned()
     });
     let started = Instant::now();
-    let status: ExitStatus = loop {
+    let (status, hung) = loop {
         match process.try_wait() {
-            Ok(Some(status)) => break status,
+            Ok(Some(status)) => break ((!status.success()).then(|| status.to_string()), false),
             Ok(None) if started.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(20));
             }
             Ok(None) => {
                 let _ = process.kill();
                 let _ = process.wait();
-                return Err(crashed(format!("no answer in {} s", PATIENCE.as_secs())));
+                break (Some(format!("no answer in {} s", PATIENCE.as_secs())), true);
             }
-            Err(e) => return Err(crashed(e.to_string())),
+            Err(e) => return Err(e.to_string()),
         }
     };
-    Ok((reader.join().unwrap_or_default(), status.to_string()))
+    Ok((reader.join().unwrap_or_default(), status, hung))
 }
 
 /// A thorough test in another process of this program, from a case on. Says how the process ended,
@@ -218,8 +285,14 @@ pub(super) fn run_each(
     until: Option<Instant>,
     tell: &mut dyn FnMut(News),
 ) -> String {
-    let (thorough_from, extent) = (Some(from), Extent::All);
-    let job = Job { id: id.into(), shader, kernels: true, thorough_from, extent };
+    let job = Job {
+        id: id.into(),
+        shader,
+        kernels: true,
+        thorough_from: Some(from),
+        precisions: None,
+        matrix_units: true,
+    };
     let mut process = match start(&job) {
         Ok(process) => process,
         Err(status) => return status,
@@ -272,41 +345,96 @@ fn start(job: &Job) -> Result<Child, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{ALL, wrong};
     use super::*;
 
-    #[test]
-    fn half_precision_that_breaks_down_is_tried_without_matrix_units_and_then_left_out() {
-        let all = [Precision::F32, Precision::F16];
-        let report = |precisions: &[Precision]| SelfTest {
-            checks: Vec::new(),
-            precisions: precisions.to_vec(),
-            matrix_units: false,
-            refused: Vec::new(),
-            seconds: 0.0,
-        };
-        let crashed = || SelfTestFailure::Crashed { status: "signal 11".into() };
-        // The first `bad` extents crash after f32, or in it.
-        let tried = |bad: usize, in_f32: bool| {
-            let mut turns = Vec::new();
-            let result = in_turn(|extent| {
-                turns.push(extent);
-                let passed = if in_f32 { vec![] } else { vec![Precision::F32] };
-                match turns.len() <= bad {
-                    true => Run { result: Err(crashed()), passed, has: vec![] },
-                    false => {
-                        let to = if extent == Extent::F32 { 1 } else { 2 };
-                        Run { result: Ok(report(&all[..to])), passed, has: all.to_vec() }
-                    }
+    fn crashed() -> SelfTestFailure {
+        SelfTestFailure::Crashed { status: "signal 11".into() }
+    }
+
+    fn broken() -> SelfTestFailure {
+        super::broken("lost".into())
+    }
+
+    /// A device on which `what` becomes of a precision with matrix units or without, and the turns it took.
+    fn report_of(
+        what: impl Fn(Precision, bool) -> Result<(), SelfTestFailure>,
+        hangs: bool,
+    ) -> (usize, Result<SelfTest, SelfTestFailure>) {
+        let mut turns = 0;
+        let report = in_turn(|precisions, matrix_units| {
+            turns += 1;
+            let all = precisions.map_or(ALL.to_vec(), <[_]>::to_vec);
+            let mut answers = vec![Answer::Has(all.clone())];
+            for precision in all {
+                answers.push(Answer::Begins(precision));
+                let mut compare = |p, units| what(p, units).map(|()| Vec::new());
+                let tested = test_one(precision, matrix_units, &mut compare);
+                if let Err(failure @ SelfTestFailure::Crashed { .. }) = tested.result {
+                    return Turn { answers, died: Some(failure), hung: hangs };
                 }
-            });
-            (turns.len(), result)
+                let lost = matches!(tested.result, Err(SelfTestFailure::Broken { .. }));
+                answers.push(Answer::Tested(tested));
+                if lost {
+                    break;
+                }
+            }
+            Turn { answers, died: None, hung: false }
+        });
+        (turns, report)
+    }
+
+    #[test]
+    fn what_breaks_down_is_tried_without_matrix_units_and_then_left_out() {
+        let at = |bad: Precision, also_without: bool, failure: fn() -> SelfTestFailure| {
+            move |precision, units| match precision == bad && (units || also_without) {
+                true => Err(failure()),
+                false => Ok(()),
+            }
         };
-        assert_eq!(tried(0, false), (1, Ok(report(&all))));
-        assert_eq!(tried(1, false), (2, Ok(report(&all))));
-        let (turns, last) = tried(2, false);
-        let refused = vec![Refusal { precision: Precision::F16, failure: crashed() }];
-        assert_eq!((turns, last), (3, Ok(SelfTest { refused, ..report(&all[..1]) })));
-        assert_eq!(tried(3, false), (3, Err(crashed())));
-        assert_eq!(tried(1, true), (1, Err(crashed())));
+        let all_well = report_of(|_, _| Ok(()), false);
+        assert_eq!(all_well.0, 1);
+        assert_eq!(all_well.1.unwrap().precisions, ALL);
+        for failure in [crashed, broken] {
+            let (turns, report) = report_of(at(Precision::F16, false, failure), false);
+            let report = report.unwrap();
+            assert_eq!((turns, &report.precisions[..]), (2, &ALL[..]));
+            assert_eq!((report.without_matrix_units, report.refused), (Some(failure()), vec![]));
+            // The other half precision is not lost with it.
+            let (turns, report) = report_of(at(Precision::F16, true, failure), false);
+            let report = report.unwrap();
+            assert_eq!((turns, &report.precisions[..]), (3, &[ALL[0], ALL[2]][..]));
+            let refusal = Refusal { precision: Precision::F16, failure: failure() };
+            assert_eq!((report.without_matrix_units, report.refused), (None, vec![refusal]));
+            // The last one has nothing behind it.
+            let (turns, report) = report_of(at(Precision::Bf16, true, failure), false);
+            assert_eq!((turns, report.unwrap().precisions.len()), (2, 2));
+            let (turns, report) = report_of(at(Precision::F32, true, failure), false);
+            assert_eq!((turns, report), (1, Err(failure())));
+        }
+        let (turns, report) = report_of(at(Precision::F16, true, wrong), false);
+        assert_eq!((turns, report.unwrap().refused.len()), (1, 1));
+        let (turns, report) = report_of(at(Precision::F16, false, crashed), true);
+        assert_eq!((turns, report.unwrap().refused.len()), (2, 1), "who hangs is not asked again");
+    }
+
+    #[test]
+    fn a_process_that_says_nothing_has_crashed() {
+        let silent = || Turn { answers: Vec::new(), died: Some(crashed()), hung: false };
+        assert_eq!(in_turn(|_, _| silent()), Err(crashed()));
+        let closed = || vec![Answer::Closed(broken())];
+        let turn = |_: Option<&[Precision]>, _| Turn { answers: closed(), died: None, hung: false };
+        assert_eq!(in_turn(turn), Err(broken()));
+        let f32_alone = || {
+            let (precision, result) = (Precision::F32, Ok(Vec::new()));
+            let tested = Tested { precision, result, without_matrix_units: None };
+            vec![Answer::Has(vec![precision]), Answer::Begins(precision), Answer::Tested(tested)]
+        };
+        let on_its_way_out = |_: Option<&[Precision]>, _| Turn {
+            answers: f32_alone(),
+            died: Some(crashed()),
+            hung: false,
+        };
+        assert_eq!(in_turn(on_its_way_out).unwrap().precisions, [Precision::F32]);
     }
 }

@@ -29,14 +29,14 @@ use serde::{Deserialize, Serialize};
 use case::{Case, Values};
 
 /// What a device was compared in, all within what is allowed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SelfTest {
     /// One entry per operation and precision.
     pub checks: Vec<Check>,
     /// Precisions that the device has and that passed; `f32` is always among them.
     pub precisions: Vec<Precision>,
-    /// Whether attention in half precision went to the device's matrix units, where it has some that fit.
-    pub matrix_units: bool,
+    /// Why attention in half precision keeps off the device's matrix units; `None` where nothing is known against them.
+    pub without_matrix_units: Option<SelfTestFailure>,
     /// Half precisions that the device claims to have and computes wrong.
     pub refused: Vec<Refusal>,
     /// Time it took, compilation of the kernels included.
@@ -86,89 +86,81 @@ pub enum SelfTestFailure {
 /// The worst of the comparisons in f32 that fail, or the operation that broke. A half precision that
 /// fails is refused.
 pub fn self_test(device: &Device) -> Result<SelfTest, SelfTestFailure> {
-    let report = test_in(precisions(device), |precision, matrix_units| {
+    let mut report = SelfTest::default();
+    let started = Instant::now();
+    let result = report.test(precisions(device), &mut |precision, matrix_units| {
         use_matrix_units(matrix_units);
         compare_in(precision, device)
     });
-    use_matrix_units(report.as_ref().is_ok_and(|report| report.matrix_units));
-    report
+    report.seconds = started.elapsed().as_secs_f64();
+    use_matrix_units(result.is_ok() && report.without_matrix_units.is_none());
+    result.map(|()| report)
 }
 
-/// How much of a device is tested, after a driver crashed or broke down at more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-enum Extent {
-    All,
-    WithoutMatrixUnits,
-    F32,
+/// The comparisons of a precision, with matrix units or without.
+type Compare<'a> = dyn FnMut(Precision, bool) -> Result<Vec<Check>, SelfTestFailure> + 'a;
+
+/// What came of one precision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Tested {
+    precision: Precision,
+    result: Result<Vec<Check>, SelfTestFailure>,
+    /// Why it passed without matrix units, where it failed with them.
+    without_matrix_units: Option<SelfTestFailure>,
 }
 
-/// [`self_test`] of a device that is new to this process: what breaks down ends the test, since it may have taken the device along.
-/// `passed` hears of every precision that did.
-///
-/// # Errors
-/// As [`self_test`], and what broke down in half precision.
-fn self_test_of_new(
-    device: &Device,
-    extent: Extent,
-    mut passed: impl FnMut(Precision),
-) -> Result<SelfTest, SelfTestFailure> {
-    let mut all = precisions(device);
-    all.retain(|&precision| extent != Extent::F32 || precision == Precision::F32);
-    let broken = std::cell::RefCell::new(None);
-    let mut report = test_in(all, |precision, matrix_units| {
-        if let Some(failure) = broken.borrow().clone() {
-            return Err(failure);
-        }
-        use_matrix_units(matrix_units && extent == Extent::All);
-        let found = compare_in(precision, device);
-        match &found {
-            Ok(_) => passed(precision),
-            Err(failure @ SelfTestFailure::Broken { .. }) => {
-                broken.replace(Some(failure.clone()));
+/// Compares in one precision; a half precision that is wrong with matrix units is tried without.
+fn test_one(precision: Precision, matrix_units: bool, compare: &mut Compare) -> Tested {
+    let mut tested =
+        Tested { precision, result: compare(precision, matrix_units), without_matrix_units: None };
+    if let Err(failure @ SelfTestFailure::Wrong { .. }) = &tested.result
+        && matrix_units
+        && precision != Precision::F32
+    {
+        match compare(precision, false) {
+            Ok(passed) => {
+                tested.without_matrix_units = Some(failure.clone());
+                tested.result = Ok(passed);
             }
+            Err(broken @ SelfTestFailure::Broken { .. }) => tested.result = Err(broken),
             Err(_) => {}
         }
-        found
-    });
-    if let Some(failure) = broken.into_inner() {
-        return Err(failure);
     }
-    if let Ok(report) = &mut report {
-        report.matrix_units &= extent == Extent::All;
-    }
-    report
+    tested
 }
 
-/// [`self_test`] by `compare` for these precisions, with and without matrix units.
-fn test_in(
-    all: Vec<Precision>,
-    mut compare: impl FnMut(Precision, bool) -> Result<Vec<Check>, SelfTestFailure>,
-) -> Result<SelfTest, SelfTestFailure> {
-    let started = Instant::now();
-    let (mut checks, mut precisions, mut refused) = (Vec::new(), Vec::new(), Vec::new());
-    let mut matrix_units = true;
-    for precision in all {
-        let mut found = compare(precision, matrix_units);
-        if found.is_err() && matrix_units && precision != Precision::F32 {
-            let without = compare(precision, false);
-            matrix_units = without.is_err();
-            found = without.or(found);
-        }
-        match found {
-            Ok(passed) => {
-                checks.extend(passed);
-                precisions.push(precision);
+impl SelfTest {
+    /// Files what came of a precision.
+    fn add(&mut self, tested: Tested) -> Result<(), SelfTestFailure> {
+        let Tested { precision, result, without_matrix_units } = tested;
+        match result {
+            Ok(checks) => {
+                self.checks.extend(checks);
+                self.precisions.push(precision);
             }
             Err(failure) if precision == Precision::F32 => return Err(failure),
-            Err(failure) => refused.push(Refusal { precision, failure }),
+            Err(failure) => self.refused.push(Refusal { precision, failure }),
         }
+        if self.without_matrix_units.is_none() {
+            self.without_matrix_units = without_matrix_units;
+        }
+        Ok(())
     }
-    // What broke down in half precision may have taken the device along.
-    if refused.iter().any(|r: &Refusal| matches!(r.failure, SelfTestFailure::Broken { .. })) {
-        compare(Precision::F32, matrix_units)?;
+
+    /// Tests these precisions in this process.
+    fn test(&mut self, all: Vec<Precision>, compare: &mut Compare) -> Result<(), SelfTestFailure> {
+        for precision in all {
+            let matrix_units = self.without_matrix_units.is_none();
+            let tested = test_one(precision, matrix_units, compare);
+            let broken = matches!(tested.result, Err(SelfTestFailure::Broken { .. }));
+            self.add(tested)?;
+            if broken {
+                // It may have taken the device along.
+                compare(Precision::F32, matrix_units)?;
+            }
+        }
+        Ok(())
     }
-    let seconds = started.elapsed().as_secs_f64();
-    Ok(SelfTest { checks, precisions, matrix_units, refused, seconds })
 }
 
 /// The comparisons of one precision.
@@ -231,24 +223,47 @@ mod tests {
         assert!(f32s.iter().all(|c| c.deviation == 0.0));
     }
 
+    pub(super) fn wrong() -> SelfTestFailure {
+        SelfTestFailure::Wrong { failed: Vec::new(), total: 9 }
+    }
+
+    pub(super) const ALL: [Precision; 3] = [Precision::F32, Precision::F16, Precision::Bf16];
+
     #[test]
     fn a_half_precision_that_fails_is_refused_and_f32_refuses_the_device() {
-        let wrong = SelfTestFailure::Broken { operation: "product".into(), what: "lost".into() };
-        let but = |bad: Precision, with: &[bool]| {
-            let compare = |p, units| match p == bad && with.contains(&units) {
-                true => Err(wrong.clone()),
+        let but = |bad: Precision, with: &[bool], failure: SelfTestFailure| {
+            let mut compare = |p, units| match p == bad && with.contains(&units) {
+                true => Err(failure.clone()),
                 false => Ok(Vec::new()),
             };
-            test_in(vec![Precision::F32, Precision::F16, Precision::Bf16], compare)
+            let mut report = SelfTest::default();
+            report.test(ALL.to_vec(), &mut compare).map(|()| report)
         };
-        let report = but(Precision::Bf16, &[true]).unwrap();
-        assert!(report.precisions.len() == 3 && !report.matrix_units && report.refused.is_empty());
-        let report = but(Precision::F16, &[true, false]).unwrap();
-        assert!(report.matrix_units);
-        assert_eq!(report.precisions, [Precision::F32, Precision::Bf16]);
-        let refusal = Refusal { precision: Precision::F16, failure: wrong.clone() };
-        assert_eq!(report.refused, [refusal]);
-        assert_eq!(but(Precision::F32, &[true]), Err(wrong.clone()));
+        let report = but(Precision::Bf16, &[true], wrong()).unwrap();
+        assert!(report.precisions.len() == 3 && report.refused.is_empty());
+        assert_eq!(report.without_matrix_units, Some(wrong()));
+        let broken = SelfTestFailure::Broken { operation: "product".into(), what: "lost".into() };
+        for failure in [wrong(), broken] {
+            let report = but(Precision::F16, &[true, false], failure.clone()).unwrap();
+            assert_eq!(report.without_matrix_units, None);
+            assert_eq!(report.precisions, [Precision::F32, Precision::Bf16]);
+            assert_eq!(
+                report.refused,
+                [Refusal { precision: Precision::F16, failure: failure.clone() }]
+            );
+            assert_eq!(but(Precision::F32, &[true], failure.clone()), Err(failure));
+        }
+    }
+
+    #[test]
+    fn a_broken_device_is_not_used_for_f32() {
+        let broken = SelfTestFailure::Broken { operation: "product".into(), what: "lost".into() };
+        let mut lost = false;
+        let mut compare = |p, _| {
+            lost |= p == Precision::F16;
+            if lost { Err(broken.clone()) } else { Ok(Vec::new()) }
+        };
+        assert_eq!(SelfTest::default().test(ALL.to_vec(), &mut compare), Err(broken.clone()));
     }
 
     #[test]
