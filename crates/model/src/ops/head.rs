@@ -52,13 +52,11 @@ impl Head<'_> {
     /// [`Head::loss`] by these pieces of the tokens, on any device.
     pub fn loss_of(self, pieces: Vec<Range<usize>>, hidden: &Tensor<3>) -> Tensor<1> {
         if pieces.len() == 1 {
-            let logits = linear::forward(hidden, self.weight, None, self.cast);
-            return cross_entropy::loss(logits, self.targets);
+            return self.whole_loss(hidden);
         }
         let losses = pieces.into_iter().map(|piece| {
             let (hidden, targets, share) = part(hidden, self.targets, piece);
-            let head = Head { targets: &targets, ..self };
-            head.loss_of(vec![0..targets.per_replica()], &hidden) * share
+            Head { targets: &targets, ..self }.whole_loss(&hidden) * share
         });
         losses.reduce(|a, b| a + b).expect("a batch has tokens")
     }
@@ -77,16 +75,13 @@ impl Head<'_> {
         scale: f32,
     ) -> Gradients {
         if pieces.len() == 1 {
-            let logits = linear::forward(&hidden, self.weight, None, self.cast);
-            let (loss, dlogits) = cross_entropy::loss_and_grad(logits, self.targets, z, scale);
-            let g = linear::backward(hidden, self.weight, false, dlogits, self.cast);
-            return Gradients { loss, hidden: g.x, weight: g.w };
+            return self.whole_gradients(hidden, z, scale);
         }
         let mut of_hidden = Vec::new();
         let sums = pieces.into_iter().map(|piece| {
             let (hidden, targets, share) = part(&hidden, self.targets, piece);
             let head = Head { targets: &targets, ..self };
-            let g = head.gradients_of(vec![0..targets.per_replica()], hidden, z, scale * share);
+            let g = head.whole_gradients(hidden, z, scale * share);
             of_hidden.push(g.hidden);
             (g.loss, g.weight)
         });
@@ -95,10 +90,22 @@ impl Head<'_> {
         Gradients { loss, hidden: Tensor::cat(of_hidden, 1), weight }
     }
 
+    fn whole_loss(self, hidden: &Tensor<3>) -> Tensor<1> {
+        let logits = linear::forward(hidden, self.weight, None, self.cast);
+        cross_entropy::loss(logits, self.targets)
+    }
+
+    fn whole_gradients(self, hidden: Tensor<3>, z: f32, scale: f32) -> Gradients {
+        let logits = linear::forward(&hidden, self.weight, None, self.cast);
+        let (loss, dlogits) = cross_entropy::loss_and_grad(logits, self.targets, z, scale);
+        let g = linear::backward(hidden, self.weight, false, dlogits, self.cast);
+        Gradients { loss, hidden: g.x, weight: g.w }
+    }
+
     /// The CPU works in groups of sequences, whose logits are few.
     fn pieces(self, hidden: &Tensor<3>) -> Vec<Range<usize>> {
         let ([r, m, _], [_, _, v]) = (hidden.dims(), self.weight.dims());
-        if is_host(&hidden.device()) { vec![0..m] } else { pieces(r, m, v) }
+        if is_host(&hidden.device()) { std::iter::once(0..m).collect() } else { pieces(r, m, v) }
     }
 }
 
