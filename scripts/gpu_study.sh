@@ -126,7 +126,7 @@ precision=$(cat "$out/log/precision" 2>/dev/null || echo f32)
     timeout 60 "$sweep" bench --shapes L1d32h2V64x2x16 --seconds 0.1 --rounds 1 --device "$device" --precision $half \
         >"$out/log/precision-$half.txt" 2>&1 </dev/null && precision=$half && break
 done
-echo "$precision" >"$out/log/precision"
+[ $precision = f32 ] || echo "$precision" >"$out/log/precision"
 echo "products in $precision" >&2
 
 torch=

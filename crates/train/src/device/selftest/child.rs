@@ -177,13 +177,13 @@ fn in_turn(
     mut turn: impl FnMut(Option<&[Precision]>, bool) -> Turn,
 ) -> Result<SelfTest, SelfTestFailure> {
     let mut report = SelfTest::default();
-    let (mut left, mut matrix_units) = (None, true);
+    let (mut left, mut matrix_units): (Option<Vec<Precision>>, bool) = (None, true);
     // What befell a precision with matrix units, while it is tried without.
     let mut with_units: Option<SelfTestFailure> = None;
     loop {
         let Turn { answers, died, hung } = turn(left.as_deref(), matrix_units);
-        let (mut to_come, mut at) = (Vec::new(), None);
-        let mut broken = None;
+        let mut to_come = left.take().unwrap_or_default();
+        let (mut at, mut broken, mut closed, mut with_units_again) = (None, None, None, false);
         for answer in answers {
             match answer {
                 Answer::Has(all) => to_come = all,
@@ -191,7 +191,7 @@ fn in_turn(
                     to_come.retain(|&p| p != precision);
                     at = Some(precision);
                 }
-                Answer::Closed(failure) => return Err(failure),
+                Answer::Closed(failure) => closed = Some(failure),
                 Answer::Tested(mut tested) => {
                     at = None;
                     match &tested.result {
@@ -199,41 +199,53 @@ fn in_turn(
                             broken = Some((tested.precision, failure.clone()));
                             continue;
                         }
-                        Err(_) => {}
+                        // It is wrong without matrix units too, so that nothing is known against them.
+                        Err(_) => with_units_again = with_units.take().is_some(),
                         Ok(_) => {
                             let before = with_units.take();
                             tested.without_matrix_units = tested.without_matrix_units.or(before);
                         }
                     }
                     report.add(tested)?;
+                    if with_units_again {
+                        break;
+                    }
                 }
             }
         }
-        if let Some(failure) = died {
+        if !with_units_again && broken.is_none() {
+            let silent =
+                || SelfTestFailure::Crashed { status: "it ended without an answer".into() };
+            let failure = closed.or(died).unwrap_or_else(silent);
+            let has_f32 = report.precisions.contains(&Precision::F32);
             match at {
                 Some(precision) => broken = Some((precision, failure)),
-                // It was done with all, and crashed on its way out: drivers do.
-                None if to_come.is_empty() && !report.precisions.is_empty() => {}
+                // All is done; what happens on a process's way out is no matter.
+                None if has_f32 && to_come.is_empty() => return Ok(report),
+                None if has_f32 => {
+                    let refusal = |precision| Refusal { precision, failure: failure.clone() };
+                    report.refused.extend(to_come.into_iter().map(refusal));
+                    return Ok(report);
+                }
                 None => return Err(failure),
             }
         }
-        let Some((precision, failure)) = broken else { return Ok(report) };
-        if precision == Precision::F32 {
-            return Err(failure);
-        }
-        matrix_units &= report.without_matrix_units.is_none();
-        if matrix_units && !hung {
-            matrix_units = false;
-            with_units = Some(failure);
-            to_come.insert(0, precision);
-        } else {
-            with_units = None;
-            matrix_units = report.without_matrix_units.is_none();
-            report.refused.push(Refusal { precision, failure });
+        if let Some((precision, failure)) = broken {
+            if precision == Precision::F32 {
+                return Err(failure);
+            }
+            if matrix_units && report.without_matrix_units.is_none() && !hung {
+                with_units = Some(failure);
+                to_come.insert(0, precision);
+            } else {
+                with_units = None;
+                report.refused.push(Refusal { precision, failure });
+            }
         }
         if to_come.is_empty() {
             return Ok(report);
         }
+        matrix_units = with_units.is_none() && report.without_matrix_units.is_none();
         left = Some(to_come);
     }
 }
@@ -376,7 +388,8 @@ mod tests {
                 let lost = matches!(tested.result, Err(SelfTestFailure::Broken { .. }));
                 answers.push(Answer::Tested(tested));
                 if lost {
-                    break;
+                    // And crashes on its way out, as lost devices make drivers do.
+                    return Turn { answers, died: Some(crashed()), hung: false };
                 }
             }
             Turn { answers, died: None, hung: false }
@@ -414,14 +427,29 @@ mod tests {
         }
         let (turns, report) = report_of(at(Precision::F16, true, wrong), false);
         assert_eq!((turns, report.unwrap().refused.len()), (1, 1));
+        // Crashes with matrix units and is wrong without: the other one keeps them.
+        let both = |precision, units| match (precision, units) {
+            (Precision::F16, true) => Err(crashed()),
+            (Precision::F16, false) => Err(wrong()),
+            _ => Ok(()),
+        };
+        let (turns, report) = report_of(both, false);
+        let report = report.unwrap();
+        assert_eq!((turns, report.precisions.len()), (3, 2));
+        assert_eq!(report.refused, [Refusal { precision: Precision::F16, failure: wrong() }]);
+        assert_eq!(report.without_matrix_units, None);
         let (turns, report) = report_of(at(Precision::F16, false, crashed), true);
         assert_eq!((turns, report.unwrap().refused.len()), (2, 1), "who hangs is not asked again");
     }
 
     #[test]
     fn a_process_that_says_nothing_has_crashed() {
-        let silent = || Turn { answers: Vec::new(), died: Some(crashed()), hung: false };
-        assert_eq!(in_turn(|_, _| silent()), Err(crashed()));
+        let silent = |died| {
+            move |_: Option<&[Precision]>, _| Turn { answers: Vec::new(), died, hung: false }
+        };
+        assert_eq!(in_turn(|a, b| silent(Some(crashed()))(a, b)), Err(crashed()));
+        let said = in_turn(|a, b| silent(None)(a, b)).unwrap_err().to_string();
+        assert!(said.contains("without an answer"), "{said}");
         let closed = || vec![Answer::Closed(broken())];
         let turn = |_: Option<&[Precision]>, _| Turn { answers: closed(), died: None, hung: false };
         assert_eq!(in_turn(turn), Err(broken()));
@@ -436,5 +464,22 @@ mod tests {
             hung: false,
         };
         assert_eq!(in_turn(on_its_way_out).unwrap().precisions, [Precision::F32]);
+        // What it had still to say is refused, and so is what a later process cannot open the device for.
+        let cut_off = |_: Option<&[Precision]>, _| {
+            let mut answers = f32_alone();
+            answers[0] = Answer::Has(ALL.to_vec());
+            Turn { answers, died: None, hung: false }
+        };
+        let report = in_turn(cut_off).unwrap();
+        assert_eq!((report.precisions.len(), report.refused.len()), (1, 2));
+        let then_closed = |precisions: Option<&[Precision]>, _| {
+            let mut answers = f32_alone();
+            answers[0] = Answer::Has(ALL.to_vec());
+            answers.push(Answer::Begins(Precision::F16));
+            let answers = if precisions.is_some() { closed() } else { answers };
+            Turn { answers, died: Some(crashed()), hung: false }
+        };
+        let report = in_turn(then_closed).unwrap();
+        assert_eq!((report.precisions.len(), report.refused.len()), (1, 2));
     }
 }
