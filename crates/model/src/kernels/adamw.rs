@@ -118,7 +118,7 @@ pub(crate) fn update_all(
     let most = (lists::most_tensors(&scales.device(), 2) / EACH).clamp(1, MOST_WEIGHTS);
     let (mut weights, mut updated) = (weights.into_iter().peekable(), Vec::new());
     while weights.peek().is_some() {
-        let (mut inputs, mut outputs) = (vec![scales.clone(), factors.clone()], Vec::new());
+        let mut inputs = vec![scales.clone(), factors.clone()];
         let mut decays = Vec::new();
         let mut elements = 0;
         while let Some(w) = weights.next_if(|w| {
@@ -126,11 +126,10 @@ pub(crate) fn update_all(
             decays.is_empty() || (decays.len() < most && with <= MOST_ELEMENTS)
         }) {
             elements += w.weight.dims().iter().product::<usize>().next_multiple_of(UNITS);
-            outputs.extend([w.weight.dims(); 3]);
             decays.push(w.decays);
             inputs.extend([w.weight, w.first, w.second, w.gradient]);
         }
-        let results = lists::apply("adamw", inputs, outputs, move |all| launch(all, &decays));
+        let results = lists::apply(inputs, |all| launch(all, &decays));
         let mut results = results.into_iter();
         while let (Some(w), Some(m), Some(v)) = (results.next(), results.next(), results.next()) {
             updated.push([w, m, v]);

@@ -72,13 +72,12 @@ fn launch(gradients: Vec<CubeTensor>, parts: usize) -> CubeTensor {
 
 /// Squares of all gradients `[R, rows, cols]` in parts that are to be added: `[R, 1, parts]`.
 pub(crate) fn squares(gradients: &[Tensor<3>]) -> Tensor<3> {
-    let [r, _, _] = gradients[0].dims();
     let most = lists::most_tensors(&gradients[0].device(), 1).max(1);
     let sums = gradients.chunks(most).flat_map(|gradients| {
         let len = |gradient: &Tensor<3>| gradient.dims()[1] * gradient.dims()[2];
         let parts = parts(gradients.iter().map(len).sum());
         let sums = move |all| vec![launch(all, parts)];
-        lists::apply("squares", gradients.to_vec(), vec![[r, 1, parts]], sums)
+        lists::apply(gradients.to_vec(), sums)
     });
     Tensor::cat(sums.collect(), 2)
 }

@@ -3,7 +3,7 @@
 //! They are written once, in Rust (`#[cube]`), and compiled for the device when first used: to WGSL
 //! or SPIR-V. Each takes the place of a chain of tensor operations of [`ops`](crate::ops), which
 //! stays beside it as the reference. None uses atomics, so that every sum has one order, and none
-//! asks anything of the host. To burn's fusion each is one opaque operation with known outputs.
+//! asks anything of the host.
 //!
 //! Sums over a row are made by one plane (warp, subgroup) where all planes of a device have one size,
 //! else by a few units of a cube through shared memory ([`Planes`]).
