@@ -5,7 +5,7 @@ use burn::backend::{Backend, backend_extension};
 use burn::tensor::DType;
 use burn_cubecl::CubeBackend;
 
-use super::{activation, attention, cross_entropy, embedding, norm, product, rotary};
+use super::{activation, attention, cross_entropy, embedding, norm, product};
 use crate::ops::activation::Activation;
 use crate::ops::attention::Dims;
 
