@@ -70,5 +70,5 @@ class StepGraph(Trainer):
                     value.zero_()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            self.loss = super().step(*self.batch)
+            self.loss = super().step(*self.batch).detach()
         self.graph = graph
