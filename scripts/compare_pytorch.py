@@ -14,6 +14,14 @@ Sweep for sweep (the same cells, trained one by one as a plain PyTorch loop woul
 Writes OUT.json (all rounds, settings, passports of both) and OUT.md (medians and ratios); the table goes to stdout,
 progress to stderr. Without --ours only PyTorch is measured. Needs torch; --cells needs numpy too.
 
+MODES   of PyTorch, by commas or blanks apart; what fails or has no meaning here is a row that says so:
+    eager, compile[:MODE]  a plain loop; the model by torch.compile, MODE being inductor's
+    graphs                 the compiled forward and backward pass as CUDA graphs (reduce-overhead), static places for the batch
+    graphs:step            the whole step, clipping and AdamW with it, captured as one CUDA graph
+    vmap[:MODE][@R]        a stack of R replicas (8) trained in lock-step by torch.func; tokens of all of them together, to be
+                           set beside `ours@R`
+--self-check says instead, for each shape and mode, whether five steps in f64 have the losses of a plain loop, replica by replica.
+
 SHAPES  `[gpt2:]L<depth>d<width>h<heads>[H<hidden>]V<vocab>x<sequences>x<context>`.
 
 WHAT --ours MUST DO, with --shapes: it is run once per shape and round, as `COMMAND --shapes <shape> --json`, and prints
@@ -40,7 +48,7 @@ CELLS   what `sweep plan --config FILE --json` prints, or a JSON list (or {"cell
      "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1, "clip_norm": 1.0, "z_loss": 0.0, "precision": "f32"}}
 Token files are those of `sweep`'s data cache, or bare little-endian u16 ids; without them tokens are random.
 
-Ends with code 1 where --ours never came to a figure.
+Ends with code 1 where --ours never came to a figure, or a self-check failed.
 """
 
 from __future__ import annotations
@@ -55,11 +63,15 @@ import shlex
 import subprocess
 import sys
 import time
+import traceback
 
 import compare_report
+import torch_modes
 import torch_shape
 
 SETTLE_SECONDS = 0.5
+# Losses of a self-check may differ by this, relative: what is left of f64 with a rate in f32.
+SAME = 1e-6
 HYPER = {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1}
 
 
@@ -71,8 +83,7 @@ def arguments():
     parser.add_argument("--ours", metavar="COMMAND", help="the contender, see above")
     parser.add_argument("--out", metavar="PATH", help="where to write PATH.json and PATH.md")
     parser.add_argument("--rounds", type=int, help="alternations (default: 5 with --shapes, 1 with --cells)")
-    parser.add_argument("--modes", nargs="+", help="PyTorch's modes: eager, compile, compile:<inductor mode> "
-                        "(default: eager compile, on a GPU compile:reduce-overhead too)")
+    parser.add_argument("--modes", nargs="+", help="PyTorch's modes, see above (default: eager,compile, on a GPU graphs too)")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--precision", choices=["f32", "bf16"], help="default: f32 on the CPU, bf16 autocast on CUDA")
     parser.add_argument("--limit", type=float, metavar="SECONDS", help="begin no round of a shape later than this, nor "
@@ -83,6 +94,9 @@ def arguments():
     group = parser.add_argument_group("with --shapes")
     group.add_argument("--seconds", type=float, default=5.0, help="length of one PyTorch measurement (default 5)")
     group.add_argument("--warm-up", type=float, default=3.0, help="seconds before the first one (default 3)")
+    group.add_argument("--mode-limit", type=float, default=300.0, metavar="SECONDS", help="end a mode that takes longer than this to "
+                       "compile and warm up, and go on with the others (default 300)")
+    group.add_argument("--self-check", action="store_true", help="compare losses instead of speeds, see above")
     group.add_argument("--clip", type=float, default=1.0, help="gradient-norm limit; 0 leaves clipping out (default 1)")
     group.add_argument("--z-loss", type=float, default=0.0, help="weight of the z-loss (default 0: left out)")
     group = parser.add_argument_group("with --cells")
@@ -128,8 +142,9 @@ def ask_ours(options, name: str, shape: torch_shape.Shape) -> dict[str, dict]:
 
 
 def compare_shape(options, name: str, keep) -> dict:
-    """All rounds of one shape: the modes of PyTorch and ours take turns, each round starting with another. `keep` is given what
-    there is after every turn."""
+    """All rounds of one shape: the modes of PyTorch and ours take turns, each round starting with another. A mode is compiled
+    right before its first turn, so that the figures of the modes before it are there whatever comes of it. `keep` is given
+    what there is after every turn."""
     from torch_bench import Worker
 
     shape, sequences = torch_shape.parse(name)
@@ -147,32 +162,53 @@ def compare_shape(options, name: str, keep) -> dict:
             "ours_passport": passport,
         }
 
+    def take(number: int, turn: str):
+        nonlocal passport
+        time.sleep(SETTLE_SECONDS)
+        if turn == "ours":
+            found = ask_ours(options, name, shape)
+            passport = found.pop("passport", passport)
+        else:
+            found = {turn: workers[turn].measure(options.seconds)}
+            if "failed" in found[turn]:
+                workers.pop(turn).stop()
+        for key, value in found.items():
+            contenders.setdefault(key, {"rounds": []})["rounds"].append(value)
+            speed = value.get("tokens_per_second")
+            note(f"{name}: round {number + 1}, {key}: "
+                 + (f"{speed:,.0f} tokens/s" if speed else compare_report.reason(value["failed"])))
+        keep(found_so_far())
+
+    def begin(mode: str):
+        """Compiles a mode and warms it up."""
+        turn = f"torch {torch_modes.full_name(mode)}"
+        contenders[turn] = {"rounds": []}
+        if why := torch_modes.inapplicable(mode, options.device):
+            contenders[turn]["inapplicable"] = why
+            note(f"{name}: PyTorch {mode}: not applicable, {why}")
+            return keep(found_so_far())
+        note(f"{name}: PyTorch {mode}, warm-up")
+        worker = Worker(options.mode_limit, shape, sequences, mode, hyper, options.device, options.torch_threads, options.warm_up)
+        contenders[turn] |= worker.ready
+        if "failed" in worker.ready:
+            note(f"{name}: PyTorch {mode}: {compare_report.reason(worker.ready['failed'])}")
+            return keep(found_so_far())
+        workers[turn] = worker
+        take(0, turn)
+
     try:
         for mode in options.modes:
-            note(f"{name}: PyTorch {mode}, warm-up")
-            worker = Worker(shape, sequences, mode, hyper, options.device, options.torch_threads, options.warm_up)
-            contenders[f"torch {mode}"] = {"rounds": []} | worker.ready
-            if "failed" not in worker.ready:
-                workers[f"torch {mode}"] = worker
-        turns = list(workers) + (["ours"] if options.ours else [])
+            begin(mode)
         start = time.perf_counter()
         for number in range(options.rounds):
             if number and options.limit and time.perf_counter() - start > options.limit:
                 note(f"{name}: {number} of {options.rounds} rounds, then the time was up")
                 break
+            # The modes of PyTorch have had their first turns.
+            turns = (list(workers) if number else []) + (["ours"] if options.ours else [])
             shift = number % max(len(turns), 1)
             for turn in turns[shift:] + turns[:shift]:
-                time.sleep(SETTLE_SECONDS)
-                if turn == "ours":
-                    found = ask_ours(options, name, shape)
-                    passport = found.pop("passport", passport)
-                else:
-                    found = {turn: workers[turn].measure(options.seconds)}
-                for key, value in found.items():
-                    contenders.setdefault(key, {"rounds": []})["rounds"].append(value)
-                    speed = value.get("tokens_per_second")
-                    note(f"{name}: round {number + 1}, {key}: " + (f"{speed:,.0f} tokens/s" if speed else value["failed"]))
-                keep(found_so_far())
+                take(number, turn)
     finally:
         for worker in workers.values():
             worker.stop()
@@ -195,18 +231,27 @@ def compare_cells(options) -> tuple[dict, dict | None]:
             found, passport = time_ours(options, number)
             contenders.setdefault("ours", {"rounds": []})["rounds"].append(found)
         for mode in options.modes:
-            done, start = [], time.perf_counter()
+            contender = contenders.setdefault(f"torch {torch_modes.full_name(mode)}", {"rounds": []})
+            if why := torch_modes.inapplicable(mode, options.device, one_by_one=True):
+                contender["inapplicable"] = why
+                note(f"{mode}: not applicable, {why}")
+                continue
+            done, failed, start = [], {}, time.perf_counter()
             for index, cell in enumerate(spread(cells) if options.limit else cells):
                 if options.limit and time.perf_counter() - start > options.limit:
                     note(f"{mode}: {index} of {len(cells)} cells, then the time was up")
                     break
-                result = torch_cells.train_cell(cell, tokens, mode, options.device, options.precision, options)
+                try:
+                    result = torch_cells.train_cell(cell, tokens, mode, options.device, options.precision, options)
+                except Exception:  # a row of the table, as with shapes
+                    failed = {"failed": traceback.format_exc()}
+                    note(f"{mode}: cell {index + 1} of {len(cells)}: {compare_report.reason(failed['failed'])}")
+                    break
                 done.append(result)
                 note(f"{mode}: cell {index + 1} of {len(cells)}, {result['seconds']:.1f} s, "
                      f"{result['tokens_per_second']:,.0f} tokens/s, held-out loss {result['valid_loss_nats']:.4f}")
             seconds, flops = time.perf_counter() - start, sum(r["flops"] for r in done)
-            round_ = {"seconds": seconds, "flops": flops, "cells": done}
-            contenders.setdefault(f"torch {mode}", {"rounds": []})["rounds"].append(round_)
+            contender["rounds"].append({"seconds": seconds, "flops": flops, "cells": done} | failed)
     flops = sum(torch_cells.flops(cell) for cell in cells)
     return {"cells": len(cells), "flops": flops, "contenders": contenders}, passport
 
@@ -261,9 +306,12 @@ def resolve(options):
     if options.device == "auto":
         options.device = "cuda" if torch.cuda.is_available() else "cpu"
     options.precision = options.precision or ("bf16" if options.device == "cuda" else "f32")
-    graphs = ["compile:reduce-overhead"] if options.device == "cuda" else []
+    graphs = ["graphs"] if options.device == "cuda" else []
     options.torch_threads = options.torch_threads or options.threads
+    options.modes = [mode for word in options.modes or [] for mode in word.split(",") if mode]
     options.modes = options.modes or ["eager", "compile"] + graphs
+    for mode in options.modes:
+        torch_modes.parse(mode)
     options.rounds = options.rounds or (5 if options.shapes else 1)
     if (options.train_tokens is None) != (options.valid_tokens is None):
         sys.exit("--train-tokens and --valid-tokens go together\nhint: give both, or neither for random tokens")
@@ -279,6 +327,8 @@ def main() -> int:
         sys.exit(str(error))
     import torch_bench
 
+    if options.self_check:
+        return self_check(options)
     result = {
         "made_by": "scripts/compare_pytorch.py",
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -305,6 +355,30 @@ def main() -> int:
         done = result["shapes"]
     print(compare_report.markdown(result), end="")
     return int(bool(options.ours) and not all(has_figure(shape, "tokens_per_second") for shape in result["shapes"]))
+
+
+def self_check(options) -> int:
+    """Says for every shape and mode whether it trains as a plain loop does."""
+    import torch_bench
+
+    if not options.shapes:
+        sys.exit("--self-check compares models of given shapes\nhint: give --shapes instead of --cells")
+    torch_bench.prepare(options.device, options.torch_threads)
+    hyper, code = HYPER | {"clip_norm": options.clip or None, "z_loss": options.z_loss}, 0
+    for name in options.shapes:
+        shape, sequences = torch_shape.parse(name)
+        for mode in options.modes:
+            if why := torch_modes.inapplicable(mode, options.device):
+                print(f"{name}, {mode}: not applicable, {why}", flush=True)
+                continue
+            try:
+                apart = torch_bench.check_losses(shape, sequences, mode, hyper, options.device)
+                good, told = apart < SAME, f"losses differ by {apart:.1e} of themselves"
+            except Exception:
+                good, told = False, compare_report.reason(traceback.format_exc())
+            code |= not good
+            print(f"{name}, {mode}: {'same' if good else 'NOT THE SAME'}, {told}", flush=True)
+    return code
 
 
 def has_figure(found: dict, key: str) -> bool:

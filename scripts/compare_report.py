@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 
 
@@ -67,7 +68,7 @@ def shapes_table(shapes: list[dict]) -> str:
             failed = c.get("failed") or next((r["failed"] for r in c["rounds"] if "failed" in r), None)
             speed = c["tokens_per_second"]
             cells = [
-                f"{shape['name']}, {name}" + (" (failed)" if failed else ""),
+                f"{shape['name']}, {name}" + (" (failed)" if failed else " (not applicable)" if "inapplicable" in c else ""),
                 number(speed and speed["median"]),
                 f"{number(speed['least'])}-{number(speed['most'])}" if speed else "-",
                 number(c["flops_per_second"] / 1e9, ",.1f") if speed else "-",
@@ -92,7 +93,7 @@ def sweep_table(sweep: dict) -> str:
         finished = [r for r in contender["rounds"] if "failed" not in r]
         trained = {len(r["cells"]) if "cells" in r else r.get("done", sweep["cells"]) for r in finished}
         rows.append([
-            name,
+            name + (" (not applicable)" if "inapplicable" in contender else ""),
             "-".join(str(count) for count in sorted(trained)) or "-",
             number(seconds and seconds["median"], ",.1f"),
             number(speed and speed["median"] / 1e9, ",.1f"),
@@ -102,8 +103,12 @@ def sweep_table(sweep: dict) -> str:
 
 
 def reason(failure: str) -> str:
-    """The line that says why: the last one of a traceback, the one before the hint of an error."""
+    """The line that says why: the last exception of a traceback (compilers say more after it), the one before the hint of an
+    error."""
     lines = failure.strip().splitlines()
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Unsupported|Interrupt)\b.*: .", line)]
+    if lines[0].startswith("Traceback") and raised:
+        return raised[-1][:300].rstrip(".")
     return ([line for line in lines if not line.startswith("hint: ")] or lines)[-1]
 
 
@@ -129,8 +134,12 @@ def warnings(result: dict) -> list[str]:
         for name, contender in shape["contenders"].items():
             failures = [contender.get("failed")] + [r.get("failed") for r in contender["rounds"]]
             out += [f"{shape['name']}, {name} failed: {why}" for why in dict.fromkeys(reason(f) for f in failures if f)]
+            if "inapplicable" in contender:
+                out.append(f"{shape['name']}, {name} is not applicable: {contender['inapplicable']}")
     for name, contender in result.get("sweep", {}).get("contenders", {}).items():
-        out += [f"{name} {what}: {r[what]}" for r in contender["rounds"] for what in ("failed", "stopped") if what in r]
+        if "inapplicable" in contender:
+            out.append(f"{name} is not applicable: {contender['inapplicable']}")
+        out += [f"{name} {what}: {reason(r[what])}" for r in contender["rounds"] for what in ("failed", "stopped") if what in r]
     return out
 
 
@@ -153,6 +162,12 @@ def rounds_made(result: dict) -> str:
     return str(least) if least == most else f"{least} to {most}"
 
 
+def explanations(result: dict) -> list[str]:
+    """What the modes are that do more than their names say."""
+    contenders = [item for shape in result.get("shapes", []) for item in shape["contenders"].items()]
+    return list(dict.fromkeys(f"{name}: {contender['how']}" for name, contender in contenders if "how" in contender))
+
+
 def markdown(result: dict) -> str:
     """The page: what was measured on what, and the table."""
     p, settings = result["torch_passport"], result["settings"]
@@ -163,4 +178,5 @@ def markdown(result: dict) -> str:
         f"medians of {rounds_made(result)} alternating rounds, ratios per round with their range.\n\n"
     )
     out += sweep_table(result["sweep"]) if "sweep" in result else shapes_table(result["shapes"])
+    out += "".join(f"\n{line}.\n" for line in explanations(result))
     return out + "".join(f"\nWarning: {w}.\n" for w in warnings(result))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import platform
 import resource
+import signal
 import sys
 import time
 import traceback
 
 import torch
 
-from torch_model import Model
+import torch_modes
 from torch_shape import Shape
-from torch_train import Trainer, autocast
+from torch_train import autocast
 
 BATCHES = 8
 
@@ -41,15 +43,16 @@ def peak_memory_bytes(device: str) -> int:
 
 
 class Bench:
-    """A trainer on random tokens."""
+    """A trainer on random tokens; each replica of a stack has its own."""
 
     def __init__(self, shape: Shape, sequences: int, mode: str, hyper: dict, device: str):
-        model = Model(shape, hyper["z_loss"]).initialise(1)
-        self.trainer, self.device = Trainer(model, hyper, device, mode), device
-        self.tokens_per_step = sequences * shape.context
-        rng = torch.Generator().manual_seed(1)
-        ids = torch.randint(shape.vocab, (BATCHES, sequences, shape.context + 1), generator=rng).to(device)
-        self.batches = [(b[:, :-1].contiguous(), b[:, 1:].contiguous()) for b in ids]
+        self.trainer, self.device = torch_modes.trainer(shape, hyper, device, mode, 1), device
+        replicas = torch_modes.parse(mode).replicas
+        self.tokens_per_step = replicas * sequences * shape.context
+        self.batches = [
+            tuple(part[0] if replicas == 1 and not mode.startswith("vmap") else part for part in batch)
+            for batch in random_batches(shape, replicas, sequences, BATCHES, device)
+        ]
         self.at = 0
 
     def run(self, seconds: float, least: int) -> dict:
@@ -71,12 +74,45 @@ class Bench:
             "tokens_per_second": steps * self.tokens_per_step / elapsed,
             "steps": steps,
             "seconds": elapsed,
-            "loss": loss.item(),
+            "loss": loss.mean().item(),
         }
+
+
+def random_batches(shape: Shape, replicas: int, sequences: int, count: int, device: str) -> list[tuple]:
+    """Inputs and targets, `[R, B, T]` each."""
+    rng = torch.Generator().manual_seed(1)
+    ids = torch.randint(shape.vocab, (count, replicas, sequences, shape.context + 1), generator=rng).to(device)
+    return [(b[..., :-1].contiguous(), b[..., 1:].contiguous()) for b in ids]
+
+
+def check_losses(shape: Shape, sequences: int, mode: str, hyper: dict, device: str, steps: int = 5) -> float:
+    """Trains some steps in f64, in a mode and each replica alone in a plain loop on the same tokens. Returns the largest
+    difference of a loss, relative."""
+    hyper = hyper | {"precision": "f32"}  # no autocast
+    replicas, stacked = torch_modes.parse(mode).replicas, mode.startswith("vmap")
+    batches = random_batches(shape, replicas, sequences, steps, device)
+    trainer = torch_modes.trainer(shape, hyper, device, mode, 1, torch.float64)
+    # Read at once: a CUDA graph writes the next one to the same place.
+    found = [trainer.step(*(part if stacked else part[0] for part in batch)).reshape(-1).tolist() for batch in batches]
+    worst = 0.0
+    for replica in range(replicas):
+        alone = torch_modes.trainer(shape, hyper, device, "eager", 1 + replica, torch.float64)
+        for losses, batch in zip(found, batches):
+            loss = alone.step(*(part[replica] for part in batch)).item()
+            worst = max(worst, abs(losses[replica] / loss - 1))
+    return worst
+
+
+def end_with_parent():
+    """Has the system end this process when the one that started it ends, however that comes: it would go on computing beside
+    what is measured next."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def serve(pipe, shape, sequences, mode, hyper, device, threads, warm_seconds):
     """The process: warms up, then measures on request."""
+    end_with_parent()
     try:
         prepare(device, threads)
         start = time.perf_counter()
@@ -84,7 +120,8 @@ def serve(pipe, shape, sequences, mode, hyper, device, threads, warm_seconds):
         bench.run(0.0, 1)
         first = time.perf_counter() - start
         bench.run(warm_seconds, 5)
-        pipe.send({"first_step_seconds": first})
+        how = {"how": bench.trainer.how} if bench.trainer.how else {}
+        pipe.send({"first_step_seconds": first} | how)
         while (seconds := pipe.recv()) is not None:
             pipe.send(bench.run(seconds, 3) | {"peak_memory_bytes": peak_memory_bytes(device)})
     except EOFError:
@@ -94,28 +131,33 @@ def serve(pipe, shape, sequences, mode, hyper, device, threads, warm_seconds):
 
 
 class Worker:
-    """Handle of a measuring process."""
+    """Handle of a measuring process. What takes it longer than `limit` seconds ends it."""
 
-    def __init__(self, *arguments):
+    def __init__(self, limit: float | None, *arguments):
         context = multiprocessing.get_context("spawn")
+        self.limit = limit
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, *arguments), daemon=True)
         self.process.start()
         theirs.close()
-        self.ready = self.receive()
+        self.ready = self.receive(limit)
 
-    def receive(self) -> dict:
+    def receive(self, limit: float | None) -> dict:
         try:
-            return self.pipe.recv()
+            if self.pipe.poll(limit):
+                return self.pipe.recv()
         except EOFError:
+            self.process.join(10)
             return {"failed": f"the process ended with code {self.process.exitcode}"}
+        self.process.kill()
+        return {"failed": f"stopped: no answer in {limit:.0f} s"}
 
     def measure(self, seconds: float) -> dict:
         try:
             self.pipe.send(seconds)
         except OSError:
-            return {"failed": f"the process ended with code {self.process.exitcode}"}
-        return self.receive()
+            return {"failed": "the process has ended"}
+        return self.receive(self.limit and self.limit + seconds)
 
     def stop(self):
         try:

@@ -9,8 +9,8 @@ import time
 import numpy
 import torch
 
+import torch_modes
 from torch_bench import synchronise
-from torch_model import Model
 from torch_shape import Shape
 from torch_train import Trainer, autocast, learning_rate
 
@@ -102,8 +102,7 @@ def train_cell(cell: dict, tokens: Tokens, mode: str, device: str, precision: st
     start = time.perf_counter()
     shape, steps = Shape(**cell["shape"]), cell["steps"]
     hyper = cell["hyper"] | {"precision": precision}
-    model = Model(shape, hyper["z_loss"]).initialise(cell["seed"])
-    trainer = Trainer(model, hyper, device, mode)
+    trainer = torch_modes.trainer(shape, hyper, device, mode, cell["seed"])
     rng = numpy.random.default_rng(cell["seed"])
     points = {-(-steps * (i + 1) // options.valid_points) for i in range(options.valid_points)}
     eval_seconds, first, losses, valid = 0.0, None, [], []

@@ -39,8 +39,23 @@ class Norm(nn.Module):
         return F.layer_norm(x, self.size, self.gain, self.bias, EPSILON)
 
 
+def fused_attention(q, k, v):
+    """Causal attention of `[B, H, T, hd]` by PyTorch's own kernel."""
+    return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+
+def product_attention(q, k, v):
+    """The same as two products and a softmax, for what does not take the kernel."""
+    t = q.shape[-2]
+    scores = q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5
+    later = torch.ones(t, t, dtype=torch.bool, device=q.device).triu(1)
+    return scores.masked_fill(later, -torch.inf).softmax(-1).to(v.dtype) @ v
+
+
 class Attention(nn.Module):
     """Causal self-attention, `[B, T, D] -> [B, T, D]`."""
+
+    attend = staticmethod(fused_attention)
 
     def __init__(self, shape: Shape):
         super().__init__()
@@ -60,7 +75,7 @@ class Attention(nn.Module):
         if self.rotary:
             q, k = rotate(self.q_norm(q), rope), rotate(self.k_norm(k), rope)
         q, k, v = (part.transpose(1, 2) for part in (q, k, v))
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        y = self.attend(q, k, v)
         return self.out(y.transpose(1, 2).reshape(b, t, d))
 
 
@@ -146,10 +161,12 @@ class Model(nn.Module):
 
     def forward(self, inputs, targets):
         logits = self.logits(inputs).flatten(0, 1)
+        # Autocast does so itself on CUDA, but not under vmap.
+        logits = logits if logits.dtype == torch.float64 else logits.float()
         loss = F.cross_entropy(logits, targets.flatten())
         if self.z_loss == 0.0:
             return loss, loss
-        log_z = torch.logsumexp(logits if logits.dtype == torch.float64 else logits.float(), -1)
+        log_z = torch.logsumexp(logits, -1)
         return loss.detach(), loss + self.z_loss * log_z.square().mean()
 
     @torch.no_grad()

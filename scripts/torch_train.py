@@ -37,22 +37,32 @@ def learning_rate(hyper: dict, step: int, steps: int) -> float:
     return hyper["learning_rate"] * ramp * factor
 
 
-def adamw(model: Model, hyper: dict, only=lambda name: True, fused: bool = True) -> torch.optim.AdamW:
-    """AdamW over the weights that `only` names; decay on matrices, not on gains and biases."""
-    params = {name: p for name, p in slots(model).items() if only(name)}
+def adamw(model: Model, hyper: dict, only=lambda name: True, fused: bool = True, capturable: bool = False) -> torch.optim.AdamW:
+    """AdamW over the weights that `only` names; decay on matrices, not on gains and biases. `capturable`: may be part of a
+    CUDA graph, which reads the rate from the GPU."""
+    return adamw_of({name: p for name, p in slots(model).items() if only(name)}, hyper, fused, capturable)
+
+
+def adamw_of(params: dict[str, torch.Tensor], hyper: dict, fused: bool = True, capturable: bool = False) -> torch.optim.AdamW:
+    """AdamW over weights by the Rust model's names."""
     groups = [
         {"params": [p for n, p in params.items() if decays(n)], "weight_decay": hyper["weight_decay"]},
         {"params": [p for n, p in params.items() if not decays(n)], "weight_decay": 0.0},
     ]
     betas = (hyper["beta1"], hyper["beta2"])
     rate = hyper["learning_rate"]
-    return torch.optim.AdamW(groups, lr=rate, betas=betas, eps=hyper["epsilon"], fused=fused)
+    if capturable:
+        rate = torch.tensor(rate, device=next(iter(params.values())).device)
+    return torch.optim.AdamW(groups, lr=rate, betas=betas, eps=hyper["epsilon"], fused=fused, capturable=capturable)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float):
     """Sets the learning rate of all groups."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def autocast(device: str, precision: str):
@@ -62,25 +72,27 @@ def autocast(device: str, precision: str):
     return torch.autocast(device, dtype={"bf16": torch.bfloat16, "f16": torch.float16}[precision])
 
 
+def compiled(what, inductor: str):
+    """`what` by torch.compile, with the mode of inductor of that name."""
+    # One program per shape; the limit would send the shapes past the eighth back to eager.
+    torch._dynamo.config.recompile_limit = 1000
+    return torch.compile(what, mode=inductor, dynamic=False)
+
+
 class Trainer:
     """A model, its optimizer and the step of a plain PyTorch loop."""
 
-    def __init__(self, model: Model, hyper: dict, device: str, mode: str):
-        """`mode`: "eager", or "compile" with an optional inductor mode behind a colon ("compile:reduce-overhead")."""
+    how = None  # What a reader must know besides the mode's name.
+
+    def __init__(self, model: Model, hyper: dict, device: str, inductor: str | None = None, capturable: bool = False):
+        """`inductor`: the mode of torch.compile ("default", "reduce-overhead"); none for eager."""
         self.model, self.hyper, self.device = model.to(device), hyper, device
-        self.optimizer = adamw(self.model, hyper)
+        self.optimizer = adamw(self.model, hyper, capturable=capturable)
         self.params = list(self.model.parameters())
-        self.forward = self.model
-        if mode != "eager":
-            name, _, inductor = mode.partition(":")
-            if name != "compile":
-                raise ValueError(f"unknown mode {mode!r}\nhint: eager, compile or compile:<inductor mode>")
-            # One program per shape; the limit would send the shapes past the eighth back to eager.
-            torch._dynamo.config.recompile_limit = 1000
-            self.forward = torch.compile(self.model, mode=inductor or None, dynamic=False)
+        self.forward = self.model if inductor is None else compiled(self.model, inductor)
 
     def step(self, inputs, targets, rate: float | None = None):
-        """One optimizer step. Returns the mean loss, still on the device."""
+        """One optimizer step. Returns the mean loss, still on the device, to be read before the next step."""
         if rate is not None:
             set_rate(self.optimizer, rate)
         with autocast(self.device, self.hyper["precision"]):
