@@ -28,6 +28,7 @@
 //! assert!(after[0] < first[0]);
 //! ```
 
+mod adapter;
 mod batch;
 mod groups;
 pub mod kernels;
@@ -36,6 +37,7 @@ pub mod ops;
 mod optim;
 mod params;
 
+pub use adapter::{MicroBatch, Steps};
 pub use batch::Tokens;
 pub use model::{Grads, StackModel};
 pub use ops::is_host;

@@ -1,10 +1,12 @@
 //! The stacked decoder: forward, loss and gradients for `R` replicas at once.
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use isoflop_plan::{Family, Precision, Shape};
 
+use crate::adapter::{Batch, Packed, Pass, packed};
 use crate::batch::Tokens;
 use crate::groups;
+use crate::kernels;
 use crate::ops::activation::{self, Activation};
 use crate::ops::attention::{self, Dims, QkNorm};
 use crate::ops::head::{self, Head};
@@ -18,6 +20,8 @@ pub struct StackModel {
     specs: Vec<ParamSpec>,
     weights: Vec<Tensor<3>>,
     cast: Option<DType>,
+    /// On adapters with kernels: the memory that the weights lie in.
+    packed: Option<Packed>,
 }
 
 /// Gradients, one per weight, in the same order.
@@ -25,14 +29,46 @@ pub type Grads = Vec<Tensor<3>>;
 
 /// Positions of one block's weights in the list.
 #[derive(Clone, Copy)]
-struct Block {
-    norm1: usize,
-    qkv: usize,
-    qk_norm: Option<usize>,
-    out: usize,
-    norm2: usize,
-    up: usize,
-    down: usize,
+pub(crate) struct Block {
+    pub norm1: usize,
+    pub qkv: usize,
+    pub qk_norm: Option<usize>,
+    pub out: usize,
+    pub norm2: usize,
+    pub up: usize,
+    pub down: usize,
+}
+
+impl Block {
+    /// Where block `index`'s weights stand.
+    pub fn new(family: Family, index: usize) -> Self {
+        match family {
+            Family::Llama => {
+                let at = 1 + 8 * index;
+                Self {
+                    norm1: at,
+                    qkv: at + 1,
+                    qk_norm: Some(at + 2),
+                    out: at + 4,
+                    norm2: at + 5,
+                    up: at + 6,
+                    down: at + 7,
+                }
+            }
+            Family::Gpt2 => {
+                let at = 2 + 12 * index;
+                Self {
+                    norm1: at,
+                    qkv: at + 2,
+                    qk_norm: None,
+                    out: at + 4,
+                    norm2: at + 6,
+                    up: at + 8,
+                    down: at + 10,
+                }
+            }
+        }
+    }
 }
 
 /// What the backward pass of a block needs.
@@ -70,13 +106,26 @@ impl StackModel {
 
     /// From weights in the order of [`param_specs`], as a checkpoint holds them.
     pub fn from_weights(shape: &Shape, weights: Vec<Tensor<3>>, precision: Precision) -> Self {
-        let cast = linear::half(precision);
-        Self { shape: *shape, specs: param_specs(shape), weights, cast }
+        Self::new(*shape, param_specs(shape), weights, linear::half(precision))
+    }
+
+    fn new(
+        shape: Shape,
+        specs: Vec<ParamSpec>,
+        weights: Vec<Tensor<3>>,
+        cast: Option<DType>,
+    ) -> Self {
+        if !kernels::apply(&weights[0].device()) {
+            return Self { shape, specs, weights, cast, packed: None };
+        }
+        let packed = Packed::new(&shape, &specs, weights, cast);
+        let weights = packed.each.iter().map(packed::tensor).collect();
+        Self { shape, specs, weights, cast, packed: Some(packed) }
     }
 
     /// The same shape and precision with other weights, for any number of replicas.
     pub fn with_weights(&self, weights: Vec<Tensor<3>>) -> Self {
-        Self { weights, specs: self.specs.clone(), shape: self.shape, cast: self.cast }
+        Self::new(self.shape, self.specs.clone(), weights, self.cast)
     }
 
     /// The shape of every replica.
@@ -99,6 +148,23 @@ impl StackModel {
         &mut self.weights
     }
 
+    /// Writes [`StackModel::weights_mut`] back to the memory that kernels work on.
+    pub(crate) fn store(&mut self) {
+        if let Some(packed) = &self.packed {
+            packed.replace(&self.weights);
+            self.weights = packed.each.iter().map(packed::tensor).collect();
+        }
+    }
+
+    /// The memory of the weights, where kernels work on it.
+    pub(crate) fn packed(&self) -> Option<&Packed> {
+        self.packed.as_ref().filter(|_| kernels::enabled())
+    }
+
+    pub(crate) fn is_packed(&self) -> bool {
+        self.packed().is_some()
+    }
+
     /// Number of replicas.
     pub fn replicas(&self) -> usize {
         self.weights[0].dims()[0]
@@ -111,6 +177,10 @@ impl StackModel {
 
     /// Mean loss of each replica over its targets, `[R]`, in nats.
     pub fn loss(&self, inputs: &Tokens, targets: &Tokens) -> Tensor<1> {
+        if let Some(packed) = self.packed() {
+            let pass = Pass::new(packed, inputs.sequences(), &self.device());
+            return packed::tensor(&pass.loss(&self.batch(inputs, targets, false)));
+        }
         let (normed, _) = self.forward(inputs, false);
         let head = self.weights.last().expect("a model has a head");
         Head { weight: head, targets, cast: self.cast }.loss(&normed)
@@ -144,6 +214,9 @@ impl StackModel {
         z: f32,
         scale: f32,
     ) -> (Tensor<1>, Grads) {
+        if let Some(packed) = self.packed() {
+            return self.packed_grads(packed, inputs, targets, z, scale);
+        }
         let (hidden, saved) = self.forward(inputs, true);
         let saved = saved.expect("asked for");
         let weight = self.weights.last().expect("a model has a head");
@@ -158,12 +231,53 @@ impl StackModel {
         (loss * down, grads.into_iter().map(|g| g * down).collect())
     }
 
+    /// By the launches of [`adapter`](crate::adapter).
+    fn packed_grads(
+        &self,
+        packed: &Packed,
+        inputs: &Tokens,
+        targets: &Tokens,
+        z: f32,
+        scale: f32,
+    ) -> (Tensor<1>, Grads) {
+        let device = self.device();
+        let pass = Pass::new(packed, inputs.sequences(), &device);
+        let (parts, boost) = (pass.parts(&device), self.boost(inputs, scale));
+        let loss = kernels::launch::empty(&packed.flat, [packed.replicas]);
+        let batch = self.batch(inputs, targets, true);
+        pass.gradients(&batch, [z, scale, boost], &loss, &parts, false);
+        let flat = kernels::launch::empty(&packed.flat, [packed.flat.meta.num_elements()]);
+        kernels::flat::gather(&parts.flat, &parts.tables, &flat, 1.0 / boost);
+        let (starts, _) = packed::places(&self.specs, packed.replicas);
+        let views = packed::views(&flat, &starts, &self.specs, packed.replicas);
+        (packed::tensor(&loss), views.iter().map(packed::tensor).collect())
+    }
+
+    /// Token ids on the device, and for the backward pass where those of each word stand.
+    fn batch(&self, inputs: &Tokens, targets: &Tokens, backward: bool) -> Batch {
+        let device = self.device();
+        let list = |ids: Vec<i32>| {
+            let shape = [ids.len()];
+            let list = Tensor::<1, Int>::from_data(TensorData::new(ids, shape), &device);
+            kernels::primitive_int(&list)
+        };
+        let ids = |tokens: &Tokens| {
+            let shape = [tokens.replicas, tokens.per_replica(), 1];
+            kernels::launch::view(&list(tokens.ids().to_vec()), 0, shape)
+        };
+        let places = backward.then(|| {
+            let places = kernels::places(inputs, self.shape.vocab);
+            [list(places.starts), list(places.rows)]
+        });
+        Batch { inputs: ids(inputs), targets: ids(targets), places }
+    }
+
     /// What the backward pass is multiplied by on its way, and its results divided by: a power of two that takes the
     /// gradient of a token to about 256 times that of its own loss, where a mean over many tokens would be lost in the range of
     /// f16 (Micikevicius et al. 2018, section 3.2). Within the model gradients are some hundred to some thousand
     /// times as small as at its end, so that both ends are far from 6e-5 and 65,504. Results are in f32, so that sums over
     /// tokens are not in danger.
-    fn boost(&self, inputs: &Tokens, scale: f32) -> f32 {
+    pub(crate) fn boost(&self, inputs: &Tokens, scale: f32) -> f32 {
         let tokens = inputs.per_replica() as f32;
         match self.cast {
             Some(DType::F16) if scale > 0.0 => {
@@ -178,34 +292,8 @@ impl StackModel {
         linear::operand(x, self.cast)
     }
 
-    /// Where block `index`'s weights stand.
     fn block(&self, index: usize) -> Block {
-        match self.shape.family {
-            Family::Llama => {
-                let at = 1 + 8 * index;
-                Block {
-                    norm1: at,
-                    qkv: at + 1,
-                    qk_norm: Some(at + 2),
-                    out: at + 4,
-                    norm2: at + 5,
-                    up: at + 6,
-                    down: at + 7,
-                }
-            }
-            Family::Gpt2 => {
-                let at = 2 + 12 * index;
-                Block {
-                    norm1: at,
-                    qkv: at + 2,
-                    qk_norm: None,
-                    out: at + 4,
-                    norm2: at + 6,
-                    up: at + 8,
-                    down: at + 10,
-                }
-            }
-        }
+        Block::new(self.shape.family, index)
     }
 
     fn has_biases(&self) -> bool {
@@ -213,10 +301,7 @@ impl StackModel {
     }
 
     fn activation(&self) -> Activation {
-        match self.shape.family {
-            Family::Llama => Activation::SwiGlu,
-            Family::Gpt2 => Activation::Gelu,
-        }
+        Activation::of(self.shape.family)
     }
 
     /// The bias that follows weight `at` in families that have biases.

@@ -1,104 +1,132 @@
-//! SwiGLU and GELU: one unit for each element of the result.
+//! SwiGLU and GELU: one unit for each vector of the result.
 
 use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::launch::{dims, elements, empty, rows_of};
+use super::launch::{dims, elem, elements, empty_of, rows_of, vector};
 use crate::ops::activation::{Activation, GELU_CUBE, GELU_SCALE};
 
+type Floats<N> = Vector<f32, N>;
+
 #[cube]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
+fn sigmoid<N: Size>(x: Floats<N>) -> Floats<N> {
+    Floats::new(1.0f32) / (Floats::new(1.0f32) + (Floats::new(0.0f32) - x).exp())
 }
 
 #[cube]
-fn gelu_sigmoid(x: f32) -> f32 {
-    sigmoid(GELU_SCALE * x * (1.0 + GELU_CUBE * x * x))
+fn gelu_sigmoid<N: Size>(x: Floats<N>) -> Floats<N> {
+    let square = x * x;
+    sigmoid::<N>(
+        Floats::new(GELU_SCALE) * x * (Floats::new(1.0f32) + Floats::new(GELU_CUBE) * square),
+    )
 }
 
 #[cube(launch_unchecked)]
-fn forward_kernel(x: &[f32], y: &mut [f32], len: usize, hidden: usize, #[comptime] swiglu: bool) {
-    let i = ABSOLUTE_POS;
-    if i < len {
-        if comptime!(swiglu) {
-            let at = i / hidden * 2 * hidden + i % hidden;
-            let gate = x[at];
-            y[i] = gate * sigmoid(gate) * x[at + hidden];
-        } else {
-            y[i] = x[i] * gelu_sigmoid(x[i]);
-        }
-    }
-}
-
-#[cube(launch_unchecked)]
-fn backward_kernel(
-    x: &[f32],
-    dy: &[f32],
-    dx: &mut [f32],
+fn forward_kernel<E: Float, N: Size>(
+    x: &[Vector<E, N>],
+    y: &mut [Vector<E, N>],
     len: usize,
     hidden: usize,
     #[comptime] swiglu: bool,
+    #[define(E)] _type: ElemType,
 ) {
     let i = ABSOLUTE_POS;
     if i < len {
         if comptime!(swiglu) {
             let at = i / hidden * 2 * hidden + i % hidden;
-            let gate = x[at];
-            let s = sigmoid(gate);
-            let silu = gate * s;
-            dx[at] = dy[i] * x[at + hidden] * (s + silu * (1.0 - s));
-            dx[at + hidden] = dy[i] * silu;
+            let gate = Floats::<N>::cast_from(x[at]);
+            let up = Floats::<N>::cast_from(x[at + hidden]);
+            y[i] = Vector::<E, N>::cast_from(gate * sigmoid::<N>(gate) * up);
         } else {
-            let x = x[i];
-            let s = gelu_sigmoid(x);
-            let slope = GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * x * x);
-            dx[i] = dy[i] * (s + x * s * (1.0 - s) * slope);
+            let x = Floats::<N>::cast_from(x[i]);
+            y[i] = Vector::<E, N>::cast_from(x * gelu_sigmoid::<N>(x));
         }
     }
 }
 
-pub(super) fn forward(x: CubeTensor, kind: Activation) -> CubeTensor {
+#[cube(launch_unchecked)]
+fn backward_kernel<E: Float, N: Size>(
+    x: &[Vector<E, N>],
+    dy: &[Vector<E, N>],
+    dx: &mut [Vector<E, N>],
+    len: usize,
+    hidden: usize,
+    #[comptime] swiglu: bool,
+    #[define(E)] _type: ElemType,
+) {
+    let i = ABSOLUTE_POS;
+    if i < len {
+        let one = Floats::<N>::new(1.0f32);
+        let slope = Floats::<N>::cast_from(dy[i]);
+        if comptime!(swiglu) {
+            let at = i / hidden * 2 * hidden + i % hidden;
+            let gate = Floats::<N>::cast_from(x[at]);
+            let up = Floats::<N>::cast_from(x[at + hidden]);
+            let s = sigmoid::<N>(gate);
+            let silu = gate * s;
+            dx[at] = Vector::<E, N>::cast_from(slope * up * (s + silu * (one - s)));
+            dx[at + hidden] = Vector::<E, N>::cast_from(slope * silu);
+        } else {
+            let x = Floats::<N>::cast_from(x[i]);
+            let s = gelu_sigmoid::<N>(x);
+            let inner = Floats::new(GELU_SCALE) * (one + Floats::new(3.0 * GELU_CUBE) * x * x);
+            dx[i] = Vector::<E, N>::cast_from(slope * (s + x * s * (one - s) * inner));
+        }
+    }
+}
+
+/// `[R, M, 2 H] -> [R, M, H]` for SwiGLU, in the type of `x`.
+pub(crate) fn forward(x: CubeTensor, kind: Activation) -> CubeTensor {
     let x = rows_of(x);
-    let [r, m, n] = dims(&x);
+    let [r, m, width] = dims(&x);
     let swiglu = kind == Activation::SwiGlu;
-    let hidden = if swiglu { n / 2 } else { n };
-    let y = empty(&x, [r, m, hidden]);
-    let (count, dim) = elements(r * m * hidden);
-    let client = x.client.clone();
-    // SAFETY: one unit for each element of `y`, and units beyond it do nothing.
+    let hidden = if swiglu { width / 2 } else { width };
+    let y = empty_of(&x, [r, m, hidden], x.dtype);
+    let n = vector(hidden);
+    let len = r * m * hidden / n;
+    let (count, dim) = elements(len);
+    let (client, dtype) = (x.client.clone(), elem(x.dtype));
+    // SAFETY: one unit for each vector of `y`, and units beyond it do nothing.
     unsafe {
         forward_kernel::launch_unchecked(
             &client,
             count,
             dim,
+            n,
             x.into_buffer_arg(),
             y.clone().into_buffer_arg(),
-            r * m * hidden,
-            hidden,
+            len,
+            hidden / n,
             swiglu,
+            dtype,
         );
     }
     y
 }
 
-pub(super) fn backward(x: CubeTensor, dy: CubeTensor, kind: Activation) -> CubeTensor {
+/// Gradient of the input of [`forward`], in its type.
+pub(crate) fn backward(x: CubeTensor, dy: CubeTensor, kind: Activation) -> CubeTensor {
     let (x, dy) = (rows_of(x), rows_of(dy));
-    let ([r, m, n], [_, _, hidden]) = (dims(&x), dims(&dy));
-    let dx = empty(&x, [r, m, n]);
-    let (count, dim) = elements(r * m * hidden);
-    let client = x.client.clone();
+    let ([r, m, width], [_, _, hidden]) = (dims(&x), dims(&dy));
+    let dx = empty_of(&x, [r, m, width], x.dtype);
+    let n = vector(hidden);
+    let len = r * m * hidden / n;
+    let (count, dim) = elements(len);
+    let (client, dtype) = (x.client.clone(), elem(x.dtype));
     // SAFETY: as in the forward pass; a unit writes the elements that it read.
     unsafe {
         backward_kernel::launch_unchecked(
             &client,
             count,
             dim,
+            n,
             x.into_buffer_arg(),
             dy.into_buffer_arg(),
             dx.clone().into_buffer_arg(),
-            r * m * hidden,
-            hidden,
+            len,
+            hidden / n,
             kind == Activation::SwiGlu,
+            dtype,
         );
     }
     dx

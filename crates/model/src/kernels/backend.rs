@@ -47,10 +47,11 @@ pub(crate) trait Kernels: Backend {
         normed: bool,
         half: Option<DType>,
         d: Dims,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 
     fn kernel_attention_backward(
         qkv: FloatTensor<Self>,
+        qk: FloatTensor<Self>,
         out: FloatTensor<Self>,
         log_sum: FloatTensor<Self>,
         q_gain: FloatTensor<Self>,
@@ -105,7 +106,7 @@ impl Kernels for CubeBackend {
     }
 
     fn kernel_product(a: F, b: F) -> F {
-        product::product(a, b)
+        product::whole(a, b)
     }
 
     fn kernel_activation_backward(x: F, dy: F, kind: Activation) -> F {
@@ -121,12 +122,15 @@ impl Kernels for CubeBackend {
         normed: bool,
         half: Option<DType>,
         d: Dims,
-    ) -> (F, F) {
-        attention::forward(qkv, [q_gain, k_gain], [cos, sin], normed, half, d)
+    ) -> (F, F, F) {
+        let [out, log_sum, qk] =
+            attention::forward(qkv, [q_gain, k_gain], [cos, sin], normed, half, d);
+        (out, log_sum, qk)
     }
 
     fn kernel_attention_backward(
         qkv: F,
+        qk: F,
         out: F,
         log_sum: F,
         q_gain: F,
@@ -138,7 +142,8 @@ impl Kernels for CubeBackend {
         half: Option<DType>,
         d: Dims,
     ) -> (F, F) {
-        attention::backward(qkv, out, log_sum, [q_gain, k_gain], [cos, sin], dy, normed, half, d)
+        let read = [qkv, qk, out, log_sum, dy];
+        attention::backward(read, [q_gain, k_gain], [cos, sin], normed, half, d)
     }
 
     fn kernel_losses(logits: F, targets: I) -> F {

@@ -5,18 +5,18 @@ use burn::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::launch::{Rows, dims, empty, own, rows_of};
+use super::launch::{Rows, UNITS, dims, elem, empty, own, rows_of, vector};
 use super::reduce;
 
 /// A number below all logits.
 const LOWEST: f32 = -3.0e38;
 
-/// Log of the denominator of the row of `logits` that begins at `at`: one pass, in which every unit
+/// Log of the denominator of the row of `vocab` vectors that begins at `at`: one pass, in which every unit
 /// keeps the largest logit it has met and the sum relative to that (Milakov & Gimelshein 2018,
 /// algorithm 3).
 #[cube]
-fn log_sum(
-    logits: &mut [f32],
+fn log_sum<E: Float, N: Size>(
+    logits: &mut [Vector<E, N>],
     at: usize,
     vocab: usize,
     scratch: &mut Shared<[f32]>,
@@ -25,22 +25,31 @@ fn log_sum(
     let mut highest = f32::new(LOWEST);
     let mut total = 0.0f32;
     for col in range_stepped(UNIT_POS_X as usize, vocab, shape.lanes) {
-        let x = logits[at + col];
-        if x > highest {
-            total *= (highest - x).exp();
-            highest = x;
+        let x = Vector::<f32, N>::cast_from(logits[at + col]);
+        let mut top = x.extract(0usize);
+        #[unroll]
+        for k in 1..N::value() {
+            top = max(top, x.extract(k));
         }
-        total += (x - highest).exp();
+        if top > highest {
+            total *= (highest - top).exp();
+            highest = top;
+        }
+        let parts = (x - Vector::new(highest)).exp();
+        #[unroll]
+        for k in 0..N::value() {
+            total += parts.extract(k);
+        }
     }
     let top = reduce::largest(highest, scratch, shape);
     let total = reduce::sum(total * (highest - top).exp(), scratch, shape);
     total.ln() + top
 }
 
-/// Loss of every row; with `gradient` the logits become the gradient.
+/// Loss of every row; with `gradient` the logits become the gradient. `vocab` counts vectors.
 #[cube(launch_unchecked)]
-fn rows_kernel(
-    logits: &mut [f32],
+fn rows_kernel<E: Float, N: Size>(
+    logits: &mut [Vector<E, N>],
     targets: &[i32],
     losses: &mut [f32],
     rows: usize,
@@ -49,38 +58,81 @@ fn rows_kernel(
     scale: f32,
     #[comptime] shape: Rows,
     #[comptime] gradient: bool,
+    #[define(E)] _type: ElemType,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
     let (row, real) = reduce::row(rows);
     let at = row * vocab;
     // Units beyond the last row look at no column, for the row is being overwritten.
     let columns = select(real, vocab, 0);
-    let log_sum = log_sum(logits, at, columns, &mut scratch, shape);
+    let log_sum = log_sum::<E, N>(logits, at, columns, &mut scratch, shape);
     let target = targets[row] as usize;
+    let (target_at, target_in) = (target / N::value(), target % N::value());
     if comptime!(gradient) {
         if real {
             // The unit whose column the target is reads it before it overwrites it.
             let factor = scale * (1.0 + 2.0 * z * log_sum);
             for col in range_stepped(UNIT_POS_X as usize, vocab, shape.lanes) {
-                let x = logits[at + col];
-                let mut slope = (x - log_sum).exp() * factor;
-                if col == target {
-                    losses[row] = log_sum - x;
-                    slope -= scale;
+                let x = Vector::<f32, N>::cast_from(logits[at + col]);
+                let mut slope = (x - Vector::new(log_sum)).exp() * Vector::new(factor);
+                if col == target_at {
+                    #[unroll]
+                    for k in 0..N::value() {
+                        if k == target_in {
+                            losses[row] = log_sum - x.extract(k);
+                            slope.insert(k, slope.extract(k) - scale);
+                        }
+                    }
                 }
-                logits[at + col] = slope;
+                logits[at + col] = Vector::<E, N>::cast_from(slope);
             }
         }
     } else if real && UNIT_POS_X == 0 {
-        losses[row] = log_sum - logits[at + target];
+        let x = Vector::<f32, N>::cast_from(logits[at + target_at]);
+        #[unroll]
+        for k in 0..N::value() {
+            if k == target_in {
+                losses[row] = log_sum - x.extract(k);
+            }
+        }
+    }
+}
+
+/// Sum of a replica's losses times `factor`: one cube each.
+#[cube(launch_unchecked)]
+fn means_kernel(
+    losses: &[f32],
+    means: &mut [f32],
+    rows: usize,
+    factor: f32,
+    #[comptime] again: bool,
+    #[comptime] shape: Rows,
+) {
+    let mut scratch = Shared::<[f32]>::new_slice(UNITS);
+    let replica = CUBE_POS_X as usize;
+    let mut sum = 0.0f32;
+    for row in range_stepped(UNIT_POS as usize, rows, UNITS) {
+        sum += losses[replica * rows + row];
+    }
+    let mut mean = reduce::sum(sum, &mut scratch, shape) * factor;
+    if UNIT_POS == 0 {
+        if comptime!(again) {
+            mean += means[replica];
+        }
+        means[replica] = mean;
     }
 }
 
 /// Loss of every row `[R, M, 1]`; with `gradient` (z, scale) the logits become that of `scale` times
 /// the sum of all losses.
-fn launch(logits: &CubeTensor, targets: CubeTensor, gradient: Option<(f32, f32)>) -> CubeTensor {
+pub(crate) fn launch(
+    logits: &CubeTensor,
+    targets: &CubeTensor,
+    gradient: Option<(f32, f32)>,
+) -> CubeTensor {
     let [r, m, vocab] = dims(logits);
     let losses = empty(logits, [r, m, 1]);
+    let n = vector(vocab);
     let rows = Rows::of_width(vocab, &logits.client);
     let (z, scale) = gradient.unwrap_or_default();
     // SAFETY: units beyond the last row write nothing, targets are below `vocab`, and a unit
@@ -90,23 +142,44 @@ fn launch(logits: &CubeTensor, targets: CubeTensor, gradient: Option<(f32, f32)>
             &logits.client,
             rows.cubes(r * m),
             rows.dim(),
+            n,
             logits.clone().into_buffer_arg(),
-            into_contiguous(targets).into_buffer_arg(),
+            targets.clone().into_buffer_arg(),
             losses.clone().into_buffer_arg(),
             r * m,
-            vocab,
+            vocab / n,
             z,
             scale,
             rows,
             gradient.is_some(),
+            elem(logits.dtype),
         );
     }
     losses
 }
 
+/// Writes the sum of every replica's losses `[R, M, 1]`, times `factor`, to `means` `[R]`, or adds it `again`.
+pub(crate) fn means(losses: &CubeTensor, factor: f32, means: &CubeTensor, again: bool) {
+    let [r, m, _] = dims(losses);
+    // SAFETY: one unit of each cube writes one element.
+    unsafe {
+        means_kernel::launch_unchecked(
+            &losses.client,
+            CubeCount::Static(r as u32, 1, 1),
+            CubeDim::new_1d(UNITS as u32),
+            losses.clone().into_buffer_arg(),
+            means.clone().into_buffer_arg(),
+            m,
+            factor,
+            again,
+            Rows { lanes: UNITS, rows: 1, planes: false },
+        );
+    }
+}
+
 /// Loss of every row, `[R, M, 1]`.
 pub(super) fn losses(logits: CubeTensor, targets: CubeTensor) -> CubeTensor {
-    launch(&rows_of(logits), targets, None)
+    launch(&rows_of(logits), &into_contiguous(targets), None)
 }
 
 /// Loss of every row `[R, M, 1]`, and the gradient `[R, M, V]` of `scale` times their sum.
@@ -117,5 +190,5 @@ pub(super) fn gradient(
     scale: f32,
 ) -> (CubeTensor, CubeTensor) {
     let logits = own(logits);
-    (launch(&logits, targets, Some((z, scale))), logits)
+    (launch(&logits, &into_contiguous(targets), Some((z, scale))), logits)
 }

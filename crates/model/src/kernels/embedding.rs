@@ -5,7 +5,7 @@ use burn::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::launch::{Rows, dims, empty, rows_of};
+use super::launch::{Rows, dims, elem, elements, empty, rows_of, vector};
 use crate::batch::Tokens;
 
 /// Chunks of a replica's tokens, at most: frequent words are added up by several units.
@@ -24,8 +24,7 @@ pub(crate) struct Places {
 /// Sorts the tokens of every chunk by word, equal ones in their order.
 pub(crate) fn places(tokens: &Tokens, vocab: usize) -> Places {
     let m = tokens.per_replica();
-    // The tables of all chunks together are about as large as the activations that they come from.
-    let chunks = (2 * m / vocab).clamp(1, MOST_CHUNKS);
+    let chunks = chunks(m, vocab);
     let per_chunk = m.div_ceil(chunks);
     let mut starts = Vec::with_capacity(tokens.replicas * chunks * (vocab + 1));
     let mut rows = vec![0i32; tokens.ids().len()];
@@ -51,19 +50,47 @@ pub(crate) fn places(tokens: &Tokens, vocab: usize) -> Places {
     Places { starts, rows, chunks }
 }
 
-/// Some units for each row of a chunk's table.
+/// Rows of the table for every token, with those of their positions added where there are some.
 #[cube(launch_unchecked)]
-fn gradient_kernel(
-    dy: &[f32],
+fn forward_kernel<N: Size>(
+    table: &[Vector<f32, N>],
+    positions: &[Vector<f32, N>],
+    ids: &[i32],
+    x: &mut [Vector<f32, N>],
+    len: usize,
+    per_replica: usize,
+    context: usize,
+    vocab: usize,
+    width: usize,
+    #[comptime] has_positions: bool,
+) {
+    let i = ABSOLUTE_POS;
+    if i < len {
+        let (row, col) = (i / width, i % width);
+        let replica = row / per_replica;
+        let mut value = table[(replica * vocab + ids[row] as usize) * width + col];
+        if comptime!(has_positions) {
+            value += positions[(replica * context + row % context) * width + col];
+        }
+        x[i] = value;
+    }
+}
+
+/// Some units for each row of a chunk's table. `width` counts vectors.
+#[cube(launch_unchecked)]
+fn gradient_kernel<E: Float, N: Size>(
+    dy: &[Vector<E, N>],
     starts: &[i32],
     places: &[i32],
-    table: &mut [f32],
+    table: &mut [Vector<f32, N>],
     rows: usize,
     per_replica: usize,
     chunks: usize,
     vocab: usize,
     width: usize,
     #[comptime] lanes: usize,
+    #[comptime] again: bool,
+    #[define(E)] _type: ElemType,
 ) {
     let row = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     if row < rows {
@@ -72,13 +99,57 @@ fn gradient_kernel(
         let at = part * (vocab + 1) + word;
         let (begin, end) = (starts[at] as usize, starts[at + 1] as usize);
         for col in range_stepped(UNIT_POS_X as usize, width, lanes) {
-            let mut sum = 0.0f32;
+            let mut sum = Vector::<f32, N>::new(0.0f32);
             for place in begin..end {
-                sum += dy[(first + places[first + place] as usize) * width + col];
+                let row = first + places[first + place] as usize;
+                sum += Vector::<f32, N>::cast_from(dy[row * width + col]);
+            }
+            if comptime!(again) {
+                sum += table[row * width + col];
             }
             table[row * width + col] = sum;
         }
     }
+}
+
+/// `[R, M, D]` of a table `[R, V, D]` and positions `[R, T, D]` for ids `[R, M]`.
+pub(crate) fn forward(
+    table: &CubeTensor,
+    positions: Option<&CubeTensor>,
+    ids: &CubeTensor,
+    [m, context]: [usize; 2],
+) -> CubeTensor {
+    let [r, vocab, width] = dims(table);
+    let x = empty(table, [r, m, width]);
+    let n = vector(width);
+    let len = r * m * width / n;
+    let (count, dim) = elements(len);
+    // SAFETY: one unit for each vector of `x`, and ids are below `vocab`.
+    unsafe {
+        forward_kernel::launch_unchecked(
+            &table.client,
+            count,
+            dim,
+            n,
+            table.clone().into_buffer_arg(),
+            positions.unwrap_or(table).clone().into_buffer_arg(),
+            ids.clone().into_buffer_arg(),
+            x.clone().into_buffer_arg(),
+            len,
+            m,
+            context,
+            vocab,
+            width / n,
+            positions.is_some(),
+        );
+    }
+    x
+}
+
+/// Chunks that `m` tokens are cut into: the tables of all chunks together are about as large as the activations that they come
+/// from.
+pub(crate) fn chunks(m: usize, vocab: usize) -> usize {
+    (2 * m / vocab).clamp(1, MOST_CHUNKS)
 }
 
 /// Gradient of a table as one part for every chunk, `[R, chunks, V * D]`, from `dy` `[R, M, D]`.
@@ -91,29 +162,44 @@ pub(super) fn gradient(
 ) -> CubeTensor {
     let dy = rows_of(dy);
     let (starts, places) = (into_contiguous(starts), into_contiguous(places));
-    let [r, m, width] = dims(&dy);
+    let [r, _, width] = dims(&dy);
     let table = empty(&dy, [r, chunks, vocab * width]);
-    let rows = Rows::with_lanes(width.next_power_of_two().clamp(4, 64), &dy.client);
-    let client = dy.client.clone();
+    gradient_into(&dy, [&starts, &places], [chunks, vocab], &table, false);
+    table
+}
+
+/// The same to a tensor that is there, or added to it `again`.
+pub(crate) fn gradient_into(
+    dy: &CubeTensor,
+    [starts, places]: [&CubeTensor; 2],
+    [chunks, vocab]: [usize; 2],
+    table: &CubeTensor,
+    again: bool,
+) {
+    let [r, m, width] = dims(dy);
+    let n = vector(width);
+    let rows = Rows::with_lanes((width / n).next_power_of_two().clamp(4, 64), &dy.client);
     // SAFETY: units beyond the last row write nothing; `places` holds rows of the replica.
     unsafe {
         gradient_kernel::launch_unchecked(
-            &client,
+            &dy.client,
             rows.cubes(r * chunks * vocab),
             rows.dim(),
-            dy.into_buffer_arg(),
-            starts.into_buffer_arg(),
-            places.into_buffer_arg(),
+            n,
+            dy.clone().into_buffer_arg(),
+            starts.clone().into_buffer_arg(),
+            places.clone().into_buffer_arg(),
             table.clone().into_buffer_arg(),
             r * chunks * vocab,
             m,
             chunks,
             vocab,
-            width,
+            width / n,
             rows.lanes,
+            again,
+            elem(dy.dtype),
         );
     }
-    table
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use burn::cubecl::client::Client;
 use burn::cubecl::ir::features::Plane;
-use burn::cubecl::prelude::*;
-use burn::tensor::{DType, Shape};
+use burn::cubecl::{self, prelude::*};
+use burn::tensor::{DType, Shape, bf16, f16};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
@@ -80,14 +80,68 @@ fn plane_size(client: &Client) -> Option<usize> {
 }
 
 /// An unwritten `f32` tensor, row-major, where `like` is.
-pub(super) fn empty<const D: usize>(like: &CubeTensor, shape: [usize; D]) -> CubeTensor {
-    let (client, device) = (like.client.clone(), like.device.clone());
-    empty_device_contiguous_dtype(client, device, Shape::from(shape), DType::F32)
+pub(crate) fn empty<const D: usize>(like: &CubeTensor, shape: [usize; D]) -> CubeTensor {
+    empty_of(like, shape, DType::F32)
 }
 
-/// The tensor row-major in `f32`.
-pub(super) fn rows_of(tensor: CubeTensor) -> CubeTensor {
-    assert_eq!(tensor.dtype, DType::F32, "kernels work in f32");
+/// An unwritten tensor of this type, row-major, where `like` is.
+pub(crate) fn empty_of<const D: usize>(
+    like: &CubeTensor,
+    shape: [usize; D],
+    dtype: DType,
+) -> CubeTensor {
+    let (client, device) = (like.client.clone(), like.device.clone());
+    empty_device_contiguous_dtype(client, device, Shape::from(shape), dtype)
+}
+
+/// Part of a flat tensor, from element `at`, as a tensor of this shape that shares its memory.
+pub(crate) fn view<const D: usize>(
+    flat: &CubeTensor,
+    at: usize,
+    shape: [usize; D],
+) -> CubeTensor {
+    let size = flat.dtype.size();
+    let len: usize = shape.iter().product();
+    let end = flat.meta.num_elements() - at - len;
+    let handle =
+        flat.handle.clone().offset_start((at * size) as u64).offset_end((end * size) as u64);
+    let (client, device) = (flat.client.clone(), flat.device.clone());
+    CubeTensor::new_contiguous(client, device, Shape::from(shape), handle, flat.dtype)
+}
+
+/// The type as kernels are compiled for it.
+pub(super) fn elem(dtype: DType) -> ElemType {
+    match dtype {
+        DType::F32 => f32::elem_type_native(),
+        DType::F16 => f16::elem_type_native(),
+        DType::BF16 => bf16::elem_type_native(),
+        other => panic!("kernels do not work in {other:?}"),
+    }
+}
+
+/// Elements that a unit takes at a time from rows of `width`.
+pub(super) fn vector(width: usize) -> usize {
+    [4, 2].into_iter().find(|n| width.is_multiple_of(*n)).unwrap_or(1)
+}
+
+#[cube(launch_unchecked)]
+fn add_kernel(a: &[f32], b: &[f32], y: &mut [f32], len: usize) {
+    if ABSOLUTE_POS < len {
+        y[ABSOLUTE_POS] = a[ABSOLUTE_POS] + b[ABSOLUTE_POS];
+    }
+}
+
+/// `y = a + b` for row-major `f32` tensors of one size; `y` may be one of them.
+pub(crate) fn add(a: &CubeTensor, b: &CubeTensor, y: &CubeTensor) {
+    let len = y.meta.num_elements();
+    let (count, dim) = elements(len);
+    let [a, b, to] = [a, b, y].map(|t| t.clone().into_buffer_arg());
+    // SAFETY: one unit for each element, and units beyond do nothing.
+    unsafe { add_kernel::launch_unchecked(&y.client, count, dim, a, b, to, len) }
+}
+
+/// The tensor row-major.
+pub(crate) fn rows_of(tensor: CubeTensor) -> CubeTensor {
     let elements = tensor.meta.num_elements();
     assert!(
         elements <= MOST_ELEMENTS,
@@ -103,6 +157,6 @@ pub(super) fn own(tensor: CubeTensor) -> CubeTensor {
 }
 
 /// The sizes of a tensor.
-pub(super) fn dims<const D: usize>(tensor: &CubeTensor) -> [usize; D] {
+pub(crate) fn dims<const D: usize>(tensor: &CubeTensor) -> [usize; D] {
     tensor.meta.shape().dims()
 }

@@ -8,25 +8,26 @@
 //! Sums over a row are made by one plane (warp, subgroup) where all planes of a device have one size,
 //! else by a few units of a cube through shared memory ([`Planes`]).
 
-mod activation;
-mod adamw;
-mod attention;
+pub(crate) mod activation;
+pub(crate) mod attention;
 mod backend;
-mod clip;
-mod cross_entropy;
-mod embedding;
-mod launch;
+pub(crate) mod bias;
+pub(crate) mod cross_entropy;
+pub(crate) mod embedding;
+pub(crate) mod flat;
+pub(crate) mod launch;
 mod lists;
-mod norm;
-mod product;
+pub(crate) mod norm;
+pub(crate) mod product;
 mod reduce;
 mod rotary;
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use burn::backend::{Dispatch, DispatchDevice, DispatchTensor};
+use burn::backend::{Cube, Dispatch, DispatchDevice, DispatchTensor};
 use burn::cubecl::Device as CubeDevice;
 use burn::tensor::{DType, Device, Int, Tensor};
+use burn_cubecl::tensor::CubeTensor;
 
 use crate::ops::activation::Activation;
 use crate::ops::attention::Dims;
@@ -34,9 +35,8 @@ use crate::ops::linear::half;
 use backend::Kernels;
 use isoflop_plan::Precision;
 
-pub(crate) use adamw::{FACTORS, Weight, update_all};
-pub(crate) use clip::squares;
 pub(crate) use embedding::places;
+pub(crate) use lists::primitive;
 
 /// Whether kernels are used where there are some.
 static ENABLED: AtomicBool = AtomicBool::new(true);
@@ -78,6 +78,37 @@ pub fn largest_tensor(device: &Device) -> Option<u64> {
     cube_device(device).map(|cube| cube.client().properties().memory.max_page_size)
 }
 
+/// Attention by itself, for trials of its tiles.
+#[doc(hidden)]
+pub mod trial {
+    use super::*;
+    pub use super::attention::choose;
+
+    /// A projection's attention.
+    pub fn forward(
+        qkv: &Tensor<3>,
+        gains: Option<[Tensor<3>; 2]>,
+        tables: [Tensor<2>; 2],
+        half: Option<DType>,
+        d: Dims,
+    ) -> (Tensor<3>, Tensor<3>, Tensor<3>) {
+        let rotary = gains.map(|gains| Rotary { gains, tables });
+        attention(qkv, rotary.as_ref(), half, d)
+    }
+
+    /// Its gradients: of the projection and of the gains.
+    pub fn backward(
+        [qkv, qk, out, log_sum, dy]: [Tensor<3>; 5],
+        gains: Option<[Tensor<3>; 2]>,
+        tables: [Tensor<2>; 2],
+        half: Option<DType>,
+        d: Dims,
+    ) -> (Tensor<3>, Option<[Tensor<3>; 2]>) {
+        let rotary = gains.map(|gains| Rotary { gains, tables });
+        attention_backward(qkv, qk, out, log_sum, rotary.as_ref(), half, d, dy)
+    }
+}
+
 fn has_matrix_units() -> bool {
     MATRIX_UNITS.load(Ordering::Relaxed)
 }
@@ -115,6 +146,14 @@ fn cube_device(device: &Device) -> Option<&CubeDevice> {
         DispatchDevice::Cube(cube) => Some(cube),
         _ => None,
     }
+}
+
+/// The tensor of numbers as kernels take it.
+pub(crate) fn primitive_int(tensor: &Tensor<1, Int>) -> CubeTensor {
+    tensor
+        .clone()
+        .try_into_primitive::<Cube>()
+        .unwrap_or_else(|e| panic!("a kernel was called on another backend: {e:?}"))
 }
 
 /// Whether [`attention`] applies: the device's shared memory must hold tiles of these heads.
@@ -186,23 +225,25 @@ impl Rotary {
     }
 }
 
-/// Result `[R, M, D]` and log sums `[R, sequences * heads, context]`; queries and keys are normed and
-/// turned where `rotary` is given. With `half`, products may have operands in that precision.
+/// Result `[R, M, D]`, log sums `[R, sequences * heads, context]`, and what the backward pass takes queries and keys from;
+/// these are normed and turned where `rotary` is given. With `half`, products may have operands in that precision.
 pub(crate) fn attention(
     qkv: &Tensor<3>,
     rotary: Option<&Rotary>,
     half: Option<DType>,
     d: Dims,
-) -> (Tensor<3>, Tensor<3>) {
+) -> (Tensor<3>, Tensor<3>, Tensor<3>) {
     let [q, k, cos, sin] = Rotary::operands(rotary, qkv);
     let qkv = qkv.clone().into_dispatch();
-    let (out, log_sum) = Dispatch::kernel_attention(qkv, q, k, cos, sin, rotary.is_some(), half, d);
-    (Tensor::from_dispatch(out), Tensor::from_dispatch(log_sum))
+    let (out, log_sum, qk) =
+        Dispatch::kernel_attention(qkv, q, k, cos, sin, rotary.is_some(), half, d);
+    (Tensor::from_dispatch(out), Tensor::from_dispatch(log_sum), Tensor::from_dispatch(qk))
 }
 
 /// Gradient of the projection, and of the gains of queries and keys.
 pub(crate) fn attention_backward(
     qkv: Tensor<3>,
+    qk: Tensor<3>,
     out: Tensor<3>,
     log_sum: Tensor<3>,
     rotary: Option<&Rotary>,
@@ -211,9 +252,10 @@ pub(crate) fn attention_backward(
     dy: Tensor<3>,
 ) -> (Tensor<3>, Option<[Tensor<3>; 2]>) {
     let [q, k, cos, sin] = Rotary::operands(rotary, &log_sum);
-    let [qkv, out, log_sum, dy] = [qkv, out, log_sum, dy].map(Tensor::into_dispatch);
+    let [qkv, qk, out, log_sum, dy] = [qkv, qk, out, log_sum, dy].map(Tensor::into_dispatch);
     let (dqkv, dgain) = Dispatch::kernel_attention_backward(
         qkv,
+        qk,
         out,
         log_sum,
         q,

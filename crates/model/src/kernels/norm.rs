@@ -1,167 +1,277 @@
-//! RMSNorm and LayerNorm: a few units for each row.
+//! RMSNorm and LayerNorm: a few units for each row, which they hold in registers.
 
+use burn::cubecl::client::Client;
 use burn::cubecl::{self, prelude::*};
+use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::launch::{Rows, dims, empty, rows_of};
+use super::launch::{Rows, dims, elem, empty, empty_of, rows_of, vector};
 use super::reduce;
 use crate::ops::norm::EPSILON;
 
 /// Rows that one cube adds up for the gradient of the gain, at least.
-const ROWS_PER_CUBE: usize = 128;
+const ROWS_PER_CUBE: usize = 64;
 /// Cubes along the rows, at most.
-const MOST_CHUNKS: usize = 64;
-/// Columns and rows of such a cube.
-const ACROSS: usize = 32;
-const DOWN: usize = 8;
+const MOST_CHUNKS: usize = 256;
 
-/// Mean (0 without `centred`) and reciprocal deviation of the row of `x` that begins at `at`.
+/// Sizes that a kernel is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Shape {
+    rows: Rows,
+    /// Vectors of a row for each unit.
+    each: usize,
+    layer_norm: bool,
+}
+
+impl Shape {
+    fn new(width: usize, layer_norm: bool, client: &Client) -> Self {
+        let rows = Rows::of_width(width, client);
+        Self { rows, each: (width / vector(width)).div_ceil(rows.lanes), layer_norm }
+    }
+}
+
+/// Sum of a vector's elements.
 #[cube]
-fn moments(
-    x: &[f32],
+fn total<N: Size>(v: Vector<f32, N>) -> f32 {
+    let mut sum = 0.0f32;
+    #[unroll]
+    for k in 0..v.vector_size() {
+        sum += v.extract(k);
+    }
+    sum
+}
+
+/// This unit's part of the row that begins at vector `at`; 0 beyond its `width` vectors.
+#[cube]
+fn part<E: Float, N: Size>(
+    x: &[Vector<E, N>],
     at: usize,
     width: usize,
-    scratch: &mut Shared<[f32]>,
-    #[comptime] shape: Rows,
-    #[comptime] centred: bool,
-) -> (f32, f32) {
-    let lane = UNIT_POS_X as usize;
-    let count = f32::cast_from(width);
-    let mut mean = 0.0f32;
-    if comptime!(centred) {
-        let mut total = 0.0f32;
-        for col in range_stepped(lane, width, shape.lanes) {
-            total += x[at + col];
+    #[comptime] shape: Shape,
+) -> Sequence<Vector<f32, N>> {
+    let mut values = Sequence::new();
+    #[unroll]
+    for i in 0..shape.each {
+        let col = UNIT_POS_X as usize + comptime!(i * shape.rows.lanes);
+        let mut value = Vector::<f32, N>::new(0.0f32);
+        if col < width {
+            value = Vector::<f32, N>::cast_from(x[at + col]);
         }
-        mean = reduce::sum(total, scratch, shape) / count;
+        values.push(value);
     }
-    let mut square = 0.0f32;
-    for col in range_stepped(lane, width, shape.lanes) {
-        let d = x[at + col] - mean;
-        square += d * d;
+    values
+}
+
+/// Mean (0 but for LayerNorm) and reciprocal deviation of a row of `width` vectors.
+#[cube]
+fn moments<N: Size>(
+    x: &Sequence<Vector<f32, N>>,
+    width: usize,
+    scratch: &mut Shared<[f32]>,
+    #[comptime] shape: Shape,
+) -> (f32, f32) {
+    let count = f32::cast_from(width * N::value());
+    let mut mean = 0.0f32;
+    if comptime!(shape.layer_norm) {
+        let mut sum = Vector::<f32, N>::new(0.0f32);
+        #[unroll]
+        for i in 0..shape.each {
+            sum += x[i];
+        }
+        mean = reduce::sum(total(sum), scratch, shape.rows) / count;
     }
-    let variance = reduce::sum(square, scratch, shape) / count;
+    let mut square = Vector::<f32, N>::new(0.0f32);
+    #[unroll]
+    for i in 0..shape.each {
+        let col = UNIT_POS_X as usize + comptime!(i * shape.rows.lanes);
+        let d = x[i] - Vector::new(mean);
+        if col < width {
+            square += d * d;
+        }
+    }
+    let variance = reduce::sum(total(square), scratch, shape.rows) / count;
     (mean, 1.0 / (variance + EPSILON).sqrt())
 }
 
 #[cube(launch_unchecked)]
-fn forward_kernel(
-    x: &[f32],
-    gain: &[f32],
-    bias: &[f32],
-    y: &mut [f32],
+fn forward_kernel<E: Float, N: Size>(
+    x: &[Vector<f32, N>],
+    gain: &[Vector<f32, N>],
+    bias: &[Vector<f32, N>],
+    y: &mut [Vector<E, N>],
     rows: usize,
     per_replica: usize,
     width: usize,
-    #[comptime] shape: Rows,
-    #[comptime] layer_norm: bool,
+    #[comptime] shape: Shape,
+    #[define(E)] _type: ElemType,
 ) {
-    let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
+    let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.rows.lanes * shape.rows.rows));
     let (row, real) = reduce::row(rows);
     let at = row * width;
-    let (mean, rstd) = moments(x, at, width, &mut scratch, shape, layer_norm);
-    if real {
-        let own = row / per_replica * width;
-        for col in range_stepped(UNIT_POS_X as usize, width, shape.lanes) {
-            let mut value = (x[at + col] - mean) * rstd * gain[own + col];
-            if comptime!(layer_norm) {
+    let values = part::<f32, N>(x, at, width, shape);
+    let (mean, rstd) = moments(&values, width, &mut scratch, shape);
+    let own = row / per_replica * width;
+    #[unroll]
+    for i in 0..shape.each {
+        let col = UNIT_POS_X as usize + comptime!(i * shape.rows.lanes);
+        if real && col < width {
+            let mut value = (values[i] - Vector::new(mean)) * Vector::new(rstd) * gain[own + col];
+            if comptime!(shape.layer_norm) {
                 value += bias[own + col];
             }
-            y[at + col] = value;
+            y[at + col] = Vector::<E, N>::cast_from(value);
         }
     }
 }
 
-/// Gradient of the input; leaves mean and reciprocal deviation of every row in `stats`.
+/// Cube (chunk, replica): the gradient of its rows, and what they add to that of gain and bias.
 #[cube(launch_unchecked)]
-fn input_kernel(
-    x: &[f32],
-    gain: &[f32],
-    dy: &[f32],
-    residual: &[f32],
-    dx: &mut [f32],
-    stats: &mut [f32],
-    rows: usize,
-    per_replica: usize,
-    width: usize,
-    #[comptime] shape: Rows,
-    #[comptime] layer_norm: bool,
-    #[comptime] has_residual: bool,
-) {
-    let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
-    let (row, real) = reduce::row(rows);
-    let at = row * width;
-    let own = row / per_replica * width;
-    let (mean, rstd) = moments(x, at, width, &mut scratch, shape, layer_norm);
-    let count = f32::cast_from(width);
-    let mut along = 0.0f32;
-    let mut total = 0.0f32;
-    for col in range_stepped(UNIT_POS_X as usize, width, shape.lanes) {
-        let d = dy[at + col] * gain[own + col];
-        along += d * (x[at + col] - mean) * rstd;
-        total += d;
-    }
-    let along = reduce::sum(along, &mut scratch, shape) / count;
-    let mut middle = 0.0f32;
-    if comptime!(layer_norm) {
-        middle = reduce::sum(total, &mut scratch, shape) / count;
-    }
-    if real {
-        for col in range_stepped(UNIT_POS_X as usize, width, shape.lanes) {
-            let xhat = (x[at + col] - mean) * rstd;
-            let mut value = (dy[at + col] * gain[own + col] - xhat * along - middle) * rstd;
-            if comptime!(has_residual) {
-                value += residual[at + col];
-            }
-            dx[at + col] = value;
-        }
-        if UNIT_POS_X == 0 {
-            stats[2 * row] = mean;
-            stats[2 * row + 1] = rstd;
-        }
-    }
-}
-
-/// Gradients of gain and bias over a chunk of rows: cube (columns, chunk, replica).
-#[cube(launch_unchecked)]
-fn gain_kernel(
-    x: &[f32],
-    dy: &[f32],
-    stats: &[f32],
-    dgain: &mut [f32],
-    dbias: &mut [f32],
+fn backward_kernel<E: Float, N: Size>(
+    x: &[Vector<f32, N>],
+    gain: &[Vector<f32, N>],
+    dy: &[Vector<E, N>],
+    residual: &[Vector<E, N>],
+    dx: &mut [Vector<E, N>],
+    dgain: &mut [Vector<f32, N>],
+    dbias: &mut [Vector<f32, N>],
     per_replica: usize,
     per_chunk: usize,
     width: usize,
-    #[comptime] layer_norm: bool,
+    #[comptime] shape: Shape,
+    #[comptime] has_residual: bool,
+    #[comptime] again: bool,
+    #[define(E)] _type: ElemType,
 ) {
-    let mut scratch = Shared::<[f32]>::new_slice(comptime!(ACROSS * DOWN));
-    let col = CUBE_POS_X as usize * ACROSS + UNIT_POS_X as usize;
-    let (chunk, replica) = (CUBE_POS_Y as usize, CUBE_POS_Z as usize);
+    let (lanes, down) = comptime!((shape.rows.lanes, shape.rows.rows));
+    let mut scratch = Shared::<[f32]>::new_slice(comptime!(lanes * down));
+    let (chunk, replica) = (CUBE_POS_X as usize, CUBE_POS_Y as usize);
     let first = chunk * per_chunk;
     let last = min(first + per_chunk, per_replica);
-    let mut gain = 0.0f32;
-    let mut bias = 0.0f32;
-    if col < width {
-        for row in range_stepped(first + UNIT_POS_Y as usize, last, DOWN) {
-            let row = replica * per_replica + row;
-            let d = dy[row * width + col];
-            gain += d * (x[row * width + col] - stats[2 * row]) * stats[2 * row + 1];
-            bias += d;
+    let own = replica * width;
+    let count = f32::cast_from(width * N::value());
+    let mut gains = Array::<Vector<f32, N>>::new(shape.each);
+    let mut biases = Array::<Vector<f32, N>>::new(shape.each);
+    #[unroll]
+    for i in 0..shape.each {
+        gains[i] = Vector::new(0.0f32);
+        biases[i] = Vector::new(0.0f32);
+    }
+    for step in 0..per_chunk.div_ceil(down) {
+        let t = first + step * down + UNIT_POS_Y as usize;
+        let real = t < last;
+        let at = (replica * per_replica + min(t, per_replica - 1)) * width;
+        let values = part::<f32, N>(x, at, width, shape);
+        let slopes = part::<E, N>(dy, at, width, shape);
+        let weights = part::<f32, N>(gain, own, width, shape);
+        let (mean, rstd) = moments(&values, width, &mut scratch, shape);
+        let mut along = Vector::<f32, N>::new(0.0f32);
+        let mut sum = Vector::<f32, N>::new(0.0f32);
+        #[unroll]
+        for i in 0..shape.each {
+            // What lies beyond the row has a slope of 0.
+            let d = slopes[i] * weights[i];
+            along += d * (values[i] - Vector::new(mean)) * Vector::new(rstd);
+            sum += d;
+        }
+        let along = reduce::sum(total(along), &mut scratch, shape.rows) / count;
+        let mut middle = 0.0f32;
+        if comptime!(shape.layer_norm) {
+            middle = reduce::sum(total(sum), &mut scratch, shape.rows) / count;
+        }
+        #[unroll]
+        for i in 0..shape.each {
+            let col = UNIT_POS_X as usize + comptime!(i * lanes);
+            if real && col < width {
+                let xhat = (values[i] - Vector::new(mean)) * Vector::new(rstd);
+                let mut value = (slopes[i] * weights[i]
+                    - xhat * Vector::new(along)
+                    - Vector::new(middle))
+                    * Vector::new(rstd);
+                if comptime!(has_residual) {
+                    value += Vector::<f32, N>::cast_from(residual[at + col]);
+                }
+                dx[at + col] = Vector::<E, N>::cast_from(value);
+                gains[i] += slopes[i] * xhat;
+                biases[i] += slopes[i];
+            }
         }
     }
-    let gain = reduce::sum_down(gain, &mut scratch, DOWN);
-    let out = (replica * CUBE_COUNT_Y as usize + chunk) * width + col;
-    let writes = UNIT_POS_Y == 0 && col < width;
-    if writes {
-        dgain[out] = gain;
-    }
-    if comptime!(layer_norm) {
-        let bias = reduce::sum_down(bias, &mut scratch, DOWN);
+    let mut sums = Shared::<[Vector<f32, N>]>::new_slice(comptime!(lanes * down));
+    let to = (replica * CUBE_COUNT_X as usize + chunk) * width;
+    #[unroll]
+    for i in 0..shape.each {
+        let col = UNIT_POS_X as usize + comptime!(i * lanes);
+        let gain = sum_down::<N>(gains[i], &mut sums, lanes, down);
+        let writes = UNIT_POS_Y == 0 && col < width;
         if writes {
-            dbias[out] = bias;
+            let mut value = gain;
+            if comptime!(again) {
+                value += dgain[to + col];
+            }
+            dgain[to + col] = value;
+        }
+        if comptime!(shape.layer_norm) {
+            let bias = sum_down::<N>(biases[i], &mut sums, lanes, down);
+            if writes {
+                let mut value = bias;
+                if comptime!(again) {
+                    value += dbias[to + col];
+                }
+                dbias[to + col] = value;
+            }
         }
     }
+}
+
+/// Sum over the rows of units of a cube; all units get it.
+#[cube]
+fn sum_down<N: Size>(
+    value: Vector<f32, N>,
+    sums: &mut Shared<[Vector<f32, N>]>,
+    #[comptime] lanes: usize,
+    #[comptime] down: usize,
+) -> Vector<f32, N> {
+    sync_cube();
+    sums[UNIT_POS as usize] = value;
+    sync_cube();
+    let mut sum = Vector::<f32, N>::new(0.0f32);
+    #[unroll]
+    for row in 0..down {
+        sum += sums[UNIT_POS_X as usize + comptime!(row * lanes)];
+    }
+    sum
+}
+
+/// Normed rows `[R, M, D]` of `f32`, in the type given.
+pub(crate) fn forward_as(
+    x: &CubeTensor,
+    gain: &CubeTensor,
+    bias: Option<&CubeTensor>,
+    dtype: DType,
+) -> CubeTensor {
+    let [r, m, width] = dims(x);
+    let y = empty_of(x, [r, m, width], dtype);
+    let shape = Shape::new(width, bias.is_some(), &x.client);
+    let n = vector(width);
+    // SAFETY: units beyond the last row or column write nothing.
+    unsafe {
+        forward_kernel::launch_unchecked(
+            &x.client,
+            shape.rows.cubes(r * m),
+            shape.rows.dim(),
+            n,
+            x.clone().into_buffer_arg(),
+            gain.clone().into_buffer_arg(),
+            bias.unwrap_or(gain).clone().into_buffer_arg(),
+            y.clone().into_buffer_arg(),
+            r * m,
+            m,
+            width / n,
+            shape,
+            elem(dtype),
+        );
+    }
+    y
 }
 
 pub(super) fn forward(
@@ -171,33 +281,57 @@ pub(super) fn forward(
     layer_norm: bool,
 ) -> CubeTensor {
     let (x, gain, bias) = (rows_of(x), rows_of(gain), rows_of(bias));
-    let [r, m, width] = dims(&x);
-    let y = empty(&x, [r, m, width]);
-    let rows = Rows::of_width(width, &x.client);
-    let client = x.client.clone();
-    // SAFETY: units beyond the last row write nothing.
-    unsafe {
-        forward_kernel::launch_unchecked(
-            &client,
-            rows.cubes(r * m),
-            rows.dim(),
-            x.into_buffer_arg(),
-            gain.into_buffer_arg(),
-            bias.into_buffer_arg(),
-            y.clone().into_buffer_arg(),
-            r * m,
-            m,
-            width,
-            rows,
-            layer_norm,
-        );
-    }
-    y
+    forward_as(&x, &gain, layer_norm.then_some(&bias), DType::F32)
 }
 
 /// Chunks that `rows` rows of a replica are cut into for the gradient of the gain.
-pub(super) fn chunks(rows: usize) -> usize {
+pub(crate) fn chunks(rows: usize) -> usize {
     rows.div_ceil(ROWS_PER_CUBE).clamp(1, MOST_CHUNKS)
+}
+
+/// Where the gradients of gain and bias go, a row for every chunk `[R, chunks, D]`, and whether they are added to what is there.
+pub(crate) struct Gains<'a> {
+    pub gain: &'a CubeTensor,
+    pub bias: Option<&'a CubeTensor>,
+    pub again: bool,
+}
+
+/// Gradient of the input `[R, M, D]` in the type of `dy`, that of the branch around the norm added.
+pub(crate) fn backward_into(
+    x: &CubeTensor,
+    gain: &CubeTensor,
+    dy: &CubeTensor,
+    residual: Option<&CubeTensor>,
+    gains: Gains,
+) -> CubeTensor {
+    let [r, m, width] = dims(x);
+    let dx = empty_of(x, [r, m, width], dy.dtype);
+    let shape = Shape::new(width, gains.bias.is_some(), &x.client);
+    let (n, chunks) = (vector(width), chunks(m));
+    // SAFETY: units beyond the last row or column write nothing.
+    unsafe {
+        backward_kernel::launch_unchecked(
+            &x.client,
+            CubeCount::Static(chunks as u32, r as u32, 1),
+            shape.rows.dim(),
+            n,
+            x.clone().into_buffer_arg(),
+            gain.clone().into_buffer_arg(),
+            dy.clone().into_buffer_arg(),
+            residual.unwrap_or(dy).clone().into_buffer_arg(),
+            dx.clone().into_buffer_arg(),
+            gains.gain.clone().into_buffer_arg(),
+            gains.bias.unwrap_or(gains.gain).clone().into_buffer_arg(),
+            m,
+            m.div_ceil(chunks),
+            width / n,
+            shape,
+            residual.is_some(),
+            gains.again,
+            elem(dy.dtype),
+        );
+    }
+    dx
 }
 
 /// Gradients of the input `[R, M, D]`, and of gain and bias as one row for every chunk
@@ -212,47 +346,9 @@ pub(super) fn backward(
 ) -> (CubeTensor, CubeTensor, CubeTensor) {
     let (x, gain, dy, residual) = (rows_of(x), rows_of(gain), rows_of(dy), rows_of(residual));
     let [r, m, width] = dims(&x);
-    let (dx, stats) = (empty(&x, [r, m, width]), empty(&x, [r, m, 2]));
-    let rows = Rows::of_width(width, &x.client);
-    let chunks = chunks(m);
-    let [dgain, dbias] = [true, layer_norm].map(|whole| {
-        let unused = [1, 1, 1];
-        empty(&x, if whole { [r, chunks, width] } else { unused })
-    });
-    let client = x.client.clone();
-    // SAFETY: units beyond the last row or column write nothing.
-    unsafe {
-        input_kernel::launch_unchecked(
-            &client,
-            rows.cubes(r * m),
-            rows.dim(),
-            x.clone().into_buffer_arg(),
-            gain.into_buffer_arg(),
-            dy.clone().into_buffer_arg(),
-            residual.into_buffer_arg(),
-            dx.clone().into_buffer_arg(),
-            stats.clone().into_buffer_arg(),
-            r * m,
-            m,
-            width,
-            rows,
-            layer_norm,
-            has_residual,
-        );
-        gain_kernel::launch_unchecked(
-            &client,
-            CubeCount::Static(width.div_ceil(ACROSS) as u32, chunks as u32, r as u32),
-            CubeDim::new_2d(ACROSS as u32, DOWN as u32),
-            x.into_buffer_arg(),
-            dy.into_buffer_arg(),
-            stats.into_buffer_arg(),
-            dgain.clone().into_buffer_arg(),
-            dbias.clone().into_buffer_arg(),
-            m,
-            m.div_ceil(chunks),
-            width,
-            layer_norm,
-        );
-    }
+    let [dgain, dbias] = [true, layer_norm]
+        .map(|whole| empty(&x, if whole { [r, chunks(m), width] } else { [1, 1, 1] }));
+    let gains = Gains { gain: &dgain, bias: layer_norm.then_some(&dbias), again: false };
+    let dx = backward_into(&x, &gain, &dy, has_residual.then_some(&residual), gains);
     (dx, dgain, dbias)
 }

@@ -21,7 +21,7 @@ fn shape_of(head_dim: usize, client: &Client) -> Rows {
 }
 
 /// Chunks of a replica's tokens and heads in the backward pass.
-pub(super) fn chunks(d: Dims) -> usize {
+pub(crate) fn chunks(d: Dims) -> usize {
     let heads = d.sequences * d.context * d.heads;
     heads.div_ceil(HEADS_PER_CUBE).clamp(1, MOST_CHUNKS)
 }

@@ -18,6 +18,16 @@ pub enum Activation {
     Gelu,
 }
 
+impl Activation {
+    /// That of a family's blocks.
+    pub fn of(family: isoflop_plan::Family) -> Self {
+        match family {
+            isoflop_plan::Family::Llama => Self::SwiGlu,
+            isoflop_plan::Family::Gpt2 => Self::Gelu,
+        }
+    }
+}
+
 pub(crate) const GELU_SCALE: f32 = 1.595_769; // 2 sqrt(2 / pi)
 pub(crate) const GELU_CUBE: f32 = 0.044_715;
 

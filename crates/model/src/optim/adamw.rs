@@ -1,11 +1,11 @@
 //! AdamW (Loshchilov & Hutter 2019, algorithm 2), in PyTorch's order of operations.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::{ReplicaStep, Slot, per_replica, take};
-use crate::kernels::{self, Weight};
+use crate::kernels::flat::FACTORS;
 use crate::ops::host::{self, Host};
 
 /// Elements of one task.
@@ -13,7 +13,7 @@ const BLOCK: usize = 16 * 1024;
 
 /// The scalars of one replica's update.
 #[derive(Clone, Copy)]
-struct Factors {
+pub(super) struct Factors {
     grad: f32,
     beta1: f32,
     beta2: f32,
@@ -29,7 +29,7 @@ struct Factors {
 }
 
 impl Factors {
-    fn new(s: &ReplicaStep, step: u64, decay: bool) -> Self {
+    pub(super) fn new(s: &ReplicaStep, step: u64, decay: bool) -> Self {
         let step = step as f64;
         let decay = if decay { s.weight_decay } else { 0.0 };
         Self {
@@ -46,7 +46,7 @@ impl Factors {
     }
 
     /// In the order of the kernel.
-    fn for_kernel(&self) -> [f32; kernels::FACTORS] {
+    pub(super) fn for_kernel(self) -> [f32; FACTORS] {
         let moments = [self.beta1, self.one_minus_beta1, self.beta2, self.one_minus_beta2];
         let [b1, c1, b2, c2] = moments;
         [b1, c1, b2, c2, self.keep, self.rate, self.correction, self.epsilon]
@@ -65,30 +65,8 @@ pub(super) fn update(
     if host::is_host(&scales.device()) {
         return on_host(weights, scales, &decayed, &plain);
     }
-    if kernels::apply(&scales.device()) {
-        return by_kernel(weights, scales, [&decayed, &plain]);
-    }
     for (slot, grad, decay) in weights {
         on_device(slot, grad * scales.clone(), if decay { &decayed } else { &plain });
-    }
-}
-
-/// All weights in as few launches as the device allows; `factors` with and without decay.
-fn by_kernel(weights: Vec<(Slot, Tensor<3>, bool)>, scales: &Tensor<3>, factors: [&[Factors]; 2]) {
-    let rows: Vec<f32> =
-        factors.iter().flat_map(|f| f.iter()).flat_map(Factors::for_kernel).collect();
-    let data = TensorData::new(rows, [2, factors[0].len(), kernels::FACTORS]);
-    let factors = Tensor::<3>::from_data(data, &scales.device());
-    let (slots, weights): (Vec<Slot>, Vec<Weight>) = weights
-        .into_iter()
-        .map(|(slot, gradient, decays)| {
-            let [weight, first, second] =
-                [&mut *slot.weight, &mut *slot.first, &mut *slot.second].map(take);
-            (slot, Weight { weight, first, second, gradient, decays })
-        })
-        .unzip();
-    for (slot, updated) in slots.into_iter().zip(kernels::update_all(weights, scales, &factors)) {
-        [*slot.weight, *slot.first, *slot.second] = updated;
     }
 }
 

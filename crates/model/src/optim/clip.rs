@@ -5,7 +5,6 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use super::ReplicaStep;
-use crate::kernels;
 use crate::ops::host::{self, Host};
 use crate::ops::lanes;
 
@@ -16,9 +15,6 @@ const BLOCK: usize = 4096;
 pub fn grad_norms(grads: &[Tensor<3>]) -> Tensor<1> {
     let r = grads[0].dims()[0];
     let device = grads[0].device();
-    if kernels::apply(&device) {
-        return kernels::squares(grads).sum_dim(2).sqrt().reshape([r]);
-    }
     if !host::is_host(&device) {
         let squares = grads.iter().map(|g| (g.clone() * g.clone()).sum_dim(2).sum_dim(1));
         let sum = squares.reduce(|a, b| a + b).expect("a model has weights");

@@ -7,7 +7,10 @@ mod muon;
 use burn::tensor::{Device, Tensor};
 use isoflop_plan::Optimizer;
 
+use crate::adapter::packed;
+use crate::adapter::update::{self, Moments};
 use crate::model::{Grads, StackModel};
+use crate::kernels::flat::FACTORS;
 use crate::params::ParamSpec;
 
 pub use clip::grad_norms;
@@ -38,6 +41,15 @@ pub struct OptimState {
     pub first: Vec<Tensor<3>>,
     /// Second moments.
     pub second: Vec<Tensor<3>>,
+    /// On adapters with kernels: the memory that both lie in.
+    packed: Option<Moments>,
+}
+
+impl ReplicaStep {
+    /// The numbers that the update of step `step` multiplies by, in the kernel's order.
+    pub(crate) fn factors(&self, step: u64, decays: bool) -> [f32; FACTORS] {
+        adamw::Factors::new(self, step, decays).for_kernel()
+    }
 }
 
 impl OptimState {
@@ -45,7 +57,28 @@ impl OptimState {
     pub fn new(model: &StackModel) -> Self {
         let zeros =
             || model.weights().iter().map(|w| Tensor::zeros(w.dims(), &w.device())).collect();
-        Self { step: 0, first: zeros(), second: zeros() }
+        Self::resumed(0, zeros(), zeros())
+    }
+
+    /// After so many steps, with moments as a checkpoint holds them.
+    pub fn resumed(step: u64, first: Vec<Tensor<3>>, second: Vec<Tensor<3>>) -> Self {
+        Self { step, first, second, packed: None }
+    }
+
+    /// The memory of the moments, which they are moved to the first time.
+    pub(crate) fn moments(&mut self, specs: &[ParamSpec]) -> Moments {
+        if let Some(packed) = &self.packed {
+            return packed.clone();
+        }
+        let move_to_one = |tensors: &mut Vec<Tensor<3>>| {
+            let (flat, views) = packed::pack(std::mem::take(tensors), specs);
+            *tensors = views.iter().map(packed::tensor).collect();
+            flat
+        };
+        let (first, second) = (move_to_one(&mut self.first), move_to_one(&mut self.second));
+        let moments = Moments { id: packed::next_id(), first, second };
+        self.packed = Some(moments.clone());
+        moments
     }
 
     /// One update in place. Returns the gradient norm of each replica before clipping, `[R]`.
@@ -61,6 +94,15 @@ impl OptimState {
     ) -> Tensor<1> {
         assert_eq!(replicas.len(), model.replicas(), "one setting per replica");
         self.step += 1;
+        if rule == Optimizer::AdamW
+            && let Some(packed) = model.packed()
+        {
+            let moments = self.moments(model.specs());
+            let norms = update::whole(packed, &moments, grads, model.specs(), replicas, self.step);
+            return packed::tensor(&norms);
+        }
+        // What follows puts other tensors in their places.
+        self.packed = None;
         let norms = grad_norms(&grads);
         let scales = clip::scales(&norms, replicas);
         let specs: Vec<ParamSpec> = model.specs().to_vec();
@@ -76,13 +118,14 @@ impl OptimState {
             }
         }
         adamw::update(adamw, &scales, replicas, self.step);
+        model.store();
         norms
     }
 
     /// The state of the named replicas alone.
     pub fn select(&self, keep: &[usize]) -> Self {
         let pick = |v: &[Tensor<3>]| v.iter().map(|t| select(t, keep)).collect();
-        Self { step: self.step, first: pick(&self.first), second: pick(&self.second) }
+        Self::resumed(self.step, pick(&self.first), pick(&self.second))
     }
 }
 

@@ -10,13 +10,17 @@ mod forward;
 mod matrix;
 mod tile;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use burn::cubecl::client::Client;
 use burn::tensor::DType;
+use burn_cubecl::kernel::cast;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::launch::{empty, rows_of};
 use super::rotary;
 use crate::ops::attention::Dims;
+pub(crate) use super::rotary::chunks;
 pub(crate) use tile::fits;
 
 /// Score of keys that a query does not see.
@@ -33,25 +37,31 @@ struct Operands {
 }
 
 /// `[R, M, 3 D]` to the result `[R, M, D]`, the log of every softmax's denominator
-/// `[R, sequences * heads, context]`. With `normed`, queries and keys are normed and turned first (gains
-/// `[R, 1, head_dim]`, tables `[context, head_dim / 2]`).
-pub(super) fn forward(
+/// `[R, sequences * heads, context]`, and what the backward pass takes queries and keys from. With `normed`, queries and
+/// keys are normed and turned first (gains `[R, 1, head_dim]`, tables `[context, head_dim / 2]`).
+///
+/// On matrix units queries and keys are kept as they are used, `[R, M, 2 D]` in half precision; the result is in the precision of
+/// `qkv`.
+pub(crate) fn forward(
     qkv: CubeTensor,
     gains: [CubeTensor; 2],
     tables: [CubeTensor; 2],
     normed: bool,
     half: Option<DType>,
     d: Dims,
-) -> (CubeTensor, CubeTensor) {
+) -> [CubeTensor; 3] {
+    if let Some((grid, half)) = matrix_units(half, d.head_dim, &qkv.client) {
+        let dtype = qkv.dtype;
+        let qkv = cast(qkv, half);
+        let [out, log_sum, qk] = matrix::forward(grid, qkv, gains, tables, normed, half, d);
+        return [cast(out, dtype), log_sum, qk];
+    }
     let qkv = rows_of(qkv);
     let operands = operands(qkv, gains, tables, normed, d);
     let out = empty(&operands.qkv, [d.replicas, d.sequences * d.context, d.width()]);
     let log_sum = empty(&operands.qkv, [d.replicas, d.sequences * d.heads, d.context]);
-    match matrix_units(half, d.head_dim, &out.client) {
-        Some((grid, half)) => matrix::forward(grid, half, &operands, &out, &log_sum, d),
-        None => forward::launch(&operands, &out, &log_sum, d),
-    }
-    (out, log_sum)
+    forward::launch(&operands, &out, &log_sum, d);
+    [out, log_sum, operands.qkv]
 }
 
 /// The fragments to multiply in this half precision, for heads of `head_dim`; `None` without matrix units for it.
@@ -64,8 +74,20 @@ fn matrix_units(
     Some((matrix::grid(head_dim, half, client)?, half))
 }
 
+/// Which of the grids that fit is taken: the best one, but for trials.
+static CHOICE: AtomicUsize = AtomicUsize::new(0);
+
+/// Takes other grids from now on.
+pub fn choose(choice: usize) {
+    CHOICE.store(choice, Ordering::Relaxed);
+}
+
+fn choice() -> usize {
+    CHOICE.load(Ordering::Relaxed)
+}
+
 /// Whether products in a half precision are those of matrix units.
-pub(super) fn is_by_matrix(half: Option<DType>, head_dim: usize, client: &Client) -> bool {
+pub(crate) fn is_by_matrix(half: Option<DType>, head_dim: usize, client: &Client) -> bool {
     matrix_units(half, head_dim, client).is_some()
 }
 
@@ -82,29 +104,28 @@ fn operands(
 }
 
 /// Gradient of the projection `[R, M, 3 D]`, and of the gains as rows of both
-/// `[R, chunks, 2 head_dim]`, unwritten without `normed`.
-pub(super) fn backward(
-    qkv: CubeTensor,
-    out: CubeTensor,
-    log_sum: CubeTensor,
+/// `[R, chunks, 2 head_dim]`, unwritten without `normed`. `qk` is what [`forward`] has kept.
+pub(crate) fn backward(
+    [qkv, qk, out, log_sum, dy]: [CubeTensor; 5],
     gains: [CubeTensor; 2],
     tables: [CubeTensor; 2],
-    dy: CubeTensor,
     normed: bool,
     half: Option<DType>,
     d: Dims,
 ) -> (CubeTensor, CubeTensor) {
-    let (qkv, out, log_sum, dy) = (rows_of(qkv), rows_of(out), rows_of(log_sum), rows_of(dy));
+    if let Some((grid, half)) = matrix_units(half, d.head_dim, &dy.client) {
+        let dtype = qkv.dtype;
+        let [qkv, out, dy] = [qkv, out, dy].map(|tensor| cast(tensor, half));
+        let read = [qkv, qk, out, log_sum, dy];
+        let (dqkv, dgain) = matrix::backward(grid, read, gains, tables, normed, half, d);
+        return (cast(dqkv, dtype), dgain);
+    }
+    let [qkv, out, log_sum, dy] = [qkv, out, log_sum, dy].map(rows_of);
     // Queries and keys are normed and turned again: cheaper than keeping them for every block.
     let operands = operands(qkv, gains.clone(), tables.clone(), normed, d);
     let dqkv = empty(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
     let along = backward::along(&out, &dy, d);
-    match matrix_units(half, d.head_dim, &dy.client) {
-        Some((grid, half)) => {
-            matrix::backward(grid, half, &operands, &log_sum, &along, &dy, &dqkv, d)
-        }
-        None => backward::launch(&operands, &log_sum, &along, &dy, &dqkv, d),
-    }
+    backward::launch(&operands, &log_sum, &along, &dy, &dqkv, d);
     let dgain = match normed {
         true => rotary::backward(&operands.qkv, gains, tables, &dqkv, d),
         false => empty(&dy, [1, 1, 1]),

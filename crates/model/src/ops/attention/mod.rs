@@ -57,6 +57,8 @@ pub struct Saved {
     /// Log of the softmax denominator per query, `[R, sequences * heads, context]`, where no score
     /// matrix is made.
     log_sum: Option<Tensor<3>>,
+    /// Queries and keys as kernels have used them.
+    qk: Option<Tensor<3>>,
 }
 
 /// Gradients of [`forward`].
@@ -75,16 +77,17 @@ pub fn forward(
     half: Cast,
 ) -> (Tensor<3>, Saved) {
     let device = qkv.device();
-    let (out, log_sum) = if is_host(&device) {
+    let (out, log_sum, qk) = if is_host(&device) {
         let (out, log_sum) = host::forward(&qkv, qk_norm, dims);
-        (out, Some(log_sum))
+        (out, Some(log_sum), None)
     } else if kernels::apply_to_heads(&device, dims.head_dim) {
-        let (out, log_sum) = kernels::attention(&qkv, rotary(qk_norm, dims).as_ref(), half, dims);
-        (out, Some(log_sum))
+        let (out, log_sum, qk) =
+            kernels::attention(&qkv, rotary(qk_norm, dims).as_ref(), half, dims);
+        (out, Some(log_sum), Some(qk))
     } else {
-        (plain::forward(&qkv, qk_norm, dims), None)
+        (plain::forward(&qkv, qk_norm, dims), None, None)
     };
-    (out.clone(), Saved { qkv, out, log_sum })
+    (out.clone(), Saved { qkv, out, log_sum, qk })
 }
 
 /// Gradients for `dy` `[R, M, D]`.
@@ -95,7 +98,7 @@ pub fn backward(
     dy: Tensor<3>,
     half: Cast,
 ) -> Grads {
-    let Saved { qkv, out, log_sum } = saved;
+    let Saved { qkv, out, log_sum, qk } = saved;
     match log_sum {
         None => plain::backward(qkv, out, qk_norm, dims, dy),
         Some(log_sum) if is_host(&dy.device()) => {
@@ -103,8 +106,9 @@ pub fn backward(
         }
         Some(log_sum) => {
             let rotary = rotary(qk_norm, dims);
+            let qk = qk.unwrap_or_else(|| qkv.clone());
             let (qkv, gains) =
-                kernels::attention_backward(qkv, out, log_sum, rotary.as_ref(), half, dims, dy);
+                kernels::attention_backward(qkv, qk, out, log_sum, rotary.as_ref(), half, dims, dy);
             Grads { qkv, qk_norm: gains.map(|[q, k]| QkNorm { q, k }) }
         }
     }
@@ -119,7 +123,7 @@ fn rotary(qk_norm: Option<&QkNorm>, dims: Dims) -> Option<Rotary> {
 }
 
 /// The tables of [`rope_tables`] on a device, sent there once.
-fn device_tables(dims: Dims, device: &Device) -> [Tensor<2>; 2] {
+pub(crate) fn device_tables(dims: Dims, device: &Device) -> [Tensor<2>; 2] {
     type Tables = Mutex<Vec<(Device, [usize; 2], [Tensor<2>; 2])>>;
     static TABLES: Tables = Mutex::new(Vec::new());
     let shape = [dims.context, dims.head_dim / 2];

@@ -1,0 +1,139 @@
+//! Logits, the loss and their gradients, a piece of the rows at a time.
+
+use std::ops::Range;
+
+use burn_cubecl::tensor::CubeTensor;
+use isoflop_plan::LOGITS_AT_ONCE;
+
+use crate::kernels::launch::{dims, empty, empty_of, view};
+use crate::kernels::product::{Into, Side, product, product_in_parts};
+use crate::kernels::cross_entropy;
+
+use super::parts::Parts;
+
+/// Whole replicas, or some rows of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub replicas: Range<usize>,
+    pub rows: Range<usize>,
+}
+
+/// Pieces of at most [`LOGITS_AT_ONCE`] logits, one replica after the other, so that each lies in one piece of memory.
+pub(super) fn pieces(replicas: usize, rows: usize, vocab: usize) -> Vec<Piece> {
+    let at_once = LOGITS_AT_ONCE / vocab.max(1);
+    let some = (at_once / rows.max(1)).clamp(1, replicas.max(1));
+    let mut all = Vec::new();
+    for first in (0..replicas).step_by(some) {
+        let replicas = first..(first + some).min(replicas);
+        let count = if some == 1 { rows.div_ceil(at_once.clamp(1, rows)) } else { 1 };
+        // Whole tiles of rows, but for the last piece.
+        let step = rows.div_ceil(count).next_multiple_of(if count > 1 { 64 } else { 1 });
+        for start in (0..rows).step_by(step) {
+            all.push(Piece { replicas: replicas.clone(), rows: start..(start + step).min(rows) });
+        }
+    }
+    all
+}
+
+/// Rows and replicas of the first piece, the largest.
+pub(super) fn largest(replicas: usize, rows: usize, vocab: usize) -> (usize, usize) {
+    let first = pieces(replicas, rows, vocab).swap_remove(0);
+    (first.replicas.len(), first.rows.len())
+}
+
+/// The part of a row-major `[R, M, N]` that a piece is.
+fn part(tensor: &CubeTensor, piece: &Piece) -> CubeTensor {
+    let [_, m, n] = dims(tensor);
+    let at = (piece.replicas.start * m + piece.rows.start) * n;
+    let flat = view(tensor, 0, [tensor.meta.num_elements()]);
+    view(&flat, at, [piece.replicas.len(), piece.rows.len(), n])
+}
+
+/// Some replicas of a weight.
+fn of_replicas(weight: &CubeTensor, replicas: &Range<usize>) -> CubeTensor {
+    let [_, rows, cols] = dims(weight);
+    let flat = view(weight, 0, [weight.meta.num_elements()]);
+    view(&flat, replicas.start * rows * cols, [replicas.len(), rows, cols])
+}
+
+/// What the gradients are asked for with.
+pub(super) struct Gradient<'a> {
+    pub z: f32,
+    /// Of the sum over rows.
+    pub scale: f32,
+    pub parts: &'a Parts,
+    /// Position of the projection's weight.
+    pub weight: usize,
+    /// Whether gradients of the weight are added to what is there.
+    pub again: bool,
+}
+
+/// Writes the mean loss of each replica `[R]`, times `share`, to `loss`, or adds it `again`. With `gradient` returns that of the
+/// hidden states.
+pub(super) fn run(
+    hidden: &CubeTensor,
+    weight: &CubeTensor,
+    targets: &CubeTensor,
+    loss: &CubeTensor,
+    share: f32,
+    again: bool,
+    gradient: Option<Gradient>,
+) -> Option<CubeTensor> {
+    let ([r, m, d], [_, _, vocab]) = (dims(hidden), dims(weight));
+    let dhidden = gradient.as_ref().map(|_| empty_of(hidden, [r, m, d], hidden.dtype));
+    let mut done = None;
+    for piece in pieces(r, m, vocab) {
+        let here = [piece.replicas.len(), piece.rows.len()];
+        let x = part(hidden, &piece);
+        let w = of_replicas(weight, &piece.replicas);
+        let logits = empty_of(hidden, [here[0], here[1], vocab], hidden.dtype);
+        product(Side::plain(&x), Side::plain(&w), &logits, Into::New);
+        let ids = part(targets, &piece);
+        let asked = gradient.as_ref().map(|g| (g.z, g.scale));
+        let losses = cross_entropy::launch(&logits, &ids, asked);
+        let mean = view(loss, piece.replicas.start, [here[0]]);
+        // Rows of a replica after its first ones.
+        let more = done.as_ref() == Some(&piece.replicas);
+        cross_entropy::means(&losses, share / m as f32, &mean, again || more);
+        done = Some(piece.replicas.clone());
+        let (Some(g), Some(dhidden)) = (&gradient, &dhidden) else { continue };
+        product(Side::plain(&logits), Side::transposed(&w), &part(dhidden, &piece), Into::New);
+        let to = g.parts.of_projection(g.weight, [d, vocab], piece.replicas.clone());
+        let into = if g.again || more { Into::Again } else { Into::New };
+        let count = g.parts.places[g.weight].parts;
+        product_in_parts(Side::transposed(&x), Side::plain(&logits), &to, into, count);
+    }
+    dhidden
+}
+
+/// A loss for each replica, unwritten.
+pub(super) fn no_loss(like: &CubeTensor, replicas: usize) -> CubeTensor {
+    empty(like, [replicas])
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cover_all_rows_once_in_order() {
+        for (replicas, rows, vocab) in
+            [(1, 1024, 256), (8, 16_384, 4096), (1, 16_384, 8192), (3, 1_000_003, 50_257), (2, 7, 1 << 30)]
+        {
+            let all = pieces(replicas, rows, vocab);
+            let mut next = (0, 0);
+            for piece in &all {
+                assert_eq!((piece.replicas.start, piece.rows.start), next, "{piece:?}");
+                let whole = piece.rows.end == rows;
+                assert!(whole || piece.replicas.len() == 1);
+                next = if whole { (piece.replicas.end, 0) } else { (piece.replicas.start, piece.rows.end) };
+                let logits = piece.replicas.len() * piece.rows.len() * vocab;
+                assert!(logits <= LOGITS_AT_ONCE + 64 * vocab, "{logits}");
+            }
+            assert_eq!(next, (replicas, 0));
+        }
+        assert_eq!(pieces(8, 16_384, 4096).len(), 8);
+        assert_eq!(pieces(8, 1024, 256).len(), 1);
+    }
+}

@@ -1,0 +1,18 @@
+//! A stack on an adapter (any device with kernels): its step as a fixed list of launches.
+//!
+//! All weights lie in one piece of memory, their copy in half precision in another ([`packed`]); gradients are written to their
+//! places by whoever makes them, in parts that are added up once ([`parts`]). So a step is the launches of the forward and
+//! backward pass ([`pass`]) and three more ([`update`]), whose buffers are the same from step to step: they are recorded once and
+//! replayed ([`steps`]).
+
+mod head;
+pub(crate) mod packed;
+pub(crate) mod parts;
+mod pass;
+mod steps;
+pub(crate) mod update;
+
+pub(crate) use packed::Packed;
+pub(crate) use pass::{Batch, Pass};
+pub use steps::{MicroBatch, Steps};
+pub(crate) use steps::factors;

@@ -1,0 +1,113 @@
+//! Where the parts of every gradient lie until they are added up.
+
+use burn::tensor::{DType, Device};
+use burn_cubecl::tensor::CubeTensor;
+use isoflop_plan::Family;
+
+use super::packed;
+use crate::kernels::flat::{Entry, Tables};
+use crate::kernels::launch::{empty, view};
+use crate::kernels::{attention, embedding, norm, product};
+use crate::ops::attention::Dims;
+use crate::params::ParamSpec;
+
+/// Parts begin at multiples of this many elements: places of buffers that every device takes (256 bytes).
+const ALIGNMENT: usize = 64;
+
+/// A gradient's parts, `[R, parts, rows * cols]`; queries' and keys' gains are side by side in the parts of the former.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub at: usize,
+    pub parts: usize,
+    /// Elements of a part.
+    pub len: usize,
+}
+
+/// Memory for the parts of all gradients of a stack that passes so many tokens at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub flat: CubeTensor,
+    pub places: Vec<Place>,
+    pub tables: Tables,
+    replicas: usize,
+}
+
+impl Parts {
+    /// `head_tokens`: of a replica that go to the logits at a time.
+    pub fn new(
+        specs: &[ParamSpec],
+        family: Family,
+        d: Dims,
+        dtype: DType,
+        head: (usize, usize),
+        like: &CubeTensor,
+        device: &Device,
+    ) -> Self {
+        let r = d.replicas;
+        let m = d.sequences * d.context;
+        let mut next = 0;
+        let mut take = |parts: usize, len: usize| {
+            let place = Place { at: next, parts, len };
+            next = (next + r * parts * len).next_multiple_of(ALIGNMENT);
+            place
+        };
+        let last = specs.len() - 1;
+        let mut places: Vec<Place> = Vec::new();
+        for (i, spec) in specs.iter().enumerate() {
+            let place = if i == 0 {
+                take(embedding::chunks(m, spec.rows), spec.len())
+            } else if family == Family::Gpt2 && i == 1 {
+                take(1, spec.len())
+            } else if spec.is_projection() {
+                let sizes = [spec.rows, spec.cols];
+                let matrix = product::takes_gradient(dtype, sizes, &like.client);
+                let (r, m) = if i == last { head } else { (r, m) };
+                take(product::splits(r, m, sizes, matrix), spec.len())
+            } else if spec.name.ends_with("q_norm") {
+                take(attention::chunks(d), 2 * d.head_dim)
+            } else if spec.name.ends_with("k_norm") {
+                let queries = *places.last().expect("keys follow queries");
+                Place { at: queries.at + d.head_dim, ..queries }
+            } else {
+                take(norm::chunks(m), spec.len())
+            };
+            places.push(place);
+        }
+        let (starts, _) = packed::places(specs, r);
+        let entry = |((spec, place), at): ((&ParamSpec, &Place), usize)| Entry {
+            at,
+            per_replica: spec.len(),
+            decays: spec.decay,
+            parts_at: place.at,
+            parts: place.parts,
+            part_stride: place.len,
+            replica_stride: place.parts * place.len,
+        };
+        let entries: Vec<Entry> = specs.iter().zip(&places).zip(starts).map(entry).collect();
+        let flat = empty(like, [next.max(1)]);
+        Self { flat, places, tables: Tables::new(&entries, r, device), replicas: r }
+    }
+
+    /// Gradients that are whole.
+    pub fn of_flat(flat: CubeTensor, tables: Tables, replicas: usize) -> Self {
+        Self { flat, places: Vec::new(), tables, replicas }
+    }
+
+    /// The parts of a gradient as `[R, parts, len]`.
+    pub fn of(&self, weight: usize) -> CubeTensor {
+        let place = self.places[weight];
+        view(&self.flat, place.at, [self.replicas, place.parts, place.len])
+    }
+
+    /// The parts of a projection's gradient as products write them, `[replicas * parts, rows, cols]`, for some of the replicas.
+    pub fn of_projection(
+        &self,
+        weight: usize,
+        [rows, cols]: [usize; 2],
+        replicas: std::ops::Range<usize>,
+    ) -> CubeTensor {
+        let place = self.places[weight];
+        let at = place.at + replicas.start * place.parts * place.len;
+        view(&self.flat, at, [replicas.len() * place.parts, rows, cols])
+    }
+}

@@ -1,0 +1,137 @@
+//! Matrix products `[R, M, K] x [R, K, N] -> [R, M, N]`, written to tensors that are there already.
+//!
+//! Operands in half precision go to the device's matrix units by a kernel of this crate ([`matrix`]), as far as sizes and device
+//! allow; sums are in `f32`, and what is done with a sum (add it to the residual stream, to a gradient, round it) is done before
+//! it is written. All else goes to cubek's kernels. Nothing is timed: [`tiling`] chooses by sizes.
+
+mod matrix;
+mod tiling;
+
+use burn::cubecl::client::Client;
+use burn::tensor::DType;
+use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
+use burn_cubecl::tensor::CubeTensor;
+
+use super::launch::{self, dims, empty_of};
+pub(crate) use tiling::splits;
+use tiling::Problem;
+
+/// A matrix of every replica, as stored or its transpose.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'a> {
+    pub tensor: &'a CubeTensor,
+    pub transposed: bool,
+}
+
+impl<'a> Side<'a> {
+    pub fn plain(tensor: &'a CubeTensor) -> Self {
+        Self { tensor, transposed: false }
+    }
+
+    pub fn transposed(tensor: &'a CubeTensor) -> Self {
+        Self { tensor, transposed: true }
+    }
+
+    /// Replicas, rows and columns as multiplied.
+    fn sizes(self) -> [usize; 3] {
+        let [r, rows, cols] = dims(self.tensor);
+        if self.transposed { [r, cols, rows] } else { [r, rows, cols] }
+    }
+
+    fn view(self) -> CubeTensor {
+        let mut view = self.tensor.clone();
+        if self.transposed {
+            view.meta.swap(1, 2);
+        }
+        view
+    }
+}
+
+/// What becomes of the sums of a product.
+#[derive(Clone, Copy)]
+pub(crate) enum Into<'a> {
+    /// They are written in the type of the result.
+    New,
+    /// They are added to this `f32` tensor of the result's size; the result is `f32`.
+    Onto(&'a CubeTensor),
+    /// They are added to what the result holds, which is `f32`.
+    Again,
+}
+
+impl Into<'_> {
+    fn is_onto(self) -> bool {
+        matches!(self, Self::Onto(_))
+    }
+
+    fn is_again(self) -> bool {
+        matches!(self, Self::Again)
+    }
+}
+
+/// The sizes of fragments that matrix units take with sums in `f32`, with the units of a plane.
+pub(crate) fn fragments(dtype: DType, client: &Client) -> Option<(usize, usize)> {
+    tiling::fragments(dtype, client)
+}
+
+/// Whether the gradient `[k, n]` of a weight goes to matrix units: its sums can then be in parts.
+pub(crate) fn takes_gradient(dtype: DType, [k, n]: [usize; 2], client: &Client) -> bool {
+    let problem = Problem { r: 1, m: k, n, k: tiling::FETCH, a_t: true, b_t: false, parts: 1 };
+    super::has_matrix_units() && tiling::choose(&problem, dtype, DType::F32, client).is_some()
+}
+
+/// Writes `a b` to `out` `[R, M, N]`.
+pub(crate) fn product(a: Side, b: Side, out: &CubeTensor, into: Into) {
+    product_in_parts(a, b, out, into, 1);
+}
+
+/// The same with the inner axis cut into `parts`, whose sums lie one after the other: `out` is `[R * parts, M, N]`.
+pub(crate) fn product_in_parts(a: Side, b: Side, out: &CubeTensor, into: Into, parts: usize) {
+    let ([r, m, k], [_, k2, n]) = (a.sizes(), b.sizes());
+    assert_eq!(k, k2, "the inner sizes of a product agree");
+    let problem = Problem { r, m, n, k, a_t: a.transposed, b_t: b.transposed, parts };
+    let tiling = match super::has_matrix_units() {
+        true => tiling::choose(&problem, a.tensor.dtype, out.dtype, &out.client),
+        false => None,
+    };
+    match tiling {
+        Some(tiling) => matrix::launch(&problem, tiling, a.tensor, b.tensor, out, into),
+        None => elsewhere(a.view(), b.view(), out, into, parts),
+    }
+}
+
+/// By cubek's kernels.
+fn elsewhere(a: CubeTensor, b: CubeTensor, out: &CubeTensor, into: Into, parts: usize) {
+    assert_eq!(parts, 1, "sums are in parts by matrix units alone");
+    let shape = dims::<3>(out);
+    let direct = matches!(into, Into::New);
+    let to = if direct { out.clone() } else { empty_of(out, shape, DType::F32) };
+    let dtype = to.dtype;
+    matmul(a, b, Some(to.clone()), MatmulStrategy::Cube, dtype)
+        .expect("products of any sizes are possible");
+    match into {
+        Into::New => {}
+        Into::Onto(residual) => launch::add(residual, &to, out),
+        Into::Again => launch::add(&to, out, out),
+    }
+}
+
+/// `a b`, `[R, M, K] x [R, K, N] -> [R, M, N]` in `f32`, as a tensor of its own.
+pub(super) fn whole(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+    let ([r, m, _], [_, _, n]) = (dims::<3>(&a), dims::<3>(&b));
+    let out = empty_of(&a, [r, m, n], DType::F32);
+    let (a, a_t) = stored(a);
+    let (b, b_t) = stored(b);
+    let side = |tensor, transposed| Side { tensor, transposed };
+    product(side(&a, a_t), side(&b, b_t), &out, Into::New);
+    out
+}
+
+/// A tensor as it lies in memory, and whether that is the transpose of what was given.
+fn stored(tensor: CubeTensor) -> (CubeTensor, bool) {
+    let mut turned = tensor.clone();
+    turned.meta.swap(1, 2);
+    if !tensor.is_contiguous_buffer() && turned.is_contiguous_buffer() {
+        return (turned, true);
+    }
+    (burn_cubecl::kernel::into_contiguous(tensor), false)
+}
