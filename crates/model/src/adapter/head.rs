@@ -6,7 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::LOGITS_AT_ONCE;
 
 use crate::kernels::launch::{dims, empty, empty_of, view};
-use crate::kernels::product::{Into, Side, product, product_in_parts};
+use crate::kernels::product::{self, Into, Side, product};
 use crate::kernels::cross_entropy;
 
 use super::parts::Parts;
@@ -97,11 +97,10 @@ pub(super) fn run(
         cross_entropy::means(&losses, share / m as f32, &mean, again || more);
         done = Some(piece.replicas.clone());
         let (Some(g), Some(dhidden)) = (&gradient, &dhidden) else { continue };
-        product(Side::plain(&logits), Side::transposed(&w), &part(dhidden, &piece), Into::New);
         let to = g.parts.of_projection(g.weight, [d, vocab], piece.replicas.clone());
-        let into = if g.again || more { Into::Again } else { Into::New };
         let count = g.parts.places[g.weight].parts;
-        product_in_parts(Side::transposed(&x), Side::plain(&logits), &to, into, count);
+        let dx = part(dhidden, &piece);
+        product::gradients(&logits, [&w, &x], &dx, (&to, count), g.again || more);
     }
     dhidden
 }

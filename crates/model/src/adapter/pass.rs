@@ -11,7 +11,7 @@ use super::parts::Parts;
 use crate::kernels::embedding;
 use crate::kernels::launch::{dims, empty_of};
 use crate::kernels::norm::{self, Gains};
-use crate::kernels::product::{Into, Side, product, product_in_parts};
+use crate::kernels::product::{self, Into, Side, product};
 use crate::kernels::{activation, attention, bias, flat, primitive};
 use crate::model::Block;
 use crate::ops::activation::Activation;
@@ -278,11 +278,9 @@ impl Sink<'_> {
         let w = &self.pass.packed.operands[at];
         let [r, rows, cols] = dims(w);
         let dx = self.pass.empty(rows, dy.dtype);
-        product(Side::plain(dy), Side::transposed(w), &dx, Into::New);
         let to = self.parts.of_projection(at, [rows, cols], 0..r);
-        let into = if self.again { Into::Again } else { Into::New };
         let count = self.parts.places[at].parts;
-        product_in_parts(Side::transposed(x), Side::plain(dy), &to, into, count);
+        product::gradients(dy, [w, x], &dx, (&to, count), self.again);
         if self.pass.has_biases() {
             bias::gradient_into(dy, &self.parts.of(at + 1), self.again);
         }

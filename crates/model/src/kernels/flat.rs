@@ -45,6 +45,8 @@ pub(crate) struct Tables {
     pub blocks: Tensor<1, Int>,
     pub count: usize,
     pub replicas: usize,
+    /// Elements that all begins, lengths and strides are multiples of, up to 4.
+    pub even: usize,
 }
 
 impl Tables {
@@ -69,7 +71,14 @@ impl Tables {
             Tensor::<1, Int>::from_data(TensorData::new(numbers, shape), device)
         };
         let (words, blocks) = (send(words.collect()), send(blocks.collect()));
-        Self { entries: words, blocks, count: entries.len(), replicas }
+        let divides = |n: &usize| {
+            entries.iter().all(|e| {
+                let numbers = [e.at, e.per_replica, e.parts_at, e.part_stride, e.replica_stride];
+                numbers.iter().all(|x| x.is_multiple_of(*n))
+            })
+        };
+        let even = [4, 2].into_iter().find(divides).unwrap_or(1);
+        Self { entries: words, blocks, count: entries.len(), replicas, even }
     }
 
     fn blocks(&self) -> usize {
@@ -77,18 +86,19 @@ impl Tables {
     }
 }
 
-/// Cubes that share a replica's weights: as many as fill a large device, each unit on some 64 elements.
+/// Cubes that share a replica's weights: as many as fill a large device, each unit on some 16 elements.
 fn shares(replicas: usize, total: usize) -> usize {
     let each = total / replicas.max(1);
-    (each / (64 * UNITS)).clamp(4, (1024 / replicas.max(1)).max(4)).next_power_of_two()
+    (each / (16 * UNITS)).clamp(4, (2048 / replicas.max(1)).max(4)).next_power_of_two()
 }
 
-/// Cube (share, replica): adds up the parts of its share of every gradient, times `factor`, and the squares of the sums.
+/// Cube (share, replica): adds up the parts of its share of every gradient, times `factor`, and the squares of the sums. All but the
+/// words of `entries` counts vectors of `N`.
 #[cube(launch_unchecked)]
-fn gather_kernel(
-    parts: &[f32],
+fn gather_kernel<N: Size>(
+    parts: &[Vector<f32, N>],
     entries: &[i32],
-    gradients: &mut [f32],
+    gradients: &mut [Vector<f32, N>],
     squares: &mut [f32],
     count: usize,
     shares: usize,
@@ -97,24 +107,44 @@ fn gather_kernel(
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(UNITS);
     let (share, replica) = (CUBE_POS_X as usize, CUBE_POS_Y as usize);
-    let mut total = 0.0f32;
+    let mut total = Vector::<f32, N>::new(0.0f32);
     for entry in 0..count {
         let word = entry * WORDS;
-        let len = entries[word + 1] as usize;
-        let to = entries[word] as usize + replica * len;
-        let from = entries[word + 3] as usize + replica * entries[word + 6] as usize;
-        let (number, stride) = (entries[word + 4] as usize, entries[word + 5] as usize);
-        for i in range_stepped(share * UNITS + UNIT_POS as usize, len, shares * UNITS) {
-            let mut sum = 0.0f32;
-            for part in 0..number {
-                sum += parts[from + part * stride + i];
+        let len = entries[word + 1] as usize / N::value();
+        let begin = share * UNITS + UNIT_POS as usize;
+        // Shares take turns at being the first, or the first ones would do all small gradients.
+        let begin = (begin + entry * 7 * UNITS) % (shares * UNITS);
+        if begin < len {
+            let to = entries[word] as usize / N::value() + replica * len;
+            let from = (entries[word + 3] as usize + replica * entries[word + 6] as usize) / N::value();
+            let number = entries[word + 4] as usize;
+            let stride = entries[word + 5] as usize / N::value();
+            for i in range_stepped(begin, len, shares * UNITS) {
+                let mut sum = Vector::<f32, N>::new(0.0f32);
+                let fours = number / 4 * 4;
+                for part in range_stepped(0usize, fours, 4usize) {
+                    let at = from + part * stride + i;
+                    let a = parts[at];
+                    let b = parts[at + stride];
+                    let c = parts[at + 2 * stride];
+                    let d = parts[at + 3 * stride];
+                    sum += (a + b) + (c + d);
+                }
+                for part in fours..number {
+                    sum += parts[from + part * stride + i];
+                }
+                let sum = sum * Vector::new(factor);
+                gradients[to + i] = sum;
+                total += sum * sum;
             }
-            let sum = sum * factor;
-            gradients[to + i] = sum;
-            total += sum * sum;
         }
     }
-    let total = reduce::sum(total, &mut scratch, shape);
+    let mut own = 0.0f32;
+    #[unroll]
+    for k in 0..N::value() {
+        own += total.extract(k);
+    }
+    let total = reduce::sum(own, &mut scratch, shape);
     if UNIT_POS == 0 {
         squares[replica * shares + share] = total;
     }
@@ -262,6 +292,7 @@ pub(crate) fn gather(
             &parts.client,
             CubeCount::Static(shares as u32, tables.replicas as u32, 1),
             CubeDim::new_1d(UNITS as u32),
+            tables.even,
             parts.clone().into_buffer_arg(),
             super::primitive_int(&tables.entries).into_buffer_arg(),
             gradients.clone().into_buffer_arg(),

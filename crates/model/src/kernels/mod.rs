@@ -37,6 +37,8 @@ use isoflop_plan::Precision;
 
 pub(crate) use embedding::places;
 pub(crate) use lists::primitive;
+#[doc(hidden)]
+pub use product::let_fragments_convert;
 
 /// Whether kernels are used where there are some.
 static ENABLED: AtomicBool = AtomicBool::new(true);
@@ -76,37 +78,6 @@ pub fn takes_matrix_units(device: &Device, precision: Precision, head_dim: usize
 /// Bytes of the largest tensor that the device can hold: a tensor lies in one buffer. `None` on the CPU.
 pub fn largest_tensor(device: &Device) -> Option<u64> {
     cube_device(device).map(|cube| cube.client().properties().memory.max_page_size)
-}
-
-/// Attention by itself, for trials of its tiles.
-#[doc(hidden)]
-pub mod trial {
-    use super::*;
-    pub use super::attention::choose;
-
-    /// A projection's attention.
-    pub fn forward(
-        qkv: &Tensor<3>,
-        gains: Option<[Tensor<3>; 2]>,
-        tables: [Tensor<2>; 2],
-        half: Option<DType>,
-        d: Dims,
-    ) -> (Tensor<3>, Tensor<3>, Tensor<3>) {
-        let rotary = gains.map(|gains| Rotary { gains, tables });
-        attention(qkv, rotary.as_ref(), half, d)
-    }
-
-    /// Its gradients: of the projection and of the gains.
-    pub fn backward(
-        [qkv, qk, out, log_sum, dy]: [Tensor<3>; 5],
-        gains: Option<[Tensor<3>; 2]>,
-        tables: [Tensor<2>; 2],
-        half: Option<DType>,
-        d: Dims,
-    ) -> (Tensor<3>, Option<[Tensor<3>; 2]>) {
-        let rotary = gains.map(|gains| Rotary { gains, tables });
-        attention_backward(qkv, qk, out, log_sum, rotary.as_ref(), half, d, dy)
-    }
 }
 
 fn has_matrix_units() -> bool {

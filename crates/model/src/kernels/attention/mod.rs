@@ -10,8 +10,6 @@ mod forward;
 mod matrix;
 mod tile;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use burn::cubecl::client::Client;
 use burn::tensor::DType;
 use burn_cubecl::kernel::cast;
@@ -72,18 +70,6 @@ fn matrix_units(
 ) -> Option<(matrix::Grid, DType)> {
     let half = half.filter(|_| super::has_matrix_units())?;
     Some((matrix::grid(head_dim, half, client)?, half))
-}
-
-/// Which of the grids that fit is taken: the best one, but for trials.
-static CHOICE: AtomicUsize = AtomicUsize::new(0);
-
-/// Takes other grids from now on.
-pub fn choose(choice: usize) {
-    CHOICE.store(choice, Ordering::Relaxed);
-}
-
-fn choice() -> usize {
-    CHOICE.load(Ordering::Relaxed)
 }
 
 /// Whether products in a half precision are those of matrix units.

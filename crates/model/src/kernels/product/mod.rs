@@ -13,6 +13,7 @@ use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::launch::{self, dims, empty_of};
+pub use tiling::let_fragments_convert;
 pub(crate) use tiling::splits;
 use tiling::Problem;
 
@@ -68,11 +69,6 @@ impl Into<'_> {
     }
 }
 
-/// The sizes of fragments that matrix units take with sums in `f32`, with the units of a plane.
-pub(crate) fn fragments(dtype: DType, client: &Client) -> Option<(usize, usize)> {
-    tiling::fragments(dtype, client)
-}
-
 /// Whether the gradient `[k, n]` of a weight goes to matrix units: its sums can then be in parts.
 pub(crate) fn takes_gradient(dtype: DType, [k, n]: [usize; 2], client: &Client) -> bool {
     let problem = Problem { r: 1, m: k, n, k: tiling::FETCH, a_t: true, b_t: false, parts: 1 };
@@ -96,6 +92,34 @@ pub(crate) fn product_in_parts(a: Side, b: Side, out: &CubeTensor, into: Into, p
     match tiling {
         Some(tiling) => matrix::launch(&problem, tiling, a.tensor, b.tensor, out, into),
         None => elsewhere(a.view(), b.view(), out, into, parts),
+    }
+}
+
+/// Writes the gradients of a projection: `dx = dy w^T` in the type of `dy`, and `dw = x^T dy` in parts as [`product_in_parts`], or added
+/// to what is there `again`. One launch where matrix units take both.
+pub(crate) fn gradients(
+    dy: &CubeTensor,
+    [w, x]: [&CubeTensor; 2],
+    dx: &CubeTensor,
+    (dw, parts): (&CubeTensor, usize),
+    again: bool,
+) {
+    let ([r, m, n], [_, _, k]) = (dims(dy), dims(x));
+    let of_x = Problem { r, m, n: k, k: n, a_t: false, b_t: true, parts: 1 };
+    let of_w = Problem { r, m: k, n, k: m, a_t: true, b_t: false, parts };
+    let pair = match super::has_matrix_units() {
+        true => tiling::choose_pair([&of_x, &of_w], dy.dtype, &dy.client),
+        false => None,
+    };
+    match pair {
+        Some(tilings) => {
+            matrix::launch_pair([&of_x, &of_w], tilings, [dy, w, x], [dx, dw], again);
+        }
+        None => {
+            product(Side::plain(dy), Side::transposed(w), dx, Into::New);
+            let into = if again { Into::Again } else { Into::New };
+            product_in_parts(Side::transposed(x), Side::plain(dy), dw, into, parts);
+        }
     }
 }
 

@@ -59,8 +59,8 @@ pub(super) struct Kernel {
 
 pub(super) const FORWARD: Kernel = Kernel {
     shapes: &[
-        shape(4, 32, 64, 32),
         shape(8, 16, 64, 32),
+        shape(4, 32, 64, 32),
         shape(4, 16, 64, 64),
         shape(4, 16, 64, 32),
         shape(4, 16, 32, 32),
@@ -226,7 +226,12 @@ impl Grid {
     /// All grids of a kernel within the shared memory.
     pub(super) fn all(self, kernel: &Kernel, limit: usize) -> Vec<Self> {
         let shaped = kernel.shapes.iter().filter_map(|&shape| self.shaped(shape, kernel));
-        shaped.filter(|grid| grid.bytes(kernel) <= limit).collect()
+        let mut all: Vec<Self> = shaped.filter(|grid| grid.bytes(kernel) <= limit).collect();
+        // The backward pass of small heads has registers to spare for more planes (an H200, 2026-11-27).
+        if kernel.scores == 2 && self.deep * self.side <= 32 && all.len() > 1 {
+            all.swap(0, 1);
+        }
+        all
     }
 }
 

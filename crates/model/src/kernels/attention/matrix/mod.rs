@@ -39,13 +39,11 @@ fn rows_in(dtype: DType, tensor: CubeTensor) -> CubeTensor {
     into_contiguous(tensor)
 }
 
-/// The grids of the three kernels, of those that fit, the `choice`-th ones.
-fn grids(grid: Grid, choice: usize, like: &CubeTensor) -> [Grid; 3] {
+/// The grids of the three kernels.
+fn grids(grid: Grid, like: &CubeTensor) -> [Grid; 3] {
     let limit = like.client.properties().hardware.max_shared_memory_size;
-    [&grid::FORWARD, &grid::QUERIES, &grid::KEYS].map(|kernel| {
-        let all = grid.all(kernel, limit);
-        all[choice.min(all.len() - 1)]
-    })
+    [&grid::FORWARD, &grid::QUERIES, &grid::KEYS]
+        .map(|kernel| grid.best(kernel, limit).expect("checked when it was chosen"))
 }
 
 /// As [`attention`](super::forward), in half precision.
@@ -59,7 +57,7 @@ pub(super) fn forward(
     d: Dims,
 ) -> [CubeTensor; 3] {
     let qkv = rows_in(half, qkv);
-    let [of_forward, _, _] = grids(grid, super::choice(), &qkv);
+    let [of_forward, _, _] = grids(grid, &qkv);
     let qk = match normed {
         true => turn::forward(&qkv, gains.map(rows_of), tables.map(rows_of), d),
         false => qkv.clone(),
@@ -82,7 +80,7 @@ pub(super) fn backward(
 ) -> (CubeTensor, CubeTensor) {
     let [qkv, qk, out, dy] = [qkv, qk, out, dy].map(|tensor| rows_in(half, tensor));
     let log_sum = rows_of(log_sum);
-    let [_, of_queries, of_keys] = grids(grid, super::choice(), &qkv);
+    let [_, of_queries, of_keys] = grids(grid, &qkv);
     let dqkv = empty_in(half, &dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
     let along = empty(&dy, [d.replicas, d.sequences * d.heads, d.context]);
     let read = [&qk, &qkv, &out, &dy, &log_sum];
