@@ -35,7 +35,7 @@
 //! (`device.kernels`). Where `"auto"` is left, the chains take over on a device that the kernels fail
 //! the self-test on, and a warning says so. The choice holds for the whole process ([`use_kernels`]).
 //!
-//! OpenGL is not used. Kernels tuned for a device are remembered in [`tuning_store`].
+//! OpenGL is not used. Verdicts of the self-test are remembered in a file of the user's ([`Memory`]).
 
 mod adapters;
 mod cpu;
@@ -49,10 +49,11 @@ mod open;
 mod passport;
 mod peak;
 mod pick;
+mod precision;
 mod products;
 mod selftest;
 mod setup;
-mod tuning;
+mod trial;
 mod versions;
 mod wgsl_only;
 
@@ -66,14 +67,14 @@ pub use isoflop_model::kernels::{
 };
 pub use list::list;
 pub use memory::{forget_peak_memory, memory_bytes};
-pub use open::{TrainDevice, open};
+pub use open::{Opening, Request, TrainDevice, open, open_for, test_anew};
 pub use passport::DevicePassport;
 pub use peak::{Peak, measure_peak};
 pub use pick::{Choice, pick};
+pub use precision::auto_precision;
 pub use products::WrongProduct;
 pub(crate) use products::{Pass, check_products};
 pub use selftest::{
-    Check, Finding, Refusal, SelfTest, SelfTestFailure, self_test, self_test_child_main,
-    test_thoroughly,
+    Check, Finding, Memory, Refusal, SelfTest, SelfTestFailure, TestStep, self_test,
+    self_test_child_main, test_thoroughly,
 };
-pub use tuning::tuning_store;
