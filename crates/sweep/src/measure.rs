@@ -14,7 +14,7 @@ use crate::progress::Progress;
 use crate::study::{evaluated_at_once, stack_limits};
 use crate::train::{Queue, workers};
 
-/// How long one sample trains, after its first news (which compilation and tuning delay).
+/// How long one sample trains, after its first news (which compilation delays).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
     /// Enough for an estimate that is asked for.

@@ -1,6 +1,6 @@
 //! Devices: what there is, what is picked and why, and whether it computes right.
 //!
-//! [`list`] shows the adapters and the CPU, [`pick`] is the rule, [`open`] picks, opens and tests,
+//! [`list`] shows the adapters and the CPU, [`pick`] is the rule, [`open`] and [`open_for`] pick, open and test,
 //! and the [`TrainDevice`] it gives writes the [`DevicePassport`] of a result.
 //!
 //! ```
@@ -35,7 +35,13 @@
 //! (`device.kernels`). Where `"auto"` is left, the chains take over on a device that the kernels fail
 //! the self-test on, and a warning says so. The choice holds for the whole process ([`use_kernels`]).
 //!
-//! OpenGL is not used. Verdicts of the self-test are remembered in a file of the user's ([`Memory`]).
+//! OpenGL is not used.
+//!
+//! # What is tested, and when
+//!
+//! f32 always, and the precisions that a [`Request`] names; another one when it is first asked for. Verdicts are remembered in a file of
+//! the user's ([`Memory`]), failures with their reasons too, and hold for one adapter, driver, compiler and build of the program.
+//! `train.precision = "auto"` is [`auto_precision`].
 
 mod adapters;
 mod cpu;
