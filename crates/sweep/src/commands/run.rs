@@ -94,6 +94,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             }
         }
     } else {
+        // A process that was killed behind its last cell has left them.
+        remove_checkpoints(&ledger)?;
         progress.note(format!(
             "all {} cells are in {}",
             grid.cells.len(),

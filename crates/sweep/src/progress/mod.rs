@@ -60,15 +60,16 @@ impl Progress {
     pub fn opening(&mut self) -> impl FnMut(Opening) {
         let mut began: Option<Instant> = None;
         move |opening| match opening {
-            Opening::Opens { device, shader } => {
+            Opening::Opens { device, shader, kernels } => {
                 began = None;
                 self.tell(&Update::Tested);
-                self.note(format!("opening {device} with {shader} shaders"));
+                let without = if kernels { "" } else { ", without kernels of the model's own" };
+                self.note(format!("opening {device} with {shader} shaders{without}"));
             }
             Opening::Tests(step) => {
                 if began.is_none() {
                     self.note(
-                        "self-test: its first results are compared with the CPU's; the verdict is remembered",
+                        "self-test: it computes what training does, compared with the CPU; later starts know the verdict",
                     );
                 }
                 let seconds = began.get_or_insert_with(Instant::now).elapsed().as_secs_f64();

@@ -214,7 +214,7 @@ mod tests {
             let (operation, precision) = ("softmax", "f32");
             line(&Update::Testing { operation, precision, done, total: 40, seconds }).unwrap()
         };
-        assert_eq!(at(0, 0.0), "self-test: 0 of 40, 0 s; softmax, f32");
+        assert_eq!(at(0, 0.0), "self-test: 0 of 40, 0 ms; softmax, f32");
         assert_eq!(at(10, 20.0), "self-test: 10 of 40, 20.0 s, about 1 min left; softmax, f32");
     }
 

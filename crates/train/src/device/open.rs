@@ -80,6 +80,8 @@ pub enum Opening {
         device: String,
         /// With which compiler.
         shader: ShaderCompiler,
+        /// Whether the model's operations are kernels of their own.
+        kernels: bool,
     },
     /// It is compared with the CPU.
     Tests(TestStep),

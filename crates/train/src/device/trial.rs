@@ -37,7 +37,7 @@ impl<'a> Trial<'a> {
         tell: &'a mut dyn FnMut(Opening),
     ) -> Result<Self, DeviceError> {
         use_kernels(kernels);
-        tell(Opening::Opens { device: adapter.info.label(), shader });
+        tell(Opening::Opens { device: adapter.info.label(), shader, kernels });
         let mut trial = Self { adapter, shader, kernels, request, tell, known: None, device: None };
         let there = adapter.info.shaders.contains(&shader);
         if !there || !trial.elsewhere() {
