@@ -54,8 +54,8 @@ pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
     DecayRule, DepthRule, Design, DeviceConfig, DeviceName, Difference, Effect, ErrorKind,
     FitConfig, GridConfig, Kernels, Length, ModelConfig, MultiplierDesign, OptimumRule, Place,
-    RateRule, Setting, Shader, Sizes, StudyConfig, SyntheticConfig, TokenizerConfig, TrainConfig,
-    WarmupRule,
+    PrecisionChoice, RateRule, Setting, Shader, Sizes, StudyConfig, SyntheticConfig,
+    TokenizerConfig, TrainConfig, WarmupRule,
 };
 pub use convention::Convention;
 pub use grid::{

@@ -152,7 +152,7 @@ pub struct DevicesArgs {
     /// Which device would be picked by this name, instead of auto
     #[arg(long, value_name = "NAME")]
     pub device: Option<String>,
-    /// Compare every operation of training on the picked adapter with the CPU
+    /// Compare every operation of training on the picked adapter with the CPU, and make the verdict that starts remember anew
     #[arg(long)]
     pub test: bool,
     /// Shader compiler to test: spirv or wgsl, instead of auto, which tests all that the adapter takes

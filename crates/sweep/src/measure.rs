@@ -10,10 +10,11 @@ use isoflop_plan::{Config, Grid, SpeedSample, Stack, Throughput};
 use isoflop_train::device::TrainDevice;
 use isoflop_train::{Control, Event, TrainOptions, run_stack};
 
+use crate::progress::Progress;
 use crate::study::{evaluated_at_once, stack_limits};
 use crate::train::{Queue, workers};
 
-/// How long one sample trains, after its first news (which compilation and tuning delay).
+/// How long one sample trains, after its first news (which compilation delays).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effort {
     /// Enough for an estimate that is asked for.
@@ -56,7 +57,9 @@ pub fn measure(
     corpus: &Corpus,
     device: &TrainDevice,
     effort: Effort,
+    progress: &mut Progress,
 ) -> anyhow::Result<Throughput> {
+    progress.note("measuring the speed of a few models");
     let mut by_width: BTreeMap<usize, &Stack> = BTreeMap::new();
     for stack in &grid.stacks {
         if let Some(first) = stack.cells.first() {
@@ -67,8 +70,14 @@ pub fn measure(
     let workers = workers(config, device, grid.stacks.iter())?;
     let all = grid.train_flops() / workers.count() as f64;
     let mut samples = Vec::new();
-    for index in spread(stacks.len(), effort.samples()) {
+    let chosen = spread(stacks.len(), effort.samples());
+    for (done, &index) in chosen.iter().enumerate() {
         let (width, stack) = stacks[index];
+        if !device.info.is_cpu() {
+            // Its kernels are compiled first.
+            let shape = &stack.cells[0].shape;
+            progress.note(format!("measuring {shape}, {} of {}", done + 1, chosen.len()));
+        }
         let rates = Mutex::new(Vec::new());
         let measured =
             Queue::new(vec![index; workers.count()], workers.count()).work(&workers, |_| {
@@ -108,7 +117,11 @@ fn speed(
     let mut first: Option<(Instant, f64)> = None;
     let mut speed = None;
     run_stack(stack, &BTreeSet::new(), corpus, &device.device, &options, &mut |event| {
-        let Event::Step { flops_done, .. } = event else { return Control::Stop };
+        let flops_done = match event {
+            Event::Compiling { .. } => return Control::Continue,
+            Event::Step { flops_done, .. } => flops_done,
+            _ => return Control::Stop,
+        };
         let now = Instant::now();
         match first {
             None => first = Some((now, flops_done)),

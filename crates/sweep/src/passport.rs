@@ -1,19 +1,29 @@
 //! The passport of this process: device, machine, software, data.
 
 use isoflop_ledger::{DevicePassport, Host, Passport, PeakFlops, Versions};
+use isoflop_plan::{Config, PrecisionChoice};
 use isoflop_train::device::{self, Peak, TrainDevice};
 
 /// Commit that this program was built from, where the build knew one.
 const COMMIT: Option<&str> = option_env!("ISOFLOP_COMMIT");
 
 /// Everything that is known without measuring.
-pub fn without_peaks(device: &TrainDevice, data_sha256: &str) -> Passport {
-    assemble(device.passport_without_peaks(), data_sha256)
+pub fn without_peaks(config: &Config, device: &TrainDevice, data_sha256: &str) -> Passport {
+    by(config, assemble(device.passport_without_peaks(), data_sha256))
 }
 
 /// The same with the device's measured peaks: about half a second per precision.
-pub fn measured(device: &TrainDevice, data_sha256: &str) -> Passport {
-    assemble(device.passport(), data_sha256)
+pub fn measured(config: &Config, device: &TrainDevice, data_sha256: &str) -> Passport {
+    by(config, assemble(device.passport(), data_sha256))
+}
+
+/// With who chose the precision, where the configuration did not.
+fn by(config: &Config, mut passport: Passport) -> Passport {
+    if let PrecisionChoice::Auto(Some(precision)) = config.train.precision {
+        let text = format!("{}, chosen by auto", precision.word());
+        passport.device.details.insert("precision of products".into(), text);
+    }
+    passport
 }
 
 /// Everything but the data, which took no part, with a peak measured elsewhere.

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::bail;
 use isoflop_data::{Corpus, DataError};
-use isoflop_ledger::{CONFIG_FILE, Ledger, Settled};
+use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Settled, now_utc};
 use isoflop_plan::{
-    Cell, Config, DeviceConfig, DeviceName, Grid, Kept, Stack, StackLimits, stack_memory,
+    Cell, Config, DeviceConfig, DeviceName, Grid, Kept, Precision, Stack, StackLimits, stack_memory,
 };
 use isoflop_report::number;
-use isoflop_train::device::{self, TrainDevice};
+use isoflop_train::device::{self, Memory, Request, TrainDevice};
 
 use crate::cli::StudyArgs;
 use crate::facts::StudyData;
@@ -32,8 +32,8 @@ pub fn load(args: &StudyArgs) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// The configuration that a results folder was made with.
-pub fn config_of(folder: &Path) -> anyhow::Result<Config> {
+/// The configuration that a results folder was made with, and with a precision left to the device as its cells have it.
+pub fn config_of(folder: &Path, contents: &Contents) -> anyhow::Result<Config> {
     let path = folder.join(CONFIG_FILE);
     if !path.is_file() {
         bail!(Misuse(format!(
@@ -41,7 +41,16 @@ pub fn config_of(folder: &Path) -> anyhow::Result<Config> {
             folder.display()
         )));
     }
-    Ok(Config::load(path)?)
+    let mut config = Config::load(path)?;
+    if let Some(precision) = trained_in(contents) {
+        config.decide_precision(precision);
+    }
+    Ok(config)
+}
+
+/// The precision that a folder's cells were trained in; `None` where there are none.
+fn trained_in(contents: &Contents) -> Option<Precision> {
+    contents.records.last().map(|record| record.result.cell.hyper.precision)
 }
 
 /// What `--device` means, in the words of `device.name`.
@@ -90,24 +99,75 @@ pub fn prepare_data(config: &Config, progress: &mut Progress) -> anyhow::Result<
     Ok(corpus)
 }
 
-/// Opens the device, and checks what can be checked before the data is read, which may take long.
+/// Opens the device, settles a precision that is left to it, and checks what can be checked before the data is read, which may
+/// take long.
 pub fn open_device_for(
     args: &StudyArgs,
-    config: &Config,
+    config: &mut Config,
     progress: &mut Progress,
 ) -> anyhow::Result<TrainDevice> {
     let place = config.place("device.name").filter(|_| args.device.is_none());
-    let device = open_device(&config.device, progress).map_err(|error| match place {
+    let auto = config.train.precision.is_auto();
+    let earlier = match auto {
+        true => trained_in(&isoflop_ledger::read(&config.study.results)?),
+        false => None,
+    };
+    let precisions = config.train.precision.known().or(earlier).into_iter().collect();
+    let request = request(precisions, auto);
+    let device = open_device(&config.device, &request, progress).map_err(|error| match place {
         Some(place) => error.context(format!("cannot open the device of {place}")),
         None => error,
     })?;
+    if auto {
+        decide_precision(config, earlier, &device, progress)?;
+    }
     config.check_early(&device.info.label(), &device.precisions)?;
     Ok(device)
 }
 
+/// A device for these precisions, with what the user's cache folder knows of it.
+pub fn request(precisions: Vec<Precision>, auto: bool) -> Request {
+    Request { precisions, auto, memory: Memory::of_user(now_utc()), anew: false }
+}
+
+/// Settles `train.precision = "auto"`: a folder's cells decide, so that none of them is trained twice, else the device.
+fn decide_precision(
+    config: &mut Config,
+    earlier: Option<Precision>,
+    device: &TrainDevice,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    let (folder, label) = (config.study.results.display(), device.info.label());
+    let now = device.auto_precision();
+    let decided = earlier.unwrap_or(now);
+    if !device.precisions.contains(&decided) {
+        bail!(Misuse(format!(
+            "the cells in {folder} were trained in {}, which {label} does not compute right\nhint: go on with the device of these cells, or begin anew with `--results`",
+            decided.word()
+        )));
+    }
+    let word = decided.word();
+    progress.note(match earlier {
+        Some(earlier) if earlier != now => format!(
+            "precision: {word}, as the cells in {folder} have it; auto would take {} on {label}",
+            now.word()
+        ),
+        Some(_) => format!("precision: {word}, by auto and as the cells in {folder} have it"),
+        None => format!("precision: {word}, by auto"),
+    });
+    config.decide_precision(decided);
+    Ok(())
+}
+
 /// Opens and tests the device, and says which it is.
-pub fn open_device(config: &DeviceConfig, progress: &mut Progress) -> anyhow::Result<TrainDevice> {
-    let device = device::open(config)?;
+pub fn open_device(
+    config: &DeviceConfig,
+    request: &Request,
+    progress: &mut Progress,
+) -> anyhow::Result<TrainDevice> {
+    let device = device::open_for(config, request, &mut progress.opening());
+    progress.clear();
+    let device = device?;
     for warning in &device.warnings {
         progress.warn(warning);
     }

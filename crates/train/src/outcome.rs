@@ -94,6 +94,12 @@ pub enum Event<'a> {
         /// Steps done.
         step: u64,
     },
+    /// The first step on an adapter is about to be made: its kernels are compiled, and some of its products checked. It may take
+    /// a while, whose end the next event tells.
+    Compiling {
+        /// The stack.
+        stack: &'a Stack,
+    },
     /// A cell ended.
     CellDone(Outcome),
     /// A checkpoint was written.

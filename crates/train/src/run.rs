@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use isoflop_data::Corpus;
-use isoflop_model::ReplicaStep;
+use isoflop_model::{ReplicaStep, is_host};
 use isoflop_plan::{Cell, CellId, Stack};
 
 use crate::checkpoint::{self, State};
@@ -170,6 +170,10 @@ impl<'a> Run<'a> {
             let mut asked = self.request(0);
             if self.lanes() > 0 {
                 feed.ask(asked.clone());
+                let on_adapter = !is_host(&self.state.model.device());
+                if on_adapter && events(Event::Compiling { stack: self.stack }) == Control::Stop {
+                    return Ok(StackEnd::Interrupted);
+                }
                 self.check_products()?;
             }
             while self.lanes() > 0 {

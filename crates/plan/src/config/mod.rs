@@ -31,7 +31,9 @@ pub use grid::{Design, GridConfig, MultiplierDesign, OptimumRule, Sizes};
 pub use keys::Effect;
 pub use model::{DepthRule, ModelConfig};
 pub use study::StudyConfig;
-pub use train::{Beta2Rule, DecayRule, RateRule, Setting, TrainConfig, WarmupRule};
+pub use train::{
+    Beta2Rule, DecayRule, PrecisionChoice, RateRule, Setting, TrainConfig, WarmupRule,
+};
 
 use entries::Entries;
 use origin::Origin;
@@ -133,6 +135,13 @@ impl Config {
         errors.sort_by_key(|e| e.place.as_ref().map(|p| (p.line, p.column)));
         errors.dedup();
         Err(ConfigErrors { errors })
+    }
+
+    /// Settles what `train.precision = "auto"` stands for, before cells are made: their ids have it. What the file sets stays.
+    pub fn decide_precision(&mut self, decided: crate::Precision) {
+        if self.train.precision.is_auto() {
+            self.train.precision = PrecisionChoice::Auto(Some(decided));
+        }
     }
 
     /// The whole configuration as TOML, defaults included. Parses back to an equal one.

@@ -28,7 +28,7 @@ pub struct TrainConfig {
     /// Update rule.
     pub optimizer: Optimizer,
     /// Matrix-product precision.
-    pub precision: Precision,
+    pub precision: PrecisionChoice,
     /// Global gradient-norm limit.
     pub clip_norm: Option<f64>,
     /// Weight of the z-loss.
@@ -55,6 +55,31 @@ pub enum Setting<R> {
     Value(f64),
     /// A rule of the cell's size, length and batch.
     Rule(R),
+}
+
+/// Choice of the precision of matrix products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrecisionChoice {
+    /// This one.
+    Fixed(Precision),
+    /// The fastest that the device computes right: a half precision that it has matrix units for, else f32. `None` until a
+    /// device, or cells that were trained before, decide ([`Config::decide_precision`](super::Config::decide_precision)).
+    Auto(Option<Precision>),
+}
+
+impl PrecisionChoice {
+    /// The precision, once it is known.
+    pub fn known(self) -> Option<Precision> {
+        match self {
+            Self::Fixed(precision) => Some(precision),
+            Self::Auto(decided) => decided,
+        }
+    }
+
+    /// Whether the device decides.
+    pub fn is_auto(self) -> bool {
+        matches!(self, Self::Auto(_))
+    }
 }
 
 /// Rules for the learning rate and the batch.
@@ -102,8 +127,12 @@ const WARMUP_RULES: &[(&str, WarmupRule)] =
 const DECAY_RULES: &[(&str, DecayRule)] =
     &[("customary", DecayRule::Customary), ("auto", DecayRule::Customary)];
 const OPTIMIZERS: &[(&str, Optimizer)] = &[("adamw", Optimizer::AdamW), ("muon", Optimizer::Muon)];
-const PRECISIONS: &[(&str, Precision)] =
-    &[("f32", Precision::F32), ("f16", Precision::F16), ("bf16", Precision::Bf16)];
+const PRECISIONS: &[(&str, PrecisionChoice)] = &[
+    ("f32", PrecisionChoice::Fixed(Precision::F32)),
+    ("f16", PrecisionChoice::Fixed(Precision::F16)),
+    ("bf16", PrecisionChoice::Fixed(Precision::Bf16)),
+    ("auto", PrecisionChoice::Auto(None)),
+];
 
 #[derive(Clone, Copy)]
 enum ScheduleWord {
@@ -134,7 +163,9 @@ impl TrainConfig {
                 .unwrap_or(Setting::Rule(DecayRule::Customary)),
             schedule: read_schedule(&s),
             optimizer: s.choice("optimizer", OPTIMIZERS).unwrap_or(Optimizer::AdamW),
-            precision: s.choice("precision", PRECISIONS).unwrap_or(Precision::F32),
+            precision: s
+                .choice("precision", PRECISIONS)
+                .unwrap_or(PrecisionChoice::Fixed(Precision::F32)),
             clip_norm: read_or_off(&s, "clip_norm", 1e6, Some(1.0)),
             z_loss: read_or_off(&s, "z_loss", 1.0, None).unwrap_or(0.0),
             stack: s.whole_or("stack", 1..=256, "auto").flatten().map(|n| n as usize),
@@ -176,7 +207,11 @@ impl TrainConfig {
         }
         e.number_or("clip_norm", self.clip_norm, "off");
         e.number_or("z_loss", Some(self.z_loss).filter(|z| *z > 0.0), "off");
-        e.text("precision", word(self.precision, PRECISIONS));
+        let precision = match self.precision {
+            PrecisionChoice::Auto(_) => PrecisionChoice::Auto(None),
+            fixed => fixed,
+        };
+        e.text("precision", word(precision, PRECISIONS));
         e.whole_or("stack", self.stack, "auto");
         e.whole_or("micro_batch_sequences", self.micro_batch_sequences, "auto");
         e.put("eval_sequences", self.eval_sequences.to_string());

@@ -13,13 +13,15 @@ impl Config {
     /// All that is wrong, each with its key and line.
     pub fn check_early(&self, device: &str, precisions: &[Precision]) -> Result<(), ConfigErrors> {
         let mut errors = Vec::new();
-        if !precisions.contains(&self.train.precision) {
+        if let Some(precision) = self.train.precision.known()
+            && !precisions.contains(&precision)
+        {
             let known: Vec<String> =
                 precisions.iter().map(|p| format!("\"{}\"", p.word())).collect();
             errors.push(*self.error(
                 "train.precision",
                 format!("a precision that {device} computes right: {}", known.join(", ")),
-                format!("\"{}\"", self.train.precision.word()),
+                format!("\"{}\"", precision.word()),
                 "take one of these, or another device with `--device` or `device.shader`",
             ));
         }

@@ -90,6 +90,8 @@ pub struct HyperSources {
     pub warmup: Provenance,
     /// Of the weight decay.
     pub weight_decay: Provenance,
+    /// Of the precision.
+    pub precision: Provenance,
 }
 
 impl PlannedCell {

@@ -2,9 +2,9 @@
 
 use super::layout::Request;
 use super::{DataFacts, HyperSources, PlannedCell};
-use crate::config::{Config, ConfigError, Length, MultiplierDesign, Setting};
+use crate::config::{Config, ConfigError, Length, MultiplierDesign, PrecisionChoice, Setting};
 use crate::rules::{Provenance, beta2, decay, warmup};
-use crate::{Cell, Hyper};
+use crate::{Cell, Hyper, Precision};
 
 /// More tokens than anyone has, and few enough to count in 64 bits.
 const MOST_TOKENS: f64 = 1e17;
@@ -214,7 +214,7 @@ fn hyper(
         weight_decay,
         clip_norm: train.clip_norm,
         z_loss: train.z_loss,
-        precision: train.precision,
+        precision: train.precision.known().unwrap_or(Precision::F32),
     };
     let sources = HyperSources {
         learning_rate: lr_source,
@@ -222,6 +222,13 @@ fn hyper(
         beta2: beta2_source,
         warmup: warmup_source,
         weight_decay: decay_source,
+        precision: match train.precision {
+            PrecisionChoice::Fixed(_) => Provenance::User,
+            PrecisionChoice::Auto(Some(_)) => Provenance::Device,
+            PrecisionChoice::Auto(None) => {
+                Provenance::Assumed("auto is decided when the device is opened")
+            }
+        },
     };
     (hyper, sources)
 }

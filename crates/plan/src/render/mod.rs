@@ -163,10 +163,14 @@ fn hyper(grid: &Grid) -> String {
     if let Some(first) = cells.first() {
         let h = &first.cell.hyper;
         let clip = h.clip_norm.map_or("off".into(), |c| c.to_string());
+        let by = match first.sources.precision {
+            Provenance::User => String::new(),
+            source => format!(" ({source})"),
+        };
         let z_loss = if h.z_loss > 0.0 { h.z_loss.to_string() } else { "off".into() };
         let _ = writeln!(
             out,
-            "  {:?}, beta1 {}, epsilon {:e}, clip {clip}, z-loss {z_loss}, {:?}, schedule {}",
+            "  {:?}, beta1 {}, epsilon {:e}, clip {clip}, z-loss {z_loss}, {:?}{by}, schedule {}",
             h.optimizer,
             h.beta1,
             h.epsilon,

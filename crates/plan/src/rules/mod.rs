@@ -28,6 +28,8 @@ pub enum Provenance {
     Measured(&'static str),
     /// Nobody has shown it for models like these.
     Assumed(&'static str),
+    /// The device, to which the configuration leaves it.
+    Device,
     /// The configuration.
     User,
 }
@@ -38,6 +40,7 @@ impl fmt::Display for Provenance {
             Self::Published(source) => write!(f, "published: {source}"),
             Self::Measured(source) => write!(f, "measured: {source}"),
             Self::Assumed(source) => write!(f, "assumed: {source}"),
+            Self::Device => f.write_str("auto, for this device"),
             Self::User => f.write_str("user"),
         }
     }

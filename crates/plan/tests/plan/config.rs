@@ -1,7 +1,10 @@
 //! Resolved configurations: defaults, round trips, differences.
 
 use isoflop_plan::config::keys::{self, Effect};
-use isoflop_plan::{Config, DataSource, Design, Setting, Sizes, TokenizerConfig};
+use isoflop_plan::{
+    Config, DataFacts, DataSource, Design, Grid, Precision, PrecisionChoice, Provenance, Setting,
+    Sizes, TokenizerConfig,
+};
 
 const SMALL: &str = "[grid]\nbudgets = [1e9, 3e9]\n";
 
@@ -102,4 +105,34 @@ fn every_printed_key_is_listed() {
     }
     let sections: Vec<&String> = table.keys().collect();
     assert_eq!(sections.len(), keys::SECTIONS.len());
+}
+
+#[test]
+fn a_precision_that_is_left_to_the_device_is_settled_once_it_is_known() {
+    let mut auto = parse("[grid]\nbudgets = [1e13]\n[train]\nprecision = \"auto\"\n");
+    assert_eq!(auto.train.precision, PrecisionChoice::Auto(None));
+    assert!(auto.check_early("a card", &[Precision::F32]).is_ok(), "nothing is asked for yet");
+    let written = auto.resolved_toml();
+    auto.decide_precision(Precision::Bf16);
+    assert_eq!(auto.train.precision.known(), Some(Precision::Bf16));
+    assert_eq!(auto.resolved_toml(), written, "a folder's configuration stays what was asked for");
+    let mut fixed = parse("[grid]\nbudgets = [1e13]\n[train]\nprecision = \"bf16\"\n");
+    fixed.decide_precision(Precision::F16);
+    assert_eq!(fixed.train.precision.known(), Some(Precision::Bf16), "what is asked for stays");
+    assert!(auto.check_early("a card", &[Precision::F32]).is_err());
+
+    let cells = |config: &Config| {
+        let facts = DataFacts {
+            vocab: 256,
+            train_tokens: None,
+            data_sha256: "ab".into(),
+            bytes_per_token: None,
+        };
+        let grid = Grid::build(config, &facts).unwrap();
+        let ids: Vec<_> = grid.cells.iter().map(|planned| planned.cell.id.clone()).collect();
+        (ids, grid.cells[0].sources.precision)
+    };
+    let (chosen, asked) = (cells(&auto), cells(&fixed));
+    assert_eq!(chosen.0, asked.0, "a cell is the same whoever chose its precision");
+    assert_eq!((chosen.1, asked.1), (Provenance::Device, Provenance::User));
 }

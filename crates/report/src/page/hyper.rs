@@ -2,12 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use isoflop_plan::{Cell, PlannedCell};
+use isoflop_plan::{Cell, PlannedCell, Provenance};
 
 use super::{Page, filled};
 use crate::document::{Block, Section};
 use crate::number;
 use crate::table::{Align, Table};
+
+/// The row of the precision, which the device may have decided.
+const PRECISION: &str = "Precision of products";
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let planned: Vec<&PlannedCell> = page.grid.iter().flat_map(|g| &g.cells).collect();
@@ -62,7 +65,12 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         from(&|p| p.sources.weight_decay.to_string()),
     ]);
     for (name, value) in constants(&cells) {
-        table.row([name.to_owned(), value, "configuration".to_owned()]);
+        let auto = planned.iter().find(|p| p.sources.precision != Provenance::User);
+        let from = match auto.filter(|_| name == PRECISION) {
+            Some(cell) => cell.sources.precision.to_string(),
+            None => "configuration".to_owned(),
+        };
+        table.row([name.to_owned(), value, from]);
     }
     let mut section = Section::new("hyper", "Hyper-parameters");
     section.folded = true;
@@ -81,7 +89,7 @@ fn constants(cells: &[&Cell]) -> Vec<(&'static str, String)> {
         ("Optimizer", distinct(&|c| format!("{:?}", c.hyper.optimizer))),
         ("Gradient clipping", distinct(&|c| off(c.hyper.clip_norm))),
         ("z-loss", distinct(&|c| off((c.hyper.z_loss != 0.0).then_some(c.hyper.z_loss)))),
-        ("Precision of products", distinct(&|c| format!("{:?}", c.hyper.precision).to_lowercase())),
+        (PRECISION, distinct(&|c| format!("{:?}", c.hyper.precision).to_lowercase())),
         ("Context, tokens", distinct(&|c| c.shape.context.to_string())),
         ("Vocabulary", distinct(&|c| c.shape.vocab.to_string())),
         ("Family", distinct(&|c| format!("{:?}", c.shape.family).to_lowercase())),

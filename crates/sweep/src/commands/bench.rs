@@ -40,7 +40,8 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 
     let name = study::device_name(args.device.as_deref().unwrap_or("auto"));
     let config = DeviceConfig { shader: job.shader, ..DeviceConfig::named(name) };
-    let device = study::open_device(&config, &mut progress)?;
+    let request = study::request(vec![job.precision], false);
+    let device = study::open_device(&config, &request, &mut progress)?;
     job.check(&device)?;
     if args.operations {
         let code = operations::run(&job, &device, &mut progress, args.output.json);
@@ -50,6 +51,9 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
 
     let found = Found::default();
     let _signals = listen(&found, &device, args.output.json)?;
+    if !device.info.is_cpu() {
+        progress.note("measuring the device's fastest products");
+    }
     let before = measure_peak(&device.device, &device.info, job.precision);
     found.lock().peak = before;
     for model in &job.models {

@@ -1,6 +1,6 @@
 //! `sweep plan`: the grid, without training it.
 
-use isoflop_plan::render_plan;
+use isoflop_plan::{Precision, render_plan};
 use isoflop_train::device::DeviceError;
 
 use crate::cli::PlanArgs;
@@ -13,13 +13,17 @@ use crate::{study, widths};
 /// Prints the grid, with a time estimate from a short measurement.
 pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
     let mut progress = Progress::new(&args.output);
-    let config = study::load(&args.study)?;
-    let device = match study::open_device_for(&args.study, &config, &mut progress) {
+    let mut config = study::load(&args.study)?;
+    let device = match study::open_device_for(&args.study, &mut config, &mut progress) {
         Ok(device) => Some(device),
         // The machine that trains may be another one.
         Err(error) if args.no_measure && error.is::<DeviceError>() => {
-            config.check_early("any device", &[config.train.precision])?;
+            let precision = config.train.precision.known().unwrap_or(Precision::F32);
+            config.check_early("any device", &[precision])?;
             progress.warn(format!("planned without a device: {error}"));
+            if config.train.precision.known().is_none() {
+                progress.note("precision: auto is decided when the device is opened; cells are listed as in f32");
+            }
             None
         }
         Err(error) => return Err(error),
@@ -31,8 +35,7 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
             study::refuse_too_large(&config, &grid, device)?;
             let found = widths::for_plan(&config, &grid, device, &mut progress)?;
             grid.restack(study::stack_limits(&config, device), found.as_ref());
-            progress.note("measuring the speed of a few models");
-            Some(measure(&config, &grid, &corpus, device, Effort::Estimate)?)
+            Some(measure(&config, &grid, &corpus, device, Effort::Estimate, &mut progress)?)
         }
         _ => None,
     };

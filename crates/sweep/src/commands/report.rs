@@ -20,8 +20,8 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
             folder.display()
         );
     }
-    let config = study::config_of(folder)?;
     let contents = read(folder)?;
+    let config = study::config_of(folder, &contents)?;
     if contents.unfinished_line {
         progress.note("the ledger ends in part of a line: a run is at work, or was killed");
     }

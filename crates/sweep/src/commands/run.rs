@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger};
-use isoflop_plan::Grid;
+use isoflop_plan::{Config, Grid};
 use isoflop_train::device::TrainDevice;
 
 use crate::cli::RunArgs;
@@ -32,8 +32,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let mut clock = Clock::start();
 
     // plan
-    let config = study::load(&args.study)?;
-    let device = study::open_device_for(&args.study, &config, &mut progress)?;
+    let mut config = study::load(&args.study)?;
+    let device = study::open_device_for(&args.study, &mut config, &mut progress)?;
     let mut failed = 0;
     let mut ledger = study::open_ledger(&config, args.extend, &mut progress)?;
     clock.lap("device");
@@ -52,7 +52,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
 
     // train -> ledger
     if !ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
-        let passport = keep_passport(&mut ledger, &device, corpus.sha256())?;
+        let passport =
+            keep_passport(&mut ledger, &config, &device, corpus.sha256(), &mut progress)?;
         let worth_measuring = worth_measuring(&ledger, &grid, &passport);
         let folder = ledger.folder();
         let found =
@@ -61,8 +62,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         let throughput = match found {
             Some(widths) if widths.device == device.info.label() => Some(widths.throughput()),
             _ if worth_measuring => {
-                progress.note("measuring the speed of a few models");
-                Some(measure(&config, &grid, &corpus, &device, MEASUREMENT)?)
+                Some(measure(&config, &grid, &corpus, &device, MEASUREMENT, &mut progress)?)
             }
             _ => None,
         };
@@ -94,6 +94,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             }
         }
     } else {
+        // A process that was killed behind its last cell has left them.
+        remove_checkpoints(&ledger)?;
         progress.note(format!(
             "all {} cells are in {}",
             grid.cells.len(),
@@ -143,14 +145,19 @@ fn say_interrupted(signal: Signal, json: bool) {
 /// Keeps this process's passport. Peaks are measured once per folder and machine.
 fn keep_passport(
     ledger: &mut Ledger,
+    config: &Config,
     device: &TrainDevice,
     data_sha256: &str,
+    progress: &mut Progress,
 ) -> anyhow::Result<String> {
-    let hash = passport::without_peaks(device, data_sha256).hash();
+    let hash = passport::without_peaks(config, device, data_sha256).hash();
     if ledger.passport(&hash).is_some_and(|known| !known.peaks.is_empty()) {
         return Ok(hash);
     }
-    Ok(ledger.keep_passport(passport::measured(device, data_sha256))?)
+    if !device.info.is_cpu() {
+        progress.note("measuring the device's fastest products");
+    }
+    Ok(ledger.keep_passport(passport::measured(config, device, data_sha256))?)
 }
 
 fn worth_measuring(ledger: &Ledger, grid: &Grid, passport: &str) -> bool {

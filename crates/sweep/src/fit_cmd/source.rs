@@ -51,10 +51,11 @@ fn results(folder: &Path) -> anyhow::Result<(Table, Origin)> {
             folder.display()
         );
     }
-    let config = crate::study::config_of(folder)?;
+    let contents = read(folder)?;
+    let config = crate::study::config_of(folder, &contents)?;
     let data = crate::facts::StudyData::read(folder)?;
     let grid = Grid::build(&config, &data.facts())?;
-    let table = crate::observations::table(&read(folder)?, &grid)?;
+    let table = crate::observations::table(&contents, &grid)?;
     let origin = Origin {
         path: folder.display().to_string(),
         flops: "exact matrix-product FLOPs".into(),

@@ -19,13 +19,14 @@ pub struct Bars {
     all: MultiProgress,
     sweep: Option<ProgressBar>,
     data: Option<(String, ProgressBar)>,
+    test: Option<ProgressBar>,
     stacks: BTreeMap<String, ProgressBar>,
 }
 
 impl Default for Bars {
     fn default() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        Self { all, sweep: None, data: None, stacks: BTreeMap::new() }
+        Self { all, sweep: None, data: None, test: None, stacks: BTreeMap::new() }
     }
 }
 
@@ -36,6 +37,29 @@ impl Screen for Bars {
                 self.prepare(stage, *done_bytes, *total_bytes);
             }
             Update::Prepared => self.end_data(),
+            Update::Testing { operation, precision, done, total, seconds } => {
+                let bar = self.test.get_or_insert_with(|| {
+                    let bar = self.all.add(
+                        ProgressBar::new(0)
+                            .with_style(style("{bar:32} self-test {pos}/{len}, {elapsed}{msg}")),
+                    );
+                    bar.enable_steady_tick(Duration::from_millis(500));
+                    bar
+                });
+                bar.set_length(*total as u64);
+                bar.set_position(*done as u64);
+                let left = plain::left_of_test(*done, *total, *seconds);
+                bar.set_message(format!("{left}; {operation}, {precision}"));
+            }
+            Update::Tested => self.end_test(),
+            Update::Compiling { stack } => {
+                let bar = self.add_stack(stack.id);
+                bar.set_style(style("{spinner} {msg}, {elapsed}"));
+                bar.set_message(format!(
+                    "{}  compiling the kernels of its first step",
+                    stack.label
+                ));
+            }
             Update::Started { overall, .. } => {
                 self.say(update);
                 let bar = ProgressBar::new(UNITS).with_style(style("{bar:32} {msg}"));
@@ -46,7 +70,7 @@ impl Screen for Bars {
             }
             Update::Step { stack, step, steps, loss_nats, tokens_per_second, overall } => {
                 let bar = match self.stacks.get(stack.id) {
-                    Some(bar) => bar.clone(),
+                    Some(bar) => bar.clone().with_style(style("{spinner} {msg}")),
                     None => self.add_stack(stack.id),
                 };
                 bar.set_message(format!(
@@ -78,6 +102,7 @@ impl Screen for Bars {
 
     fn clear(&mut self) {
         self.end_data();
+        self.end_test();
         for bar in std::mem::take(&mut self.stacks).into_values().chain(self.sweep.take()) {
             bar.finish_and_clear();
         }
@@ -115,6 +140,12 @@ impl Bars {
 
     fn end_data(&mut self) {
         if let Some((_, bar)) = self.data.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn end_test(&mut self) {
+        if let Some(bar) = self.test.take() {
             bar.finish_and_clear();
         }
     }

@@ -17,6 +17,10 @@ pub struct Json {
 
 impl Screen for Json {
     fn show(&mut self, update: &Update) {
+        // What a person waits for, a program need not know.
+        if matches!(update, Update::Testing { .. } | Update::Tested | Update::Compiling { .. }) {
+            return;
+        }
         if matches!(update, Update::Step { .. } | Update::Preparing { .. }) {
             if self.last.is_some_and(|last| last.elapsed() < INTERVAL) {
                 return;

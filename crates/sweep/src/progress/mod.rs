@@ -9,6 +9,10 @@ mod training;
 mod update;
 
 use std::io::IsTerminal;
+use std::time::Instant;
+
+use isoflop_report::number;
+use isoflop_train::device::Opening;
 
 use screen::{Quiet, Screen};
 pub use training::{CellEnd, StackPlan, Training};
@@ -50,6 +54,43 @@ impl Progress {
     /// Something to doubt or to change.
     pub fn warn(&mut self, text: impl AsRef<str>) {
         self.tell(&Update::Warning { text: text.as_ref() });
+    }
+
+    /// What the opening of a device reports to.
+    pub fn opening(&mut self) -> impl FnMut(Opening) {
+        let mut began: Option<Instant> = None;
+        move |opening| match opening {
+            Opening::Opens { device, shader, kernels } => {
+                began = None;
+                self.tell(&Update::Tested);
+                let without = if kernels { "" } else { ", without kernels of the model's own" };
+                self.note(format!("opening {device} with {shader} shaders{without}"));
+            }
+            Opening::Tests(step) => {
+                if began.is_none() {
+                    self.note(
+                        "self-test: it computes what training does, compared with the CPU; later starts know the verdict",
+                    );
+                }
+                let seconds = began.get_or_insert_with(Instant::now).elapsed().as_secs_f64();
+                self.tell(&Update::Testing {
+                    operation: &step.operation,
+                    precision: step.precision.word(),
+                    done: step.done,
+                    total: step.total,
+                    seconds,
+                });
+            }
+            Opening::Tested { seconds, comparisons } => {
+                began = None;
+                self.tell(&Update::Tested);
+                self.note(format!(
+                    "self-test passed: {comparisons} comparisons in {}",
+                    number::duration(seconds)
+                ));
+            }
+            Opening::Doubt(text) => self.warn(text),
+        }
     }
 
     /// What the preparation of data reports to.

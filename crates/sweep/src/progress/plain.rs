@@ -19,7 +19,10 @@ pub struct Plain {
 
 impl Screen for Plain {
     fn show(&mut self, update: &Update) {
-        let only_tells_how_far = matches!(update, Update::Step { .. } | Update::Preparing { .. });
+        let only_tells_how_far = matches!(
+            update,
+            Update::Step { .. } | Update::Preparing { .. } | Update::Testing { .. }
+        );
         if only_tells_how_far && self.last.is_some_and(|last| last.elapsed() < INTERVAL) {
             return;
         }
@@ -46,7 +49,15 @@ pub fn line(update: &Update) -> Option<String> {
                 None => format!("data: {stage}, {done}"),
             }
         }
-        Update::Prepared | Update::StackEnded { .. } => return None,
+        Update::Testing { operation, precision, done, total, seconds } => format!(
+            "self-test: {done} of {total}, {}{}; {operation}, {precision}",
+            number::duration(*seconds),
+            left_of_test(*done, *total, *seconds)
+        ),
+        Update::Compiling { stack } => {
+            format!("{}: compiling its kernels, then its first step", stack.label)
+        }
+        Update::Prepared | Update::Tested | Update::StackEnded { .. } => return None,
         Update::Started { overall, stacks } => {
             let done = match overall.done_cells {
                 0 => String::new(),
@@ -84,6 +95,17 @@ pub fn line(update: &Update) -> Option<String> {
             format!("time: {}, of it {}", number::duration(*seconds), parts.join(", "))
         }
     })
+}
+
+/// `, about 20 s left`, once there is something to go by.
+pub fn left_of_test(done: usize, total: usize, seconds: f64) -> String {
+    match done {
+        0..3 => String::new(),
+        _ => {
+            let left = seconds * total.saturating_sub(done) as f64 / done as f64;
+            format!(", about {} left", number::duration(left))
+        }
+    }
 }
 
 /// The end of a cell, without how far the sweep is.
@@ -184,6 +206,16 @@ mod tests {
             line(&cell).unwrap(),
             " 12%  3/24 cells, time left unknown | cell 00c0ffee L2 d64 h2, 1.20M tokens: diverged, step 7: the loss is NaN, 12.0 s"
         );
+    }
+
+    #[test]
+    fn a_test_tells_how_long_it_takes_once_it_can() {
+        let at = |done, seconds| {
+            let (operation, precision) = ("softmax", "f32");
+            line(&Update::Testing { operation, precision, done, total: 40, seconds }).unwrap()
+        };
+        assert_eq!(at(0, 0.0), "self-test: 0 of 40, 0 ms; softmax, f32");
+        assert_eq!(at(10, 20.0), "self-test: 10 of 40, 20.0 s, about 1 min left; softmax, f32");
     }
 
     #[test]

@@ -93,6 +93,14 @@ impl<'a> Training<'a> {
         self.running.insert(index, (Instant::now(), None));
     }
 
+    /// The first step of a running stack is about to be made, which compiles its kernels.
+    pub fn compiling(&mut self, index: usize) {
+        let stack = self.stacks[index].stack;
+        let label = stack_label(stack);
+        let stack = StackName { id: &stack.id, label: &label };
+        self.progress.tell(&Update::Compiling { stack });
+    }
+
     /// A running stack has done `step` steps.
     pub fn step(&mut self, index: usize, step: u64, loss_nats: &[f64], tokens_per_second: f64) {
         self.advance(index, step);

@@ -27,12 +27,32 @@ pub enum Update<'a> {
     },
     /// Data is ready.
     Prepared,
+    /// A device is compared with the CPU.
+    Testing {
+        /// What is being computed.
+        operation: &'a str,
+        /// In which precision.
+        precision: &'static str,
+        /// Operations done.
+        done: usize,
+        /// Operations in all.
+        total: usize,
+        /// Seconds since the beginning.
+        seconds: f64,
+    },
+    /// The test is over.
+    Tested,
     /// Training begins.
     Started {
         /// Work in all, with what is done already.
         overall: Overall,
         /// Number of stacks.
         stacks: usize,
+    },
+    /// The kernels of a stack's first step are compiled.
+    Compiling {
+        /// The stack.
+        stack: StackName<'a>,
     },
     /// Some steps of a stack were done.
     Step {

@@ -74,6 +74,7 @@ pub(super) fn train_stack(
                 }
             }
             Event::Warning(text) => desk.training.progress().warn(text),
+            Event::Compiling { .. } => desk.training.compiling(index),
             Event::Checkpoint { .. } | Event::Evaluating { .. } => {}
         }
         let signal = place.signals.received();

@@ -167,6 +167,10 @@ impl Bench<'_> {
         if !self.fits(cell, replicas) {
             return None;
         }
+        if !self.device.info.is_cpu() {
+            // Its kernels are compiled first.
+            progress.note(format!("measuring {} in a stack of {replicas}", cell.shape));
+        }
         let hyper = self.hyper(cell);
         let load = Load { shape: &cell.shape, hyper: &hyper, replicas, rounds: ROUNDS, seconds };
         match isoflop_train::measure(&load, &self.device.device, self.workers) {

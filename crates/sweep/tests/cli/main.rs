@@ -8,6 +8,7 @@ mod gpu_study;
 mod help;
 mod kill;
 mod pipe;
+mod precision;
 mod predict;
 mod results;
 mod signal;

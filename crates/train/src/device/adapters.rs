@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use burn::cubecl::future::block_on;
+use burn::cubecl::ir::features::MmaConfig;
 use burn::cubecl::ir::{
     DeviceIdentity, DeviceProperties, ElemType, FloatKind, HardwareProperties,
     MemoryDeviceProperties,
@@ -97,6 +98,7 @@ fn describe(
         memory_bytes: native.memory_bytes.or_else(|| shared_memory(given.device_type)),
         shaders,
         precisions,
+        matrix_units: native.matrix_units,
         card: (given.vendor != 0).then_some(card),
         cores: None,
         simd: Vec::new(),
@@ -114,6 +116,7 @@ fn shared_memory(kind: wgpu::DeviceType) -> Option<u64> {
 struct Native {
     spirv: bool,
     halves: Vec<Precision>,
+    matrix_units: Vec<Precision>,
     memory_bytes: Option<u64>,
 }
 
@@ -133,7 +136,14 @@ fn native(handle: &wgpu::Adapter) -> Native {
     if has(FloatKind::BF16) {
         halves.push(Precision::Bf16);
     }
-    Native { spirv, halves, memory_bytes: props.memory.max_memory() }
+    let units = |&(_, kind): &(Precision, FloatKind)| {
+        let (half, single) = (ElemType::Float(kind), ElemType::Float(FloatKind::F32));
+        let of = |c: &MmaConfig| c.a_type == half && c.b_type == half && c.cd_type == single;
+        spirv && props.features.matmul.cmma.iter().any(of)
+    };
+    let kinds = [(Precision::F16, FloatKind::F16), (Precision::Bf16, FloatKind::BF16)];
+    let matrix_units = kinds.into_iter().filter(units).map(|(precision, _)| precision).collect();
+    Native { spirv, halves, matrix_units, memory_bytes: props.memory.max_memory() }
 }
 
 /// Properties for cubecl to write its findings into.

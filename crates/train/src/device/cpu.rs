@@ -23,6 +23,7 @@ pub(super) fn info() -> DeviceInfo {
         memory_bytes: Some(system.total_memory()).filter(|&bytes| bytes > 0),
         shaders: Vec::new(),
         precisions: vec![Precision::F32],
+        matrix_units: Vec::new(),
         card: None,
         cores: Some(std::thread::available_parallelism().map_or(1, usize::from)),
         simd: simd().into_iter().map(str::to_owned).collect(),

@@ -56,12 +56,14 @@ pub enum DeviceError {
         what: String,
     },
     /// The device computes something else than the CPU.
-    #[error("{device} with {shader} shaders fails the self-test: {failure}\nhint: {}; `device.name = \"cpu\"` always works", other_shader(*.shader))]
+    #[error("{device} with {shader} shaders fails the self-test{}: {failure}\nhint: {}; `device.name = \"cpu\"` always works", of_date(.since), other_shader(*.shader))]
     SelfTest {
         /// The adapter.
         device: String,
         /// The shader compiler in use.
         shader: ShaderCompiler,
+        /// When it did, where that is remembered.
+        since: Option<String>,
         /// The operation, the deviation and what was allowed, or what broke.
         failure: SelfTestFailure,
     },
@@ -76,6 +78,13 @@ fn key(shader: ShaderCompiler) -> &'static str {
     match shader {
         ShaderCompiler::Spirv => "spirv",
         ShaderCompiler::Wgsl => "wgsl",
+    }
+}
+
+fn of_date(since: &Option<String>) -> String {
+    match since {
+        Some(date) => format!(" (made on {date}; `sweep devices --test` makes it anew)"),
+        None => String::new(),
     }
 }
 

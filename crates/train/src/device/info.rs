@@ -27,6 +27,9 @@ pub struct DeviceInfo {
     pub shaders: Vec<ShaderCompiler>,
     /// Precisions of matrix products, with the first of [`DeviceInfo::shaders`].
     pub precisions: Vec<Precision>,
+    /// Half precisions that it has matrix units (tensor cores) for, with sums in f32; SPIR-V alone reaches them.
+    #[serde(default)]
+    pub matrix_units: Vec<Precision>,
     /// Which card an adapter is, so that one card reached through two interfaces counts once.
     pub card: Option<Card>,
     /// Cores this process may use; the CPU alone.

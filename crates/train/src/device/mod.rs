@@ -1,6 +1,6 @@
 //! Devices: what there is, what is picked and why, and whether it computes right.
 //!
-//! [`list`] shows the adapters and the CPU, [`pick`] is the rule, [`open`] picks, opens and tests,
+//! [`list`] shows the adapters and the CPU, [`pick`] is the rule, [`open`] and [`open_for`] pick, open and test,
 //! and the [`TrainDevice`] it gives writes the [`DevicePassport`] of a result.
 //!
 //! ```
@@ -35,7 +35,13 @@
 //! (`device.kernels`). Where `"auto"` is left, the chains take over on a device that the kernels fail
 //! the self-test on, and a warning says so. The choice holds for the whole process ([`use_kernels`]).
 //!
-//! OpenGL is not used. Kernels tuned for a device are remembered in [`tuning_store`].
+//! OpenGL is not used.
+//!
+//! # What is tested, and when
+//!
+//! f32 always, and the precisions that a [`Request`] names; another one when it is first asked for. Verdicts are remembered in a file of
+//! the user's ([`Memory`]), failures with their reasons too, and hold for one adapter, driver, compiler and build of the program.
+//! `train.precision = "auto"` is [`auto_precision`].
 
 mod adapters;
 mod cpu;
@@ -49,10 +55,11 @@ mod open;
 mod passport;
 mod peak;
 mod pick;
+mod precision;
 mod products;
 mod selftest;
 mod setup;
-mod tuning;
+mod trial;
 mod versions;
 mod wgsl_only;
 
@@ -66,14 +73,14 @@ pub use isoflop_model::kernels::{
 };
 pub use list::list;
 pub use memory::{forget_peak_memory, memory_bytes};
-pub use open::{TrainDevice, open};
+pub use open::{Opening, Request, TrainDevice, open, open_for, test_anew};
 pub use passport::DevicePassport;
 pub use peak::{Peak, measure_peak};
 pub use pick::{Choice, pick};
+pub use precision::auto_precision;
 pub use products::WrongProduct;
 pub(crate) use products::{Pass, check_products};
 pub use selftest::{
-    Check, Finding, Refusal, SelfTest, SelfTestFailure, self_test, self_test_child_main,
-    test_thoroughly,
+    Check, Finding, Memory, Refusal, SelfTest, SelfTestFailure, TestStep, self_test,
+    self_test_child_main, test_thoroughly,
 };
-pub use tuning::tuning_store;

@@ -7,11 +7,12 @@ use isoflop_model::kernels::{
 use isoflop_plan::{DeviceConfig, Kernels, Precision, Shader};
 
 use super::adapters::{self, Adapter};
+use super::cpu;
 use super::error::DeviceError;
 use super::info::{DeviceInfo, DeviceKind, ShaderCompiler};
 use super::pick::pick;
-use super::selftest::{self, Refusal, SelfTest, SelfTestFailure};
-use super::{cpu, setup};
+use super::selftest::{Memory, Refusal, SelfTest, TestStep};
+use super::trial::Trial;
 
 /// Said where the tensor operations took over.
 const NO_KERNELS: &str = "the model's operations run as tensor operations instead of kernels of their own, which is slower";
@@ -49,6 +50,60 @@ impl TrainDevice {
     }
 }
 
+/// What a device is opened for.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// Precisions to test, besides f32.
+    pub precisions: Vec<Precision>,
+    /// Whether to test what `train.precision = "auto"` needs to know: bf16 where the device has matrix units for it, and f16 likewise
+    /// where bf16 is not to be had.
+    pub auto: bool,
+    /// Where verdicts of earlier tests are, and where new ones go.
+    pub memory: Option<Memory>,
+    /// Whether to test whatever is remembered.
+    pub anew: bool,
+}
+
+impl Request {
+    /// Every precision, whatever was tested before.
+    pub fn all() -> Self {
+        Self { precisions: vec![Precision::F16, Precision::Bf16], ..Self::default() }
+    }
+}
+
+/// What there is to tell while a device is opened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Opening {
+    /// An adapter is opened.
+    Opens {
+        /// Its name.
+        device: String,
+        /// With which compiler.
+        shader: ShaderCompiler,
+        /// Whether the model's operations are kernels of their own.
+        kernels: bool,
+    },
+    /// It is compared with the CPU.
+    Tests(TestStep),
+    /// It has passed.
+    Tested {
+        /// Time that it took.
+        seconds: f64,
+        /// Values compared.
+        comparisons: usize,
+    },
+    /// What the user should know.
+    Doubt(String),
+}
+
+/// [`open_for`] every precision, with nothing remembered and nothing told.
+///
+/// # Errors
+/// As [`open_for`].
+pub fn open(config: &DeviceConfig) -> Result<TrainDevice, DeviceError> {
+    open_for(config, &Request::all(), &mut |_| {})
+}
+
 /// Picks, opens and tests the device that a configuration means.
 ///
 /// With `shader = "auto"` a GPU on Vulkan takes SPIR-V if it passes the self-test and WGSL else;
@@ -57,13 +112,17 @@ impl TrainDevice {
 ///
 /// # Errors
 /// If nothing fits the configuration, the driver refuses, or the self-test fails.
-pub fn open(config: &DeviceConfig) -> Result<TrainDevice, DeviceError> {
+pub fn open_for(
+    config: &DeviceConfig,
+    request: &Request,
+    tell: &mut dyn FnMut(Opening),
+) -> Result<TrainDevice, DeviceError> {
     let adapters = adapters::adapters();
     let mut devices: Vec<_> = adapters.iter().map(|a| a.info.clone()).collect();
     devices.push(cpu::info());
     let choice = pick(config, &devices)?;
     match adapters.iter().find(|a| a.info.id == choice.info.id) {
-        Some(adapter) => open_adapter(adapter, config, choice.why),
+        Some(adapter) => open_adapter(adapter, config, choice.why, request, tell),
         None => Ok(TrainDevice {
             device: Device::flex(),
             precisions: choice.info.precisions.clone(),
@@ -82,6 +141,8 @@ fn open_adapter(
     adapter: &Adapter,
     config: &DeviceConfig,
     why: String,
+    request: &Request,
+    tell: &mut dyn FnMut(Opening),
 ) -> Result<TrainDevice, DeviceError> {
     let (info, asked) = (&adapter.info, config.shader);
     let candidates = candidates(info, asked, config.kernels);
@@ -89,7 +150,8 @@ fn open_adapter(
     let mut warnings = Vec::new();
     let mut last = None;
     for &(shader, kernels) in &candidates {
-        match tested(adapter, shader, kernels) {
+        let trial = Trial::begin(adapter, shader, kernels, request, tell);
+        match trial.and_then(Trial::finish) {
             Ok((device, self_test)) => {
                 let fell_back = shader != candidates[0].0;
                 let reason = reason(info, asked, shader, fell_back);
@@ -111,7 +173,10 @@ fn open_adapter(
                     info: info.clone(),
                     shader: Some(shader),
                     kernels,
-                    why: format!("{why}; {reason}"),
+                    why: match &self_test.remembered {
+                        Some(date) => format!("{why}; {reason}; self-test of {date}"),
+                        None => format!("{why}; {reason}"),
+                    },
                     warnings,
                     precisions: self_test.precisions.clone(),
                     self_test: Some(self_test),
@@ -163,31 +228,28 @@ fn reason(info: &DeviceInfo, asked: Shader, shader: ShaderCompiler, fell_back: b
     }
 }
 
-fn tested(
-    adapter: &Adapter,
+/// Tests an adapter for the start of sweeps, whatever is remembered of it, in every precision: with kernels, and where these fail
+/// without.
+///
+/// # Errors
+/// As [`open_for`].
+pub fn test_anew(
+    info: &DeviceInfo,
     shader: ShaderCompiler,
-    kernels: bool,
-) -> Result<(Device, SelfTest), DeviceError> {
-    use_kernels(kernels);
-    let fails = |failure: SelfTestFailure| DeviceError::SelfTest {
-        device: adapter.info.label(),
-        shader,
-        failure,
-    };
-    // A device that breaks down in half precision is lost to its process.
-    let elsewhere = (shader == ShaderCompiler::Spirv || adapter.info.is_gpu())
-        && adapter.info.shaders.contains(&shader)
-        && selftest::child_available();
-    let report = match elsewhere {
-        true => Some(selftest::run_in_child(&adapter.info.id, shader, kernels).map_err(fails)?),
-        false => None,
-    };
-    let device = setup::open(adapter, shader)?;
-    let report = match report {
-        Some(report) => report,
-        None => selftest::self_test(&device).map_err(fails)?,
-    };
-    Ok((device, report))
+    memory: Option<Memory>,
+    tell: &mut dyn FnMut(Opening),
+) -> Result<SelfTest, DeviceError> {
+    let adapters = adapters::adapters();
+    let adapter = adapters.iter().find(|a| a.info.id == info.id).ok_or(DeviceError::Open {
+        device: info.label(),
+        what: "it is not there any more".into(),
+    })?;
+    let request = Request { memory, anew: true, ..Request::all() };
+    let before = kernels_enabled();
+    let mut test = |kernels| Trial::begin(adapter, shader, kernels, &request, tell)?.report();
+    let result = test(true).or_else(|_| test(false));
+    use_kernels(before);
+    result
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::info::{DeviceInfo, DeviceKind};
 /// Sides of the square matrices that are tried, in order, while there is time.
 const SIDES: [usize; 6] = [256, 512, 1024, 2048, 4096, 8192];
 
-/// Time after which no larger size is begun; on adapters what compiles and tunes does not count.
+/// Time after which no larger size is begun; on adapters what compiles does not count.
 const BUDGET: Duration = Duration::from_millis(350);
 
 /// Time of one measurement.
@@ -31,8 +31,8 @@ pub struct Peak {
     pub side: usize,
 }
 
-/// Measures the best rate over several sizes, in about half a second (more where kernels are tuned for
-/// the first time). `None` where the device cannot do it.
+/// Measures the best rate over several sizes of the products that training makes, in about half a second (more where kernels are
+/// compiled for the first time). `None` where the device cannot do it.
 pub fn measure_peak(device: &Device, info: &DeviceInfo, precision: Precision) -> Option<Peak> {
     let slow = info.kind == DeviceKind::Software;
     let started = Instant::now();
@@ -65,25 +65,28 @@ pub fn measure_peak(device: &Device, info: &DeviceInfo, precision: Precision) ->
 
 /// Square matrices to multiply.
 struct Products {
-    weights: Tensor<2>,
-    x: Tensor<2>,
+    weights: Tensor<3>,
+    x: Tensor<3>,
+    cast: Option<DType>,
     side: usize,
 }
 
 impl Products {
-    /// Makes them and multiplies once, which compiles and tunes.
+    /// Makes them and multiplies once, which compiles.
     fn prepare(device: &Device, precision: Precision, side: usize) -> Option<Self> {
-        let dtype = linear::half(precision).unwrap_or(DType::F32);
+        let cast = linear::half(precision);
         // A rotation of coordinates with weights: powers of it stay of one size.
         let scale = 1.0 / (side as f32).sqrt();
         let values: Vec<f32> = (0..side * side)
             .map(|i| if (i as u32).wrapping_mul(0x9e37_79b9) >> 31 == 0 { scale } else { -scale })
             .collect();
-        let data = TensorData::new(values, [side, side]);
-        let weights = Tensor::<2>::from_data(data, device).cast(dtype);
-        let x = weights.clone().matmul(weights.clone());
+        let data = TensorData::new(values, [1, side, side]);
+        let weights = Tensor::<3>::from_data(data, device);
+        // Weights are cast once a step, so that their cast is none of the product.
+        let weights = linear::operand(weights, cast);
+        let x = linear::forward(&weights, &weights, None, cast);
         finish(&x).ok()?;
-        Some(Self { weights, x, side })
+        Some(Self { weights, x, cast, side })
     }
 
     /// FLOP/s of products, each waiting for the one before.
@@ -96,7 +99,7 @@ impl Products {
             let sample = Instant::now();
             let mut y = self.x.clone();
             for _ in 0..count {
-                y = y.matmul(self.weights.clone());
+                y = linear::forward(&y, &self.weights, None, self.cast);
             }
             finish(&y).ok()?;
             let seconds = sample.elapsed().as_secs_f64();

@@ -20,6 +20,7 @@ fn adapter(id: &str, name: &str, kind: DeviceKind) -> DeviceInfo {
         memory_bytes: None,
         shaders: vec![ShaderCompiler::Wgsl],
         precisions: Vec::new(),
+        matrix_units: Vec::new(),
         card: None,
         cores: None,
         simd: Vec::new(),

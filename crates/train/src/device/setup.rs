@@ -11,7 +11,7 @@ use isoflop_model::kernels::{Planes, choose_planes};
 use super::adapters::{Adapter, instance};
 use super::error::{DeviceError, panic_text};
 use super::info::{DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
-use super::{tuning, wgsl_only};
+use super::wgsl_only;
 
 /// Launches of one submission where [`may_be_watched`]; cubecl's default is 32.
 const SHORT_SUBMISSION: usize = 8;
@@ -31,7 +31,6 @@ pub(super) fn open(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, 
         };
         return Err(DeviceError::Shader { device: info.label(), shader, why: why.into() });
     }
-    tuning::use_store_of(info, shader);
     // cubecl trusts no software adapter's planes; the self-test finds out.
     let able = adapter.handle.features().contains(wgpu::Features::SUBGROUP);
     let trusted = info.kind == DeviceKind::Software && able;

@@ -3,9 +3,12 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use isoflop_ledger::now_utc;
 use isoflop_plan::{DeviceConfig, Precision, Shader};
 use isoflop_report::table::{Align, Table, Tone};
-use isoflop_train::device::{Check, Finding, ShaderCompiler, list, pick, test_thoroughly};
+use isoflop_train::device::{
+    Check, Finding, Memory, ShaderCompiler, list, pick, test_anew, test_thoroughly,
+};
 use serde_json::json;
 
 use crate::cli::DevicesArgs;
@@ -44,6 +47,13 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
     for shader in shaders {
         progress.note(format!("testing {} with {shader} shaders", info.label()));
         let started = Instant::now();
+        // The test that sweeps start with, whose verdict they then know.
+        let memory = Memory::of_user(now_utc());
+        let verdict = test_anew(&info, shader, memory, &mut progress.opening());
+        progress.clear();
+        if let Err(error) = verdict {
+            progress.warn(error.to_string());
+        }
         let findings = test_thoroughly(&info, shader, limit, &mut |operation, precision| {
             progress.note(format!("{operation}, {}", precision.word()));
         });

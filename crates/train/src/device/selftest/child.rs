@@ -1,7 +1,7 @@
 //! The self-test in a process of its own: a driver that crashes takes only that one along.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::super::info::ShaderCompiler;
 use super::super::{adapters, setup};
 use super::thorough::{self, Finding, News};
-use super::{Refusal, SelfTest, SelfTestFailure, Tested, compare_in, test_one};
+use super::{
+    OPENING, Refusal, SelfTest, SelfTestFailure, Steps, TestStep, Tested, compare_in, of_device,
+    test_one,
+};
 use burn::tensor::Device;
 use isoflop_model::kernels::{enable as use_kernels, use_matrix_units};
 use isoflop_plan::Precision;
@@ -22,10 +25,7 @@ const JOB: &str = "ISOFLOP_SELF_TEST";
 /// Marks the answer among whatever a driver prints.
 const MARK: &str = "isoflop-self-test:";
 
-/// How long a driver may take: software drivers compile shaders for minutes.
-const PATIENCE: Duration = Duration::from_secs(600);
-
-/// How long one case of a thorough test may take.
+/// How long one case may take: software drivers compile shaders for minutes.
 const PATIENCE_PER_CASE: Duration = Duration::from_secs(300);
 
 /// Whether this program calls [`self_test_child_main`].
@@ -39,8 +39,8 @@ struct Job {
     kernels: bool,
     /// First case of a thorough test; `None` for the short one.
     thorough_from: Option<usize>,
-    /// Precisions of a short test; `None` for all that the device has.
-    precisions: Option<Vec<Precision>>,
+    /// Precisions of a short test, of which those count that the device has.
+    precisions: Vec<Precision>,
     /// Whether a short test may use matrix units.
     matrix_units: bool,
 }
@@ -52,6 +52,8 @@ enum Answer {
     Has(Vec<Precision>),
     /// The next one is begun.
     Begins(Precision),
+    /// An operation is begun in it.
+    Step { operation: String, precision: Precision, done: usize, total: usize },
     /// It came to an end; after one that broke down there is no other.
     Tested(Tested),
     /// The device cannot be opened.
@@ -76,7 +78,7 @@ pub fn self_test_child_main() {
         Ok(job) => {
             use_kernels(job.kernels);
             match open(&job.id, job.shader) {
-                Ok(device) => short(&device, job.precisions, job.matrix_units),
+                Ok(device) => short(&device, &job.precisions, job.matrix_units),
                 Err(what) => say(&Answer::Closed(broken(what))),
             }
         }
@@ -86,14 +88,19 @@ pub fn self_test_child_main() {
 }
 
 /// A short test in this process, up to what breaks down: it may have taken the device along.
-fn short(device: &Device, precisions: Option<Vec<Precision>>, mut matrix_units: bool) {
-    let all = precisions.unwrap_or_else(|| super::precisions(device));
+fn short(device: &Device, precisions: &[Precision], mut matrix_units: bool) {
+    let all = of_device(precisions, device);
     say(&Answer::Has(all.clone()));
+    let mut steps = Steps::of(&all);
     for precision in all {
         say(&Answer::Begins(precision));
         let tested = test_one(precision, matrix_units, &mut |precision, matrix_units| {
             use_matrix_units(matrix_units);
-            compare_in(precision, device)
+            compare_in(precision, device, &mut |operation| {
+                let TestStep { operation, precision, done, total } =
+                    steps.next(operation, precision);
+                say(&Answer::Step { operation, precision, done, total });
+            })
         });
         matrix_units &= tested.without_matrix_units.is_none();
         let broken = matches!(tested.result, Err(SelfTestFailure::Broken { .. }));
@@ -122,7 +129,7 @@ pub(super) fn run_here(id: &str, shader: ShaderCompiler, from: usize, tell: &mut
     match open(id, shader) {
         Ok(device) => thorough::run(&device, from, tell),
         Err(what) => {
-            let operation = "opening the device".into();
+            let operation = OPENING.into();
             tell(News::Found(Finding::Broken { operation, precision: None, what }));
             tell(News::Done);
         }
@@ -130,7 +137,7 @@ pub(super) fn run_here(id: &str, shader: ShaderCompiler, from: usize, tell: &mut
 }
 
 fn broken(what: String) -> SelfTestFailure {
-    SelfTestFailure::Broken { operation: "opening the device".into(), what }
+    SelfTestFailure::Broken { operation: OPENING.into(), what }
 }
 
 /// Whether [`run`] can be used.
@@ -139,7 +146,7 @@ pub(crate) fn available() -> bool {
 }
 
 /// Tests an adapter in another process of this program. Where that one dies or the device breaks down in half precision,
-/// others go on: first without matrix units, then without that precision.
+/// others go on: first without matrix units, then without that precision. `known` is what is known of it already.
 ///
 /// # Errors
 /// As [`self_test`](super::self_test), and if the process dies in f32.
@@ -147,20 +154,20 @@ pub(crate) fn run(
     id: &str,
     shader: ShaderCompiler,
     kernels: bool,
+    known: SelfTest,
+    asked: &[Precision],
+    tell: &mut dyn FnMut(&TestStep),
 ) -> Result<SelfTest, SelfTestFailure> {
     let started = Instant::now();
-    let report = in_turn(|precisions, matrix_units| {
-        let job = Job {
-            id: id.into(),
-            shader,
-            kernels,
-            thorough_from: None,
-            precisions: precisions.map(<[_]>::to_vec),
-            matrix_units,
-        };
-        run_once(&job)
+    let before = known.seconds;
+    let report = in_turn(known, asked, |precisions, matrix_units| {
+        let precisions = precisions.to_vec();
+        let job =
+            Job { id: id.into(), shader, kernels, thorough_from: None, precisions, matrix_units };
+        run_once(&job, tell)
     });
-    report.map(|report| SelfTest { seconds: started.elapsed().as_secs_f64(), ..report })
+    let seconds = before + started.elapsed().as_secs_f64();
+    report.map(|report| SelfTest { seconds, ..report })
 }
 
 /// A process that tested.
@@ -172,20 +179,23 @@ struct Turn {
     hung: bool,
 }
 
-/// The report of as many processes as it takes: `turn` tests these precisions, or all.
+/// The report of as many processes as it takes: `turn` tests these precisions.
 fn in_turn(
-    mut turn: impl FnMut(Option<&[Precision]>, bool) -> Turn,
+    mut report: SelfTest,
+    asked: &[Precision],
+    mut turn: impl FnMut(&[Precision], bool) -> Turn,
 ) -> Result<SelfTest, SelfTestFailure> {
-    let mut report = SelfTest::default();
-    let (mut left, mut matrix_units): (Option<Vec<Precision>>, bool) = (None, true);
+    let mut left = asked.to_vec();
+    let mut matrix_units = report.without_matrix_units.is_none();
     // What befell a precision with matrix units, while it is tried without.
     let mut with_units: Option<SelfTestFailure> = None;
     loop {
-        let Turn { answers, died, hung } = turn(left.as_deref(), matrix_units);
-        let mut to_come = left.take().unwrap_or_default();
+        let Turn { answers, died, hung } = turn(&left, matrix_units);
+        let mut to_come = std::mem::take(&mut left);
         let (mut at, mut broken, mut closed, mut with_units_again) = (None, None, None, false);
         for answer in answers {
             match answer {
+                Answer::Step { .. } => {}
                 Answer::Has(all) => to_come = all,
                 Answer::Begins(precision) => {
                     to_come.retain(|&p| p != precision);
@@ -246,46 +256,116 @@ fn in_turn(
             return Ok(report);
         }
         matrix_units = with_units.is_none() && report.without_matrix_units.is_none();
-        left = Some(to_come);
+        left = to_come;
     }
 }
 
-fn run_once(job: &Job) -> Turn {
-    let crashed = |status: String| Some(SelfTestFailure::Crashed { status });
-    let (text, status, hung) = match text_of(job) {
-        Ok(end) => end,
-        Err(what) => return Turn { answers: Vec::new(), died: crashed(what), hung: false },
+fn run_once(job: &Job, tell: &mut dyn FnMut(&TestStep)) -> Turn {
+    let mut answers = Vec::new();
+    let end = listen(job, None, &mut |line| match serde_json::from_str(line) {
+        Ok(Answer::Step { operation, precision, done, total }) => {
+            tell(&TestStep { operation, precision, done, total });
+        }
+        Ok(answer) => answers.push(answer),
+        Err(_) => {}
+    });
+    let died = match &end {
+        End::Well => None,
+        End::Badly { status, stopped: true } => {
+            Some(SelfTestFailure::Stopped { how: status.clone() })
+        }
+        End::Badly { status, .. } => Some(SelfTestFailure::Crashed { status: status.clone() }),
+        End::Silent => Some(SelfTestFailure::Crashed { status: end.to_string() }),
+        End::Unknown(what) => Some(broken(what.clone())),
     };
-    let lines = text.lines().filter_map(|line| line.strip_prefix(MARK));
-    let answers = lines.filter_map(|line| serde_json::from_str(line).ok()).collect();
-    Turn { answers, died: status.and_then(crashed), hung }
+    Turn { answers, died, hung: matches!(end, End::Silent) }
 }
 
-/// What a process prints, how it ends if not well, and whether it had to be stopped.
-fn text_of(job: &Job) -> Result<(String, Option<String>, bool), String> {
-    let mut process = start(job)?;
-    let mut pipe = process.stdout.take().expect("it is piped");
+/// How a process ended.
+#[derive(Debug)]
+enum End {
+    Well,
+    Badly {
+        status: String,
+        /// By a signal that drivers do not send.
+        stopped: bool,
+    },
+    /// It gave no answer any more.
+    Silent,
+    /// It could not be started or waited for.
+    Unknown(String),
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Well => f.write_str("it ended well"),
+            Self::Badly { status, .. } => f.write_str(status),
+            Self::Silent => write!(f, "no answer in {} s", PATIENCE_PER_CASE.as_secs()),
+            Self::Unknown(what) => f.write_str(what),
+        }
+    }
+}
+
+impl End {
+    fn of(status: ExitStatus) -> Self {
+        match status.success() {
+            true => Self::Well,
+            false => Self::Badly { status: status.to_string(), stopped: was_stopped(status) },
+        }
+    }
+}
+
+/// Whether a process was ended by a signal that people and systems send: SIGHUP, SIGINT, SIGKILL (as for want of memory), SIGTERM.
+#[cfg(unix)]
+fn was_stopped(status: ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    matches!(status.signal(), Some(1 | 2 | 9 | 15))
+}
+
+#[cfg(not(unix))]
+fn was_stopped(_: ExitStatus) -> bool {
+    false
+}
+
+/// Starts a process and hands on its answers, one by one, until it ends, says nothing for too long or the time is up.
+fn listen(job: &Job, until: Option<Instant>, answer: &mut dyn FnMut(&str)) -> End {
+    let mut process = match start(job) {
+        Ok(process) => process,
+        Err(what) => return End::Unknown(what),
+    };
+    let pipe = BufReader::new(process.stdout.take().expect("it is piped"));
+    let (send, lines) = mpsc::channel();
     let reader = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        let _ = pipe.read_to_end(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
+        // Drivers print what they like.
+        for line in pipe.split(b'\n').map_while(Result::ok) {
+            if send.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
+                break;
+            }
+        }
     });
-    let started = Instant::now();
-    let (status, hung) = loop {
-        match process.try_wait() {
-            Ok(Some(status)) => break ((!status.success()).then(|| status.to_string()), false),
-            Ok(None) if started.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(20));
+    let late = loop {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        match lines.recv_timeout(left.unwrap_or(PATIENCE_PER_CASE).min(PATIENCE_PER_CASE)) {
+            Ok(line) => {
+                if let Some(text) = line.strip_prefix(MARK) {
+                    answer(text);
+                }
             }
-            Ok(None) => {
-                let _ = process.kill();
-                let _ = process.wait();
-                break (Some(format!("no answer in {} s", PATIENCE.as_secs())), true);
-            }
-            Err(e) => return Err(e.to_string()),
+            Err(RecvTimeoutError::Disconnected) => break false,
+            Err(RecvTimeoutError::Timeout) => break true,
         }
     };
-    Ok((reader.join().unwrap_or_default(), status, hung))
+    if late {
+        let _ = process.kill();
+    }
+    let status = process.wait();
+    let _ = reader.join();
+    match status {
+        _ if late => End::Silent,
+        Ok(status) => End::of(status),
+        Err(e) => End::Unknown(e.to_string()),
+    }
 }
 
 /// A thorough test in another process of this program, from a case on. Says how the process ended,
@@ -302,46 +382,15 @@ pub(super) fn run_each(
         shader,
         kernels: true,
         thorough_from: Some(from),
-        precisions: None,
+        precisions: Vec::new(),
         matrix_units: true,
     };
-    let mut process = match start(&job) {
-        Ok(process) => process,
-        Err(status) => return status,
-    };
-    let pipe = BufReader::new(process.stdout.take().expect("it is piped"));
-    let (send, lines) = mpsc::channel();
-    let reader = std::thread::spawn(move || {
-        // Drivers print what they like.
-        for line in pipe.split(b'\n').map_while(Result::ok) {
-            if send.send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-                break;
-            }
+    let end = listen(&job, until, &mut |line| {
+        if let Ok(news) = serde_json::from_str(line) {
+            tell(news);
         }
     });
-    let late = loop {
-        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
-        match lines.recv_timeout(left.unwrap_or(PATIENCE_PER_CASE).min(PATIENCE_PER_CASE)) {
-            Ok(line) => {
-                let news = line.strip_prefix(MARK).map(serde_json::from_str);
-                if let Some(Ok(news)) = news {
-                    tell(news);
-                }
-            }
-            Err(RecvTimeoutError::Disconnected) => break false,
-            Err(RecvTimeoutError::Timeout) => break true,
-        }
-    };
-    if late {
-        let _ = process.kill();
-    }
-    let status = process.wait();
-    let _ = reader.join();
-    match status {
-        _ if late => format!("no answer in {} s", PATIENCE_PER_CASE.as_secs()),
-        Ok(status) => status.to_string(),
-        Err(e) => e.to_string(),
-    }
+    end.to_string()
 }
 
 fn start(job: &Job) -> Result<Child, String> {
@@ -374,9 +423,9 @@ mod tests {
         hangs: bool,
     ) -> (usize, Result<SelfTest, SelfTestFailure>) {
         let mut turns = 0;
-        let report = in_turn(|precisions, matrix_units| {
+        let report = in_turn(SelfTest::default(), &ALL, |precisions, matrix_units| {
             turns += 1;
-            let all = precisions.map_or(ALL.to_vec(), <[_]>::to_vec);
+            let all = precisions.to_vec();
             let mut answers = vec![Answer::Has(all.clone())];
             for precision in all {
                 answers.push(Answer::Begins(precision));
@@ -444,42 +493,45 @@ mod tests {
 
     #[test]
     fn a_process_that_says_nothing_has_crashed() {
-        let silent = |died| {
-            move |_: Option<&[Precision]>, _| Turn { answers: Vec::new(), died, hung: false }
-        };
-        assert_eq!(in_turn(|a, b| silent(Some(crashed()))(a, b)), Err(crashed()));
-        let said = in_turn(|a, b| silent(None)(a, b)).unwrap_err().to_string();
+        let silent =
+            |died| move |_: &[Precision], _| Turn { answers: Vec::new(), died, hung: false };
+        assert_eq!(
+            in_turn(SelfTest::default(), &ALL, |a, b| silent(Some(crashed()))(a, b)),
+            Err(crashed())
+        );
+        let said =
+            in_turn(SelfTest::default(), &ALL, |a, b| silent(None)(a, b)).unwrap_err().to_string();
         assert!(said.contains("without an answer"), "{said}");
         let closed = || vec![Answer::Closed(broken())];
-        let turn = |_: Option<&[Precision]>, _| Turn { answers: closed(), died: None, hung: false };
-        assert_eq!(in_turn(turn), Err(broken()));
+        let turn = |_: &[Precision], _| Turn { answers: closed(), died: None, hung: false };
+        assert_eq!(in_turn(SelfTest::default(), &ALL, turn), Err(broken()));
         let f32_alone = || {
             let (precision, result) = (Precision::F32, Ok(Vec::new()));
             let tested = Tested { precision, result, without_matrix_units: None };
             vec![Answer::Has(vec![precision]), Answer::Begins(precision), Answer::Tested(tested)]
         };
-        let on_its_way_out = |_: Option<&[Precision]>, _| Turn {
-            answers: f32_alone(),
-            died: Some(crashed()),
-            hung: false,
-        };
-        assert_eq!(in_turn(on_its_way_out).unwrap().precisions, [Precision::F32]);
+        let on_its_way_out =
+            |_: &[Precision], _| Turn { answers: f32_alone(), died: Some(crashed()), hung: false };
+        assert_eq!(
+            in_turn(SelfTest::default(), &ALL, on_its_way_out).unwrap().precisions,
+            [Precision::F32]
+        );
         // What it had still to say is refused, and so is what a later process cannot open the device for.
-        let cut_off = |_: Option<&[Precision]>, _| {
+        let cut_off = |_: &[Precision], _| {
             let mut answers = f32_alone();
             answers[0] = Answer::Has(ALL.to_vec());
             Turn { answers, died: None, hung: false }
         };
-        let report = in_turn(cut_off).unwrap();
+        let report = in_turn(SelfTest::default(), &ALL, cut_off).unwrap();
         assert_eq!((report.precisions.len(), report.refused.len()), (1, 2));
-        let then_closed = |precisions: Option<&[Precision]>, _| {
+        let then_closed = |precisions: &[Precision], _| {
             let mut answers = f32_alone();
             answers[0] = Answer::Has(ALL.to_vec());
             answers.push(Answer::Begins(Precision::F16));
-            let answers = if precisions.is_some() { closed() } else { answers };
+            let answers = if precisions.len() < ALL.len() { closed() } else { answers };
             Turn { answers, died: Some(crashed()), hung: false }
         };
-        let report = in_turn(then_closed).unwrap();
+        let report = in_turn(SelfTest::default(), &ALL, then_closed).unwrap();
         assert_eq!((report.precisions.len(), report.refused.len()), (1, 2));
     }
 }

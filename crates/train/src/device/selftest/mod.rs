@@ -9,6 +9,7 @@
 mod case;
 mod child;
 mod layers;
+mod memory;
 mod operations;
 mod step;
 mod thorough;
@@ -16,6 +17,8 @@ mod thorough;
 pub use case::Check;
 pub use child::self_test_child_main;
 pub(super) use child::{available as child_available, run as run_in_child};
+pub use memory::Memory;
+pub(super) use memory::{Subject, Verdict};
 pub use thorough::{Finding, test_thoroughly};
 
 use std::time::Instant;
@@ -41,6 +44,8 @@ pub struct SelfTest {
     pub refused: Vec<Refusal>,
     /// Time it took, compilation of the kernels included.
     pub seconds: f64,
+    /// When it was made, where its verdict is remembered.
+    pub remembered: Option<String>,
 }
 
 /// A half precision that must not be used.
@@ -71,12 +76,45 @@ pub enum SelfTestFailure {
         /// The driver's or burn's words.
         what: String,
     },
+    /// Somebody, or the system for want of memory, ended the process that ran the test.
+    #[error("the test was stopped ({how})")]
+    Stopped {
+        /// How the process ended.
+        how: String,
+    },
     /// The process that ran the test died, as it does when a driver crashes.
     #[error("the driver crashed ({status})")]
     Crashed {
         /// How the process ended.
         status: String,
     },
+}
+
+/// What is being compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestStep {
+    /// The operation.
+    pub operation: String,
+    /// In which precision.
+    pub precision: Precision,
+    /// Operations before it.
+    pub done: usize,
+    /// Operations in all.
+    pub total: usize,
+}
+
+/// What was to be computed where a device cannot be had.
+const OPENING: &str = "opening the device";
+
+impl SelfTestFailure {
+    /// Whether it would come again: not where the test was stopped or the device was not to be had.
+    pub(super) fn lasts(&self) -> bool {
+        match self {
+            Self::Wrong { .. } | Self::Crashed { .. } => true,
+            Self::Broken { operation, .. } => operation != OPENING,
+            Self::Stopped { .. } => false,
+        }
+    }
 }
 
 /// Compares `device` with the CPU, in f32 and in every half precision that it has. Leaves the matrix
@@ -86,13 +124,24 @@ pub enum SelfTestFailure {
 /// The worst of the comparisons in f32 that fail, or the operation that broke. A half precision that
 /// fails is refused.
 pub fn self_test(device: &Device) -> Result<SelfTest, SelfTestFailure> {
-    let mut report = SelfTest::default();
+    test_further(device, SelfTest::default(), &precisions(device), &mut |_| {})
+}
+
+/// Adds these precisions, of those that the device has, to what is known of it.
+pub(super) fn test_further(
+    device: &Device,
+    mut report: SelfTest,
+    asked: &[Precision],
+    tell: &mut dyn FnMut(&TestStep),
+) -> Result<SelfTest, SelfTestFailure> {
     let started = Instant::now();
-    let result = report.test(precisions(device), &mut |precision, matrix_units| {
+    let all = of_device(asked, device);
+    let mut steps = Steps::of(&all);
+    let result = report.test(all, &mut |precision, matrix_units| {
         use_matrix_units(matrix_units);
-        compare_in(precision, device)
+        compare_in(precision, device, &mut |operation| tell(&steps.next(operation, precision)))
     });
-    report.seconds = started.elapsed().as_secs_f64();
+    report.seconds += started.elapsed().as_secs_f64();
     use_matrix_units(result.is_ok() && report.without_matrix_units.is_none());
     result.map(|()| report)
 }
@@ -163,11 +212,45 @@ impl SelfTest {
     }
 }
 
-/// The comparisons of one precision.
-fn compare_in(precision: Precision, device: &Device) -> Result<Vec<Check>, SelfTestFailure> {
-    let mut checks = Vec::new();
+/// What is compared in one precision.
+fn cases(precision: Precision) -> Vec<Case> {
     let cases = operations::all(precision).into_iter().chain(layers::some(precision));
-    for case in cases.chain(step::all(precision)) {
+    cases.chain(step::some(precision)).collect()
+}
+
+/// Counts what is compared.
+struct Steps {
+    done: usize,
+    total: usize,
+}
+
+impl Steps {
+    fn of(precisions: &[Precision]) -> Self {
+        Self { done: 0, total: precisions.iter().map(|&p| cases(p).len()).sum() }
+    }
+
+    /// The next one. What is compared twice, with matrix units and without, was not counted on.
+    fn next(&mut self, operation: &str, precision: Precision) -> TestStep {
+        let (done, total) = (self.done, self.total.max(self.done + 1));
+        self.done += 1;
+        TestStep { operation: operation.to_owned(), precision, done, total }
+    }
+}
+
+/// Those of these precisions that a device has.
+fn of_device(asked: &[Precision], device: &Device) -> Vec<Precision> {
+    precisions(device).into_iter().filter(|p| asked.contains(p)).collect()
+}
+
+/// The comparisons of one precision.
+fn compare_in(
+    precision: Precision,
+    device: &Device,
+    begins: &mut dyn FnMut(&str),
+) -> Result<Vec<Check>, SelfTestFailure> {
+    let mut checks = Vec::new();
+    for case in cases(precision) {
+        begins(&case.name);
         let found = case.compare(device, precision);
         let broken = |what| SelfTestFailure::Broken { operation: case.name.clone(), what };
         checks.extend(found.map_err(broken)?);

@@ -5,23 +5,18 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use isoflop_model::ops::linear;
 use isoflop_plan::Precision;
 
-use super::Case;
+use super::{Case, Values};
 
 /// In half precision the products alone.
 pub(super) fn all(precision: Precision) -> Vec<Case> {
-    let products: [(&'static str, fn(&Device, Precision) -> Vec<f32>); 6] = [
-        ("matrix product", |d, p| product(x(0, [1, 61, 47], d), x(1, [1, 47, 83], d), p)),
-        ("matrix product of larger sizes", |d, p| {
-            product(x(0, [1, 256, 192], d), x(1, [1, 192, 160], d), p)
+    let products: [(&'static str, fn(&Device, Precision) -> Values); 3] = [
+        ("product", |d, p| product(x(0, [1, 61, 47], d), &x(1, [1, 47, 83], d), None, p)),
+        ("product of larger sizes", |d, p| {
+            let (a, b, dy) =
+                (x(0, [2, 256, 192], d), x(1, [2, 192, 160], d), x(2, [2, 256, 160], d));
+            product(a, &b, Some(dy), p)
         }),
-        ("batched matrix product", |d, p| product(x(0, [3, 33, 40], d), x(1, [3, 40, 65], d), p)),
-        ("product with the right side transposed", |d, p| {
-            product(x(0, [2, 50, 64], d), x(1, [2, 48, 64], d).swap_dims(1, 2), p)
-        }),
-        ("product with the left side transposed", |d, p| {
-            product(x(0, [2, 128, 30], d).swap_dims(1, 2), x(1, [2, 128, 72], d), p)
-        }),
-        ("product of a row", |d, p| product(x(0, [2, 1, 96], d), x(1, [2, 96, 130], d), p)),
+        ("product of a row", |d, p| product(x(0, [2, 1, 96], d), &x(1, [2, 96, 130], d), None, p)),
     ];
     // Rounding of the operands, 2^-11 and 2^-8, with the sum's cancellation.
     let allowed = match precision {
@@ -29,7 +24,7 @@ pub(super) fn all(precision: Precision) -> Vec<Case> {
         Precision::F16 => 5e-3,
         Precision::Bf16 => 3e-2,
     };
-    let products = products.map(|(name, run)| one(name, allowed, run));
+    let products = products.map(|(name, run)| Case::new(name, allowed, run));
     if precision != Precision::F32 {
         return products.into();
     }
@@ -82,9 +77,16 @@ fn one(name: &'static str, allowed: f64, run: fn(&Device, Precision) -> Vec<f32>
     Case::new(name, allowed, move |device, precision| vec![(String::new(), run(device, precision))])
 }
 
-fn product(a: Tensor<3>, b: Tensor<3>, precision: Precision) -> Vec<f32> {
-    let Some(dtype) = linear::half(precision) else { return out(a.matmul(b)) };
-    out(a.cast(dtype).matmul(b.cast(dtype)).cast(DType::F32))
+/// The product of a projection, as training makes it, and with a gradient of the result those of both sides.
+fn product(a: Tensor<3>, b: &Tensor<3>, dy: Option<Tensor<3>>, precision: Precision) -> Values {
+    let cast = linear::half(precision);
+    let mut values = vec![("forward".to_owned(), out(linear::forward(&a, b, None, cast)))];
+    if let Some(dy) = dy {
+        let g = linear::backward(a, b, false, dy, cast);
+        values.push(("gradient of the left side".into(), out(g.x)));
+        values.push(("gradient of the right side".into(), out(g.w)));
+    }
+    values
 }
 
 /// Fixed numbers in -1..1 that look random.

@@ -1,0 +1,313 @@
+//! What is known of self-tests that were made before: a start need not wait for one whose verdict stands.
+//!
+//! A verdict holds for one adapter, driver, program, shader compiler and choice of kernels; any other is tested. It is
+//! written when a test has come to its end, so that one that took the process along leaves none. A failure is kept too,
+//! unless the test was stopped or the device was not to be had.
+
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use isoflop_plan::Precision;
+use serde::{Deserialize, Serialize};
+
+use super::{Refusal, SelfTest, SelfTestFailure};
+use crate::device::info::{Card, DeviceInfo, GraphicsApi, ShaderCompiler};
+
+/// Raised where the file gets another layout.
+const FORMAT: u32 = 1;
+
+/// Verdicts that are kept, the latest ones.
+const KEPT: usize = 64;
+
+/// A file that verdicts are kept in.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    path: PathBuf,
+    now: String,
+}
+
+/// What a verdict is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Subject {
+    adapter: String,
+    api: Option<GraphicsApi>,
+    card: Option<Card>,
+    driver: Option<String>,
+    driver_info: Option<String>,
+    shader: ShaderCompiler,
+    kernels: bool,
+    program: String,
+}
+
+/// What came of the test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Verdict {
+    /// When.
+    pub tested: String,
+    /// Time it took.
+    pub seconds: f64,
+    /// Precisions that were asked for.
+    pub asked: Vec<Precision>,
+    /// Those that the device computes right.
+    pub passed: Vec<Precision>,
+    /// Those that it computes wrong.
+    pub refused: Vec<Refusal>,
+    /// Why matrix units are not used.
+    pub without_matrix_units: Option<SelfTestFailure>,
+    /// Why the device is not used at all.
+    pub failed: Option<SelfTestFailure>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    subject: Subject,
+    verdict: Verdict,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    format: u32,
+    verdicts: Vec<Entry>,
+}
+
+impl Memory {
+    /// Keeps verdicts in this file. `now` is the date that new ones bear.
+    pub fn new(path: PathBuf, now: String) -> Self {
+        Self { path, now }
+    }
+
+    /// The file in the user's cache folder: `$XDG_CACHE_HOME`, `%LOCALAPPDATA%` or `~/.cache`; `None` where there is none.
+    pub fn of_user(now: String) -> Option<Self> {
+        let folder = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        };
+        let home = || Some(folder("HOME")?.join(".cache"));
+        let local = || if cfg!(windows) { folder("LOCALAPPDATA") } else { None };
+        let cache = folder("XDG_CACHE_HOME").or_else(local).or_else(home)?;
+        Some(Self::new(cache.join("isoflop").join("self-test.json"), now))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The verdict on a subject.
+    ///
+    /// # Errors
+    /// Why the file cannot be used.
+    pub(crate) fn recall(&self, subject: &Subject) -> Result<Option<Verdict>, String> {
+        let entries = self.read()?;
+        Ok(entries.into_iter().find(|e| e.subject == *subject).map(|e| e.verdict))
+    }
+
+    /// Keeps a verdict in place of an earlier one.
+    ///
+    /// # Errors
+    /// Why the file cannot be written.
+    pub(crate) fn keep(&self, subject: Subject, verdict: Verdict) -> Result<(), String> {
+        // What is damaged was told when it was read.
+        let mut verdicts = self.read().unwrap_or_default();
+        verdicts.retain(|entry| entry.subject != subject);
+        verdicts.push(Entry { subject, verdict });
+        let surplus = verdicts.len().saturating_sub(KEPT);
+        verdicts.drain(..surplus);
+        self.write(&File { format: FORMAT, verdicts }).map_err(|e| e.to_string())
+    }
+
+    /// What is unfinished today bears today's date.
+    pub(crate) fn now(&self) -> &str {
+        &self.now
+    }
+
+    fn read(&self) -> Result<Vec<Entry>, String> {
+        let bytes = match std::fs::read(&self.path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let file: File = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        match file.format {
+            FORMAT => Ok(file.verdicts),
+            other => Err(format!("it has format {other}, not {FORMAT}")),
+        }
+    }
+
+    fn write(&self, file: &File) -> std::io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let json = serde_json::to_string_pretty(file).map_err(std::io::Error::other)?;
+        let aside = self.path.with_extension(format!("{}.tmp", std::process::id()));
+        let written =
+            std::fs::write(&aside, json + "\n").and_then(|()| std::fs::rename(&aside, &self.path));
+        if written.is_err() {
+            // The first error says more than that of the clearing up.
+            let _ = std::fs::remove_file(&aside);
+        }
+        written
+    }
+}
+
+impl Subject {
+    /// An adapter as this program would compute on it; `None` where the program does not know itself.
+    pub(crate) fn new(info: &DeviceInfo, shader: ShaderCompiler, kernels: bool) -> Option<Self> {
+        Some(Self {
+            adapter: info.name.clone(),
+            api: info.api,
+            card: info.card,
+            driver: info.driver.clone(),
+            driver_info: info.driver_info.clone(),
+            shader,
+            kernels,
+            program: program()?,
+        })
+    }
+}
+
+/// This build of the program: every kernel is compiled into it.
+fn program() -> Option<String> {
+    let file = std::fs::metadata(std::env::current_exe().ok()?).ok()?;
+    let written = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    let version = env!("CARGO_PKG_VERSION");
+    Some(format!("{version}, {} bytes, written {}", file.len(), written.as_nanos()))
+}
+
+impl Verdict {
+    /// Of a test for these precisions; `None` where it says nothing lasting of the device.
+    pub(crate) fn of(
+        asked: &[Precision],
+        result: &Result<SelfTest, SelfTestFailure>,
+        seconds: f64,
+        now: &str,
+    ) -> Option<Self> {
+        let mut verdict = Self {
+            tested: now.to_owned(),
+            seconds,
+            asked: asked.to_vec(),
+            passed: Vec::new(),
+            refused: Vec::new(),
+            without_matrix_units: None,
+            failed: None,
+        };
+        match result {
+            Err(failure) => verdict.failed = Some(failure.clone()),
+            Ok(report) => {
+                verdict.passed = report.precisions.clone();
+                verdict.without_matrix_units = report.without_matrix_units.clone();
+                for refusal in &report.refused {
+                    match refusal.failure.lasts() {
+                        true => verdict.refused.push(refusal.clone()),
+                        false => verdict.asked.retain(|&p| p != refusal.precision),
+                    }
+                }
+            }
+        }
+        let against = [&verdict.failed, &verdict.without_matrix_units];
+        let lasting = against.into_iter().flatten().all(SelfTestFailure::lasts);
+        lasting.then_some(verdict)
+    }
+
+    /// As the report of a test.
+    pub(crate) fn report(&self) -> Result<SelfTest, SelfTestFailure> {
+        match &self.failed {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(SelfTest {
+                checks: Vec::new(),
+                precisions: self.passed.clone(),
+                without_matrix_units: self.without_matrix_units.clone(),
+                refused: self.refused.clone(),
+                seconds: self.seconds,
+                remembered: Some(self.tested.clone()),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::cpu;
+    use super::*;
+
+    fn subject(driver: &str) -> Subject {
+        let info = DeviceInfo { driver: Some(driver.into()), ..cpu::info() };
+        Subject::new(&info, ShaderCompiler::Spirv, true).unwrap()
+    }
+
+    fn crashed() -> SelfTestFailure {
+        SelfTestFailure::Crashed { status: "signal 11".into() }
+    }
+
+    fn stopped() -> SelfTestFailure {
+        SelfTestFailure::Stopped { how: "signal 2".into() }
+    }
+
+    fn passed() -> SelfTest {
+        SelfTest { precisions: vec![Precision::F32], ..SelfTest::default() }
+    }
+
+    #[test]
+    fn a_verdict_holds_for_its_subject_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::new(folder.path().join("new/self-test.json"), "today".into());
+        assert_eq!(memory.recall(&subject("1")), Ok(None));
+        let both = [Precision::F32, Precision::F16];
+        let refusal = Refusal { precision: Precision::F16, failure: crashed() };
+        let report = SelfTest { refused: vec![refusal], ..passed() };
+        let verdict = Verdict::of(&both, &Ok(report), 2.0, memory.now()).unwrap();
+        memory.keep(subject("1"), verdict.clone()).unwrap();
+        assert_eq!(memory.recall(&subject("1")), Ok(Some(verdict.clone())));
+        assert_eq!(memory.recall(&subject("2")), Ok(None));
+        let mut other = subject("1");
+        other.program.push('x');
+        assert_eq!(memory.recall(&other), Ok(None), "another build has other kernels");
+        let failed = Verdict::of(&both, &Err(crashed()), 1.0, "later").unwrap();
+        memory.keep(subject("1"), failed.clone()).unwrap();
+        memory.keep(subject("2"), verdict).unwrap();
+        let known = memory.recall(&subject("1")).unwrap().unwrap();
+        assert_eq!((known.report(), known.tested.as_str()), (Err(crashed()), "later"));
+        assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_was_stopped_is_not_known() {
+        let both = [Precision::F32, Precision::F16];
+        assert_eq!(Verdict::of(&both, &Err(stopped()), 1.0, "now"), None);
+        let without = SelfTest { without_matrix_units: Some(stopped()), ..passed() };
+        assert_eq!(Verdict::of(&both, &Ok(without), 1.0, "now"), None);
+        let refusal = Refusal { precision: Precision::F16, failure: stopped() };
+        let report = SelfTest { refused: vec![refusal], ..passed() };
+        let verdict = Verdict::of(&both, &Ok(report), 1.0, "now").unwrap();
+        assert_eq!((verdict.asked, verdict.refused), (vec![Precision::F32], Vec::new()));
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_and_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("self-test.json");
+        let memory = Memory::new(path.clone(), "today".into());
+        let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
+        for text in ["", "{\"format\": 1, \"verd", "{\"format\": 9, \"verdicts\": []}"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(memory.recall(&subject("1")).is_err(), "{text}");
+        }
+        memory.keep(subject("1"), verdict.clone()).unwrap();
+        assert_eq!(memory.recall(&subject("1")), Ok(Some(verdict)));
+    }
+
+    #[test]
+    fn only_so_many_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::new(folder.path().join("self-test.json"), "today".into());
+        let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
+        for i in 0..KEPT + 2 {
+            memory.keep(subject(&i.to_string()), verdict.clone()).unwrap();
+        }
+        assert_eq!(memory.read().unwrap().len(), KEPT);
+        assert_eq!(memory.recall(&subject("1")), Ok(None));
+        assert!(memory.recall(&subject("2")).unwrap().is_some());
+    }
+}
