@@ -138,7 +138,7 @@ pub(crate) fn read(
     let moments = loaded.split_off(specs.len());
     Ok(Some(State {
         model: StackModel::from_weights(&first.shape, loaded, first.hyper.precision),
-        optim: OptimState { step: header.step, first: moments, second },
+        optim: OptimState::resumed(header.step, moments, second),
         replicas: header.replicas,
     }))
 }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use burn::tensor::Device;
-use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
+use isoflop_model::{MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens};
 use isoflop_plan::{Hyper, Shape};
 
 use crate::device::{
@@ -154,7 +154,8 @@ fn median(values: &[f64]) -> f64 {
 struct Runner {
     model: StackModel,
     optim: OptimState,
-    batches: Vec<(Tokens, Tokens)>,
+    run: Steps,
+    batches: Vec<MicroBatch>,
     settings: Vec<ReplicaStep>,
     hyper: Hyper,
     step: usize,
@@ -169,22 +170,22 @@ impl Runner {
         let count = replicas * hyper.batch_sequences * (shape.context + 1);
         let batches = (0..BATCHES).map(|batch| {
             let windows = windows(batch, count, shape.vocab);
-            Tokens::inputs_and_targets(&windows, replicas, shape.context)
+            let (inputs, targets) = Tokens::inputs_and_targets(&windows, replicas, shape.context);
+            MicroBatch { inputs, targets, share: 1.0 }
         });
         let (batches, settings) = (batches.collect(), vec![setting(hyper); replicas]);
-        Self { model, optim, batches, settings, hyper: *hyper, step: 0 }
+        Self { model, optim, run: Steps::new(), batches, settings, hyper: *hyper, step: 0 }
     }
 
     /// Trains so many steps and waits for the device.
     fn steps(&mut self, count: usize) {
         for _ in 0..count {
-            let (inputs, targets) = &self.batches[self.step % BATCHES];
+            let batch = &self.batches[self.step % BATCHES];
             self.step += 1;
-            let z = self.hyper.z_loss as f32;
-            let (loss, grads) = self.model.loss_and_grads(inputs, targets, z, 1.0);
-            let rule = self.hyper.optimizer;
-            let norm = self.optim.update(rule, &mut self.model, grads, &self.settings);
-            drop((loss, norm));
+            let (z, rule) = (self.hyper.z_loss as f32, self.hyper.optimizer);
+            let (model, optim) = (&mut self.model, &mut self.optim);
+            let batch = std::slice::from_ref(batch);
+            drop(self.run.step(model, optim, batch, z, rule, &self.settings));
         }
         let last = self.model.weights().last().expect("a model has weights");
         finish(last).unwrap_or_else(|what| panic!("{what}"));

@@ -10,9 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use isoflop_data::Corpus;
-use isoflop_model::{ReplicaStep, is_host};
+use isoflop_model::{MicroBatch, ReplicaStep, Steps, is_host};
 use isoflop_plan::{Cell, CellId, Stack};
 
 use crate::checkpoint::{self, State};
@@ -77,6 +77,7 @@ struct Run<'a> {
     options: &'a TrainOptions,
     checkpoint: Option<PathBuf>,
     state: State,
+    steps: Steps,
     /// What is to be said before training.
     notice: Option<String>,
     pending: Vec<Pending>,
@@ -121,6 +122,7 @@ impl<'a> Run<'a> {
             checkpoint,
             latest: vec![f64::NAN; state.replicas.len()],
             state,
+            steps: Steps::new(),
             notice,
             pending: Vec::new(),
             readback: 1,
@@ -248,23 +250,18 @@ impl<'a> Run<'a> {
             })
             .collect();
         let micro = self.micro_batch();
-        let mut total: Option<(Tensor<1>, Vec<Tensor<3>>)> = None;
-        for start in (0..size.sequences).step_by(micro) {
-            let end = (start + micro).min(size.sequences);
-            let (inputs, targets) = feed.tokens(windows, settings.len(), start..end);
-            let share = (end - start) as f32 / size.sequences as f32;
-            let (loss, grads) = self.state.model.loss_and_grads(&inputs, &targets, z, share);
-            total = Some(match total {
-                None => (loss, grads),
-                Some((sum, sums)) => {
-                    let sums = sums.into_iter().zip(grads).map(|(a, b)| a + b).collect();
-                    (sum + loss, sums)
-                }
-            });
-        }
-        let (loss, grads) = total.expect("a batch has sequences");
+        let batches: Vec<MicroBatch> = (0..size.sequences)
+            .step_by(micro)
+            .map(|start| {
+                let end = (start + micro).min(size.sequences);
+                let (inputs, targets) = feed.tokens(windows, settings.len(), start..end);
+                let share = (end - start) as f32 / size.sequences as f32;
+                MicroBatch { inputs, targets, share }
+            })
+            .collect();
         let state = &mut self.state;
-        let norm = state.optim.update(rule, &mut state.model, grads, &settings);
+        let (model, optim) = (&mut state.model, &mut state.optim);
+        let (loss, norm) = self.steps.step(model, optim, &batches, z, rule, &settings);
         self.pending.push(Pending { step, loss, norm });
     }
 

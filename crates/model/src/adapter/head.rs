@@ -5,9 +5,9 @@ use std::ops::Range;
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::LOGITS_AT_ONCE;
 
+use crate::kernels::cross_entropy;
 use crate::kernels::launch::{dims, empty, empty_of, view};
 use crate::kernels::product::{self, Into, Side, product};
-use crate::kernels::cross_entropy;
 
 use super::parts::Parts;
 
@@ -110,23 +110,30 @@ pub(super) fn no_loss(like: &CubeTensor, replicas: usize) -> CubeTensor {
     empty(like, [replicas])
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn pieces_cover_all_rows_once_in_order() {
-        for (replicas, rows, vocab) in
-            [(1, 1024, 256), (8, 16_384, 4096), (1, 16_384, 8192), (3, 1_000_003, 50_257), (2, 7, 1 << 30)]
-        {
+        for (replicas, rows, vocab) in [
+            (1, 1024, 256),
+            (8, 16_384, 4096),
+            (1, 16_384, 8192),
+            (3, 1_000_003, 50_257),
+            (2, 7, 1 << 30),
+        ] {
             let all = pieces(replicas, rows, vocab);
             let mut next = (0, 0);
             for piece in &all {
                 assert_eq!((piece.replicas.start, piece.rows.start), next, "{piece:?}");
                 let whole = piece.rows.end == rows;
                 assert!(whole || piece.replicas.len() == 1);
-                next = if whole { (piece.replicas.end, 0) } else { (piece.replicas.start, piece.rows.end) };
+                next = if whole {
+                    (piece.replicas.end, 0)
+                } else {
+                    (piece.replicas.start, piece.rows.end)
+                };
                 let logits = piece.replicas.len() * piece.rows.len() * vocab;
                 assert!(logits <= LOGITS_AT_ONCE + 64 * vocab, "{logits}");
             }

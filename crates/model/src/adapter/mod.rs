@@ -14,5 +14,5 @@ pub(crate) mod update;
 
 pub(crate) use packed::Packed;
 pub(crate) use pass::{Batch, Pass};
-pub use steps::{MicroBatch, Steps};
 pub(crate) use steps::factors;
+pub use steps::{MicroBatch, Steps};

@@ -239,13 +239,8 @@ impl<'a> Pass<'a> {
             let dattended = sink.linear(block.out, &s.attended, &dx);
             let read = [s.qkv, s.qk, s.attended, s.log_sum, dattended];
             let [qkv, qk, attended, log_sum, dattended] = read;
-            let read = [
-                cast(qkv, inside),
-                qk,
-                cast(attended, inside),
-                log_sum,
-                cast(dattended, inside),
-            ];
+            let read =
+                [cast(qkv, inside), qk, cast(attended, inside), log_sum, cast(dattended, inside)];
             let (dqkv, dgain) = attention::backward(
                 read,
                 self.gains(block),
@@ -330,4 +325,3 @@ impl Sink<'_> {
 pub(super) fn places_sizes(replicas: usize, tokens: usize, vocab: usize) -> [usize; 2] {
     [replicas * embedding::chunks(tokens, vocab) * (vocab + 1), replicas * tokens]
 }
-

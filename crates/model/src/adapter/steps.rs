@@ -136,7 +136,8 @@ impl Steps {
         settings: &[ReplicaStep],
     ) -> (Tensor<1>, Tensor<1>) {
         assert_eq!(settings.len(), model.replicas(), "one setting per replica");
-        let even = batches.windows(2).all(|w| w[0].inputs.per_replica() == w[1].inputs.per_replica());
+        let even =
+            batches.windows(2).all(|w| w[0].inputs.per_replica() == w[1].inputs.per_replica());
         if !model.is_packed() || rule != Optimizer::AdamW || !even {
             self.prepared = None;
             return one_by_one(model, optim, batches, z, rule, settings);
@@ -216,8 +217,7 @@ impl Prepared {
             let numbers = [run.z, batch.share, boost];
             pass.gradients(&on_device, numbers, &loss, &self.parts, i > 0);
         }
-        let factors =
-            self.inputs.section(4 * run.batches.len(), [r, PER_REPLICA], DType::F32);
+        let factors = self.inputs.section(4 * run.batches.len(), [r, PER_REPLICA], DType::F32);
         let norms =
             update(packed, run.moments, &self.parts, &self.gradients, &factors, 1.0 / boost);
         flat::place(&norms, &view(&self.results, r, [r]));
@@ -298,9 +298,9 @@ fn one_by_one(
     rule: Optimizer,
     settings: &[ReplicaStep],
 ) -> (Tensor<1>, Tensor<1>) {
-    let passes = batches.iter().map(|batch| {
-        model.loss_and_grads(&batch.inputs, &batch.targets, z, batch.share)
-    });
+    let passes = batches
+        .iter()
+        .map(|batch| model.loss_and_grads(&batch.inputs, &batch.targets, z, batch.share));
     let sum = passes.reduce(|(loss, grads), (more, others)| {
         (loss + more, grads.into_iter().zip(others).map(|(a, b)| a + b).collect())
     });

@@ -116,7 +116,8 @@ fn gather_kernel<N: Size>(
         let begin = (begin + entry * 7 * UNITS) % (shares * UNITS);
         if begin < len {
             let to = entries[word] as usize / N::value() + replica * len;
-            let from = (entries[word + 3] as usize + replica * entries[word + 6] as usize) / N::value();
+            let from =
+                (entries[word + 3] as usize + replica * entries[word + 6] as usize) / N::value();
             let number = entries[word + 4] as usize;
             let stride = entries[word + 5] as usize / N::value();
             for i in range_stepped(begin, len, shares * UNITS) {

@@ -95,11 +95,7 @@ pub(crate) fn empty_of<const D: usize>(
 }
 
 /// Part of a flat tensor, from element `at`, as a tensor of this shape that shares its memory.
-pub(crate) fn view<const D: usize>(
-    flat: &CubeTensor,
-    at: usize,
-    shape: [usize; D],
-) -> CubeTensor {
+pub(crate) fn view<const D: usize>(flat: &CubeTensor, at: usize, shape: [usize; D]) -> CubeTensor {
     let size = flat.dtype.size();
     let len: usize = shape.iter().product();
     let end = flat.meta.num_elements() - at - len;

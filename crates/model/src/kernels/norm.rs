@@ -183,10 +183,9 @@ fn backward_kernel<E: Float, N: Size>(
             let col = UNIT_POS_X as usize + comptime!(i * lanes);
             if real && col < width {
                 let xhat = (values[i] - Vector::new(mean)) * Vector::new(rstd);
-                let mut value = (slopes[i] * weights[i]
-                    - xhat * Vector::new(along)
-                    - Vector::new(middle))
-                    * Vector::new(rstd);
+                let mut value =
+                    (slopes[i] * weights[i] - xhat * Vector::new(along) - Vector::new(middle))
+                        * Vector::new(rstd);
                 if comptime!(has_residual) {
                     value += Vector::<f32, N>::cast_from(residual[at + col]);
                 }

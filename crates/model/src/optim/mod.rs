@@ -9,8 +9,8 @@ use isoflop_plan::Optimizer;
 
 use crate::adapter::packed;
 use crate::adapter::update::{self, Moments};
-use crate::model::{Grads, StackModel};
 use crate::kernels::flat::FACTORS;
+use crate::model::{Grads, StackModel};
 use crate::params::ParamSpec;
 
 pub use clip::grad_norms;

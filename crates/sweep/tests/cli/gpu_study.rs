@@ -46,11 +46,13 @@ fn every_part_is_done_and_told() {
     assert!(output.status.success(), "{said}");
     let readme = fs::read_to_string(out.join("README.md")).unwrap();
     assert!(readme.starts_with("# An adapter\n"), "{readme}");
-    let parts = ["system", "selftest-spirv", "selftest-wgsl", "plan", "study", "report"];
+    let parts = [
+        "system", "selftest", "small-plan", "small", "small-report", "plan", "study", "report",
+    ];
     for part in parts {
         assert!(readme.contains(&format!("| {part} | done |")), "{part}: {readme}");
     }
-    for part in ["bench", "compare", "operations", "without-kernels", "f32"] {
+    for part in ["bench", "compare", "operations"] {
         assert_eq!(readme.matches(&format!("| {part}-L")).count(), 2, "{part}: {readme}");
     }
     let null = fs::metadata("/dev/null").unwrap();
@@ -64,7 +66,7 @@ fn a_part_that_fails_keeps_none_from_running() {
     let (output, out) = study(folder.path(), &failing, "#!/bin/sh\nexit 1\n", &[]);
     assert_eq!(output.status.code(), Some(1));
     let readme = fs::read_to_string(out.join("README.md")).unwrap();
-    let part = "f32-L2d32h1V256x2x16";
+    let part = "operations-L2d32h1V256x2x16";
     assert!(
         readme.contains(&format!("| {part} | failed (code 3), see log/{part}.log |")),
         "{readme}"
@@ -86,7 +88,8 @@ fn parts_can_be_made_one_by_one() {
     let all = readme();
     let place = |part: &str| all.find(part).unwrap();
     assert!(
-        place("| selftest-spirv |") < place("| study |") && place("| study |") < place("| f32-L")
+        place("| selftest |") < place("| operations-L")
+            && place("| operations-L") < place("| study |")
     );
     for (wrong, why) in [("checks", "has the part checks already"), ("shape", "no part shape")] {
         let output = of(wrong).0;

@@ -1,7 +1,7 @@
 //! Lanes of a stack come and go: where it begins, where cells fork, and where one ends.
 
 use burn::tensor::Device;
-use isoflop_model::{OptimState, StackModel, select};
+use isoflop_model::{OptimState, StackModel, Steps, select};
 use isoflop_plan::Stack;
 
 use super::Run;
@@ -21,6 +21,7 @@ impl Run<'_> {
             }
         }
         if lanes.len() > self.latest.len() {
+            self.steps = Steps::new(); // its memory is free before more is taken
             self.state.model = select_model(&self.state.model, &lanes);
             self.state.optim = self.state.optim.select(&lanes);
             self.latest = lanes.iter().map(|&l| self.latest[l]).collect();
@@ -32,6 +33,7 @@ impl Run<'_> {
         self.state.replicas = lanes.iter().map(|&l| self.state.replicas[l].clone()).collect();
         self.latest = lanes.iter().map(|&l| self.latest[l]).collect();
         if !lanes.is_empty() {
+            self.steps = Steps::new();
             self.state.model = select_model(&self.state.model, lanes);
             self.state.optim = self.state.optim.select(lanes);
         }

@@ -17,8 +17,8 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::launch::{empty, rows_of};
 use super::rotary;
-use crate::ops::attention::Dims;
 pub(crate) use super::rotary::chunks;
+use crate::ops::attention::Dims;
 pub(crate) use tile::fits;
 
 /// Score of keys that a query does not see.

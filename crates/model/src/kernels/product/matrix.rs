@@ -9,8 +9,8 @@ use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::launch::{cubes, elem};
-use super::tiling::{FETCH, Problem, Tiling};
 use super::Into;
+use super::tiling::{FETCH, Problem, Tiling};
 
 /// 16 bytes: eight elements of an operand.
 type Eight = Vector<u32, Const<4>>;
@@ -158,10 +158,28 @@ fn tile<E: Float, O: Float>(
         let next_a = if comptime!(t.a_t) {
             fetch(a, a_at, inner, row / FETCH, last, m / FETCH, a_shape, units)
         } else {
-            fetch(a, a_at, row, inner / FETCH, select(inner < last, m, 0), k / FETCH, a_shape, units)
+            fetch(
+                a,
+                a_at,
+                row,
+                inner / FETCH,
+                select(inner < last, m, 0),
+                k / FETCH,
+                a_shape,
+                units,
+            )
         };
         let next_b = if comptime!(t.b_t) {
-            fetch(b, b_at, col, inner / FETCH, select(inner < last, n, 0), k / FETCH, b_shape, units)
+            fetch(
+                b,
+                b_at,
+                col,
+                inner / FETCH,
+                select(inner < last, n, 0),
+                k / FETCH,
+                b_shape,
+                units,
+            )
         } else {
             fetch(b, b_at, inner, col / FETCH, last, n / FETCH, b_shape, units)
         };
@@ -223,7 +241,12 @@ fn tile<E: Float, O: Float>(
                     let (at, end) = ((out_at + y * n + x) / 4, out.len());
                     if comptime!(t.convert) {
                         let half = halved::<O>(sum);
-                        cmma::store(&mut out[at..end], &half, n as u32, cmma::MatrixLayout::RowMajor);
+                        cmma::store(
+                            &mut out[at..end],
+                            &half,
+                            n as u32,
+                            cmma::MatrixLayout::RowMajor,
+                        );
                     } else {
                         cmma::store(&mut out[at..end], sum, n as u32, cmma::MatrixLayout::RowMajor);
                     }
@@ -271,7 +294,18 @@ fn product_kernel<E: Float, O: Float>(
     let mut stage = Shared::<[Four<f32>]>::new_aligned_slice(comptime!(t.stage_size()), 16usize);
     if CUBE_POS < sizes.cubes {
         tile::<E, O>(
-            CUBE_POS, a, b, residual, out, &sizes, &mut a_tile, &mut b_tile, &mut stage, t, onto, again,
+            CUBE_POS,
+            a,
+            b,
+            residual,
+            out,
+            &sizes,
+            &mut a_tile,
+            &mut b_tile,
+            &mut stage,
+            t,
+            onto,
+            again,
         );
     }
 }
@@ -293,8 +327,7 @@ fn pair_kernel<E: Float>(
     #[comptime] again: bool,
     #[define(E)] _type: ElemType,
 ) {
-    let (a_size, b_size) =
-        comptime!((tx.a_size().max(tw.a_size()), tx.b_size().max(tw.b_size())));
+    let (a_size, b_size) = comptime!((tx.a_size().max(tw.a_size()), tx.b_size().max(tw.b_size())));
     let mut a_tile = Shared::<[Eight]>::new_aligned_slice(a_size, 16usize);
     let mut b_tile = Shared::<[Eight]>::new_aligned_slice(b_size, 16usize);
     let stage_size = comptime!(tx.stage_size().max(tw.stage_size()));
@@ -302,7 +335,18 @@ fn pair_kernel<E: Float>(
     // The longer sums first.
     if CUBE_POS < of_w.cubes {
         tile::<E, f32>(
-            CUBE_POS, x, dy, none, dw, &of_w, &mut a_tile, &mut b_tile, &mut stage, tw, false, again,
+            CUBE_POS,
+            x,
+            dy,
+            none,
+            dw,
+            &of_w,
+            &mut a_tile,
+            &mut b_tile,
+            &mut stage,
+            tw,
+            false,
+            again,
         );
     } else if CUBE_POS < of_w.cubes + of_x.cubes {
         tile::<E, E>(

@@ -13,9 +13,9 @@ use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::launch::{self, dims, empty_of};
+use tiling::Problem;
 pub use tiling::let_fragments_convert;
 pub(crate) use tiling::splits;
-use tiling::Problem;
 
 /// A matrix of every replica, as stored or its transpose.
 #[derive(Clone, Copy)]

@@ -217,9 +217,7 @@ pub(super) fn choose(p: &Problem, operand: DType, out: DType, client: &Client) -
 /// The tiles of the least time.
 fn pick(p: &Problem, offer: Offer, out_is_half: bool) -> Option<Tiling> {
     let all = offer.tilings(p, out_is_half);
-    all.into_iter()
-        .min_by(|(_, x), (_, y)| time(p, *x).total_cmp(&time(p, *y)))
-        .map(|(t, _)| t)
+    all.into_iter().min_by(|(_, x), (_, y)| time(p, *x).total_cmp(&time(p, *y))).map(|(t, _)| t)
 }
 
 /// Tiles for the gradients of a projection's input, in half precision, and of its weight, in `f32`, in one launch: cubes of one size
@@ -289,7 +287,8 @@ mod tests {
     #[test]
     fn gradients_of_small_weights_are_summed_in_parts() {
         assert_eq!(splits(1, 16_384, [512, 1536], false), 1);
-        let (small, large) = (splits(1, 16_384, [128, 384], true), splits(8, 16_384, [512, 2752], true));
+        let (small, large) =
+            (splits(1, 16_384, [128, 384], true), splits(8, 16_384, [512, 2752], true));
         assert!(small > 8 && large == 1, "{small} {large}");
         assert_eq!(splits(1, 64, [16, 48], true), 1);
     }

@@ -14,8 +14,8 @@ use super::super::HIDDEN;
 use super::grid::Grid;
 use super::place::{Sizes, SizesLaunch, place};
 use super::tile::{
-    Line, Quad, add_product, fetch, leave, meet, no_sums, pack, products, row_of_lane, rows_of_plane,
-    scale, store, sum_of,
+    Line, Quad, add_product, fetch, leave, meet, no_sums, pack, products, row_of_lane,
+    rows_of_plane, scale, store, sum_of,
 };
 use crate::ops::attention::Dims;
 
@@ -113,7 +113,16 @@ fn forward_kernel<E: Float>(
     let own = at + row * comptime!(grid.wide()) + part * quads;
 
     let mut of_queries = Array::<Line>::new(comptime!(grid.fetched(grid.rows())));
-    fetch(qk, here.q_at, sizes.qk_stride, first, context, &mut of_queries, comptime!(grid.rows()), grid);
+    fetch(
+        qk,
+        here.q_at,
+        sizes.qk_stride,
+        first,
+        context,
+        &mut of_queries,
+        comptime!(grid.rows()),
+        grid,
+    );
     let mut of_keys = Array::<Line>::new(comptime!(grid.fetched(grid.others())));
     let mut of_values = Array::<Line>::new(comptime!(grid.fetched(grid.others())));
     fetch(qk, k_at, sizes.qk_stride, 0usize, context, &mut of_keys, others, grid);

@@ -204,10 +204,8 @@ impl Grid {
             || grid.lanes.is_multiple_of(rows_of_plane)
                 && grid.columns_of_lane().is_multiple_of(side)
                 && (grid.columns_of_lane() >= side);
-        (shared_evenly
-            && others.is_multiple_of(chunk)
-            && grid.rows() <= 2 * grid.others())
-        .then_some(grid)
+        (shared_evenly && others.is_multiple_of(chunk) && grid.rows() <= 2 * grid.others())
+            .then_some(grid)
     }
 
     /// Bytes of shared memory.

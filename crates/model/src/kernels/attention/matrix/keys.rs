@@ -12,8 +12,8 @@ use super::grid::Grid;
 use super::place::{Sizes, SizesLaunch, place};
 use super::queries::SLOPES;
 use super::tile::{
-    Line, Quad, add_product, fetch, leave, meet, no_sums, pack, products, row_of_lane, rows_of_plane,
-    store,
+    Line, Quad, add_product, fetch, leave, meet, no_sums, pack, products, row_of_lane,
+    rows_of_plane, store,
 };
 use crate::ops::attention::Dims;
 

@@ -52,11 +52,7 @@ pub(super) struct Place {
 /// The place of this cube. Tiles that see or are seen by the most others begin first: the
 /// last ones of queries (`backwards`), the first ones of keys.
 #[cube]
-pub(super) fn place(
-    sizes: &Sizes,
-    #[comptime] backwards: bool,
-    #[comptime] grid: Grid,
-) -> Place {
+pub(super) fn place(sizes: &Sizes, #[comptime] backwards: bool, #[comptime] grid: Grid) -> Place {
     let (context, heads) = (sizes.context, sizes.heads);
     let tiles = context.div_ceil(comptime!(grid.rows()));
     let cube = min(CUBE_POS, sizes.total - 1);

@@ -11,8 +11,8 @@ use super::super::super::launch::cubes;
 use super::grid::Grid;
 use super::place::{Sizes, SizesLaunch, place};
 use super::tile::{
-    Line, Quad, add_product, fetch, leave, meet, no_sums, pack, products, row_of_lane, rows_of_plane,
-    store, sum_of, unpack,
+    Line, Quad, add_product, fetch, leave, meet, no_sums, pack, products, row_of_lane,
+    rows_of_plane, store, sum_of, unpack,
 };
 use crate::ops::attention::Dims;
 
@@ -45,7 +45,8 @@ fn queries_kernel<E: Float>(
     let mut tiles = Shared::<[Line]>::new_aligned_slice(grid.tiles(), 16usize);
     let mut scratch =
         Shared::<[Line]>::new_aligned_slice(comptime!(grid.planes * grid.scratch()), 16usize);
-    let mut parts = Shared::<[f32]>::new_aligned_slice(comptime!(grid.rows() * grid.lines()), 16usize);
+    let mut parts =
+        Shared::<[f32]>::new_aligned_slice(comptime!(grid.rows() * grid.lines()), 16usize);
     let here = place(&sizes, true, grid);
     let (context, factor) = (sizes.context, sizes.scale);
     let (first, first_of_plane) = (here.first, here.first_of_plane);

@@ -110,9 +110,8 @@ fn right<E: Float>(
         cmma::MatrixLayout::RowMajor
     });
     // SAFETY: loaded at once.
-    let mut matrix = unsafe {
-        cmma::Matrix::<E>::uninitialized(cmma::MatrixIdent::B, side, side, side, layout)
-    };
+    let mut matrix =
+        unsafe { cmma::Matrix::<E>::uninitialized(cmma::MatrixIdent::B, side, side, side, layout) };
     let end = from.len();
     cmma::load(&mut matrix, &from[at..end], comptime!(4 * grid.stride() as u32));
     matrix
