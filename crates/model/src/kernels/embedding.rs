@@ -4,6 +4,7 @@
 use burn::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
+use rayon::prelude::*;
 
 use super::launch::{Rows, dims, elem, elements, empty, rows_of, vector};
 use crate::batch::Tokens;
@@ -26,12 +27,15 @@ pub(crate) fn places(tokens: &Tokens, vocab: usize) -> Places {
     let m = tokens.per_replica();
     let chunks = chunks(m, vocab);
     let per_chunk = m.div_ceil(chunks);
-    let mut starts = Vec::with_capacity(tokens.replicas * chunks * (vocab + 1));
+    let mut starts = vec![0i32; tokens.replicas * chunks * (vocab + 1)];
     let mut rows = vec![0i32; tokens.ids().len()];
-    for (ids, rows) in tokens.ids().chunks_exact(m).zip(rows.chunks_exact_mut(m)) {
-        for chunk in 0..chunks {
+    let replicas = tokens.ids().par_chunks_exact(m).zip(rows.par_chunks_exact_mut(m));
+    let replicas = replicas.zip(starts.par_chunks_exact_mut(chunks * (vocab + 1)));
+    replicas.for_each(|((ids, rows), starts)| {
+        let mut next = vec![0i32; vocab + 1];
+        for (chunk, starts) in starts.chunks_exact_mut(vocab + 1).enumerate() {
             let (first, last) = ((chunk * per_chunk).min(m), ((chunk + 1) * per_chunk).min(m));
-            let mut next = vec![0i32; vocab + 1];
+            next.fill(0);
             for &id in &ids[first..last] {
                 next[id as usize + 1] += 1;
             }
@@ -39,14 +43,14 @@ pub(crate) fn places(tokens: &Tokens, vocab: usize) -> Places {
             for word in 0..vocab {
                 next[word + 1] += next[word];
             }
-            starts.extend_from_slice(&next);
+            starts.copy_from_slice(&next);
             for row in first..last {
                 let place = &mut next[ids[row] as usize];
                 rows[*place as usize] = row as i32;
                 *place += 1;
             }
         }
-    }
+    });
     Places { starts, rows, chunks }
 }
 

@@ -46,9 +46,8 @@ fn every_part_is_done_and_told() {
     assert!(output.status.success(), "{said}");
     let readme = fs::read_to_string(out.join("README.md")).unwrap();
     assert!(readme.starts_with("# An adapter\n"), "{readme}");
-    let parts = [
-        "system", "selftest", "small-plan", "small", "small-report", "plan", "study", "report",
-    ];
+    let parts =
+        ["system", "selftest", "small-plan", "small", "small-report", "plan", "study", "report"];
     for part in parts {
         assert!(readme.contains(&format!("| {part} | done |")), "{part}: {readme}");
     }
