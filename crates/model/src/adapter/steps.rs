@@ -1,6 +1,8 @@
 //! Training steps of a stack: launched the first time, recorded the second, replayed from then on.
 
 use burn::cubecl::client::Graph;
+use burn::cubecl::config::profiling::ProfilingLogLevel;
+use burn::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig};
 use burn::cubecl::{bytes::Bytes, server::Handle};
 use burn::tensor::{DType, Shape, Tensor};
 use burn_cubecl::tensor::CubeTensor;
@@ -86,7 +88,7 @@ struct Prepared {
     inputs: Inputs,
     parts: Parts,
     gradients: CubeTensor,
-    /// Loss and norm of every replica.
+    /// Losses of all replicas, and from the next multiple of [`SECTION`] on their norms.
     results: CubeTensor,
     graph: Option<Graph>,
     steps: usize,
@@ -154,9 +156,10 @@ impl Steps {
         let run = Run { model, moments: &moments, batches, z };
         prepared.advance(&run, &mut self.refused);
         let r = model.replicas();
-        let results = empty(&prepared.results, [2 * r]);
+        let results = empty(&prepared.results, [2 * r.next_multiple_of(SECTION)]);
         flat::place(&prepared.results, &results);
-        let [loss, norm] = [0, r].map(|at| tensor(&view(&results, at, [r])));
+        let norms = r.next_multiple_of(SECTION);
+        let [loss, norm] = [0, norms].map(|at| tensor(&view(&results, at, [r])));
         (loss, norm)
     }
 }
@@ -182,7 +185,7 @@ impl Prepared {
                 Err(e) => panic!("a recorded step cannot be replayed: {e}"),
             }
         }
-        if self.steps != 2 || refused.is_some() {
+        if self.steps != 2 || refused.is_some() || are_timed() {
             return self.launch(run);
         }
         // The second time memory is laid out as it will be, and then all is recorded without being run.
@@ -220,8 +223,16 @@ impl Prepared {
         let factors = self.inputs.section(4 * run.batches.len(), [r, PER_REPLICA], DType::F32);
         let norms =
             update(packed, run.moments, &self.parts, &self.gradients, &factors, 1.0 / boost);
-        flat::place(&norms, &view(&self.results, r, [r]));
+        flat::place(&norms, &view(&self.results, r.next_multiple_of(SECTION), [r]));
     }
+}
+
+/// Whether cubecl's own log times every launch, which it cannot do within a recording.
+fn are_timed() -> bool {
+    let config = CubeClRuntimeConfig::get();
+    let logger = &config.profiling.logger;
+    let heard = logger.file.is_some() || logger.stdout || logger.stderr;
+    heard && !matches!(logger.level, ProfilingLogLevel::Disabled)
 }
 
 fn key(model: &StackModel, moments: &Moments, batches: &[MicroBatch], z: f32) -> Key {
@@ -250,7 +261,7 @@ fn prepare(key: Key, model: &StackModel, batches: &[MicroBatch]) -> Prepared {
         inputs: Inputs::new(&lengths, like),
         parts: pass.parts(&device),
         gradients: empty(like, [like.meta.num_elements()]),
-        results: empty(like, [2 * r]),
+        results: empty(like, [2 * r.next_multiple_of(SECTION)]),
         graph: None,
         steps: 0,
     }

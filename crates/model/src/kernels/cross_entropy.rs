@@ -104,6 +104,7 @@ fn means_kernel(
     losses: &[f32],
     means: &mut [f32],
     rows: usize,
+    first: usize,
     factor: f32,
     #[comptime] again: bool,
     #[comptime] shape: Rows,
@@ -117,9 +118,9 @@ fn means_kernel(
     let mut mean = reduce::sum(sum, &mut scratch, shape) * factor;
     if UNIT_POS == 0 {
         if comptime!(again) {
-            mean += means[replica];
+            mean += means[first + replica];
         }
-        means[replica] = mean;
+        means[first + replica] = mean;
     }
 }
 
@@ -158,8 +159,13 @@ pub(crate) fn launch(
     losses
 }
 
-/// Writes the sum of every replica's losses `[R, M, 1]`, times `factor`, to `means` `[R]`, or adds it `again`.
-pub(crate) fn means(losses: &CubeTensor, factor: f32, means: &CubeTensor, again: bool) {
+/// Writes the sum of every replica's losses `[R, M, 1]`, times `factor`, to `means` from element `first` on, or adds it `again`.
+pub(crate) fn means(
+    losses: &CubeTensor,
+    factor: f32,
+    (means, first): (&CubeTensor, usize),
+    again: bool,
+) {
     let [r, m, _] = dims(losses);
     // SAFETY: one unit of each cube writes one element.
     unsafe {
@@ -170,6 +176,7 @@ pub(crate) fn means(losses: &CubeTensor, factor: f32, means: &CubeTensor, again:
             losses.clone().into_buffer_arg(),
             means.clone().into_buffer_arg(),
             m,
+            first,
             factor,
             again,
             Rows { lanes: UNITS, rows: 1, planes: false },
