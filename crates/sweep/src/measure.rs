@@ -97,7 +97,8 @@ pub fn measure(
     Ok(Throughput { device: device.info.label(), stacks_at_once: workers.count(), samples })
 }
 
-/// FLOP/s of one stack, which stops where its seconds and speed are `enough`; `None` where it ended before giving news.
+/// FLOP/s of one stack, which stops where its seconds and speed are `enough`. One that ends before it has given news twice is taken
+/// as a whole, from its begin.
 fn speed(
     config: &Config,
     stack: &Stack,
@@ -105,6 +106,7 @@ fn speed(
     device: &TrainDevice,
     enough: &dyn Fn(f64, f64) -> bool,
 ) -> anyhow::Result<Option<f64>> {
+    let started = Instant::now();
     let options = TrainOptions {
         checkpoint_dir: None,
         checkpoint_seconds: f64::INFINITY,
@@ -136,7 +138,12 @@ fn speed(
         }
         Control::Continue
     })?;
-    Ok(speed)
+    let whole = || {
+        let shortest = stack.cells.iter().map(|cell| cell.steps).min()?;
+        let flops = stack.spent_flops(|_| true, shortest);
+        Some(flops / started.elapsed().as_secs_f64())
+    };
+    Ok(speed.or_else(whole))
 }
 
 /// At most `most` of `len` indices, evenly spread, the first and the last among them.

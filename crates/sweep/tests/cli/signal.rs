@@ -84,6 +84,8 @@ fn people_are_told_how_to_continue() {
 #[test]
 fn a_hang_up_leaves_a_checkpoint_and_nohup_goes_on() {
     let bench = Bench::new();
+    // Long enough to be under way when the signal comes.
+    bench.changed("budgets = [5e9, 1e10]", "budgets = [4e10, 8e10]");
     let mut running = bench.start("hung-up");
     running.wait_for("step");
     running.signal("HUP");

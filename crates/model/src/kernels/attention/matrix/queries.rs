@@ -28,6 +28,7 @@ fn product_of<E: Float>(a: Line, b: Line) -> f32 {
 }
 
 #[cube(launch_unchecked)]
+#[allow(clippy::if_same_then_else)] // one is decided when the kernel is compiled
 fn queries_kernel<E: Float>(
     qk: &[Line],
     qkv: &[Line],

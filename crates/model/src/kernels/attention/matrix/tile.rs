@@ -51,6 +51,7 @@ pub(super) fn fetch(
 
 /// Leaves fetched rows in shared memory, the first one at line `at`.
 #[cube]
+#[allow(clippy::if_same_then_else)] // one is decided when the kernel is compiled
 pub(super) fn leave(
     fetched: &Array<Line>,
     to: &mut Shared<[Line]>,
