@@ -49,15 +49,13 @@ pub(super) fn largest(replicas: usize, rows: usize, vocab: usize) -> (usize, usi
 fn part(tensor: &CubeTensor, piece: &Piece) -> CubeTensor {
     let [_, m, n] = dims(tensor);
     let at = (piece.replicas.start * m + piece.rows.start) * n;
-    let flat = view(tensor, 0, [tensor.meta.num_elements()]);
-    view(&flat, at, [piece.replicas.len(), piece.rows.len(), n])
+    view(tensor, at, [piece.replicas.len(), piece.rows.len(), n])
 }
 
 /// Some replicas of a weight.
 fn of_replicas(weight: &CubeTensor, replicas: &Range<usize>) -> CubeTensor {
     let [_, rows, cols] = dims(weight);
-    let flat = view(weight, 0, [weight.meta.num_elements()]);
-    view(&flat, replicas.start * rows * cols, [replicas.len(), rows, cols])
+    view(weight, replicas.start * rows * cols, [replicas.len(), rows, cols])
 }
 
 /// What the gradients are asked for with.

@@ -3,7 +3,7 @@
 use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::launch::{dims, elem, elements, empty_of, rows_of, vector};
+use super::launch::{dims, elem, elements, empty_of, row_major, vector};
 use crate::ops::activation::{Activation, GELU_CUBE, GELU_SCALE};
 
 type Floats<N> = Vector<f32, N>;
@@ -77,7 +77,7 @@ fn backward_kernel<E: Float, N: Size>(
 
 /// `[R, M, 2 H] -> [R, M, H]` for SwiGLU, in the type of `x`.
 pub(crate) fn forward(x: CubeTensor, kind: Activation) -> CubeTensor {
-    let x = rows_of(x);
+    let x = row_major(x);
     let [r, m, width] = dims(&x);
     let swiglu = kind == Activation::SwiGlu;
     let hidden = if swiglu { width / 2 } else { width };
@@ -106,7 +106,7 @@ pub(crate) fn forward(x: CubeTensor, kind: Activation) -> CubeTensor {
 
 /// Gradient of the input of [`forward`], in its type.
 pub(crate) fn backward(x: CubeTensor, dy: CubeTensor, kind: Activation) -> CubeTensor {
-    let (x, dy) = (rows_of(x), rows_of(dy));
+    let (x, dy) = (row_major(x), row_major(dy));
     let ([r, m, width], [_, _, hidden]) = (dims(&x), dims(&dy));
     let dx = empty_of(&x, [r, m, width], x.dtype);
     let n = vector(hidden);

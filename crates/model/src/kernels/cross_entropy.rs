@@ -179,7 +179,7 @@ pub(crate) fn means(
             first,
             factor,
             again,
-            Rows { lanes: UNITS, rows: 1, planes: false },
+            Rows::CUBE,
         );
     }
 }

@@ -239,10 +239,6 @@ fn place_kernel(from: &[f32], to: &mut [f32], len: usize) {
     }
 }
 
-fn whole_cube() -> Rows {
-    Rows { lanes: UNITS, rows: 1, planes: false }
-}
-
 /// Copies the elements of one tensor to another of as many.
 pub(crate) fn place(from: &CubeTensor, to: &CubeTensor) {
     let len = to.meta.num_elements();
@@ -301,7 +297,7 @@ pub(crate) fn gather(
             tables.count,
             shares,
             factor,
-            whole_cube(),
+            Rows::CUBE,
         );
     }
     squares
@@ -322,7 +318,7 @@ pub(crate) fn norms(squares: &CubeTensor, factors: &CubeTensor) -> [CubeTensor; 
             norms.clone().into_buffer_arg(),
             scales.clone().into_buffer_arg(),
             shares,
-            whole_cube(),
+            Rows::CUBE,
         );
     }
     [norms, scales]

@@ -40,6 +40,9 @@ pub(super) struct Rows {
 }
 
 impl Rows {
+    /// All units of a cube for one row.
+    pub const CUBE: Self = Self { lanes: UNITS, rows: 1, planes: false };
+
     /// A plane for each row, where all planes of the device have one size. Else about four elements
     /// for each unit, so that short rows share a cube and long ones fill it.
     pub fn of_width(width: usize, client: &Client) -> Self {
@@ -94,7 +97,7 @@ pub(crate) fn empty_of<const D: usize>(
     empty_device_contiguous_dtype(client, device, Shape::from(shape), dtype)
 }
 
-/// Part of a flat tensor, from element `at`, as a tensor of this shape that shares its memory.
+/// Part of a row-major tensor, from element `at`, as a tensor of this shape that shares its memory.
 pub(crate) fn view<const D: usize>(flat: &CubeTensor, at: usize, shape: [usize; D]) -> CubeTensor {
     let size = flat.dtype.size();
     let len: usize = shape.iter().product();
@@ -136,8 +139,14 @@ pub(crate) fn add(a: &CubeTensor, b: &CubeTensor, y: &CubeTensor) {
     unsafe { add_kernel::launch_unchecked(&y.client, count, dim, a, b, to, len) }
 }
 
-/// The tensor row-major.
+/// The tensor row-major in `f32`.
 pub(crate) fn rows_of(tensor: CubeTensor) -> CubeTensor {
+    assert_eq!(tensor.dtype, DType::F32, "these kernels work in f32");
+    row_major(tensor)
+}
+
+/// The tensor row-major, in whatever type it has.
+pub(crate) fn row_major(tensor: CubeTensor) -> CubeTensor {
     let elements = tensor.meta.num_elements();
     assert!(
         elements <= MOST_ELEMENTS,

@@ -157,7 +157,7 @@ pub(crate) fn norm_backward(
 }
 
 /// `a b` in `f32`, `[R, M, K] x [R, K, N] -> [R, M, N]`, of operands in half precision. The switch of
-/// [`enable`] does not reach it: it is no kernel of this crate.
+/// [`enable`] does not reach it: [`use_matrix_units`] decides what multiplies.
 pub(crate) fn product(a: Tensor<3>, b: Tensor<3>) -> Tensor<3> {
     Tensor::from_dispatch(Dispatch::kernel_product(a.into_dispatch(), b.into_dispatch()))
 }

@@ -13,30 +13,17 @@ mod queries;
 mod tile;
 mod turn;
 
-use burn::tensor::{DType, Shape};
-use burn_cubecl::kernel::into_contiguous;
-use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::super::launch::{MOST_ELEMENTS, empty, rows_of};
+use super::super::launch::{empty, empty_of, row_major, rows_of};
 use crate::ops::attention::Dims;
 pub(super) use grid::{Grid, grid};
-
-/// An unwritten tensor, row-major, where `like` is.
-fn empty_in<const D: usize>(dtype: DType, like: &CubeTensor, shape: [usize; D]) -> CubeTensor {
-    let (client, device) = (like.client.clone(), like.device.clone());
-    empty_device_contiguous_dtype(client, device, Shape::from(shape), dtype)
-}
 
 /// The tensor row-major in half precision.
 fn rows_in(dtype: DType, tensor: CubeTensor) -> CubeTensor {
     assert_eq!(tensor.dtype, dtype, "what attention keeps is in one half precision");
-    let elements = tensor.meta.num_elements();
-    assert!(
-        elements <= MOST_ELEMENTS,
-        "kernels count up to {MOST_ELEMENTS} elements, not {elements}"
-    );
-    into_contiguous(tensor)
+    row_major(tensor)
 }
 
 /// The grids of the three kernels.
@@ -62,7 +49,7 @@ pub(super) fn forward(
         true => turn::forward(&qkv, gains.map(rows_of), tables.map(rows_of), d),
         false => qkv.clone(),
     };
-    let out = empty_in(half, &qkv, [d.replicas, d.sequences * d.context, d.width()]);
+    let out = empty_of(&qkv, [d.replicas, d.sequences * d.context, d.width()], half);
     let log_sum = empty(&qkv, [d.replicas, d.sequences * d.heads, d.context]);
     forward::launch(of_forward, half, &qk, &qkv, &out, &log_sum, d);
     [out, log_sum, qk]
@@ -81,7 +68,7 @@ pub(super) fn backward(
     let [qkv, qk, out, dy] = [qkv, qk, out, dy].map(|tensor| rows_in(half, tensor));
     let log_sum = rows_of(log_sum);
     let [_, of_queries, of_keys] = grids(grid, &qkv);
-    let dqkv = empty_in(half, &dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
+    let dqkv = empty_of(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()], half);
     let along = empty(&dy, [d.replicas, d.sequences * d.heads, d.context]);
     let read = [&qk, &qkv, &out, &dy, &log_sum];
     queries::launch(of_queries, half, read, &along, &dqkv, d);

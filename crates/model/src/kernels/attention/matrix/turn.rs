@@ -7,9 +7,8 @@ use burn::cubecl::{self, CubeDim};
 use burn::tensor::{DType, bf16, f16};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::super::super::launch::{cubes, empty};
+use super::super::super::launch::{cubes, empty, empty_of};
 use super::super::super::rotary::chunks;
-use super::empty_in;
 use super::tile::{Line, Quad, pack, sum_of, unpack};
 use crate::ops::attention::Dims;
 use crate::ops::norm::EPSILON;
@@ -298,7 +297,7 @@ pub(super) fn forward(
 ) -> CubeTensor {
     let ([q, k], [cos, sin]) = (gains, tables);
     let m = d.sequences * d.context;
-    let y = empty_in(qkv.dtype, qkv, [d.replicas, m, 2 * d.width()]);
+    let y = empty_of(qkv, [d.replicas, m, 2 * d.width()], qkv.dtype);
     let heads = Heads::of(d.head_dim);
     let total = d.replicas * m * 2 * d.heads;
     let launch = match qkv.dtype {
