@@ -57,7 +57,7 @@ fn code(error: &anyhow::Error) -> u8 {
                 cause.downcast_ref(),
                 Some(DataError::Option { .. } | DataError::NoMatch { .. })
             )
-            || cause.is::<isoflop_train::device::DeviceError>()
+            || cause.is::<isoflop_device::DeviceError>()
     });
     if misused { MISUSED } else { FAILED }
 }

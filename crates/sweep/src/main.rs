@@ -44,9 +44,9 @@ fn keep_pages() {
 
 fn main() -> ExitCode {
     keep_pages();
-    isoflop_train::device::prepare_environment();
+    isoflop_device::prepare_environment();
     // In a process that was started to test a driver, this does not return.
-    isoflop_train::device::self_test_child_main();
+    isoflop_device::self_test_child_main();
     let command = Cli::read().command;
     let json = command.json();
     match commands::run(&command) {

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 use isoflop_data::Corpus;
+use isoflop_device::TrainDevice;
 use isoflop_plan::{Config, Grid, SpeedSample, Stack, Throughput};
-use isoflop_train::device::TrainDevice;
 use isoflop_train::{Control, Event, TrainOptions, run_stack};
 
 use crate::progress::Progress;

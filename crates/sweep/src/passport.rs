@@ -1,8 +1,8 @@
 //! The passport of this process: device, machine, software, data.
 
+use isoflop_device::{Peak, TrainDevice};
 use isoflop_ledger::{DevicePassport, Host, Passport, PeakFlops, Versions};
 use isoflop_plan::{Config, PrecisionChoice};
-use isoflop_train::device::{self, Peak, TrainDevice};
 
 /// Commit that this program was built from, where the build knew one.
 const COMMIT: Option<&str> = option_env!("ISOFLOP_COMMIT");
@@ -29,12 +29,12 @@ fn by(config: &Config, mut passport: Passport) -> Passport {
 /// Everything but the data, which took no part, with a peak measured elsewhere.
 pub fn without_data(device: &TrainDevice, peak: Option<Peak>) -> serde_json::Value {
     let peaks = peak.into_iter().collect();
-    let part = device::DevicePassport { peaks, ..device.passport_without_peaks() };
+    let part = isoflop_device::DevicePassport { peaks, ..device.passport_without_peaks() };
     let Passport { device, host, versions, data_sha256: _, peaks } = assemble(part, "");
     serde_json::json!({ "device": device, "host": host, "versions": versions, "peaks": peaks })
 }
 
-fn assemble(part: device::DevicePassport, data_sha256: &str) -> Passport {
+fn assemble(part: isoflop_device::DevicePassport, data_sha256: &str) -> Passport {
     let details = [
         ("memory_bytes", part.memory_bytes.map(|bytes| bytes.to_string())),
         ("cores", part.cores.map(|cores| cores.to_string())),
@@ -42,7 +42,7 @@ fn assemble(part: device::DevicePassport, data_sha256: &str) -> Passport {
         ("cubecl", part.cubecl),
         ("kernels", part.kernels),
     ];
-    let peak = |peak: device::Peak| PeakFlops {
+    let peak = |peak: Peak| PeakFlops {
         precision: peak.precision,
         flops_per_second: peak.flops_per_second,
         side: peak.side,

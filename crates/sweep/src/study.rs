@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::bail;
 use isoflop_data::{Corpus, DataError};
+use isoflop_device::{Memory, Request, TrainDevice};
 use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Settled, now_utc};
 use isoflop_plan::{
     Cell, Config, DeviceConfig, DeviceName, Grid, Kept, Precision, Stack, StackLimits, stack_memory,
 };
 use isoflop_report::number;
-use isoflop_train::device::{self, Memory, Request, TrainDevice};
 
 use crate::cli::StudyArgs;
 use crate::facts::StudyData;
@@ -165,7 +165,7 @@ pub fn open_device(
     request: &Request,
     progress: &mut Progress,
 ) -> anyhow::Result<TrainDevice> {
-    let device = device::open_for(config, request, &mut progress.opening());
+    let device = isoflop_device::open_for(config, request, &mut progress.opening());
     progress.clear();
     let device = device?;
     for warning in &device.warnings {

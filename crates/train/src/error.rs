@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::device::WrongProduct;
+use isoflop_device::WrongProduct;
 
 /// Errors of [`run_stack`](crate::run_stack).
 #[derive(Debug, thiserror::Error)]

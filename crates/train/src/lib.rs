@@ -1,7 +1,6 @@
-//! From a stack of cells to outcomes: steps, schedules, evaluation, checkpoints, devices.
+//! From a stack of cells to outcomes: steps, schedules, evaluation, checkpoints.
 
 mod checkpoint;
-pub mod device;
 mod error;
 mod evaluate;
 mod feed;

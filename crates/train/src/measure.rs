@@ -7,10 +7,11 @@ use burn::tensor::Device;
 use isoflop_model::{MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens};
 use isoflop_plan::{Hyper, Shape};
 
-use crate::device::{
-    Pass, WrongProduct, check_products, finish, forget_peak_memory, memory_bytes, panic_text,
-};
 use crate::workers::Workers;
+use isoflop_device::{
+    PassSize, WrongProduct, check_products, forget_peak_memory, memory_bytes, panic_message,
+    wait_for,
+};
 
 /// Batches of made-up tokens that the steps take turns with.
 const BATCHES: usize = 8;
@@ -85,7 +86,7 @@ impl MeasureError {
 pub fn measure(load: &Load, device: &Device, workers: &Workers) -> Result<Speed, MeasureError> {
     let started = Instant::now();
     let tokens_each = load.hyper.batch_sequences * load.shape.context;
-    let pass = Pass { tokens: tokens_each, backward: true };
+    let pass = PassSize { tokens: tokens_each, backward: true };
     let check = |_| check_products(device, load.shape, load.hyper.precision, load.replicas, pass);
     each(workers, 0..1, check)?.into_iter().collect::<Result<(), _>>()?;
     forget_peak_memory(device);
@@ -133,8 +134,9 @@ fn each<I: Send, T: Send>(
         let threads: Vec<_> = items.map(|item| scope.spawn(move || work(item))).collect();
         threads.into_iter().map(|thread| thread.join()).collect()
     });
-    let failed =
-        |panic: Box<dyn std::any::Any + Send>| MeasureError::Device { what: panic_text(&*panic) };
+    let failed = |panic: Box<dyn std::any::Any + Send>| MeasureError::Device {
+        what: panic_message(&*panic),
+    };
     ends.into_iter().map(|end| end.map_err(failed)).collect()
 }
 
@@ -188,7 +190,7 @@ impl Runner {
             drop(self.run.step(model, optim, batch, z, rule, &self.settings));
         }
         let last = self.model.weights().last().expect("a model has weights");
-        finish(last).unwrap_or_else(|what| panic!("{what}"));
+        wait_for(last).unwrap_or_else(|what| panic!("{what}"));
     }
 
     /// Steps per second over about `seconds`.

@@ -11,8 +11,8 @@ use isoflop_model::ops::{cross_entropy, embedding, linear, norm};
 use isoflop_model::{OptimState, StackModel, Tokens};
 use isoflop_plan::{Family, Hyper, Shape};
 
-use crate::device::panic_text;
 use crate::measure::{MeasureError, setting, windows};
+use isoflop_device::panic_message;
 
 /// Rounds, of which the median counts: kernels and tensor operations take turns.
 const ROUNDS: usize = 5;
@@ -55,7 +55,7 @@ pub fn time_operations(
     };
     let times = catch_unwind(AssertUnwindSafe(work));
     kernels::enable(true);
-    times.map_err(|panic| MeasureError::Device { what: panic_text(&*panic) })
+    times.map_err(|panic| MeasureError::Device { what: panic_message(&*panic) })
 }
 
 fn time(operation: &'static str, mut call: Call, device: &Device, seconds: f64) -> OperationTime {

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use isoflop_data::Corpus;
+use isoflop_device::panic_message;
 use isoflop_model::{MicroBatch, ReplicaStep, Steps, is_host};
 use isoflop_plan::{Cell, CellId, Stack};
 
@@ -61,11 +62,7 @@ pub fn run_stack(
         Ok(end)
     }));
     result.unwrap_or_else(|panic| {
-        let what = panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()))
-            .unwrap_or_else(|| "no reason was given".into());
+        let what = panic_message(&*panic);
         Err(TrainError::Device { stack: stack.id.clone(), step: steps, what })
     })
 }

@@ -8,8 +8,8 @@ mod shape;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use isoflop_device::{Peak, TrainDevice, kernels_enabled, measure_peak, use_kernels};
 use isoflop_plan::{DeviceConfig, Hyper, MemoryEstimate, stack_memory};
-use isoflop_train::device::{Peak, TrainDevice, kernels_enabled, measure_peak, use_kernels};
 use isoflop_train::{Load, Speed, Workers, measure};
 
 use crate::cli::BenchArgs;

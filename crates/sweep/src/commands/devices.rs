@@ -4,8 +4,8 @@ mod test;
 
 use std::process::ExitCode;
 
+use isoflop_device::{list, pick};
 use isoflop_plan::DeviceConfig;
-use isoflop_train::device::{list, pick};
 
 use crate::cli::DevicesArgs;
 use crate::print;

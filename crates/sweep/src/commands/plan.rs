@@ -1,7 +1,7 @@
 //! `sweep plan`: the grid, without training it.
 
+use isoflop_device::DeviceError;
 use isoflop_plan::{Precision, render_plan};
-use isoflop_train::device::DeviceError;
 
 use crate::cli::PlanArgs;
 use crate::facts::StudyData;

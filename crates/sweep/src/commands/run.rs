@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use isoflop_device::TrainDevice;
 use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger};
 use isoflop_plan::{Config, Grid};
-use isoflop_train::device::TrainDevice;
 
 use crate::cli::RunArgs;
 use crate::clock::Clock;

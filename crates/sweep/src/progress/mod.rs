@@ -11,8 +11,8 @@ mod update;
 use std::io::IsTerminal;
 use std::time::Instant;
 
+use isoflop_device::Opening;
 use isoflop_report::number;
-use isoflop_train::device::Opening;
 
 use screen::{Quiet, Screen};
 pub use training::{CellEnd, StackPlan, Training};

@@ -8,10 +8,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use isoflop_data::Corpus;
+use isoflop_device::TrainDevice;
 use isoflop_ledger::Ledger;
 use isoflop_plan::{CellId, Config, Grid, Stack, Throughput};
 use isoflop_train::Workers;
-use isoflop_train::device::TrainDevice;
 
 use crate::progress::{Progress, StackPlan, Training};
 use crate::signals::{Signal, Signals};

@@ -1,8 +1,8 @@
 //! Measurements of how wide stacks pay.
 
+use isoflop_device::TrainDevice;
 use isoflop_plan::{Cell, Config, Grid, Hyper, StackWidths, WidthSample};
 use isoflop_report::number;
-use isoflop_train::device::TrainDevice;
 use isoflop_train::{Load, Workers};
 
 use super::crowds;

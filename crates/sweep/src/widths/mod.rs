@@ -6,9 +6,9 @@ mod measured;
 use std::path::Path;
 
 use anyhow::Context;
+use isoflop_device::TrainDevice;
 use isoflop_ledger::{CHECKPOINT_FOLDER, write_atomic};
 use isoflop_plan::{Cell, Config, Grid, StackWidths};
-use isoflop_train::device::TrainDevice;
 
 pub use measured::PAYS;
 use measured::measure;

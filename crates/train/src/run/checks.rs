@@ -1,10 +1,10 @@
 //! What has to hold before a stack trains.
 
 use isoflop_data::Corpus;
+use isoflop_device::{PassSize, check_products};
 use isoflop_plan::Stack;
 
 use super::Run;
-use crate::device::{Pass, check_products};
 use crate::error::TrainError;
 
 /// Whether the stack and the data fit together.
@@ -47,7 +47,7 @@ impl Run<'_> {
     pub(super) fn check_products(&self) -> Result<(), TrainError> {
         let first = &self.cells()[0];
         let context = first.shape.context;
-        let of = |sequences, backward| Pass { tokens: sequences * context, backward };
+        let of = |sequences, backward| PassSize { tokens: sequences * context, backward };
         let (batch, micro) = (first.hyper.batch_sequences, self.micro_batch());
         let (held_out, pass) =
             (self.corpus.valid_sequences(context), self.options.eval_sequences.max(1));

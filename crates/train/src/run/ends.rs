@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
+use isoflop_device::memory_bytes;
+
 use super::lanes::select_model;
 use super::{Run, worse};
-use crate::device::memory_bytes;
 use crate::evaluate::evaluate;
 use crate::outcome::{Control, Event, Outcome, Status};
 use crate::replica::{Track, is_point};

@@ -1,8 +1,8 @@
 //! What is to be measured: the command line, resolved.
 
 use anyhow::bail;
+use isoflop_device::TrainDevice;
 use isoflop_plan::{Precision, Shader};
-use isoflop_train::device::TrainDevice;
 
 use super::shape::Model;
 use crate::cli::BenchArgs;

@@ -1,10 +1,10 @@
 //! What came out, for people and for programs.
 
+use isoflop_device::{Peak, TrainDevice};
 use isoflop_plan::Precision;
 use isoflop_report::number;
 use isoflop_report::table::{Align, Table, Tone};
 use isoflop_train::Speed;
-use isoflop_train::device::{Peak, TrainDevice};
 use serde_json::{Map, Value, json};
 
 use super::shape::Model;

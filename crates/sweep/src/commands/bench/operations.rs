@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
+use isoflop_device::{TrainDevice, takes_matrix_units};
 use isoflop_plan::{Hyper, Precision, Shape};
 use isoflop_report::number;
 use isoflop_report::table::{Align, Table};
-use isoflop_train::device::{TrainDevice, takes_matrix_units};
 use isoflop_train::{OperationTime, time_operations};
 use serde_json::{Map, Value, json};
 

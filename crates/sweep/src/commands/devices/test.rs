@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use isoflop_device::{
+    Check, Finding, Memory, ShaderCompiler, list, pick, test_anew, test_thoroughly,
+};
 use isoflop_ledger::now_utc;
 use isoflop_plan::{DeviceConfig, Precision, Shader};
 use isoflop_report::table::{Align, Table, Tone};
-use isoflop_train::device::{
-    Check, Finding, Memory, ShaderCompiler, list, pick, test_anew, test_thoroughly,
-};
 use serde_json::json;
 
 use crate::cli::DevicesArgs;

@@ -3,7 +3,7 @@
 //!
 //! SwiftShader comes with Debian's `chromium` package:
 //!
-//!     VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json cargo test --release -p isoflop-train --test wgpu_stack
+//!     VK_DRIVER_FILES=/usr/lib/chromium/vk_swiftshader_icd.json cargo test --release -p isoflop-device --test swiftshader
 //!
 //! Without it the test says that it is skipped; with `ISOFLOP_REQUIRE_SWIFTSHADER=1` it fails.
 
@@ -11,12 +11,11 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use burn::tensor::Device;
-use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
-use isoflop_plan::{DeviceConfig, DeviceName, Family, Hyper, Optimizer, Precision, Shader, Shape};
-use isoflop_train::device::{
+use isoflop_device::{
     Finding, ShaderCompiler, TrainDevice, list, measure_peak, memory_bytes, open, test_thoroughly,
 };
-use isoflop_train::{Load, Workers, measure};
+use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
+use isoflop_plan::{DeviceConfig, DeviceName, Family, Optimizer, Precision, Shader, Shape};
 
 const SHAPE: Shape = Shape {
     family: Family::Llama,
@@ -185,31 +184,21 @@ fn memory_does_not_grow_on_swiftshader() {
     assert!(held[1..].iter().all(|&bytes| bytes == held[1]), "{held:?}");
 }
 
-/// Speeds count what was computed, not what was handed over: nothing is left to wait for when a measurement ends.
+/// A peak counts what was computed, not what was handed over: nothing is left to wait for when its measurement ends.
 #[test]
-fn measurements_wait_for_swiftshader() {
+fn a_peak_waits_for_swiftshader() {
     let Some(turn) = swiftshader() else { return };
-    let device = &turn.opened.device;
-    let waited = |seconds: &mut f64, what: &mut dyn FnMut()| {
-        device.sync().unwrap();
-        let started = Instant::now();
-        what();
-        *seconds = started.elapsed().as_secs_f64();
-        device.sync().unwrap();
-        (started.elapsed().as_secs_f64() - *seconds) / *seconds
-    };
-    let mut seconds = 0.0;
-    let hyper = Hyper::for_timing(SEQUENCES, Precision::F32);
-    let load = Load { shape: &SHAPE, hyper: &hyper, replicas: 2, rounds: 1, seconds: 1.0 };
-    let workers = Workers::new(device, Some(1), 1, 1, None).unwrap();
-    let left = waited(&mut seconds, &mut || drop(measure(&load, device, &workers).unwrap()));
-    println!("steps: {:.2}% of {seconds:.1} s left", 100.0 * left);
-    assert!(left < 0.05, "{left}");
-    let info = &turn.opened.info;
-    let left = waited(&mut seconds, &mut || {
-        let peak = measure_peak(device, info, Precision::F32).expect("products are possible");
-        println!("{:.1} GFLOP/s", peak.flops_per_second / 1e9);
-    });
-    println!("products: {:.2}% of {seconds:.1} s left", 100.0 * left);
+    let (device, info) = (&turn.opened.device, &turn.opened.info);
+    device.sync().unwrap();
+    let started = Instant::now();
+    let peak = measure_peak(device, info, Precision::F32).expect("products are possible");
+    let seconds = started.elapsed().as_secs_f64();
+    device.sync().unwrap();
+    let left = (started.elapsed().as_secs_f64() - seconds) / seconds;
+    println!(
+        "{:.1} GFLOP/s, {:.2}% of {seconds:.1} s left",
+        peak.flops_per_second / 1e9,
+        100.0 * left
+    );
     assert!(left < 0.05, "{left}");
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Check};
 use super::{child, layers, operations, precisions, step};
-use crate::device::info::{DeviceInfo, ShaderCompiler};
+use crate::info::{DeviceInfo, ShaderCompiler};
 
 /// Times that a test is taken up again behind an operation that crashed the driver.
 const RESTARTS: usize = 8;

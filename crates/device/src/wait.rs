@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 ///
 /// # Panics
 /// If it failed at the work.
-pub(crate) fn finish<const D: usize>(tensor: &Tensor<D>) -> Result<(), String> {
+pub fn wait_for<const D: usize>(tensor: &Tensor<D>) -> Result<(), String> {
     let one = tensor.clone().slice(std::array::from_fn::<_, D, _>(|_| 0..1));
     let data = one.try_into_data().map_err(|e| e.to_string())?;
     data.as_bytes().first().map(|_| ()).ok_or_else(|| "it gave no data".into())

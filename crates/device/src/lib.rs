@@ -5,14 +5,14 @@
 //!
 //! ```
 //! use isoflop_plan::{DeviceConfig, DeviceName};
-//! use isoflop_train::device::{list, open, pick};
+//! use isoflop_device::{list, open, pick};
 //!
 //! let config = DeviceConfig::named(DeviceName::Cpu);
 //! let choice = pick(&config, &list())?;
 //! println!("{}: {}", choice.info, choice.why);
 //! let opened = open(&config)?;
 //! assert_eq!(opened.device, burn::tensor::Device::flex());
-//! # Ok::<(), isoflop_train::device::DeviceError>(())
+//! # Ok::<(), isoflop_device::DeviceError>(())
 //! ```
 //!
 //! # Shader compilers
@@ -47,7 +47,6 @@ mod adapters;
 mod cpu;
 mod environment;
 mod error;
-mod finish;
 mod info;
 mod list;
 mod memory;
@@ -61,12 +60,11 @@ mod selftest;
 mod setup;
 mod trial;
 mod versions;
+mod wait;
 mod wgsl_only;
 
 pub use environment::prepare_environment;
-pub use error::DeviceError;
-pub(crate) use error::panic_text;
-pub(crate) use finish::finish;
+pub use error::{DeviceError, panic_message};
 pub use info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
 pub use isoflop_model::kernels::{
     enable as use_kernels, enabled as kernels_enabled, takes_matrix_units,
@@ -78,9 +76,9 @@ pub use passport::DevicePassport;
 pub use peak::{Peak, measure_peak};
 pub use pick::{Choice, pick};
 pub use precision::auto_precision;
-pub use products::WrongProduct;
-pub(crate) use products::{Pass, check_products};
+pub use products::{PassSize, WrongProduct, check_products};
 pub use selftest::{
     Check, Finding, Memory, Refusal, SelfTest, SelfTestFailure, TestStep, self_test,
     self_test_child_main, test_thoroughly,
 };
+pub use wait::wait_for;

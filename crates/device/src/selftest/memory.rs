@@ -11,7 +11,7 @@ use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
 use super::{Refusal, SelfTest, SelfTestFailure};
-use crate::device::info::{Card, DeviceInfo, GraphicsApi, ShaderCompiler};
+use crate::info::{Card, DeviceInfo, GraphicsApi, ShaderCompiler};
 
 /// Raised where the file gets another layout.
 const FORMAT: u32 = 1;

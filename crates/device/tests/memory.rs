@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use burn::tensor::Device;
-use isoflop_train::device::{forget_peak_memory, memory_bytes};
+use isoflop_device::{forget_peak_memory, memory_bytes};
 
 #[test]
 fn a_peak_lasts_until_it_is_forgotten() {

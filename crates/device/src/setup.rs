@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use isoflop_model::kernels::{Planes, choose_planes};
 
 use super::adapters::{Adapter, instance};
-use super::error::{DeviceError, panic_text};
+use super::error::{DeviceError, panic_message};
 use super::info::{DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
 use super::wgsl_only;
 
@@ -37,7 +37,7 @@ pub(super) fn open(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, 
     choose_planes(if trusted { Planes::On } else { Planes::Reported });
     let opened = catch_unwind(AssertUnwindSafe(|| register(adapter, shader)));
     opened
-        .unwrap_or_else(|panic| Err(panic_text(panic.as_ref())))
+        .unwrap_or_else(|panic| Err(panic_message(panic.as_ref())))
         .map_err(|what| DeviceError::Open { device: info.label(), what })
 }
 

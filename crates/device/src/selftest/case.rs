@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
-use super::super::error::panic_text;
+use super::super::error::panic_message;
 
 /// Values of an operation, or of everything that a training step computes, by name.
 pub(super) type Values = Vec<(String, Vec<f32>)>;
@@ -68,7 +68,7 @@ impl Case {
     ) -> Result<Vec<Check>, String> {
         let run = |device: &Device, precision| {
             catch_unwind(AssertUnwindSafe(|| (self.run)(device, precision)))
-                .map_err(|panic| panic_text(panic.as_ref()))
+                .map_err(|panic| panic_message(panic.as_ref()))
         };
         let (theirs, ours) = (run(device, precision)?, run(&Device::flex(), Precision::F32)?);
         if theirs.len() != ours.len() {

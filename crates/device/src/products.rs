@@ -44,9 +44,9 @@ impl WrongProduct {
     }
 }
 
-/// Batches of tokens that a stack passes through its projections.
+/// What a stack passes through its projections at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pass {
+pub struct PassSize {
     /// Tokens of one replica.
     pub tokens: usize,
     /// Whether gradients are computed too.
@@ -71,12 +71,12 @@ fn class(sizes: [usize; 3]) -> Class {
 ///
 /// # Panics
 /// With the device's words, if it fails.
-pub(crate) fn check_products(
+pub fn check_products(
     device: &Device,
     shape: &Shape,
     precision: Precision,
     replicas: usize,
-    pass: Pass,
+    pass: PassSize,
 ) -> Result<(), WrongProduct> {
     type Checked = ((Device, Precision, bool, Class), u32);
     static CHECKED: Mutex<Vec<Checked>> = Mutex::new(Vec::new());
@@ -84,7 +84,7 @@ pub(crate) fn check_products(
         return Ok(());
     }
     let check = |tokens: usize, sizes: [usize; 2]| {
-        let pass = Pass { tokens, ..pass };
+        let pass = PassSize { tokens, ..pass };
         let class = class([tokens, sizes[0], sizes[1]]);
         let key = (device.clone(), precision, pass.backward, class);
         let side_by_side = usize::BITS - replicas.leading_zeros();
@@ -113,7 +113,7 @@ fn check(
     device: &Device,
     precision: Precision,
     r: usize,
-    Pass { tokens: m, backward }: Pass,
+    PassSize { tokens: m, backward }: PassSize,
     [k, n]: [usize; 2],
 ) -> Result<(), WrongProduct> {
     let cast = linear::half(precision);
@@ -195,7 +195,7 @@ mod tests {
         let sizes = [[1, 1], [3, 5], [40, 24]];
         for (backward, sizes) in [(true, sizes), (false, sizes)] {
             for sizes in sizes {
-                check(&cpu, Precision::F32, 3, Pass { tokens: 21, backward }, sizes).unwrap();
+                check(&cpu, Precision::F32, 3, PassSize { tokens: 21, backward }, sizes).unwrap();
             }
         }
         let random =

@@ -1,16 +1,16 @@
 //! Matrix units: a stack in f16 trains as on the CPU in f32, its products and attention made of cooperative matrices, on Mesa's
 //! lavapipe, a Vulkan driver that computes on the CPU.
 //!
-//!     ISOFLOP_LAVAPIPE=$(scripts/lavapipe.sh) cargo test --release -p isoflop-train --test matrix_units
+//!     ISOFLOP_LAVAPIPE=$(scripts/lavapipe.sh) cargo test --release -p isoflop-device --test matrix_units
 //!
 //! Without the variable, the path of the driver's ICD file, the test says that it is skipped.
 #![cfg(target_os = "linux")]
 
 use burn::tensor::{Device, Tensor};
+use isoflop_device::open;
 use isoflop_model::kernels::{let_fragments_convert, takes_matrix_units};
 use isoflop_model::{MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens};
 use isoflop_plan::{DeviceConfig, DeviceName, Family, Optimizer, Precision, Shader, Shape};
-use isoflop_train::device::open;
 
 const SHAPE: Shape = Shape {
     family: Family::Llama,

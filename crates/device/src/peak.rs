@@ -8,8 +8,8 @@ use isoflop_model::ops::linear;
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
-use super::finish::finish;
 use super::info::{DeviceInfo, DeviceKind};
+use super::wait::wait_for;
 
 /// Sides of the square matrices that are tried, in order, while there is time.
 const SIDES: [usize; 6] = [256, 512, 1024, 2048, 4096, 8192];
@@ -85,7 +85,7 @@ impl Products {
         // Weights are cast once a step, so that their cast is none of the product.
         let weights = linear::operand(weights, cast);
         let x = linear::forward(&weights, &weights, None, cast);
-        finish(&x).ok()?;
+        wait_for(&x).ok()?;
         Some(Self { weights, x, cast, side })
     }
 
@@ -101,7 +101,7 @@ impl Products {
             for _ in 0..count {
                 y = linear::forward(&y, &self.weights, None, self.cast);
             }
-            finish(&y).ok()?;
+            wait_for(&y).ok()?;
             let seconds = sample.elapsed().as_secs_f64();
             best = best.max(flops * f64::from(count) / seconds.max(1e-9));
             if started.elapsed() > SAMPLE {

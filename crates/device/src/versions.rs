@@ -11,7 +11,7 @@ pub const WGPU: &str = "30.0.1";
 mod tests {
     #[test]
     fn the_versions_are_those_of_the_lock_file() {
-        let lock = include_str!("../../../../Cargo.lock");
+        let lock = include_str!("../../../Cargo.lock");
         for (name, version) in
             [("burn", super::BURN), ("cubecl", super::CUBECL), ("wgpu", super::WGPU)]
         {
