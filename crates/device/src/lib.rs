@@ -33,7 +33,7 @@
 //!
 //! The model's operations are kernels of their own, or chains of tensor operations that do the same
 //! (`device.kernels`). Where `"auto"` is left, the chains take over on a device that the kernels fail
-//! the self-test on, and a warning says so. The choice holds for the whole process ([`use_kernels`]).
+//! the self-test on, and a warning says so. The choice holds for the device that is opened ([`Choices`]).
 //!
 //! OpenGL is not used.
 //!
@@ -66,9 +66,7 @@ mod wgsl_only;
 pub use environment::prepare_environment;
 pub use error::{DeviceError, panic_message};
 pub use info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
-pub use isoflop_model::kernels::{
-    enable as use_kernels, enabled as kernels_enabled, takes_matrix_units,
-};
+pub use isoflop_model::kernels::{Choices, takes_matrix_units};
 pub use list::list;
 pub use memory::{forget_peak_memory, memory_bytes};
 pub use open::{Opening, Request, TrainDevice, open, open_for, test_anew};

@@ -1,9 +1,7 @@
 //! From a configuration to an open, tested device.
 
 use burn::tensor::Device;
-use isoflop_model::kernels::{
-    enable as use_kernels, enabled as kernels_enabled, largest_tensor, use_matrix_units,
-};
+use isoflop_model::kernels::{Choices, largest_tensor};
 use isoflop_plan::{DeviceConfig, Kernels, Precision, Shader};
 
 use super::adapters::{self, Adapter};
@@ -146,7 +144,6 @@ fn open_adapter(
 ) -> Result<TrainDevice, DeviceError> {
     let (info, asked) = (&adapter.info, config.shader);
     let candidates = candidates(info, asked, config.kernels);
-    let before = kernels_enabled();
     let mut warnings = Vec::new();
     let mut last = None;
     for &(shader, kernels) in &candidates {
@@ -158,7 +155,8 @@ fn open_adapter(
                 if !kernels && config.kernels == Kernels::Auto {
                     warnings.push(NO_KERNELS.into());
                 }
-                use_matrix_units(self_test.without_matrix_units.is_none());
+                let matrix_units = self_test.without_matrix_units.is_none();
+                Choices { matrix_units, ..Choices::of(&device) }.set(&device);
                 if let Some(failure) = &self_test.without_matrix_units {
                     warnings.push(format!("attention in half precision keeps off the matrix units (tensor cores): {failure}"));
                 }
@@ -190,7 +188,6 @@ fn open_adapter(
             }
         }
     }
-    use_kernels(before);
     Err(last.expect("there is always a compiler to try"))
 }
 
@@ -245,11 +242,8 @@ pub fn test_anew(
         what: "it is not there any more".into(),
     })?;
     let request = Request { memory, anew: true, ..Request::all() };
-    let before = kernels_enabled();
     let mut test = |kernels| Trial::begin(adapter, shader, kernels, &request, tell)?.report();
-    let result = test(true).or_else(|_| test(false));
-    use_kernels(before);
-    result
+    test(true).or_else(|_| test(false))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use burn::cubecl::Device as CubeDevice;
 use burn::cubecl::future::block_on;
 use burn::cubecl::wgpu::{RuntimeOptions, WgpuSetup, try_init_device, vulkan, wgpu};
 use burn::tensor::Device;
-use isoflop_model::kernels::{Planes, choose_planes};
+use isoflop_model::kernels::{Choices, Planes};
 
 use super::adapters::{Adapter, instance};
 use super::error::{DeviceError, panic_message};
@@ -16,11 +16,15 @@ use super::wgsl_only;
 /// Launches of one submission where [`may_be_watched`]; cubecl's default is 32.
 const SHORT_SUBMISSION: usize = 8;
 
-/// Opens an adapter. Each call makes a device of its own; drivers give several.
+/// Opens an adapter, for the model's operations as kernels or not. Each call makes a device of its own; drivers give several.
 ///
 /// # Errors
 /// If the adapter cannot take the shader compiler, or the driver refuses.
-pub(super) fn open(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, DeviceError> {
+pub(super) fn open(
+    adapter: &Adapter,
+    shader: ShaderCompiler,
+    kernels: bool,
+) -> Result<Device, DeviceError> {
     let info = &adapter.info;
     if !info.shaders.contains(&shader) {
         let why = match info.api {
@@ -31,14 +35,16 @@ pub(super) fn open(adapter: &Adapter, shader: ShaderCompiler) -> Result<Device, 
         };
         return Err(DeviceError::Shader { device: info.label(), shader, why: why.into() });
     }
+    let opened = catch_unwind(AssertUnwindSafe(|| register(adapter, shader)));
+    let device = opened
+        .unwrap_or_else(|panic| Err(panic_message(panic.as_ref())))
+        .map_err(|what| DeviceError::Open { device: info.label(), what })?;
     // cubecl trusts no software adapter's planes; the self-test finds out.
     let able = adapter.handle.features().contains(wgpu::Features::SUBGROUP);
     let trusted = info.kind == DeviceKind::Software && able;
-    choose_planes(if trusted { Planes::On } else { Planes::Reported });
-    let opened = catch_unwind(AssertUnwindSafe(|| register(adapter, shader)));
-    opened
-        .unwrap_or_else(|panic| Err(panic_message(panic.as_ref())))
-        .map_err(|what| DeviceError::Open { device: info.label(), what })
+    let planes = if trusted { Planes::On } else { Planes::Reported };
+    Choices { kernels, planes, ..Choices::default() }.set(&device);
+    Ok(device)
 }
 
 /// Hands the adapter to burn, and makes sure that it took the compiler that was meant.

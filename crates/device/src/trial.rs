@@ -1,7 +1,6 @@
 //! An adapter with one shader compiler, tested as far as it is not known.
 
 use burn::tensor::Device;
-use isoflop_model::kernels::enable as use_kernels;
 use isoflop_plan::Precision;
 
 use super::adapters::Adapter;
@@ -25,7 +24,7 @@ pub(super) struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    /// Begins with what is remembered, and chooses kernels for this process.
+    /// Begins with what is remembered.
     ///
     /// # Errors
     /// If the adapter cannot take the compiler, or the driver refuses.
@@ -36,12 +35,11 @@ impl<'a> Trial<'a> {
         request: &'a Request,
         tell: &'a mut dyn FnMut(Opening),
     ) -> Result<Self, DeviceError> {
-        use_kernels(kernels);
         tell(Opening::Opens { device: adapter.info.label(), shader, kernels });
         let mut trial = Self { adapter, shader, kernels, request, tell, known: None, device: None };
         let there = adapter.info.shaders.contains(&shader);
         if !there || !trial.elsewhere() {
-            trial.device = Some(setup::open(adapter, shader)?);
+            trial.device = Some(setup::open(adapter, shader, kernels)?);
         }
         trial.known = trial.recall().filter(|_| !request.anew);
         Ok(trial)
@@ -58,7 +56,7 @@ impl<'a> Trial<'a> {
         let report = self.report()?;
         let device = match self.device.take() {
             Some(device) => device,
-            None => setup::open(self.adapter, self.shader)?,
+            None => setup::open(self.adapter, self.shader, self.kernels)?,
         };
         Ok((device, report))
     }

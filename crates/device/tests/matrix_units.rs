@@ -8,7 +8,7 @@
 
 use burn::tensor::{Device, Tensor};
 use isoflop_device::open;
-use isoflop_model::kernels::{let_fragments_convert, takes_matrix_units};
+use isoflop_model::kernels::{Choices, takes_matrix_units};
 use isoflop_model::{MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens};
 use isoflop_plan::{DeviceConfig, DeviceName, Family, Optimizer, Precision, Shader, Shape};
 
@@ -89,7 +89,8 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
     for (precision, converts, allowed) in
         [(Precision::F32, false, 1e-5), (half, false, 2e-3), (half, true, 2e-3)]
     {
-        let_fragments_convert(converts);
+        let choices = Choices { fragments_convert: converts, ..Choices::of(&opened.device) };
+        choices.set(&opened.device);
         let (got, recorded) = train(&opened.device, precision);
         assert!(recorded, "steps are replayed from the third on");
         assert_eq!(got.len(), right.len());
@@ -98,6 +99,5 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
             assert!(off < allowed, "{precision:?}, {converts}: {got} for {right}");
         }
     }
-    let_fragments_convert(false);
     opened.wait();
 }

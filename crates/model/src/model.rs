@@ -115,10 +115,10 @@ impl StackModel {
         weights: Vec<Tensor<3>>,
         cast: Option<DType>,
     ) -> Self {
-        if !kernels::apply(&weights[0].device()) {
+        let Some(choices) = kernels::chosen(&weights[0].device()) else {
             return Self { shape, specs, weights, cast, packed: None };
-        }
-        let packed = Packed::new(&shape, &specs, weights, cast);
+        };
+        let packed = Packed::new(&shape, &specs, weights, cast, choices);
         let weights = packed.each.iter().map(packed::tensor).collect();
         Self { shape, specs, weights, cast, packed: Some(packed) }
     }
@@ -158,7 +158,7 @@ impl StackModel {
 
     /// The memory of the weights, where kernels work on it.
     pub(crate) fn packed(&self) -> Option<&Packed> {
-        self.packed.as_ref().filter(|_| kernels::enabled())
+        self.packed.as_ref().filter(|_| kernels::chosen(&self.device()).is_some())
     }
 
     pub(crate) fn is_packed(&self) -> bool {
@@ -259,7 +259,7 @@ impl StackModel {
         let list = |ids: Vec<i32>| {
             let shape = [ids.len()];
             let list = Tensor::<1, Int>::from_data(TensorData::new(ids, shape), &device);
-            kernels::primitive_int(&list)
+            kernels::primitive_int(list)
         };
         let ids = |tokens: &Tokens| {
             let shape = [tokens.replicas, tokens.per_replica(), 1];

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
-use isoflop_model::kernels;
+use isoflop_model::kernels::Choices;
 use isoflop_model::ops::activation::{self, Activation};
 use isoflop_model::ops::attention::{self, Dims, QkNorm};
 use isoflop_model::ops::{cross_entropy, embedding, linear, norm};
@@ -38,7 +38,7 @@ type Call = Box<dyn FnMut() -> Vec<Tensor<3>>>;
 const HELD: usize = 4;
 
 /// Times every operation that has a kernel at the sizes of a stack, about `seconds` for each way of
-/// each. Leaves kernels on.
+/// each. Leaves the device's choices as they were.
 ///
 /// # Errors
 /// If the device breaks down.
@@ -53,14 +53,15 @@ pub fn time_operations(
         let operations = operations(shape, hyper, replicas, device);
         operations.into_iter().map(|(name, call)| time(name, call, device, seconds)).collect()
     };
+    let before = Choices::of(device);
     let times = catch_unwind(AssertUnwindSafe(work));
-    kernels::enable(true);
+    before.set(device);
     times.map_err(|panic| MeasureError::Device { what: panic_message(&*panic) })
 }
 
 fn time(operation: &'static str, mut call: Call, device: &Device, seconds: f64) -> OperationTime {
     let mut run = |on: bool, count: usize| {
-        kernels::enable(on);
+        Choices { kernels: on, ..Choices::of(device) }.set(device);
         let started = Instant::now();
         for first in (0..count).step_by(HELD) {
             let held: Vec<_> = (first..count.min(first + HELD)).map(|_| call()).collect();

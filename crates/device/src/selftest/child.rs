@@ -13,10 +13,9 @@ use super::super::{adapters, setup};
 use super::thorough::{self, Finding, News};
 use super::{
     OPENING, Refusal, SelfTest, SelfTestFailure, Steps, TestStep, Tested, compare_in, of_device,
-    test_one,
+    test_one, use_matrix_units,
 };
 use burn::tensor::Device;
-use isoflop_model::kernels::{enable as use_kernels, use_matrix_units};
 use isoflop_plan::Precision;
 
 /// Set in a process that is to test a device and end: a [`Job`] as JSON.
@@ -75,13 +74,10 @@ pub fn self_test_child_main() {
         Ok(Job { id, shader, thorough_from: Some(from), .. }) => {
             run_here(&id, shader, from, &mut |news| say(&news));
         }
-        Ok(job) => {
-            use_kernels(job.kernels);
-            match open(&job.id, job.shader) {
-                Ok(device) => short(&device, &job.precisions, job.matrix_units),
-                Err(what) => say(&Answer::Closed(broken(what))),
-            }
-        }
+        Ok(job) => match open(&job.id, job.shader, job.kernels) {
+            Ok(device) => short(&device, &job.precisions, job.matrix_units),
+            Err(what) => say(&Answer::Closed(broken(what))),
+        },
         Err(e) => say(&Answer::Closed(broken(format!("{JOB}: {e}")))),
     }
     std::process::exit(0);
@@ -95,7 +91,7 @@ fn short(device: &Device, precisions: &[Precision], mut matrix_units: bool) {
     for precision in all {
         say(&Answer::Begins(precision));
         let tested = test_one(precision, matrix_units, &mut |precision, matrix_units| {
-            use_matrix_units(matrix_units);
+            use_matrix_units(device, matrix_units);
             compare_in(precision, device, &mut |operation| {
                 let TestStep { operation, precision, done, total } =
                     steps.next(operation, precision);
@@ -117,16 +113,16 @@ fn say(what: &impl Serialize) {
     println!("\n{MARK}{line}");
 }
 
-fn open(id: &str, shader: ShaderCompiler) -> Result<Device, String> {
+fn open(id: &str, shader: ShaderCompiler, kernels: bool) -> Result<Device, String> {
     let adapters = adapters::adapters();
     let adapter = adapters.iter().find(|a| a.info.id == id);
     let adapter = adapter.ok_or_else(|| format!("there is no {id} any more"))?;
-    setup::open(adapter, shader).map_err(|e| e.to_string())
+    setup::open(adapter, shader, kernels).map_err(|e| e.to_string())
 }
 
 /// A thorough test in this process.
 pub(super) fn run_here(id: &str, shader: ShaderCompiler, from: usize, tell: &mut dyn FnMut(News)) {
-    match open(id, shader) {
+    match open(id, shader, true) {
         Ok(device) => thorough::run(&device, from, tell),
         Err(what) => {
             let operation = OPENING.into();

@@ -229,8 +229,8 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::cpu;
     use super::*;
+    use crate::cpu;
 
     fn subject(driver: &str) -> Subject {
         let info = DeviceInfo { driver: Some(driver.into()), ..cpu::info() };

@@ -25,7 +25,7 @@ use std::time::Instant;
 
 use burn::backend::{Backend, DTypeUsage, Dispatch};
 use burn::tensor::{DType, Device};
-use isoflop_model::kernels::use_matrix_units;
+use isoflop_model::kernels::Choices;
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -138,12 +138,17 @@ pub(super) fn test_further(
     let all = of_device(asked, device);
     let mut steps = Steps::of(&all);
     let result = report.test(all, &mut |precision, matrix_units| {
-        use_matrix_units(matrix_units);
+        use_matrix_units(device, matrix_units);
         compare_in(precision, device, &mut |operation| tell(&steps.next(operation, precision)))
     });
     report.seconds += started.elapsed().as_secs_f64();
-    use_matrix_units(result.is_ok() && report.without_matrix_units.is_none());
+    use_matrix_units(device, result.is_ok() && report.without_matrix_units.is_none());
     result.map(|()| report)
+}
+
+/// Lets the device's matrix units be used, or not.
+fn use_matrix_units(device: &Device, matrix_units: bool) {
+    Choices { matrix_units, ..Choices::of(device) }.set(device);
 }
 
 /// The comparisons of a precision, with matrix units or without.

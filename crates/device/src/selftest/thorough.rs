@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
-use isoflop_model::kernels::{self, Planes};
+use isoflop_model::kernels::{Choices, Planes};
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -83,13 +83,16 @@ fn cases(precisions: &[Precision]) -> Vec<(Precision, Case, Way)> {
 
 /// Compares everything from case `from` on.
 pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(News)) {
-    let before =
-        (kernels::enabled(), kernels::choose_planes(Planes::Off), kernels::use_matrix_units(true));
+    let before = Choices::of(device);
     let all = cases(&precisions(device));
     for (index, (precision, case, way)) in all.into_iter().enumerate().skip(from) {
-        kernels::enable(way.kernels);
-        kernels::choose_planes(way.planes.unwrap_or(before.1));
-        kernels::use_matrix_units(way.planes.is_none());
+        let choices = Choices {
+            kernels: way.kernels,
+            planes: way.planes.unwrap_or(before.planes),
+            matrix_units: way.planes.is_none(),
+            ..before
+        };
+        choices.set(device);
         let operation = case.name.clone();
         tell(News::Begins { index, operation: operation.clone(), precision });
         match case.compare(device, precision) {
@@ -102,9 +105,7 @@ pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(News)) {
             }
         }
     }
-    kernels::enable(before.0);
-    kernels::choose_planes(before.1);
-    kernels::use_matrix_units(before.2);
+    before.set(device);
     tell(News::Done);
 }
 

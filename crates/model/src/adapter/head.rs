@@ -5,9 +5,9 @@ use std::ops::Range;
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::LOGITS_AT_ONCE;
 
-use crate::kernels::cross_entropy;
 use crate::kernels::launch::{dims, empty, empty_of, view};
 use crate::kernels::product::{self, Into, Side, product};
+use crate::kernels::{Choices, cross_entropy};
 
 use super::parts::Parts;
 
@@ -80,6 +80,7 @@ pub(super) fn run(
     share: f32,
     again: bool,
     gradient: Option<Gradient>,
+    choices: Choices,
 ) -> Option<CubeTensor> {
     let ([r, m, d], [_, _, vocab]) = (dims(hidden), dims(weight));
     let dhidden = gradient.as_ref().map(|_| empty_of(hidden, [r, m, d], hidden.dtype));
@@ -89,10 +90,10 @@ pub(super) fn run(
         let x = part(hidden, &piece);
         let w = of_replicas(weight, &piece.replicas);
         let logits = empty_of(hidden, [here[0], here[1], vocab], hidden.dtype);
-        product(Side::plain(&x), Side::plain(&w), &logits, Into::New);
+        product(Side::plain(&x), Side::plain(&w), &logits, Into::New, choices);
         let ids = part(targets, &piece);
         let asked = gradient.as_ref().map(|g| (g.z, g.scale));
-        let losses = cross_entropy::launch(&logits, &ids, asked);
+        let losses = cross_entropy::launch(&logits, &ids, asked, choices);
         // Rows of a replica after its first ones.
         let more = done.as_ref() == Some(&piece.replicas);
         let mean = (loss, piece.replicas.start);
@@ -102,7 +103,7 @@ pub(super) fn run(
         let to = g.parts.of_projection(g.weight, [d, vocab], piece.replicas.clone());
         let count = g.parts.places[g.weight].parts;
         let dx = part(dhidden, &piece);
-        product::gradients(&logits, [&w, &x], &dx, (&to, count), g.again || more);
+        product::gradients(&logits, [&w, &x], &dx, (&to, count), g.again || more, choices);
     }
     dhidden
 }

@@ -9,7 +9,7 @@ use isoflop_plan::Shape;
 
 use crate::kernels::flat::{self, BLOCK};
 use crate::kernels::launch::{empty_of, view};
-use crate::kernels::{launch, primitive};
+use crate::kernels::{Choices, launch, primitive};
 use crate::params::ParamSpec;
 
 /// Where the weights of a shape begin, each of all replicas, and how many elements there are in all.
@@ -65,6 +65,8 @@ pub(crate) struct Packed {
     /// Told apart from all others of the process.
     pub id: u64,
     pub shape: Shape,
+    /// How its operations are computed, for as long as it lives.
+    pub choices: Choices,
     pub replicas: usize,
     /// All weights, `f32`.
     pub flat: CubeTensor,
@@ -83,6 +85,7 @@ impl Packed {
         specs: &[ParamSpec],
         weights: Vec<Tensor<3>>,
         cast: Option<DType>,
+        choices: Choices,
     ) -> Self {
         let (flat, each) = pack(weights, specs);
         let [replicas, ..] = launch::dims::<3>(&each[0]);
@@ -92,6 +95,7 @@ impl Packed {
         let packed = Self {
             id: next_id(),
             shape: *shape,
+            choices,
             replicas,
             operands: operands.unwrap_or_else(|| each.clone()),
             flat,

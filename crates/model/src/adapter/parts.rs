@@ -7,7 +7,7 @@ use isoflop_plan::Family;
 use super::packed;
 use crate::kernels::flat::{Entry, Tables};
 use crate::kernels::launch::{empty, view};
-use crate::kernels::{attention, embedding, norm, product};
+use crate::kernels::{Choices, attention, embedding, norm, product};
 use crate::ops::attention::Dims;
 use crate::params::ParamSpec;
 
@@ -42,6 +42,7 @@ impl Parts {
         head: (usize, usize),
         like: &CubeTensor,
         device: &Device,
+        choices: Choices,
     ) -> Self {
         let r = d.replicas;
         let m = d.sequences * d.context;
@@ -60,7 +61,7 @@ impl Parts {
                 take(1, spec.len())
             } else if spec.is_projection() {
                 let sizes = [spec.rows, spec.cols];
-                let matrix = product::takes_gradient(dtype, sizes, &like.client);
+                let matrix = product::takes_gradient(dtype, sizes, &like.client, choices);
                 let (r, m) = if i == last { head } else { (r, m) };
                 take(product::splits(r, m, sizes, matrix), spec.len())
             } else if spec.name.ends_with("q_norm") {

@@ -77,7 +77,7 @@ impl<'a> Pass<'a> {
         let (specs, shape) = (self.specs(), &self.packed.shape);
         let head = head::largest(self.packed.replicas, self.tokens(), shape.vocab);
         let (dtype, like) = (self.packed.dtype(), &self.packed.flat);
-        Parts::new(&specs, shape.family, self.dims, dtype, head, like, device)
+        Parts::new(&specs, shape.family, self.dims, dtype, head, like, device, self.packed.choices)
     }
 
     fn has_biases(&self) -> bool {
@@ -104,7 +104,7 @@ impl<'a> Pass<'a> {
     fn project(&self, x: &CubeTensor, at: usize) -> CubeTensor {
         let w = &self.packed.operands[at];
         let y = self.empty(dims::<3>(w)[2], x.dtype);
-        product(Side::plain(x), Side::plain(w), &y, Into::New);
+        product(Side::plain(x), Side::plain(w), &y, Into::New, self.packed.choices);
         if let Some(bias) = self.bias(at) {
             bias::add(&y, bias);
         }
@@ -115,7 +115,7 @@ impl<'a> Pass<'a> {
     fn project_onto(&self, residual: &CubeTensor, x: &CubeTensor, at: usize) -> CubeTensor {
         let w = &self.packed.operands[at];
         let y = self.empty(dims::<3>(w)[2], DType::F32);
-        product(Side::plain(x), Side::plain(w), &y, Into::Onto(residual));
+        product(Side::plain(x), Side::plain(w), &y, Into::Onto(residual), self.packed.choices);
         if let Some(bias) = self.bias(at) {
             bias::add(&y, bias);
         }
@@ -123,7 +123,13 @@ impl<'a> Pass<'a> {
     }
 
     fn normalise(&self, x: &CubeTensor, at: usize) -> CubeTensor {
-        norm::forward_as(x, self.weight(at), self.bias(at), self.packed.dtype())
+        norm::forward_as(
+            x,
+            self.weight(at),
+            self.bias(at),
+            self.packed.dtype(),
+            self.packed.choices,
+        )
     }
 
     /// Gains of queries and keys; any tensor stands in where there are none.
@@ -137,7 +143,7 @@ impl<'a> Pass<'a> {
         let dtype = self.packed.dtype();
         let half = (dtype != DType::F32).then_some(dtype);
         let client = &self.packed.flat.client;
-        match attention::is_by_matrix(half, self.dims.head_dim, client) {
+        match attention::is_by_matrix(half, self.dims.head_dim, client, self.packed.choices) {
             true => (half, dtype),
             false => (None, DType::F32),
         }
@@ -162,6 +168,7 @@ impl<'a> Pass<'a> {
                 block.qk_norm.is_some(),
                 half,
                 self.dims,
+                self.packed.choices,
             );
             let attended = cast(attended, dtype);
             let middle = self.project_onto(&x, &attended, block.out);
@@ -198,11 +205,25 @@ impl<'a> Pass<'a> {
         self.packed.operands.last().expect("a model has a head")
     }
 
+    /// See [`head::run`].
+    fn run_head(
+        &self,
+        hidden: &CubeTensor,
+        batch: &Batch,
+        loss: &CubeTensor,
+        share: f32,
+        again: bool,
+        gradient: Option<Gradient>,
+    ) -> Option<CubeTensor> {
+        let (head, choices) = (self.head(), self.packed.choices);
+        head::run(hidden, head, &batch.targets, loss, share, again, gradient, choices)
+    }
+
     /// Mean loss of each replica `[R]`.
     pub fn loss(&self, batch: &Batch) -> CubeTensor {
         let (hidden, ..) = self.forward(batch, false);
         let loss = head::no_loss(&self.packed.flat, self.packed.replicas);
-        head::run(&hidden, self.head(), &batch.targets, &loss, 1.0, false, None);
+        self.run_head(&hidden, batch, &loss, 1.0, false, None);
         loss
     }
 
@@ -221,8 +242,7 @@ impl<'a> Pass<'a> {
         let scale = share * boost / self.tokens() as f32;
         let gradient = Gradient { z, scale, parts, weight, again };
         let dhidden =
-            head::run(&hidden, self.head(), &batch.targets, loss, share, again, Some(gradient))
-                .expect("asked for");
+            self.run_head(&hidden, batch, loss, share, again, Some(gradient)).expect("asked for");
         drop(hidden);
         let sink = Sink { pass: self, parts, again };
         let mut dx = sink.norm(self.final_norm(), &last, &dhidden, None);
@@ -248,6 +268,7 @@ impl<'a> Pass<'a> {
                 block.qk_norm.is_some(),
                 half,
                 self.dims,
+                self.packed.choices,
             );
             if let Some(at) = block.qk_norm {
                 sink.put(at, &dgain);
@@ -275,7 +296,7 @@ impl Sink<'_> {
         let dx = self.pass.empty(rows, dy.dtype);
         let to = self.parts.of_projection(at, [rows, cols], 0..r);
         let count = self.parts.places[at].parts;
-        product::gradients(dy, [w, x], &dx, (&to, count), self.again);
+        product::gradients(dy, [w, x], &dx, (&to, count), self.again, self.pass.packed.choices);
         if self.pass.has_biases() {
             bias::gradient_into(dy, &self.parts.of(at + 1), self.again);
         }
@@ -293,7 +314,7 @@ impl Sink<'_> {
         let (gain, bias) =
             (self.parts.of(at), self.pass.has_biases().then(|| self.parts.of(at + 1)));
         let gains = Gains { gain: &gain, bias: bias.as_ref(), again: self.again };
-        norm::backward_into(x, self.pass.weight(at), dy, residual, gains)
+        norm::backward_into(x, self.pass.weight(at), dy, residual, gains, self.pass.packed.choices)
     }
 
     /// Parts that are there already.

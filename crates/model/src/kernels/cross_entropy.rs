@@ -5,6 +5,7 @@ use burn::cubecl::{self, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
+use super::Choices;
 use super::launch::{Rows, UNITS, dims, elem, empty, own, rows_of, vector};
 use super::reduce;
 
@@ -130,11 +131,12 @@ pub(crate) fn launch(
     logits: &CubeTensor,
     targets: &CubeTensor,
     gradient: Option<(f32, f32)>,
+    choices: Choices,
 ) -> CubeTensor {
     let [r, m, vocab] = dims(logits);
     let losses = empty(logits, [r, m, 1]);
     let n = vector(vocab);
-    let rows = Rows::of_width(vocab, &logits.client);
+    let rows = Rows::of_width(vocab, &logits.client, choices);
     let (z, scale) = gradient.unwrap_or_default();
     // SAFETY: units beyond the last row write nothing, targets are below `vocab`, and a unit
     // overwrites only what it alone still reads.
@@ -185,8 +187,8 @@ pub(crate) fn means(
 }
 
 /// Loss of every row, `[R, M, 1]`.
-pub(super) fn losses(logits: CubeTensor, targets: CubeTensor) -> CubeTensor {
-    launch(&rows_of(logits), &into_contiguous(targets), None)
+pub(super) fn losses(logits: CubeTensor, targets: CubeTensor, choices: Choices) -> CubeTensor {
+    launch(&rows_of(logits), &into_contiguous(targets), None, choices)
 }
 
 /// Loss of every row `[R, M, 1]`, and the gradient `[R, M, V]` of `scale` times their sum.
@@ -195,7 +197,8 @@ pub(super) fn gradient(
     targets: CubeTensor,
     z: f32,
     scale: f32,
+    choices: Choices,
 ) -> (CubeTensor, CubeTensor) {
     let logits = own(logits);
-    (launch(&logits, &into_contiguous(targets), Some((z, scale))), logits)
+    (launch(&logits, &into_contiguous(targets), Some((z, scale)), choices), logits)
 }

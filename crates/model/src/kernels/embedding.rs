@@ -2,7 +2,6 @@
 //! their order. Where they stand is worked out on the host, which has the ids anyway.
 
 use burn::cubecl::{self, prelude::*};
-use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 use rayon::prelude::*;
 
@@ -159,13 +158,11 @@ pub(crate) fn chunks(m: usize, vocab: usize) -> usize {
 /// Gradient of a table as one part for every chunk, `[R, chunks, V * D]`, from `dy` `[R, M, D]`.
 pub(super) fn gradient(
     dy: CubeTensor,
-    starts: CubeTensor,
-    places: CubeTensor,
+    [starts, places]: [CubeTensor; 2],
     chunks: usize,
     vocab: usize,
 ) -> CubeTensor {
     let dy = rows_of(dy);
-    let (starts, places) = (into_contiguous(starts), into_contiguous(places));
     let [r, _, width] = dims(&dy);
     let table = empty(&dy, [r, chunks, vocab * width]);
     gradient_into(&dy, [&starts, &places], [chunks, vocab], &table, false);
@@ -182,7 +179,7 @@ pub(crate) fn gradient_into(
 ) {
     let [r, m, width] = dims(dy);
     let n = vector(width);
-    let rows = Rows::with_lanes((width / n).next_power_of_two().clamp(4, 64), &dy.client);
+    let rows = Rows::apart((width / n).next_power_of_two().clamp(4, 64));
     // SAFETY: units beyond the last row write nothing; `places` holds rows of the replica.
     unsafe {
         gradient_kernel::launch_unchecked(

@@ -8,7 +8,7 @@ use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::{Planes, planes};
+use super::{Choices, Planes};
 
 /// Units of a cube that works on rows or single elements.
 pub(super) const UNITS: usize = 256;
@@ -45,14 +45,20 @@ impl Rows {
 
     /// A plane for each row, where all planes of the device have one size. Else about four elements
     /// for each unit, so that short rows share a cube and long ones fill it.
-    pub fn of_width(width: usize, client: &Client) -> Self {
+    pub fn of_width(width: usize, client: &Client, choices: Choices) -> Self {
         let lanes = (width / 4).next_power_of_two().clamp(4, UNITS);
-        Self::with_lanes(plane_size(client).unwrap_or(lanes), client)
+        let lanes = plane_size(client, choices.planes).unwrap_or(lanes);
+        Self::with_lanes(lanes, client, choices)
     }
 
-    pub fn with_lanes(lanes: usize, client: &Client) -> Self {
-        let planes = plane_size(client) == Some(lanes);
+    pub fn with_lanes(lanes: usize, client: &Client, choices: Choices) -> Self {
+        let planes = plane_size(client, choices.planes) == Some(lanes);
         Self { lanes, rows: (UNITS / lanes).max(1), planes }
+    }
+
+    /// `lanes` units for each row, which exchange nothing.
+    pub fn apart(lanes: usize) -> Self {
+        Self { lanes, rows: (UNITS / lanes).max(1), planes: false }
     }
 
     pub fn dim(self) -> CubeDim {
@@ -72,9 +78,9 @@ pub(super) fn fixed_plane(client: &Client) -> Option<usize> {
 }
 
 /// The same, where they can add up.
-fn plane_size(client: &Client) -> Option<usize> {
+fn plane_size(client: &Client, planes: Planes) -> Option<usize> {
     let usable = |size: &usize| size.is_power_of_two() && (2..=UNITS).contains(size);
-    let able = match planes() {
+    let able = match planes {
         Planes::Reported => client.features().plane.contains(Plane::Ops),
         Planes::On => true,
         Planes::Off => false,

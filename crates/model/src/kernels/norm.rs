@@ -5,6 +5,7 @@ use burn::cubecl::{self, prelude::*};
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
+use super::Choices;
 use super::launch::{Rows, dims, elem, empty, empty_of, rows_of, vector};
 use super::reduce;
 use crate::ops::norm::EPSILON;
@@ -24,8 +25,8 @@ struct Shape {
 }
 
 impl Shape {
-    fn new(width: usize, layer_norm: bool, client: &Client) -> Self {
-        let rows = Rows::of_width(width, client);
+    fn new(width: usize, layer_norm: bool, client: &Client, choices: Choices) -> Self {
+        let rows = Rows::of_width(width, client, choices);
         Self { rows, each: (width / vector(width)).div_ceil(rows.lanes), layer_norm }
     }
 }
@@ -247,10 +248,11 @@ pub(crate) fn forward_as(
     gain: &CubeTensor,
     bias: Option<&CubeTensor>,
     dtype: DType,
+    choices: Choices,
 ) -> CubeTensor {
     let [r, m, width] = dims(x);
     let y = empty_of(x, [r, m, width], dtype);
-    let shape = Shape::new(width, bias.is_some(), &x.client);
+    let shape = Shape::new(width, bias.is_some(), &x.client, choices);
     let n = vector(width);
     // SAFETY: units beyond the last row or column write nothing.
     unsafe {
@@ -276,11 +278,11 @@ pub(crate) fn forward_as(
 pub(super) fn forward(
     x: CubeTensor,
     gain: CubeTensor,
-    bias: CubeTensor,
-    layer_norm: bool,
+    bias: Option<CubeTensor>,
+    choices: Choices,
 ) -> CubeTensor {
-    let (x, gain, bias) = (rows_of(x), rows_of(gain), rows_of(bias));
-    forward_as(&x, &gain, layer_norm.then_some(&bias), DType::F32)
+    let (x, gain, bias) = (rows_of(x), rows_of(gain), bias.map(rows_of));
+    forward_as(&x, &gain, bias.as_ref(), DType::F32, choices)
 }
 
 /// Chunks that `rows` rows of a replica are cut into for the gradient of the gain.
@@ -302,10 +304,11 @@ pub(crate) fn backward_into(
     dy: &CubeTensor,
     residual: Option<&CubeTensor>,
     gains: Gains,
+    choices: Choices,
 ) -> CubeTensor {
     let [r, m, width] = dims(x);
     let dx = empty_of(x, [r, m, width], dy.dtype);
-    let shape = Shape::new(width, gains.bias.is_some(), &x.client);
+    let shape = Shape::new(width, gains.bias.is_some(), &x.client, choices);
     let (n, chunks) = (vector(width), chunks(m));
     // SAFETY: units beyond the last row or column write nothing.
     unsafe {
@@ -334,20 +337,21 @@ pub(crate) fn backward_into(
 }
 
 /// Gradients of the input `[R, M, D]`, and of gain and bias as one row for every chunk
-/// `[R, chunks, D]`. Without `layer_norm` the last is not written.
+/// `[R, chunks, D]`; the last with `layer_norm` alone.
 pub(super) fn backward(
     x: CubeTensor,
     gain: CubeTensor,
     dy: CubeTensor,
-    residual: CubeTensor,
+    residual: Option<CubeTensor>,
     layer_norm: bool,
-    has_residual: bool,
-) -> (CubeTensor, CubeTensor, CubeTensor) {
-    let (x, gain, dy, residual) = (rows_of(x), rows_of(gain), rows_of(dy), rows_of(residual));
+    choices: Choices,
+) -> (CubeTensor, CubeTensor, Option<CubeTensor>) {
+    let (x, gain, dy) = (rows_of(x), rows_of(gain), rows_of(dy));
+    let residual = residual.map(rows_of);
     let [r, m, width] = dims(&x);
-    let [dgain, dbias] = [true, layer_norm]
-        .map(|whole| empty(&x, if whole { [r, chunks(m), width] } else { [1, 1, 1] }));
-    let gains = Gains { gain: &dgain, bias: layer_norm.then_some(&dbias), again: false };
-    let dx = backward_into(&x, &gain, &dy, has_residual.then_some(&residual), gains);
+    let parts = || empty(&x, [r, chunks(m), width]);
+    let (dgain, dbias) = (parts(), layer_norm.then(parts));
+    let gains = Gains { gain: &dgain, bias: dbias.as_ref(), again: false };
+    let dx = backward_into(&x, &gain, &dy, residual.as_ref(), gains, choices);
     (dx, dgain, dbias)
 }

@@ -5,6 +5,7 @@ use burn::cubecl::client::Client;
 use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
+use super::Choices;
 use super::launch::{Rows, empty, rows_of};
 use super::reduce;
 use crate::ops::attention::Dims;
@@ -16,8 +17,8 @@ const HEADS_PER_CUBE: usize = 512;
 const MOST_CHUNKS: usize = 256;
 
 /// A unit for each pair of coordinates, one or more heads for each cube.
-fn shape_of(head_dim: usize, client: &Client) -> Rows {
-    Rows::with_lanes((head_dim / 2).next_power_of_two(), client)
+fn shape_of(head_dim: usize, client: &Client, choices: Choices) -> Rows {
+    Rows::with_lanes((head_dim / 2).next_power_of_two(), client, choices)
 }
 
 /// Chunks of a replica's tokens and heads in the backward pass.
@@ -164,13 +165,14 @@ pub(super) fn forward(
     gains: [CubeTensor; 2],
     tables: [CubeTensor; 2],
     d: Dims,
+    choices: Choices,
 ) -> CubeTensor {
     let qkv = rows_of(qkv);
     let [q, k] = gains.map(rows_of);
     let [cos, sin] = tables.map(rows_of);
     let m = d.sequences * d.context;
     let y = empty(&qkv, [d.replicas, m, 2 * d.width()]);
-    let shape = shape_of(d.head_dim, &qkv.client);
+    let shape = shape_of(d.head_dim, &qkv.client, choices);
     let total = d.replicas * m * 2 * d.heads;
     let client = qkv.client.clone();
     // SAFETY: units beyond the last head or pair write nothing.
@@ -204,13 +206,14 @@ pub(super) fn backward(
     tables: [CubeTensor; 2],
     dqkv: &CubeTensor,
     d: Dims,
+    choices: Choices,
 ) -> CubeTensor {
     let [q, k] = gains.map(rows_of);
     let [cos, sin] = tables.map(rows_of);
     let m = d.sequences * d.context;
     let chunks = chunks(d);
     let dgain = empty(qkv, [d.replicas, chunks, 2 * d.head_dim]);
-    let shape = shape_of(d.head_dim, &qkv.client);
+    let shape = shape_of(d.head_dim, &qkv.client, choices);
     // SAFETY: every pair belongs to one unit; units beyond the last one write nothing.
     unsafe {
         backward_kernel::launch_unchecked(

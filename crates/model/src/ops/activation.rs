@@ -40,7 +40,10 @@ pub fn forward(x: &Tensor<3>, kind: Activation) -> Tensor<3> {
     if host::is_host(&device) {
         return forward_host(x, kind);
     }
-    if kernels::apply(&device) { kernels::activation(x, kind) } else { forward_plain(x, kind) }
+    match kernels::chosen(&device) {
+        Some(_) => kernels::activation(x, kind),
+        None => forward_plain(x, kind),
+    }
 }
 
 /// The same in tensor operations.
@@ -60,7 +63,7 @@ pub fn backward(x: Tensor<3>, kind: Activation, dy: Tensor<3>) -> Tensor<3> {
     if host::is_host(&device) {
         return backward_host(x, kind, dy);
     }
-    if kernels::apply(&device) {
+    if kernels::chosen(&device).is_some() {
         return kernels::activation_backward(x, kind, dy);
     }
     match kind {

@@ -19,8 +19,8 @@ pub fn loss(logits: Tensor<3>, targets: &Tokens) -> Tensor<1> {
         return on_host(logits, targets, None).0;
     }
     let targets = targets.tensor(&device);
-    if kernels::apply(&device) {
-        return kernels::losses(logits, targets).mean_dim(1).flatten(0, 2);
+    if let Some(choices) = kernels::chosen(&device) {
+        return kernels::losses(logits, targets, choices).mean_dim(1).flatten(0, 2);
     }
     let log_sum = log_sum(&logits);
     // cubecl 0.11.3 fuses what follows with the denominators into a kernel that is wrong for
@@ -47,8 +47,8 @@ pub fn loss_and_grad(
     }
     let [_, m, v] = logits.dims();
     let targets = targets.tensor(&device);
-    if kernels::apply(&device) {
-        let (losses, grad) = kernels::loss_gradient(logits, targets, z, scale / m as f32);
+    if let Some(choices) = kernels::chosen(&device) {
+        let (losses, grad) = kernels::loss_gradient(logits, targets, z, scale / m as f32, choices);
         return (losses.mean_dim(1).flatten(0, 2) * scale, grad);
     }
     let (losses, log_sum) = row_losses(&logits, &targets);

@@ -45,7 +45,7 @@ pub fn backward(
     let device = dy.device();
     let table = if host::is_host(&device) {
         backward_host(vocab, tokens, dy)
-    } else if kernels::apply(&device) {
+    } else if kernels::chosen(&device).is_some() {
         backward_kernel(vocab, tokens, dy)
     } else {
         backward_plain(vocab, tokens, dy)

@@ -26,8 +26,8 @@ pub fn forward(x: &Tensor<3>, gain: &Tensor<3>, bias: Option<&Tensor<3>>) -> (Te
     let device = x.device();
     let y = if host::is_host(&device) {
         forward_host(x, gain, bias)
-    } else if kernels::apply(&device) {
-        kernels::norm(x, gain, bias)
+    } else if let Some(choices) = kernels::chosen(&device) {
+        kernels::norm(x, gain, bias, choices)
     } else {
         forward_plain(x, gain, bias)
     };
@@ -56,8 +56,9 @@ pub fn backward(
     if host::is_host(&device) {
         return backward_host(saved, gain, layer_norm, dy, residual);
     }
-    if kernels::apply(&device) {
-        let (x, gain, bias) = kernels::norm_backward(saved.x, gain, layer_norm, dy, residual);
+    if let Some(choices) = kernels::chosen(&device) {
+        let (x, gain, bias) =
+            kernels::norm_backward(saved.x, gain, layer_norm, dy, residual, choices);
         return Grads { x, gain, bias };
     }
     backward_plain(saved.x, gain, layer_norm, dy, residual)

@@ -8,7 +8,7 @@ mod shape;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use isoflop_device::{Peak, TrainDevice, kernels_enabled, measure_peak, use_kernels};
+use isoflop_device::{Choices, Peak, TrainDevice, measure_peak};
 use isoflop_plan::{DeviceConfig, Hyper, MemoryEstimate, stack_memory};
 use isoflop_train::{Load, Speed, Workers, measure};
 
@@ -60,7 +60,8 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         for stacks in at_once(&job, model, &device) {
             for &kernels in &job.kernels {
                 let way = Way { stacks, kernels: kernels.unwrap_or(device.kernels) };
-                use_kernels(way.kernels);
+                let choices = Choices { kernels: way.kernels, ..Choices::of(&device.device) };
+                choices.set(&device.device);
                 for &replicas in &job.replicas {
                     match replicas {
                         Count::Of(n) => {
@@ -248,7 +249,7 @@ fn try_one(
 
 /// What a stack is expected to need in the way that is chosen.
 fn estimate(model: &Model, hyper: &Hyper, replicas: usize, device: &TrainDevice) -> MemoryEstimate {
-    let kept = study::kept(device, kernels_enabled());
+    let kept = study::kept(device, Choices::of(&device.device).kernels);
     stack_memory(&model.shape, hyper, replicas, model.sequences, kept)
 }
 

@@ -5,6 +5,7 @@
 use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
+use super::super::Choices;
 use super::super::launch::{Rows, cubes, empty};
 use super::super::reduce;
 use super::Operands;
@@ -210,11 +211,11 @@ fn backward_kernel(
 }
 
 /// The product of result and its gradient for every head of every token, `[R * sequences * heads, context]`.
-pub(super) fn along(out: &CubeTensor, dy: &CubeTensor, d: Dims) -> CubeTensor {
+pub(super) fn along(out: &CubeTensor, dy: &CubeTensor, d: Dims, choices: Choices) -> CubeTensor {
     let client = &dy.client;
     let sequence_heads = d.replicas * d.sequences * d.heads;
     let along = empty(dy, [sequence_heads, d.context]);
-    let rows = Rows::of_width(d.head_dim, client);
+    let rows = Rows::of_width(d.head_dim, client, choices);
     // SAFETY: rows beyond the last write nothing.
     unsafe {
         along_kernel::launch_unchecked(

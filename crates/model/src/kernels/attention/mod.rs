@@ -15,6 +15,7 @@ use burn::tensor::DType;
 use burn_cubecl::kernel::cast;
 use burn_cubecl::tensor::CubeTensor;
 
+use super::Choices;
 use super::launch::{empty, rows_of};
 use super::rotary;
 pub(crate) use super::rotary::chunks;
@@ -47,15 +48,16 @@ pub(crate) fn forward(
     normed: bool,
     half: Option<DType>,
     d: Dims,
+    choices: Choices,
 ) -> [CubeTensor; 3] {
-    if let Some((grid, half)) = matrix_units(half, d.head_dim, &qkv.client) {
+    if let Some((grid, half)) = matrix_units(half, d.head_dim, &qkv.client, choices) {
         let dtype = qkv.dtype;
         let qkv = cast(qkv, half);
         let [out, log_sum, qk] = matrix::forward(grid, qkv, gains, tables, normed, half, d);
         return [cast(out, dtype), log_sum, qk];
     }
     let qkv = rows_of(qkv);
-    let operands = operands(qkv, gains, tables, normed, d);
+    let operands = operands(qkv, gains, tables, normed, d, choices);
     let out = empty(&operands.qkv, [d.replicas, d.sequences * d.context, d.width()]);
     let log_sum = empty(&operands.qkv, [d.replicas, d.sequences * d.heads, d.context]);
     forward::launch(&operands, &out, &log_sum, d);
@@ -67,14 +69,20 @@ fn matrix_units(
     half: Option<DType>,
     head_dim: usize,
     client: &Client,
+    choices: Choices,
 ) -> Option<(matrix::Grid, DType)> {
-    let half = half.filter(|_| super::has_matrix_units())?;
+    let half = half.filter(|_| choices.matrix_units)?;
     Some((matrix::grid(head_dim, half, client)?, half))
 }
 
 /// Whether products in a half precision are those of matrix units.
-pub(crate) fn is_by_matrix(half: Option<DType>, head_dim: usize, client: &Client) -> bool {
-    matrix_units(half, head_dim, client).is_some()
+pub(crate) fn is_by_matrix(
+    half: Option<DType>,
+    head_dim: usize,
+    client: &Client,
+    choices: Choices,
+) -> bool {
+    matrix_units(half, head_dim, client, choices).is_some()
 }
 
 fn operands(
@@ -83,8 +91,12 @@ fn operands(
     tables: [CubeTensor; 2],
     normed: bool,
     d: Dims,
+    choices: Choices,
 ) -> Operands {
-    let qk = if normed { rotary::forward(qkv.clone(), gains, tables, d) } else { qkv.clone() };
+    let qk = match normed {
+        true => rotary::forward(qkv.clone(), gains, tables, d, choices),
+        false => qkv.clone(),
+    };
     let qk_stride = if normed { 2 } else { 3 } * d.width();
     Operands { qk, qk_stride, qkv }
 }
@@ -98,8 +110,9 @@ pub(crate) fn backward(
     normed: bool,
     half: Option<DType>,
     d: Dims,
+    choices: Choices,
 ) -> (CubeTensor, CubeTensor) {
-    if let Some((grid, half)) = matrix_units(half, d.head_dim, &dy.client) {
+    if let Some((grid, half)) = matrix_units(half, d.head_dim, &dy.client, choices) {
         let dtype = qkv.dtype;
         let [qkv, out, dy] = [qkv, out, dy].map(|tensor| cast(tensor, half));
         let read = [qkv, qk, out, log_sum, dy];
@@ -108,12 +121,12 @@ pub(crate) fn backward(
     }
     let [qkv, out, log_sum, dy] = [qkv, out, log_sum, dy].map(rows_of);
     // Queries and keys are normed and turned again: cheaper than keeping them for every block.
-    let operands = operands(qkv, gains.clone(), tables.clone(), normed, d);
+    let operands = operands(qkv, gains.clone(), tables.clone(), normed, d, choices);
     let dqkv = empty(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
-    let along = backward::along(&out, &dy, d);
+    let along = backward::along(&out, &dy, d, choices);
     backward::launch(&operands, &log_sum, &along, &dy, &dqkv, d);
     let dgain = match normed {
-        true => rotary::backward(&operands.qkv, gains, tables, &dqkv, d),
+        true => rotary::backward(&operands.qkv, gains, tables, &dqkv, d, choices),
         false => empty(&dy, [1, 1, 1]),
     };
     (dqkv, dgain)

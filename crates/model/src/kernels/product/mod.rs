@@ -12,9 +12,9 @@ use burn::tensor::DType;
 use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
 use burn_cubecl::tensor::CubeTensor;
 
+use super::Choices;
 use super::launch::{self, dims, empty_of};
 use tiling::Problem;
-pub use tiling::let_fragments_convert;
 pub(crate) use tiling::splits;
 
 /// A matrix of every replica, as stored or its transpose.
@@ -70,26 +70,34 @@ impl Into<'_> {
 }
 
 /// Whether the gradient `[k, n]` of a weight goes to matrix units: its sums can then be in parts.
-pub(crate) fn takes_gradient(dtype: DType, [k, n]: [usize; 2], client: &Client) -> bool {
+pub(crate) fn takes_gradient(
+    dtype: DType,
+    [k, n]: [usize; 2],
+    client: &Client,
+    choices: Choices,
+) -> bool {
     let problem = Problem { r: 1, m: k, n, k: tiling::FETCH, a_t: true, b_t: false, parts: 1 };
-    super::has_matrix_units() && tiling::choose(&problem, dtype, DType::F32, client).is_some()
+    tiling::choose(&problem, dtype, DType::F32, client, choices).is_some()
 }
 
 /// Writes `a b` to `out` `[R, M, N]`.
-pub(crate) fn product(a: Side, b: Side, out: &CubeTensor, into: Into) {
-    product_in_parts(a, b, out, into, 1);
+pub(crate) fn product(a: Side, b: Side, out: &CubeTensor, into: Into, choices: Choices) {
+    product_in_parts(a, b, out, into, 1, choices);
 }
 
 /// The same with the inner axis cut into `parts`, whose sums lie one after the other: `out` is `[R * parts, M, N]`.
-pub(crate) fn product_in_parts(a: Side, b: Side, out: &CubeTensor, into: Into, parts: usize) {
+fn product_in_parts(
+    a: Side,
+    b: Side,
+    out: &CubeTensor,
+    into: Into,
+    parts: usize,
+    choices: Choices,
+) {
     let ([r, m, k], [_, k2, n]) = (a.sizes(), b.sizes());
     assert_eq!(k, k2, "the inner sizes of a product agree");
     let problem = Problem { r, m, n, k, a_t: a.transposed, b_t: b.transposed, parts };
-    let tiling = match super::has_matrix_units() {
-        true => tiling::choose(&problem, a.tensor.dtype, out.dtype, &out.client),
-        false => None,
-    };
-    match tiling {
+    match tiling::choose(&problem, a.tensor.dtype, out.dtype, &out.client, choices) {
         Some(tiling) => matrix::launch(&problem, tiling, a.tensor, b.tensor, out, into),
         None => elsewhere(a.view(), b.view(), out, into, parts),
     }
@@ -103,22 +111,19 @@ pub(crate) fn gradients(
     dx: &CubeTensor,
     (dw, parts): (&CubeTensor, usize),
     again: bool,
+    choices: Choices,
 ) {
     let ([r, m, n], [_, _, k]) = (dims(dy), dims(x));
     let of_x = Problem { r, m, n: k, k: n, a_t: false, b_t: true, parts: 1 };
     let of_w = Problem { r, m: k, n, k: m, a_t: true, b_t: false, parts };
-    let pair = match super::has_matrix_units() {
-        true => tiling::choose_pair([&of_x, &of_w], dy.dtype, &dy.client),
-        false => None,
-    };
-    match pair {
+    match tiling::choose_pair([&of_x, &of_w], dy.dtype, &dy.client, choices) {
         Some(tilings) => {
             matrix::launch_pair([&of_x, &of_w], tilings, [dy, w, x], [dx, dw], again);
         }
         None => {
-            product(Side::plain(dy), Side::transposed(w), dx, Into::New);
+            product(Side::plain(dy), Side::transposed(w), dx, Into::New, choices);
             let into = if again { Into::Again } else { Into::New };
-            product_in_parts(Side::transposed(x), Side::plain(dy), dw, into, parts);
+            product_in_parts(Side::transposed(x), Side::plain(dy), dw, into, parts, choices);
         }
     }
 }
@@ -140,13 +145,13 @@ fn elsewhere(a: CubeTensor, b: CubeTensor, out: &CubeTensor, into: Into, parts: 
 }
 
 /// `a b`, `[R, M, K] x [R, K, N] -> [R, M, N]` in `f32`, as a tensor of its own.
-pub(super) fn whole(a: CubeTensor, b: CubeTensor) -> CubeTensor {
+pub(super) fn whole(a: CubeTensor, b: CubeTensor, choices: Choices) -> CubeTensor {
     let ([r, m, _], [_, _, n]) = (dims::<3>(&a), dims::<3>(&b));
     let out = empty_of(&a, [r, m, n], DType::F32);
     let (a, a_t) = stored(a);
     let (b, b_t) = stored(b);
     let side = |tensor, transposed| Side { tensor, transposed };
-    product(side(&a, a_t), side(&b, b_t), &out, Into::New);
+    product(side(&a, a_t), side(&b, b_t), &out, Into::New, choices);
     out
 }
 

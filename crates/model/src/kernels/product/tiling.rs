@@ -1,12 +1,11 @@
 //! Which tiles a product is cut into.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use burn::cubecl::client::Client;
 use burn::cubecl::features::MmaConfig;
 use burn::cubecl::prelude::*;
 use burn::tensor::{DType, bf16, f16};
 
+use super::super::Choices;
 use super::super::launch::fixed_plane;
 
 /// Elements of half precision that a unit fetches at a time: 16 bytes.
@@ -144,15 +143,6 @@ pub(super) fn fragments(dtype: DType, client: &Client) -> Option<(usize, usize)>
     Some((side as usize, lanes))
 }
 
-/// Whether fragments of sums may become fragments of half precision where the device does not say that they can: for tests.
-static CONVERTS: AtomicBool = AtomicBool::new(false);
-
-/// Lets them, or not; for tests.
-#[doc(hidden)]
-pub fn let_fragments_convert(on: bool) {
-    CONVERTS.store(on, Ordering::Relaxed);
-}
-
 /// What a device offers for products of operands in half precision.
 #[derive(Clone, Copy, Debug)]
 struct Offer {
@@ -165,12 +155,15 @@ struct Offer {
 }
 
 impl Offer {
-    fn of(dtype: DType, client: &Client) -> Option<Self> {
+    /// `None` without matrix units for that, and where they are not to be used.
+    fn of(dtype: DType, client: &Client, choices: Choices) -> Option<Self> {
+        if !choices.matrix_units {
+            return None;
+        }
         let (side, lanes) = fragments(dtype, client)?;
         let shared = client.properties().hardware.max_shared_memory_size;
         // Matrices of the whole cube come with the extension that converts fragments, VK_NV_cooperative_matrix2.
-        let converts =
-            !client.features().matmul.cube_mma.is_empty() || CONVERTS.load(Ordering::Relaxed);
+        let converts = !client.features().matmul.cube_mma.is_empty() || choices.fragments_convert;
         // A unit takes eight elements of a fragment.
         (side * side == 8 * lanes).then_some(Self { side, lanes, shared, converts })
     }
@@ -207,11 +200,17 @@ fn time(p: &Problem, (m, n, .., rate, overhead): Tile) -> f64 {
 }
 
 /// Tiles for a product, or `None` where it has to go elsewhere.
-pub(super) fn choose(p: &Problem, operand: DType, out: DType, client: &Client) -> Option<Tiling> {
+pub(super) fn choose(
+    p: &Problem,
+    operand: DType,
+    out: DType,
+    client: &Client,
+    choices: Choices,
+) -> Option<Tiling> {
     if out != DType::F32 && out != operand {
         return None;
     }
-    pick(p, Offer::of(operand, client)?, out != DType::F32)
+    pick(p, Offer::of(operand, client, choices)?, out != DType::F32)
 }
 
 /// The tiles of the least time.
@@ -226,8 +225,9 @@ pub(super) fn choose_pair(
     [x, w]: [&Problem; 2],
     operand: DType,
     client: &Client,
+    choices: Choices,
 ) -> Option<[Tiling; 2]> {
-    pick_pair([x, w], Offer::of(operand, client)?)
+    pick_pair([x, w], Offer::of(operand, client, choices)?)
 }
 
 fn pick_pair([x, w]: [&Problem; 2], offer: Offer) -> Option<[Tiling; 2]> {

@@ -14,7 +14,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::host::is_host;
 use super::linear::Cast;
-use crate::kernels::{self, Rotary};
+use crate::kernels::{self, Choices, Rotary};
 
 /// Base of the rotary frequencies.
 pub const ROPE_BASE: f64 = 10_000.0;
@@ -80,9 +80,9 @@ pub fn forward(
     let (out, log_sum, qk) = if is_host(&device) {
         let (out, log_sum) = host::forward(&qkv, qk_norm, dims);
         (out, Some(log_sum), None)
-    } else if kernels::apply_to_heads(&device, dims.head_dim) {
-        let (out, log_sum, qk) =
-            kernels::attention(&qkv, rotary(qk_norm, dims).as_ref(), half, dims);
+    } else if let Some(choices) = kernels::chosen_for_heads(&device, dims.head_dim) {
+        let rotary = rotary(qk_norm, dims);
+        let [out, log_sum, qk] = kernels::attention(&qkv, rotary.as_ref(), half, dims, choices);
         (out, Some(log_sum), Some(qk))
     } else {
         (plain::forward(&qkv, qk_norm, dims), None, None)
@@ -107,8 +107,10 @@ pub fn backward(
         Some(log_sum) => {
             let rotary = rotary(qk_norm, dims);
             let qk = qk.unwrap_or_else(|| qkv.clone());
+            let choices = Choices::of(&dy.device());
+            let read = [qkv, qk, out, log_sum, dy];
             let (qkv, gains) =
-                kernels::attention_backward(qkv, qk, out, log_sum, rotary.as_ref(), half, dims, dy);
+                kernels::attention_backward(read, rotary.as_ref(), half, dims, choices);
             Grads { qkv, qk_norm: gains.map(|[q, k]| QkNorm { q, k }) }
         }
     }
