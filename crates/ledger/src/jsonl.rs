@@ -9,7 +9,7 @@ use isoflop_plan::CellId;
 use serde::Deserialize;
 
 use crate::error::LedgerError;
-use crate::record::{Record, SCHEMA};
+use isoflop_record::{Record, SCHEMA};
 
 /// What was put right when the ledger was opened. Not an error, but never silent: print it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use crate::jsonl::{Repair, parse, repair};
 use crate::lock::Lock;
 use crate::passport::Passport;
 use crate::read::{Contents, LEDGER_FILE, PASSPORT_FILE, read_or_empty, read_passports};
-use crate::record::Record;
+use isoflop_record::Record;
 
 const TORN_FILE: &str = "ledger.torn";
 

@@ -44,25 +44,23 @@
 
 mod atomic;
 mod error;
-mod float;
 mod host;
 mod jsonl;
 mod ledger;
 mod lock;
 mod passport;
 mod read;
-mod record;
-mod result;
 mod snapshot;
 
 pub use atomic::write_atomic;
 pub use error::LedgerError;
 pub use host::{Host, now_utc};
+pub use isoflop_record::{
+    Attempt, CurvePoint, Record, RunFlops, RunInfo, RunResult, SCHEMA, Status, Valid, ValidPoint,
+};
 pub use jsonl::Repair;
 pub use ledger::{Append, Ledger};
 pub use lock::Holder;
 pub use passport::{DevicePassport, Passport, PeakFlops, Versions};
 pub use read::{CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read};
-pub use record::{Record, RunInfo, SCHEMA};
-pub use result::{CurvePoint, RunFlops, RunResult, Status, Valid, ValidPoint};
 pub use snapshot::Settled;

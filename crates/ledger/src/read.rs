@@ -8,8 +8,7 @@ use isoflop_plan::CellId;
 use crate::error::LedgerError;
 use crate::jsonl::{Tail, parse};
 use crate::passport::Passport;
-use crate::record::Record;
-use crate::result::Status;
+use isoflop_record::{Record, Status};
 
 /// Name of the ledger file in a results folder.
 pub const LEDGER_FILE: &str = "ledger.jsonl";

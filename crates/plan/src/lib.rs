@@ -38,15 +38,13 @@ mod cell;
 pub mod config;
 mod convention;
 mod grid;
-mod interpolate;
 mod memory;
 mod render;
 pub mod rules;
 mod shape;
 mod stack;
-mod stack_width;
 mod summary;
-mod throughput;
+mod time;
 
 pub use architecture::ShapeError;
 pub use cell::{Cell, CellId, Hyper, NUMERICS_VERSION, Optimizer, Precision, Schedule};
@@ -59,13 +57,13 @@ pub use config::{
 };
 pub use convention::Convention;
 pub use grid::{
-    DataFacts, Evaluation, Grid, HyperSources, PlanWarning, PlannedCell, Reach, StackLimits,
+    DataFacts, Evaluation, Grid, HyperSources, MeasuredWidth, PlanWarning, PlannedCell, Reach,
+    StackLimits,
 };
 pub use memory::{Kept, LOGITS_AT_ONCE, MemoryEstimate, stack_memory};
 pub use render::render_plan;
 pub use rules::Provenance;
 pub use shape::{Family, FlopCount, ParamCount, Shape};
 pub use stack::Stack;
-pub use stack_width::{StackWidths, WidthSample};
 pub use summary::{ModelRow, SliceRow, StackRow};
-pub use throughput::{SpeedSample, Throughput, makespan};
+pub use time::TimeEstimate;

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use isoflop::StudyError;
+use isoflop_data::DataError;
 use isoflop_plan::ConfigErrors;
 
 use crate::print;
@@ -40,26 +42,22 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
 }
 
 fn code(error: &anyhow::Error) -> u8 {
-    use isoflop_data::DataError;
-    use isoflop_ledger::LedgerError;
     let misused = error.chain().any(|cause| {
         cause.is::<ConfigErrors>()
             || cause.is::<Misuse>()
-            || matches!(
-                cause.downcast_ref(),
-                Some(
-                    LedgerError::Locked { .. }
-                        | LedgerError::ConfigChanged { .. }
-                        | LedgerError::ConfigMissing { .. }
-                )
-            )
+            || cause.is::<isoflop_device::DeviceError>()
             || matches!(
                 cause.downcast_ref(),
                 Some(DataError::Option { .. } | DataError::NoMatch { .. })
             )
-            || cause.is::<isoflop_device::DeviceError>()
+            || cause.downcast_ref().is_some_and(StudyError::is_misuse)
     });
     if misused { MISUSED } else { FAILED }
+}
+
+/// Its text shows lines of the file, each with its own hint.
+fn is_of_a_configuration(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<ConfigErrors>() || matches!(cause.downcast_ref(), Some(StudyError::Config(_)))
 }
 
 /// An error taken apart: library errors carry their hint on their last lines.
@@ -74,7 +72,7 @@ impl Told {
         for cause in error.chain() {
             let text = cause.to_string();
             // Errors of a configuration show lines of the file, each with its own hint: they stay as they are.
-            if cause.is::<ConfigErrors>() {
+            if is_of_a_configuration(cause) {
                 told.causes.push(text);
                 continue;
             }

@@ -6,24 +6,13 @@
 //! configuration or the results folder cannot be what was meant, 129, 130 and 143 after SIGHUP, Ctrl-C and SIGTERM.
 
 mod cli;
-mod clock;
 mod commands;
-mod facts;
 mod failure;
-mod fit_cmd;
-mod measure;
-mod observations;
-mod passport;
 mod print;
 mod progress;
-mod publish;
-mod record;
-mod sensitivity;
+mod runs;
 mod shell;
 mod signals;
-mod study;
-mod train;
-mod widths;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::Context;
+use isoflop::{Observer, Published};
 use serde::Serialize;
 
 /// Prints text as it is.
@@ -14,6 +15,20 @@ pub fn text(text: &str) -> anyhow::Result<()> {
 /// Prints a value as JSON, with a newline.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
     text(&(serde_json::to_string_pretty(value)? + "\n"))
+}
+
+/// Prints what was made of a results folder: for people the table, and where the page is.
+pub fn published(
+    published: &Published,
+    as_json: bool,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<()> {
+    if as_json {
+        return json(&published.json);
+    }
+    text(&published.document.to_text())?;
+    observer.note(format!("report: {}", published.report.display()));
+    Ok(())
 }
 
 /// Says something on stderr. Where nobody listens any more, as after the terminal was closed, the

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
+use isoflop::Stop;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level;
 
@@ -42,7 +43,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Starts listening. Until [`Signals::while_saving`], a signal calls `leave` from another thread, which should say
+    /// Starts listening. Until there is something to save, a signal calls `leave` from another thread, which should say
     /// how to continue and end the process.
     ///
     /// # Errors
@@ -85,16 +86,18 @@ impl Signals {
             signal => Some(Signal(signal as i32)),
         }
     }
+}
 
-    /// Runs work that looks at [`Signals::received`] itself, because it has something to save first. If a signal arrives
-    /// meanwhile, what comes after is the caller's matter too.
-    pub fn while_saving<T>(&self, work: impl FnOnce() -> T) -> T {
-        self.saving.store(true, Ordering::SeqCst);
-        let result = work();
-        if self.received().is_none() {
-            self.saving.store(false, Ordering::SeqCst);
+impl Stop for Signals {
+    fn asked(&self) -> Option<String> {
+        self.received().map(|signal| signal.to_string())
+    }
+
+    /// If a signal has arrived meanwhile, what comes after is the caller's matter too.
+    fn saving(&self, under_way: bool) {
+        if under_way || self.received().is_none() {
+            self.saving.store(under_way, Ordering::SeqCst);
         }
-        result
     }
 }
 

@@ -3,8 +3,8 @@
 use isoflop_plan::{Cell, Stack};
 use serde::{Deserialize, Serialize};
 
-use crate::outcome::CurvePoint;
 use crate::schedule::learning_rate;
+use isoflop_record::CurvePoint;
 
 /// Losses added up since the last point of the curve, and the points so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

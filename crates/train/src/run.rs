@@ -18,8 +18,8 @@ use isoflop_plan::{Cell, CellId, Stack};
 
 use crate::checkpoint::{self, State};
 use crate::error::TrainError;
+use crate::event::{Control, Event, StackEnd, TrainOptions};
 use crate::feed::{BatchSize, Feed, Request};
-use crate::outcome::{Control, Event, StackEnd, TrainOptions};
 use crate::replica::is_point;
 use crate::schedule::learning_rate;
 use checks::check;

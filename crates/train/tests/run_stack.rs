@@ -6,7 +6,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use isoflop_data::{Corpus, LanguageOptions};
 use isoflop_plan::{Cell, CellId, Family, Hyper, Optimizer, Precision, Schedule, Shape, Stack};
-use isoflop_train::{Control, Event, Outcome, StackEnd, Status, TrainOptions, run_stack};
+use isoflop_record::{Attempt, Record, Status};
+use isoflop_train::{Control, Event, StackEnd, TrainOptions, run_stack};
 
 fn corpus() -> Corpus {
     let language = LanguageOptions { vocab: 64, word_end: 0.3, exponent: 1.5, seed: 1 };
@@ -47,34 +48,47 @@ fn stack(name: &str, cells: Vec<Cell>) -> Stack {
     Stack { id: name.into(), cells }
 }
 
+/// The same for every run: what tells them apart takes no part in results.
+fn attempt() -> Attempt {
+    Attempt {
+        study: "test".into(),
+        data_sha256: corpus().sha256().into(),
+        passport: "none".into(),
+        device_share: 1.0,
+        started_utc: "2026-01-01T00:00:00Z".into(),
+        now: || "2026-01-01T00:00:01Z".into(),
+    }
+}
+
 fn options(dir: Option<&Path>) -> TrainOptions {
     TrainOptions {
         checkpoint_dir: dir.map(Path::to_owned),
         checkpoint_seconds: 1e9,
         micro_batch_sequences: None,
         eval_sequences: 16,
+        attempt: attempt(),
         evaluated_at_once: None,
         curve_points: 8,
         valid_points: 2,
     }
 }
 
-type Outcomes = BTreeMap<CellId, Outcome>;
+type Records = BTreeMap<CellId, Record>;
 
 /// Trains until the end, or until `stop_at` progress or cell events have come.
 fn train(
     stack: &Stack,
     corpus: &Corpus,
     options: &TrainOptions,
-    done: &mut Outcomes,
+    done: &mut Records,
     stop_at: Option<u64>,
 ) -> StackEnd {
     let finished: BTreeSet<CellId> = done.keys().cloned().collect();
     run_stack(stack, &finished, corpus, &Device::flex(), options, &mut |event| {
         let step = match event {
-            Event::CellDone(outcome) => {
-                assert!(!finished.contains(&outcome.cell), "a finished cell came again");
-                done.insert(outcome.cell.clone(), outcome);
+            Event::CellDone(record) => {
+                assert!(!finished.contains(record.id()), "a finished cell came again");
+                done.insert(record.id().clone(), record);
                 0
             }
             Event::Step { step, .. } => step,
@@ -86,16 +100,8 @@ fn train(
 }
 
 /// What must not depend on company, interruptions or time.
-fn result(o: &Outcome) -> String {
-    let bits = |x: f64| format!("{:016x}", x.to_bits());
-    let curve: Vec<String> = o
-        .curve
-        .iter()
-        .map(|p| format!("{} {} {:?}", p.step, bits(p.loss_nats), p.grad_norm.map(bits)))
-        .collect();
-    let valid: Vec<String> =
-        o.valid_curve.iter().map(|(s, l)| format!("{s} {}", bits(*l))).collect();
-    format!("{:?} {:?} {curve:?} {valid:?}", o.status, o.valid_loss_nats.map(bits))
+fn result(record: &Record) -> String {
+    record.deterministic_json()
 }
 
 const COSINE: Schedule = Schedule::Cosine { final_fraction: 0.1 };
@@ -110,19 +116,19 @@ fn a_cell_in_a_stack_is_bitwise_the_cell_alone() {
         cell(&corpus, 30, COSINE, 2e-2, 1),
         cell(&corpus, 12, WSD, 1e-2, 3),
     ];
-    let mut together = Outcomes::new();
+    let mut together = Records::new();
     let end = train(&stack("t", cells.clone()), &corpus, &options(None), &mut together, None);
     assert_eq!(end, StackEnd::Completed);
     assert_eq!(together.len(), 4);
     for cell in cells {
-        let mut alone = Outcomes::new();
+        let mut alone = Records::new();
         train(&stack("a", vec![cell.clone()]), &corpus, &options(None), &mut alone, None);
         let (alone, together) = (&alone[&cell.id], &together[&cell.id]);
-        assert_eq!(alone.status, Status::Finished);
+        assert_eq!(alone.result.status, Status::Finished);
         assert_eq!(result(alone), result(together), "cell of {} steps", cell.steps);
-        assert_eq!(alone.curve.len(), 8);
-        assert_eq!(alone.valid_curve.len(), 2);
-        assert!(alone.valid_loss_nats.expect("finished") < (cell.shape.vocab as f64).ln());
+        assert_eq!(alone.result.curve.len(), 8);
+        assert_eq!(alone.result.valid_curve.len(), 2);
+        assert!(alone.valid_loss_nats().expect("finished") < (cell.shape.vocab as f64).ln());
     }
 }
 
@@ -130,10 +136,10 @@ fn a_cell_in_a_stack_is_bitwise_the_cell_alone() {
 fn runs_that_share_a_trunk_end_as_if_alone() {
     let corpus = corpus();
     let cells: Vec<Cell> = [60, 40, 24].map(|s| cell(&corpus, s, WSD, 1e-2, 1)).into();
-    let mut shared = Outcomes::new();
+    let mut shared = Records::new();
     train(&stack("s", cells.clone()), &corpus, &options(None), &mut shared, None);
     for cell in cells {
-        let mut alone = Outcomes::new();
+        let mut alone = Records::new();
         train(&stack("a", vec![cell.clone()]), &corpus, &options(None), &mut alone, None);
         assert_eq!(result(&alone[&cell.id]), result(&shared[&cell.id]), "{} steps", cell.steps);
     }
@@ -148,10 +154,10 @@ fn stopped_again_and_again_the_result_is_bitwise_the_same() {
         cell(&corpus, 700, COSINE, 3e-3, 2),
     ];
     let stack = stack("r", cells.clone());
-    let mut whole = Outcomes::new();
+    let mut whole = Records::new();
     train(&stack, &corpus, &options(None), &mut whole, None);
     let dir = tempfile::tempdir().expect("a folder");
-    let mut pieces = Outcomes::new();
+    let mut pieces = Records::new();
     let mut stops = 0;
     while train(&stack, &corpus, &options(Some(dir.path())), &mut pieces, Some(1))
         == StackEnd::Interrupted
@@ -164,7 +170,7 @@ fn stopped_again_and_again_the_result_is_bitwise_the_same() {
     for cell in &cells {
         assert_eq!(result(&whole[&cell.id]), result(&pieces[&cell.id]), "{} steps", cell.steps);
     }
-    assert!(pieces.values().any(|o| o.resumed > 0));
+    assert!(pieces.values().any(|o| o.run.resumed > 0));
 }
 
 #[test]
@@ -172,12 +178,12 @@ fn an_evaluation_that_is_stopped_is_done_again() {
     let corpus = corpus();
     let cells = vec![cell(&corpus, 12, COSINE, 1e-2, 1), cell(&corpus, 9, COSINE, 3e-3, 2)];
     let stack = stack("e", cells.clone());
-    let mut whole = Outcomes::new();
+    let mut whole = Records::new();
     train(&stack, &corpus, &options(None), &mut whole, None);
     let dir = tempfile::tempdir().expect("a folder");
     // 64 windows in passes of 16: an evaluation gives news four times. Every other run is stopped in
     // its first evaluation, the others in their second.
-    let (mut pieces, mut stops) = (Outcomes::new(), 0);
+    let (mut pieces, mut stops) = (Records::new(), 0);
     loop {
         let finished: BTreeSet<CellId> = pieces.keys().cloned().collect();
         let options = options(Some(dir.path()));
@@ -185,9 +191,9 @@ fn an_evaluation_that_is_stopped_is_done_again() {
         let end = run_stack(&stack, &finished, &corpus, &Device::flex(), &options, &mut |event| {
             match event {
                 Event::Evaluating { .. } => passes += 1,
-                Event::CellDone(outcome) => {
+                Event::CellDone(record) => {
                     assert!(passes < last, "a cell ended after the stop");
-                    pieces.insert(outcome.cell.clone(), outcome);
+                    pieces.insert(record.result.cell.id.clone(), record);
                 }
                 _ => {}
             }
@@ -218,10 +224,10 @@ fn a_cell_whose_record_was_lost_is_trained_again() {
         if matches!(event, Event::CellDone(_)) { Control::Stop } else { Control::Continue }
     });
     assert_eq!(end.expect("training works"), StackEnd::Interrupted);
-    let (mut ended, mut warnings) = (Outcomes::new(), Vec::new());
+    let (mut ended, mut warnings) = (Records::new(), Vec::new());
     let end = run_stack(&stack, &BTreeSet::new(), &corpus, &device, &options, &mut |event| {
         match event {
-            Event::CellDone(outcome) => drop(ended.insert(outcome.cell.clone(), outcome)),
+            Event::CellDone(record) => drop(ended.insert(record.result.cell.id.clone(), record)),
             Event::Warning(text) => warnings.push(text),
             _ => {}
         }
@@ -229,7 +235,7 @@ fn a_cell_whose_record_was_lost_is_trained_again() {
     });
     assert_eq!(end.expect("training works"), StackEnd::Completed);
     assert!(warnings.len() == 1 && warnings[0].contains("never recorded"), "{warnings:?}");
-    let mut whole = Outcomes::new();
+    let mut whole = Records::new();
     train(&stack, &corpus, &self::options(None), &mut whole, None);
     for cell in &cells {
         assert_eq!(result(&whole[&cell.id]), result(&ended[&cell.id]), "{} steps", cell.steps);
@@ -237,28 +243,28 @@ fn a_cell_whose_record_was_lost_is_trained_again() {
 }
 
 #[test]
-fn divergence_is_an_outcome() {
+fn divergence_is_an_record() {
     let corpus = corpus();
     let mut wild = cell(&corpus, 60, Schedule::Constant, 1e6, 1);
     wild.hyper.clip_norm = None;
     let cells = vec![cell(&corpus, 60, COSINE, 1e-2, 1), wild];
-    let mut done = Outcomes::new();
+    let mut done = Records::new();
     train(&stack("d", cells.clone()), &corpus, &options(None), &mut done, None);
-    assert_eq!(done[&cells[0].id].status, Status::Finished);
+    assert_eq!(done[&cells[0].id].result.status, Status::Finished);
     let lost = &done[&cells[1].id];
-    assert!(matches!(lost.status, Status::Diverged { .. }), "{:?}", lost.status);
-    assert_eq!(lost.valid_loss_nats, None);
+    assert!(matches!(lost.result.status, Status::Diverged { .. }), "{:?}", lost.result.status);
+    assert_eq!(lost.valid_loss_nats(), None);
 }
 
 #[test]
 fn micro_batches_train_the_same_within_rounding() {
     let corpus = corpus();
     let cells = vec![cell(&corpus, 20, COSINE, 1e-2, 1)];
-    let (mut whole, mut parts) = (Outcomes::new(), Outcomes::new());
+    let (mut whole, mut parts) = (Records::new(), Records::new());
     train(&stack("w", cells.clone()), &corpus, &options(None), &mut whole, None);
     let micro = TrainOptions { micro_batch_sequences: Some(3), ..options(None) };
     train(&stack("m", cells.clone()), &corpus, &micro, &mut parts, None);
-    let loss = |o: &Outcomes| o[&cells[0].id].valid_loss_nats.expect("finished");
+    let loss = |o: &Records| o[&cells[0].id].valid_loss_nats().expect("finished");
     let (a, b) = (loss(&whole), loss(&parts));
     assert!((a / b - 1.0).abs() < 1e-4, "{a} {b}");
 }
@@ -290,7 +296,7 @@ fn a_checkpoint_with_changed_weights_is_refused() {
     let dir = tempfile::tempdir().expect("a folder");
     let options = options(Some(dir.path()));
     assert_eq!(
-        train(&stack, &corpus, &options, &mut Outcomes::new(), Some(1)),
+        train(&stack, &corpus, &options, &mut Records::new(), Some(1)),
         StackEnd::Interrupted
     );
     let file = dir.path().join("b.safetensors");

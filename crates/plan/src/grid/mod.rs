@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::config::{Config, ConfigError, ConfigErrors};
 use crate::memory::Kept;
 use crate::rules::Provenance;
-use crate::{Cell, Convention, Stack, StackWidths};
+use crate::{Cell, Convention, Stack};
 
 pub use reach::Reach;
 pub use stacks::StackLimits;
@@ -101,6 +101,9 @@ impl PlannedCell {
     }
 }
 
+/// The most replicas that pay for models whose training step costs so many FLOPs a replica; `None` where nothing is known.
+pub type MeasuredWidth<'a> = &'a dyn Fn(f64) -> Option<usize>;
+
 impl Grid {
     /// Lays the grid out, resolves every hyper-parameter and groups the cells into stacks.
     ///
@@ -142,7 +145,7 @@ impl Grid {
     /// Groups the cells anew, once the device's memory is known, in stacks as wide as has been
     /// measured to pay; where nothing was measured, `limits.max_width` holds. Warns of stacks that may
     /// not fit.
-    pub fn restack(&mut self, limits: StackLimits, measured: Option<&StackWidths>) {
+    pub fn restack(&mut self, limits: StackLimits, measured: Option<MeasuredWidth>) {
         self.kept = limits.kept;
         self.stacks = stacks::group(self.cells.iter().map(|c| &c.cell), limits, measured);
         self.warnings.retain(|w| {

@@ -6,7 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::config::Config;
 use crate::memory::{Kept, MemoryEstimate, stack_memory};
-use crate::{Cell, Hyper, Shape, Stack, StackWidths};
+use crate::{Cell, Hyper, Shape, Stack};
+
+use super::MeasuredWidth;
 
 /// Most replicas where neither the user nor a measurement says. Assumed: small cells gain from
 /// company until the device is full.
@@ -117,8 +119,8 @@ impl StackLimits {
     }
 
     /// Widest stack of cells like `cell`; at least 1.
-    fn width(&self, cell: &Cell, measured: Option<&StackWidths>) -> usize {
-        let measured = measured.and_then(|widths| widths.replicas(cell.step_flops()));
+    fn width(&self, cell: &Cell, measured: Option<MeasuredWidth>) -> usize {
+        let measured = measured.and_then(|width| width(cell.step_flops()));
         let most = measured.unwrap_or(self.max_width).min(MOST_REPLICAS);
         let fits = |r: &usize| {
             self.fits(&self.estimate(&cell.shape, &cell.hyper, *r, self.sequences(cell)), 1)
@@ -150,7 +152,7 @@ pub(super) fn alike<'a>(cells: impl Iterator<Item = &'a Cell>) -> Vec<Vec<&'a Ce
 pub(super) fn group<'a>(
     cells: impl Iterator<Item = &'a Cell>,
     limits: StackLimits,
-    measured: Option<&StackWidths>,
+    measured: Option<MeasuredWidth>,
 ) -> Vec<Stack> {
     let mut stacks = Vec::new();
     for cells in alike(cells) {

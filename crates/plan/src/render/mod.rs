@@ -6,14 +6,14 @@ mod table;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use crate::{Convention, Grid, PlannedCell, Provenance, SliceRow, Throughput};
+use crate::{Convention, Grid, PlannedCell, Provenance, SliceRow, TimeEstimate};
 
 use figures::{bytes, count, counted, duration, flops, percent, rate};
 use table::table;
 
 /// All of a plan: models, slices, hyper-parameters and their sources, stacks, data, time and
-/// doubts. `throughput` is a measurement on the device that would train it.
-pub fn render_plan(grid: &Grid, throughput: Option<&Throughput>) -> String {
+/// doubts. `expected` is the time it would take on the device that was asked.
+pub fn render_plan(grid: &Grid, expected: Option<&TimeEstimate>) -> String {
     let parts = [
         headline(grid),
         models(grid),
@@ -21,7 +21,7 @@ pub fn render_plan(grid: &Grid, throughput: Option<&Throughput>) -> String {
         hyper(grid),
         stacks(grid),
         data(grid),
-        time(grid, throughput),
+        time(grid, expected),
         warnings(grid),
     ];
     parts.join("\n")
@@ -225,16 +225,18 @@ fn data(grid: &Grid) -> String {
     format!("Data: the longest cell needs {}; {there}\n", text(needed))
 }
 
-fn time(grid: &Grid, throughput: Option<&Throughput>) -> String {
-    let measured = throughput.and_then(|t| Some((t, grid.seconds(t)?)));
-    let Some((throughput, seconds)) = measured else {
+fn time(grid: &Grid, expected: Option<&TimeEstimate>) -> String {
+    let Some(TimeEstimate { device, seconds, extrapolated }) = expected else {
         return "Time: no measurement\n".into();
     };
     let speed = (grid.train_flops() + grid.evaluation_flops()) / seconds;
+    let unsure = match extrapolated {
+        true => "; some stacks are smaller or larger than all that were measured",
+        false => "",
+    };
     format!(
-        "Time: about {} on {} at {} FLOP/s, with {} FLOPs of evaluation\n",
-        duration(seconds),
-        throughput.device,
+        "Time: about {} on {device} at {} FLOP/s, with {} FLOPs of evaluation{unsure}\n",
+        duration(*seconds),
         flops(speed),
         flops(grid.evaluation_flops()),
     )

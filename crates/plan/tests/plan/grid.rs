@@ -2,7 +2,7 @@
 
 use isoflop_plan::{
     Config, ConfigErrors, Convention, DataFacts, ErrorKind, Grid, Kept, PlanWarning, Provenance,
-    Shape, SpeedSample, Stack, StackLimits, StackWidths, Throughput, WidthSample, render_plan,
+    Shape, Stack, StackLimits, TimeEstimate, render_plan,
 };
 use proptest::prelude::*;
 
@@ -43,15 +43,11 @@ budgets = [5e10, 1.1e11, 2.4e11, 5.5e11, 1.2e12]
 
 #[test]
 fn the_plan_reads_well() {
-    let throughput = Throughput {
-        device: "a test".into(),
-        stacks_at_once: 1,
-        samples: vec![
-            SpeedSample { width: 16, flops_per_second: 1e10 },
-            SpeedSample { width: 64, flops_per_second: 4e10 },
-        ],
-    };
-    insta::assert_snapshot!(render_plan(&grid(STUDY), Some(&throughput)));
+    let (device, seconds) = ("a test".to_owned(), 1234.5);
+    let expected = TimeEstimate { device, seconds, extrapolated: false };
+    insta::assert_snapshot!(render_plan(&grid(STUDY), Some(&expected)));
+    let unsure = render_plan(&grid(STUDY), Some(&TimeEstimate { extrapolated: true, ..expected }));
+    assert!(unsure.contains("all that were measured\n"), "{unsure}");
 }
 
 #[test]
@@ -366,16 +362,9 @@ fn stacks_hold_every_cell_once_and_respect_the_limits() {
     // What was measured takes the place of the default, each model's own.
     let steps: Vec<f64> = grid.alike().iter().map(|cells| cells[0].step_flops()).collect();
     assert!(steps.len() > 2 && steps.is_sorted());
-    let sample = |step_flops, replicas| WidthSample {
-        width: 16,
-        step_flops,
-        replicas,
-        speedup: 1.5,
-        flops_per_second: 1e9,
-    };
-    let samples = vec![sample(steps[0], 3), sample(*steps.last().unwrap(), 1)];
+    let costliest = *steps.last().unwrap();
+    let widths = |step: f64| Some(if step < costliest { 3 } else { 1 });
     let limits = StackLimits { memory_bytes: None, ..unbounded(8) };
-    let widths = StackWidths { device: "test".into(), stacks_at_once: 1, samples };
     grid.restack(limits, Some(&widths));
     let width = |step: f64| {
         let stacks = grid.stacks.iter().filter(|s| s.cells[0].step_flops() == step);
@@ -497,17 +486,10 @@ fn runs_that_share_a_trunk_stay_together_however_narrow_stacks_pay() {
                 [train]\nschedule = \"wsd\"\nbatch_tokens = 1024\n";
     let mut grid = grid(text);
     let limits = StackLimits { memory_bytes: None, ..unbounded(8) };
-    let sample = WidthSample {
-        width: 32,
-        step_flops: grid.cells[0].cell.step_flops(),
-        replicas: 1,
-        speedup: 1.0,
-        flops_per_second: 1e9,
-    };
-    let widths = StackWidths { device: "test".into(), stacks_at_once: 1, samples: vec![sample] };
+    let alone = |_: f64| Some(1);
     let whole: f64 = grid.stacks.iter().map(Stack::cost_flops).sum();
     assert!(whole < 0.8 * grid.train_flops(), "trunks are shared");
-    grid.restack(limits, Some(&widths));
+    grid.restack(limits, Some(&alone));
     // A stack for each seed, with the three lengths of it.
     let seeds: Vec<Vec<u64>> =
         grid.stacks.iter().map(|s| s.cells.iter().map(|c| c.seed).collect()).collect();
@@ -519,6 +501,6 @@ fn runs_that_share_a_trunk_stay_together_however_narrow_stacks_pay() {
     assert!((apart / whole - 1.0).abs() < 1e-12);
     // Without the memory for that, apart.
     let one = StackLimits { memory_bytes: Some(1), ..limits };
-    grid.restack(one, Some(&widths));
+    grid.restack(one, Some(&alone));
     assert_eq!(grid.stacks.len(), 6);
 }

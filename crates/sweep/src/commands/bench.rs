@@ -1,32 +1,31 @@
 //! `sweep bench`: how fast models train here, on made-up tokens.
 
-mod job;
 mod measured;
 mod operations;
+mod request;
 mod shape;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use isoflop::Observer;
 use isoflop_device::{Choices, Peak, TrainDevice, measure_peak};
 use isoflop_plan::{DeviceConfig, Hyper, MemoryEstimate, stack_memory};
-use isoflop_train::{Load, Speed, Workers, measure};
+use isoflop_speed::{Load, PAYS, Speed, measure};
+use isoflop_train::Workers;
 
-use crate::cli::BenchArgs;
+use crate::cli::{BenchArgs, device_name};
 use crate::failure::FAILED;
-use crate::progress::Progress;
 use crate::signals::{Signal, Signals};
-use crate::study::{self, usable_memory_bytes};
-use crate::widths::PAYS;
-use crate::{passport, print};
-pub use job::shader;
-use job::{Count, Job, MOST};
+use crate::{print, progress};
 use measured::{Measured, json, table};
+pub use request::shader;
+use request::{BenchRequest, Count, MOST};
 use shape::Model;
 
 /// How stacks of a model train.
 #[derive(Debug, Clone, Copy)]
-struct Way {
+struct Mode {
     /// Stacks at once.
     stacks: usize,
     /// Whether the model's operations are kernels.
@@ -35,16 +34,17 @@ struct Way {
 
 /// Measures every shape as asked, one after the other, and prints what came out.
 pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
-    let mut progress = Progress::new(&args.output);
-    let job = Job::read(args)?;
+    let mut observer = progress::observer(&args.output);
+    let progress = &mut *observer;
+    let request = BenchRequest::read(args)?;
 
-    let name = study::device_name(args.device.as_deref().unwrap_or("auto"));
-    let config = DeviceConfig { shader: job.shader, ..DeviceConfig::named(name) };
-    let request = study::request(vec![job.precision], false);
-    let device = study::open_device(&config, &request, &mut progress)?;
-    job.check(&device)?;
+    let name = device_name(args.device.as_deref().unwrap_or("auto"));
+    let config = DeviceConfig { shader: request.shader, ..DeviceConfig::named(name) };
+    let tested = isoflop::request(vec![request.precision], false);
+    let device = isoflop::open_device(&config, &tested, progress)?;
+    request.check(&device)?;
     if args.operations {
-        let code = operations::run(&job, &device, &mut progress, args.output.json);
+        let code = operations::run(&request, &device, progress, args.output.json);
         device.wait();
         return code;
     }
@@ -54,22 +54,22 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     if !device.info.is_cpu() {
         progress.note("measuring the device's fastest products");
     }
-    let before = measure_peak(&device.device, &device.info, job.precision);
+    let before = measure_peak(&device.device, &device.info, request.precision);
     found.lock().peak = before;
-    for model in &job.models {
-        for stacks in at_once(&job, model, &device) {
-            for &kernels in &job.kernels {
-                let way = Way { stacks, kernels: kernels.unwrap_or(device.kernels) };
-                let choices = Choices { kernels: way.kernels, ..Choices::of(&device.device) };
+    for model in &request.models {
+        for stacks in at_once(&request, model, &device) {
+            for &kernels in &request.kernels {
+                let mode = Mode { stacks, kernels: kernels.unwrap_or(device.kernels) };
+                let choices = Choices { kernels: mode.kernels, ..Choices::of(&device.device) };
                 choices.set(&device.device);
-                for &replicas in &job.replicas {
+                for &replicas in &request.replicas {
                     match replicas {
                         Count::Of(n) => {
-                            let one = one(&job, model, way, n, &device, &mut progress);
+                            let one = one(&request, model, mode, n, &device, progress);
                             found.lock().measured.push(one);
                         }
                         Count::Auto => {
-                            widening(&job, model, way, &device, &found, &mut progress);
+                            widening(&request, model, mode, &device, &found, progress);
                         }
                     }
                 }
@@ -77,7 +77,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         }
     }
     // A busy machine shows its peak now and then: the better of two counts.
-    let after = measure_peak(&device.device, &device.info, job.precision);
+    let after = measure_peak(&device.device, &device.info, request.precision);
     device.wait();
     let rate = |peak: &Peak| peak.flops_per_second;
     let peak = [before, after].into_iter().flatten().max_by(|a, b| rate(a).total_cmp(&rate(b)));
@@ -114,7 +114,7 @@ impl Figures {
             return Ok(());
         }
         if as_json {
-            let passport = passport::without_data(device, self.peak);
+            let passport = isoflop::passport::without_data(device, self.peak);
             print::json(&json(&self.measured, self.peak, passport))
         } else {
             print::text(&table(&self.measured, self.peak, device))
@@ -148,17 +148,17 @@ fn listen(found: &Found, device: &TrainDevice, as_json: bool) -> anyhow::Result<
 
 /// Stacks of doubling width, as long as the wider one pays. A failure after the first ends the search.
 fn widening(
-    job: &Job,
+    request: &BenchRequest,
     model: &Model,
-    way: Way,
+    mode: Mode,
     device: &TrainDevice,
     found: &Found,
-    progress: &mut Progress,
+    progress: &mut dyn Observer,
 ) {
     let mut best = 0.0;
     let mut replicas = 1;
     while replicas <= MOST {
-        let next = one(job, model, way, replicas, device, progress);
+        let next = one(request, model, mode, replicas, device, progress);
         match &next.result {
             Err(what) if replicas > 1 => {
                 progress.note(format!("no wider stack than {}: {what}", replicas / 2));
@@ -183,24 +183,24 @@ fn widening(
 
 /// One measurement.
 fn one(
-    job: &Job,
+    request: &BenchRequest,
     model: &Model,
-    way: Way,
+    mode: Mode,
     replicas: usize,
     device: &TrainDevice,
-    progress: &mut Progress,
+    progress: &mut dyn Observer,
 ) -> Measured {
     let mut measured = Measured {
         model: model.clone(),
         replicas,
-        stacks_at_once: way.stacks,
-        kernels: way.kernels,
-        usual: way.kernels == device.kernels,
-        precision: job.precision,
+        stacks_at_once: mode.stacks,
+        kernels: mode.kernels,
+        usual: mode.kernels == device.kernels,
+        precision: request.precision,
         result: Err(String::new()),
     };
     progress.note(format!("measuring {}", measured.key()));
-    measured.result = try_one(job, model, way.stacks, replicas, device);
+    measured.result = try_one(request, model, mode.stacks, replicas, device);
     if let Err(what) = &measured.result {
         progress.warn(format!("{}: {what}", measured.key()));
     }
@@ -208,13 +208,13 @@ fn one(
 }
 
 fn try_one(
-    job: &Job,
+    request: &BenchRequest,
     model: &Model,
     stacks: usize,
     replicas: usize,
     device: &TrainDevice,
 ) -> Result<Speed, String> {
-    let hyper = Hyper::for_timing(model.sequences, job.precision);
+    let hyper = Hyper::for_timing(model.sequences, request.precision);
     let need = estimate(model, &hyper, replicas, device);
     let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
     if let Some(most) = device.tensor_bytes.filter(|&most| need.largest_tensor > most) {
@@ -241,30 +241,30 @@ fn try_one(
         shape: &model.shape,
         hyper: &hyper,
         replicas,
-        rounds: job.rounds,
-        seconds: job.seconds,
+        rounds: request.rounds,
+        seconds: request.seconds,
     };
     measure(&load, &device.device, &workers).map_err(|error| error.to_string())
 }
 
-/// What a stack is expected to need in the way that is chosen.
+/// What a stack is expected to need in the mode that is chosen.
 fn estimate(model: &Model, hyper: &Hyper, replicas: usize, device: &TrainDevice) -> MemoryEstimate {
-    let kept = study::kept(device, Choices::of(&device.device).kernels);
+    let kept = isoflop::kept(device, Choices::of(&device.device).kernels);
     stack_memory(&model.shape, hyper, replicas, model.sequences, kept)
 }
 
 /// Stacks that train at once: what was asked for, or what a sweep of many such models would choose.
-fn at_once(job: &Job, model: &Model, device: &TrainDevice) -> Vec<usize> {
+fn at_once(request: &BenchRequest, model: &Model, device: &TrainDevice) -> Vec<usize> {
     let number = |count: &Count| {
         if let Count::Of(number) = *count {
             return number;
         }
-        let hyper = Hyper::for_timing(model.sequences, job.precision);
+        let hyper = Hyper::for_timing(model.sequences, request.precision);
         let bytes = estimate(model, &hyper, 1, device).total();
-        let memory = usable_memory_bytes(device);
+        let memory = isoflop::usable_memory_bytes(device);
         Workers::new(&device.device, None, MOST, bytes, memory).map_or(1, |w| w.count())
     };
-    let mut numbers: Vec<usize> = job.stacks_at_once.iter().map(number).collect();
+    let mut numbers: Vec<usize> = request.stacks_at_once.iter().map(number).collect();
     numbers.sort_unstable();
     numbers.dedup();
     numbers

@@ -1,21 +1,21 @@
 //! `sweep data`: what there is to train on.
 
+use isoflop::StudyData;
 use isoflop_data::Corpus;
 use isoflop_plan::{Config, ConfigErrors, Grid, OptimumRule};
 use isoflop_report::number;
 use serde_json::{Value, json};
 
 use crate::cli::DataArgs;
-use crate::facts::StudyData;
-use crate::print;
-use crate::progress::Progress;
+use crate::{print, progress};
 
 /// Epochs over which repeated tokens are nearly as good as new ones (Muennighoff et al. 2023).
 const EPOCHS: [f64; 2] = [1.0, 4.0];
 
 /// Prints an assessment of the data.
 pub fn run(args: &DataArgs) -> anyhow::Result<()> {
-    let mut progress = Progress::new(&args.output);
+    let mut observer = progress::observer(&args.output);
+    let progress = &mut *observer;
     let config = Config::load(&args.config)?;
     let (corpus, assessment) = isoflop_data::assess(&config.data, &mut progress.data())?;
     let budgets = match Budgets::of(&config, &corpus) {

@@ -7,9 +7,8 @@ use std::process::ExitCode;
 use isoflop_device::{list, pick};
 use isoflop_plan::DeviceConfig;
 
-use crate::cli::DevicesArgs;
+use crate::cli::{DevicesArgs, device_name};
 use crate::print;
-use crate::study::device_name;
 
 /// Prints the devices, or tests one.
 pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {

@@ -3,14 +3,15 @@
 mod bench;
 mod data;
 mod devices;
+mod fit;
 mod plan;
+mod predict;
 mod report;
 mod run;
 
 use std::process::ExitCode;
 
 use crate::cli::Command;
-use crate::fit_cmd::{run_fit, run_predict};
 
 /// Runs a command and says what the process returns.
 pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
@@ -21,8 +22,8 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Devices(args) => devices::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
-        Command::Fit(args) => run_fit(args.clone()).map(|()| ExitCode::SUCCESS),
-        Command::Predict(args) => run_predict(args.clone()).map(|()| ExitCode::SUCCESS),
+        Command::Fit(args) => fit::run(args.clone()).map(|()| ExitCode::SUCCESS),
+        Command::Predict(args) => predict::run(args.clone()).map(|()| ExitCode::SUCCESS),
     }
 }
 

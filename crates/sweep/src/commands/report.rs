@@ -1,33 +1,19 @@
 //! `sweep report`: ledger -> fit -> report, without training.
 
-use anyhow::bail;
-use isoflop_ledger::read;
-use isoflop_plan::Grid;
+use isoflop::{Folder, Results, publish};
 
 use crate::cli::ReportArgs;
-use crate::facts::StudyData;
-use crate::progress::Progress;
-use crate::publish::{Results, publish};
-use crate::study;
+use crate::{print, progress};
 
 /// Fits what a results folder holds and writes its report anew.
 pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
-    let mut progress = Progress::new(&args.output);
-    let folder = &args.results;
-    if !folder.is_dir() {
-        bail!(
-            "{} is not a folder\nhint: give the results folder of a study, such as runs/quickstart",
-            folder.display()
-        );
-    }
-    let contents = read(folder)?;
-    let config = study::config_of(folder, &contents)?;
+    let mut observer = progress::observer(&args.output);
+    let folder = args.results.as_path();
+    let Folder { config, grid, data, contents } = &Folder::read(folder)?;
     if contents.unfinished_line {
-        progress.note("the ledger ends in part of a line: a run is at work, or was killed");
+        observer.note("the ledger ends in part of a line: a run is at work, or was killed");
     }
-    let data = StudyData::read(folder)?;
-    let grid = Grid::build(&config, &data.facts())?;
-    let results =
-        Results { config: &config, grid: &grid, data: &data, contents: &contents, folder };
-    publish(&results, &args.output, &mut progress)
+    let published = publish(&Results { config, grid, data, contents, folder }, &mut *observer)?;
+    observer.clear();
+    print::published(&published, args.output.json, &mut *observer)
 }

@@ -7,9 +7,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use isoflop_report::number;
 
 use super::plain;
-use super::screen::Screen;
-use super::update::{Overall, Update};
 use crate::print;
+use isoflop::{Observer, Overall, Update};
 
 /// FLOPs overflow 64 bits, so the bar counts millionths of the whole.
 const UNITS: u64 = 1_000_000;
@@ -30,8 +29,8 @@ impl Default for Bars {
     }
 }
 
-impl Screen for Bars {
-    fn show(&mut self, update: &Update) {
+impl Observer for Bars {
+    fn tell(&mut self, update: &Update) {
         match update {
             Update::Preparing { stage, done_bytes, total_bytes } => {
                 self.prepare(stage, *done_bytes, *total_bytes);

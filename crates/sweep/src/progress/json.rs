@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::screen::Screen;
-use super::update::Update;
 use crate::print;
+use isoflop::{Observer, Update};
 
 /// Least time between two updates of the kind that only tells how far things are.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -15,8 +14,8 @@ pub struct Json {
     last: Option<Instant>,
 }
 
-impl Screen for Json {
-    fn show(&mut self, update: &Update) {
+impl Observer for Json {
+    fn tell(&mut self, update: &Update) {
         // What a person waits for, a program need not know.
         if matches!(update, Update::Testing { .. } | Update::Tested | Update::Compiling { .. }) {
             return;
@@ -39,7 +38,7 @@ fn line(update: &Update) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::update::{Overall, StackName};
+    use isoflop::{Overall, StackName};
 
     #[test]
     fn updates_are_tagged_objects() {

@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use isoflop_report::number;
 
-use super::screen::Screen;
-use super::update::{Overall, Share, Update};
 use crate::print;
+use isoflop::{Observer, Overall, Share, Update, cell_label};
 
 /// Least time between two lines that only tell how far things are.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -17,8 +16,8 @@ pub struct Plain {
     last: Option<Instant>,
 }
 
-impl Screen for Plain {
-    fn show(&mut self, update: &Update) {
+impl Observer for Plain {
+    fn tell(&mut self, update: &Update) {
         let only_tells_how_far = matches!(
             update,
             Update::Step { .. } | Update::Preparing { .. } | Update::Testing { .. }
@@ -110,26 +109,16 @@ pub fn left_of_test(done: usize, total: usize, seconds: f64) -> String {
 
 /// The end of a cell, without how far the sweep is.
 pub fn cell(update: &Update) -> Option<String> {
-    let Update::Cell {
-        id,
-        label,
-        status,
-        reason,
-        valid_loss_nats,
-        valid_bits_per_byte,
-        train_seconds,
-        ..
-    } = update
-    else {
-        return None;
-    };
-    let nats = valid_loss_nats.map(|loss| format!("{loss:.4} nats/token"));
-    let bits = valid_bits_per_byte.map(|loss| format!("{loss:.4} bits/byte"));
-    let reason = reason.map(str::to_owned);
-    let parts =
-        [Some((*status).to_owned()), reason, nats, bits, Some(number::duration(*train_seconds))];
+    let Update::Cell { record, .. } = update else { return None };
+    let result = &record.result;
+    let nats = result.valid.map(|valid| format!("{:.4} nats/token", valid.loss_nats));
+    let bits = result.valid.and_then(|valid| valid.bits_per_byte);
+    let bits = bits.map(|loss| format!("{loss:.4} bits/byte"));
+    let time = number::duration(record.run.train_seconds);
+    let status = result.status.word().to_owned();
+    let parts = [Some(status), result.status.reason(), nats, bits, Some(time)];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
-    Some(format!("cell {id} {label}: {}", parts.join(", ")))
+    Some(format!("cell {} {}: {}", record.id(), cell_label(&result.cell), parts.join(", ")))
 }
 
 /// A loss, or the range of the losses of a stack: `3.412`, `3.39-3.52`.
@@ -168,7 +157,9 @@ fn overall<'a>(update: &'a Update) -> Option<&'a Overall> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::update::StackName;
+    use isoflop::StackName;
+    use isoflop_ledger::{Record, RunInfo, RunResult, Status};
+    use isoflop_plan::{Cell, Family, Hyper, Precision, Shape};
 
     const OVERALL: Overall = Overall {
         done_flops: 1.29e12,
@@ -192,19 +183,25 @@ mod tests {
             line(&step).unwrap(),
             " 12%  3/24 cells, 3 min 20 s left | L2 d64 h2 x2: step 120/400, loss 3.39-3.52, 51.2k tokens/s"
         );
-        let cell = Update::Cell {
-            id: "00c0ffee",
-            label: "L2 d64 h2, 1.20M tokens",
-            status: "diverged",
-            reason: Some("step 7: the loss is NaN"),
-            valid_loss_nats: None,
-            valid_bits_per_byte: None,
-            train_seconds: 12.0,
-            overall: Overall { seconds_left: None, ..OVERALL },
-        };
+        let (family, heads, hidden, vocab, context) = (Family::Llama, 2, 176, 256, 64);
+        let shape = Shape { family, depth: 2, width: 64, heads, hidden, vocab, context };
+        let cell = Cell::new(None, shape, 100, Hyper::for_timing(8, Precision::F32), 3, "");
+        let status = Status::Diverged { step: 7, reason: "the loss is NaN".into() };
+        let run = RunInfo { train_seconds: 12.0, ..RunInfo::default() };
+        let record = Record::new(RunResult::new("", "", cell.clone(), status), run);
+        let overall = Overall { seconds_left: None, ..OVERALL };
         assert_eq!(
-            line(&cell).unwrap(),
-            " 12%  3/24 cells, time left unknown | cell 00c0ffee L2 d64 h2, 1.20M tokens: diverged, step 7: the loss is NaN, 12.0 s"
+            line(&Update::Cell { record: &record, overall }).unwrap(),
+            format!(
+                " 12%  3/24 cells, time left unknown | cell {} {}: diverged, step 7: the loss is NaN, 12.0 s",
+                cell.id,
+                cell_label(&cell)
+            )
+        );
+        assert!(
+            cell_label(&cell).starts_with("L2 d64 h2, 51.2k tokens, rate "),
+            "{}",
+            cell_label(&cell)
         );
     }
 

@@ -4,10 +4,12 @@ use std::time::Instant;
 
 use isoflop_device::memory_bytes;
 
+use isoflop_record::{Record, RunInfo, Status, Valid, ValidPoint};
+
 use super::lanes::select_model;
 use super::{Run, worse};
 use crate::evaluate::evaluate;
-use crate::outcome::{Control, Event, Outcome, Status};
+use crate::event::{Control, Event};
 use crate::replica::{Track, is_point};
 
 impl Run<'_> {
@@ -41,28 +43,10 @@ impl Run<'_> {
                     }
                     None => Status::Finished,
                 };
-                let valid = if lost.is_none() { track.valid_curve.last().copied() } else { None };
-                let context = cell.shape.context;
-                let tokens = (self.corpus.valid_sequences(context) * context) as u64;
-                let bytes = self.corpus.valid_bytes(context);
-                let bits = |nats: f64| nats * tokens as f64 / std::f64::consts::LN_2 / bytes;
-                let outcome = Outcome {
-                    cell: cell.id.clone(),
-                    status,
-                    valid_loss_nats: valid.map(|v| v.1),
-                    valid_bits_per_byte: valid.map(|v| bits(v.1)).filter(|_| bytes > 0.0),
-                    valid_tokens: tokens,
-                    valid_true_nats: self.corpus.valid_true_nats(context),
-                    curve: track.curve,
-                    valid_curve: track.valid_curve,
-                    train_seconds: track.train_seconds,
-                    computed_steps: track.computed_steps,
-                    eval_seconds: track.eval_seconds,
-                    stack_width: width,
-                    resumed: track.resumed,
-                    peak_memory_bytes: memory,
-                };
-                control = worse(control, events(Event::CellDone(outcome)));
+                let record = self.record(index, status, track);
+                let run = RunInfo { stack_width: width, peak_memory_bytes: memory, ..record.run };
+                let record = Record { run, ..record };
+                control = worse(control, events(Event::CellDone(record)));
             }
         }
         if keep.len() < width {
@@ -70,6 +54,34 @@ impl Run<'_> {
         }
         self.fork();
         control
+    }
+
+    /// What a cell came to.
+    fn record(&self, index: usize, status: Status, track: Track) -> Record {
+        let cell = &self.stack.cells[index];
+        let context = cell.shape.context;
+        let tokens = (self.corpus.valid_sequences(context) * context) as u64;
+        let bytes = self.corpus.valid_bytes(context);
+        let bits = |nats: f64| nats * tokens as f64 / std::f64::consts::LN_2 / bytes;
+        let last = track.valid_curve.last().filter(|_| status == Status::Finished);
+        let valid = last.map(|&(_, loss_nats)| Valid {
+            loss_nats,
+            bits_per_byte: (bytes > 0.0).then(|| bits(loss_nats)),
+            tokens,
+            true_loss_nats: self.corpus.valid_true_nats(context),
+        });
+        let point = |(step, loss_nats)| ValidPoint { step, loss_nats };
+        let mut record = self.options.attempt.record(self.stack, cell, status);
+        record.result.valid = valid;
+        record.result.curve = track.curve;
+        record.result.valid_curve = track.valid_curve.into_iter().map(point).collect();
+        record.run.resumed = track.resumed;
+        record.run.train_seconds = track.train_seconds;
+        record.run.eval_seconds = track.eval_seconds;
+        // Rates are of what was computed: steps that cells share were computed once.
+        let tokens = track.computed_steps * cell.batch_tokens() as f64;
+        record.run = record.run.with_rates(tokens, track.computed_steps * cell.step_flops());
+        record
     }
 
     /// Held-out losses of the lanes with a cell that is due one and does not have it. Stopped

@@ -4,7 +4,7 @@ use isoflop_device::{Peak, TrainDevice};
 use isoflop_plan::Precision;
 use isoflop_report::number;
 use isoflop_report::table::{Align, Table, Tone};
-use isoflop_train::Speed;
+use isoflop_speed::Speed;
 use serde_json::{Map, Value, json};
 
 use super::shape::Model;

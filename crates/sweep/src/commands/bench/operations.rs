@@ -3,24 +3,24 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
+use isoflop::Observer;
 use isoflop_device::{TrainDevice, takes_matrix_units};
 use isoflop_plan::{Hyper, Precision, Shape};
 use isoflop_report::number;
 use isoflop_report::table::{Align, Table};
-use isoflop_train::{OperationTime, time_operations};
+use isoflop_speed::{OperationTime, time_operations};
 use serde_json::{Map, Value, json};
 
-use super::job::{Count, Job};
+use super::request::{BenchRequest, Count};
 use super::shape::Model;
 use crate::failure::{FAILED, Misuse};
-use crate::progress::Progress;
-use crate::{passport, print};
+use crate::print;
 
 /// Times the operations of every shape and prints what came out.
 pub fn run(
-    job: &Job,
+    request: &BenchRequest,
     device: &TrainDevice,
-    progress: &mut Progress,
+    progress: &mut dyn Observer,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
     if !device.kernels {
@@ -30,8 +30,8 @@ pub fn run(
         )));
     }
     let (mut out, mut failed) = (Map::new(), false);
-    for model in &job.models {
-        for count in &job.replicas {
+    for model in &request.models {
+        for count in &request.replicas {
             let replicas = match count {
                 Count::Of(replicas) => *replicas,
                 Count::Auto => 1,
@@ -41,15 +41,21 @@ pub fn run(
                 replicas => format!("{}@{replicas}", model.name),
             };
             progress.note(format!("measuring the operations of {name}"));
-            let hyper = Hyper::for_timing(model.sequences, job.precision);
+            let hyper = Hyper::for_timing(model.sequences, request.precision);
             let times =
-                time_operations(&model.shape, &hyper, replicas, &device.device, job.seconds);
+                time_operations(&model.shape, &hyper, replicas, &device.device, request.seconds);
             match times {
                 Ok(times) => {
                     out.insert(name.clone(), json_of(model, replicas, &times));
                     if !as_json {
                         progress.clear();
-                        print::text(&table(&name, &times, device, &model.shape, job.precision))?;
+                        print::text(&table(
+                            &name,
+                            &times,
+                            device,
+                            &model.shape,
+                            request.precision,
+                        ))?;
                     }
                 }
                 Err(error) => {
@@ -62,7 +68,7 @@ pub fn run(
     }
     progress.clear();
     if as_json {
-        out.insert("passport".into(), passport::without_data(device, None));
+        out.insert("passport".into(), isoflop::passport::without_data(device, None));
         print::json(&Value::Object(out))?;
     }
     Ok(ExitCode::from(if failed { FAILED } else { 0 }))

@@ -11,19 +11,18 @@ use isoflop_plan::{DeviceConfig, Precision, Shader};
 use isoflop_report::table::{Align, Table, Tone};
 use serde_json::json;
 
-use crate::cli::DevicesArgs;
+use crate::cli::{DevicesArgs, device_name};
 use crate::commands::bench::shader;
 use crate::failure::{FAILED, Misuse};
-use crate::print;
-use crate::progress::Progress;
-use crate::study::device_name;
+use crate::{print, progress};
 
 /// Results of one operation beyond which the worst alone is shown.
 const SHOWN: usize = 6;
 
 /// Tests an adapter with every shader compiler that is asked for.
 pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
-    let mut progress = Progress::new(&args.output);
+    let mut observer = progress::observer(&args.output);
+    let progress = &mut *observer;
     let asked = shader(&args.shader)?;
     let name = args.device.as_deref().unwrap_or("auto");
     let config = DeviceConfig { shader: asked, ..DeviceConfig::named(device_name(name)) };

@@ -1,0 +1,129 @@
+//! What can keep a study from being done.
+
+use std::path::PathBuf;
+
+use isoflop_data::DataError;
+use isoflop_device::DeviceError;
+use isoflop_fit::FitError;
+use isoflop_ledger::LedgerError;
+use isoflop_plan::ConfigErrors;
+use isoflop_train::TrainError;
+
+/// What can keep a study from being done. What can be done about it is on the last line, of this error or of its source.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StudyError {
+    /// The configuration.
+    #[error("{0}")]
+    Config(#[source] ConfigErrors),
+    /// What was asked for does not go together: message and hint.
+    #[error("{0}")]
+    Misuse(String),
+    /// The data, and where the configuration names it.
+    #[error("cannot prepare the data{}", of(place))]
+    Data {
+        /// File, line and key.
+        place: Option<String>,
+        /// Why not.
+        source: Box<DataError>,
+    },
+    /// The device, and where the configuration names it.
+    #[error("cannot open the device{}", of(place))]
+    Device {
+        /// File, line and key.
+        place: Option<String>,
+        /// Why not.
+        source: Box<DeviceError>,
+    },
+    /// The results folder.
+    #[error("{0}")]
+    Ledger(#[source] LedgerError),
+    /// A stack.
+    #[error("cannot train stack {stack}")]
+    Train {
+        /// Its id.
+        stack: String,
+        /// Why not.
+        source: Box<TrainError>,
+    },
+    /// The threads of the CPU.
+    #[error("{0}")]
+    Workers(#[source] TrainError),
+    /// The records do not make a table.
+    #[error("{0}")]
+    Table(#[source] FitError),
+    /// A file beside the ledger that is not what a study writes there.
+    #[error("cannot read {}\nhint: {hint}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What to do.
+        hint: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}\nhint: check that you may write there and that the disk is not full", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// A plot could not be drawn.
+    #[error("cannot draw the plot {id}")]
+    Plot {
+        /// Its name.
+        id: String,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Training ended without a reason: a fault of this program.
+    #[error(
+        "training stopped without being asked to\nhint: the same command goes on from the last checkpoint"
+    )]
+    Stopped,
+}
+
+fn of(place: &Option<String>) -> String {
+    place.as_ref().map(|place| format!(" of {place}")).unwrap_or_default()
+}
+
+impl From<ConfigErrors> for StudyError {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Config(errors)
+    }
+}
+
+impl From<LedgerError> for StudyError {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl From<FitError> for StudyError {
+    fn from(error: FitError) -> Self {
+        Self::Table(error)
+    }
+}
+
+impl StudyError {
+    /// Whether nothing was begun: the command, the configuration or the folder cannot be what was meant.
+    pub fn is_misuse(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::Misuse(_) | Self::Device { .. } => true,
+            Self::Data { source, .. } => {
+                matches!(**source, DataError::Option { .. } | DataError::NoMatch { .. })
+            }
+            Self::Ledger(error) => matches!(
+                error,
+                LedgerError::Locked { .. }
+                    | LedgerError::ConfigChanged { .. }
+                    | LedgerError::ConfigMissing { .. }
+            ),
+            _ => false,
+        }
+    }
+}

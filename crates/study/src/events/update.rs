@@ -1,0 +1,177 @@
+//! What there is to tell while a study runs. For programs, each is an object of JSON.
+
+use isoflop_plan::Cell;
+use isoflop_record::Record;
+use isoflop_report::number;
+use serde::{Serialize, Serializer};
+
+/// Something to tell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Update<'a> {
+    /// A remark.
+    Note {
+        /// One sentence.
+        text: &'a str,
+    },
+    /// Something to doubt or to change.
+    Warning {
+        /// One sentence, and what to do.
+        text: &'a str,
+    },
+    /// Data is being prepared.
+    Preparing {
+        /// What is being done to it.
+        stage: &'a str,
+        /// Bytes done in this stage.
+        done_bytes: u64,
+        /// Bytes in all, where known.
+        total_bytes: Option<u64>,
+    },
+    /// Data is ready.
+    Prepared,
+    /// A device is compared with the CPU.
+    Testing {
+        /// What is being computed.
+        operation: &'a str,
+        /// In which precision.
+        precision: &'static str,
+        /// Operations done.
+        done: usize,
+        /// Operations in all.
+        total: usize,
+        /// Seconds since the beginning.
+        seconds: f64,
+    },
+    /// The test is over.
+    Tested,
+    /// Training begins.
+    Started {
+        /// Work in all, with what is done already.
+        overall: Overall,
+        /// Number of stacks.
+        stacks: usize,
+    },
+    /// The kernels of a stack's first step are compiled.
+    Compiling {
+        /// The stack.
+        stack: StackName<'a>,
+    },
+    /// Some steps of a stack were done.
+    Step {
+        /// The stack.
+        stack: StackName<'a>,
+        /// Steps done.
+        step: u64,
+        /// Steps of its longest cell.
+        steps: u64,
+        /// Latest training loss of every replica, nats per token.
+        loss_nats: &'a [f64],
+        /// Training tokens per second over all replicas.
+        tokens_per_second: f64,
+        /// The whole sweep.
+        overall: Overall,
+    },
+    /// A cell ended.
+    Cell {
+        /// What it came to. As JSON: id, label, status, reason, losses and seconds.
+        #[serde(flatten, serialize_with = "cell")]
+        record: &'a Record,
+        /// The whole sweep.
+        overall: Overall,
+    },
+    /// Nothing more is to come from a stack.
+    StackEnded {
+        /// The stack.
+        stack: StackName<'a>,
+    },
+    /// Training is over, for now or for good.
+    Stopped {
+        /// The whole sweep.
+        overall: Overall,
+        /// Seconds of training in this process.
+        seconds: f64,
+    },
+    /// The command is done.
+    Spent {
+        /// Seconds that it took.
+        seconds: f64,
+        /// Where they went.
+        parts: &'a [Share],
+    },
+}
+
+/// What a part of a sweep took.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Share {
+    /// What was done.
+    pub part: &'static str,
+    /// How long.
+    pub seconds: f64,
+}
+
+/// The whole sweep at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Overall {
+    /// FLOPs done.
+    pub done_flops: f64,
+    /// FLOPs in all.
+    pub total_flops: f64,
+    /// Cells ended.
+    pub done_cells: usize,
+    /// Cells in all.
+    pub total_cells: usize,
+    /// Seconds left; `None` while unknown.
+    pub seconds_left: Option<f64>,
+}
+
+/// A stack, for programs and for people.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StackName<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Its shape and width.
+    pub label: &'a str,
+}
+
+impl Overall {
+    /// Share done, in 0..=1.
+    pub fn fraction(&self) -> f64 {
+        if self.total_flops > 0.0 { (self.done_flops / self.total_flops).min(1.0) } else { 1.0 }
+    }
+}
+
+fn cell<S: Serializer>(record: &Record, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        id: &'a str,
+        label: String,
+        status: &'static str,
+        reason: Option<String>,
+        valid_loss_nats: Option<f64>,
+        valid_bits_per_byte: Option<f64>,
+        train_seconds: f64,
+    }
+    let result = &record.result;
+    Line {
+        id: &record.id().0,
+        label: cell_label(&result.cell),
+        status: result.status.word(),
+        reason: result.status.reason(),
+        valid_loss_nats: result.valid.map(|valid| valid.loss_nats),
+        valid_bits_per_byte: result.valid.and_then(|valid| valid.bits_per_byte),
+        train_seconds: record.run.train_seconds,
+    }
+    .serialize(serializer)
+}
+
+/// `L2 d64 h2, 1.20M tokens, rate 3.00e-3, seed 1`.
+pub fn cell_label(cell: &Cell) -> String {
+    format!(
+        "{}, {} tokens, rate {:.2e}, seed {}",
+        cell.shape,
+        number::count(cell.tokens() as f64, 3),
+        cell.hyper.learning_rate,
+        cell.seed
+    )
+}

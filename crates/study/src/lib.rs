@@ -1,0 +1,54 @@
+//! A study as a function: from a configuration to a results folder with its report.
+//!
+//! This crate owns the order of things: which cells are still to do, in which stacks and on which workers, what is told on the
+//! way ([`Observer`]) and who may stop it ([`Stop`]). The parts are other crates' ([`isoflop_plan`], [`isoflop_data`],
+//! [`isoflop_device`], [`isoflop_speed`], [`isoflop_train`], [`isoflop_ledger`], [`isoflop_fit`], [`isoflop_report`]). It writes
+//! to the results folder and nowhere else; the command line is one user of it.
+//!
+//! ```
+//! use isoflop::{End, Never, RunOptions, Silent, run};
+//! use isoflop_plan::Config;
+//!
+//! let folder = tempfile::tempdir().unwrap();
+//! let text = format!(
+//!     "[study]\nresults = {:?}\n[data]\nsource = \"synthetic\"\n[device]\nname = \"cpu\"\n\
+//!      [model]\ncontext = 16\n[grid]\nbudgets = [2e8]\nwidths = [8]\nmin_steps = 1\n[train]\nbatch_tokens = 64\n",
+//!     folder.path()
+//! );
+//! let config = Config::parse(&text, "study.toml")?;
+//! match run(config, &RunOptions::default(), &mut Silent, &Never)? {
+//!     End::Done { failed, published } => {
+//!         assert_eq!(failed, 0);
+//!         assert!(published.report.is_file());
+//!     }
+//!     End::Interrupted { by } => unreachable!("{by}"),
+//! }
+//! # Ok::<(), isoflop::StudyError>(())
+//! ```
+
+mod clock;
+mod error;
+mod events;
+mod facts;
+mod limits;
+mod observations;
+mod open;
+pub mod passport;
+mod planning;
+mod publish;
+mod run;
+mod schedule;
+mod sensitivity;
+mod stop;
+mod widths;
+
+pub use error::StudyError;
+pub use events::{Observer, Overall, Share, Silent, StackName, Update, cell_label};
+pub use facts::StudyData;
+pub use limits::{kept, stack_limits, usable_memory_bytes};
+pub use observations::table;
+pub use open::{config_of, open_device, open_study_device, prepare_data, request};
+pub use planning::{Folder, PlannedStudy, plan};
+pub use publish::{Published, Results, publish};
+pub use run::{End, RunOptions, run};
+pub use stop::{Never, Stop};

@@ -1,0 +1,121 @@
+//! From records to the rows that fits read.
+
+use std::collections::BTreeMap;
+
+use isoflop_fit::{Convention, Counts, FitError, LeftOutReason, Observation, Table};
+use isoflop_ledger::{Contents, Record, Status};
+use isoflop_plan::{CellId, Grid, PlannedCell, Schedule};
+
+/// Why a finished cell is no row of the fits, and what to do where nothing else is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NoRow {
+    why: &'static str,
+    hint: &'static str,
+}
+
+const DETUNED: NoRow = NoRow {
+    why: "its learning rate or batch is off the rule on purpose, to test the rule",
+    hint: "include 1 in `grid.lr_multipliers` and `grid.batch_multipliers`",
+};
+const NOT_IN_GRID: NoRow = NoRow {
+    why: "the present configuration has no such cell",
+    hint: "train the cells of the present configuration to the end",
+};
+const NO_DECAY: NoRow = NoRow {
+    why: "its learning rate never decayed, so its last loss is not a final loss",
+    hint: "set `train.schedule` to \"cosine\" or \"wsd\"",
+};
+
+const NO_LOSS: NoRow = NoRow {
+    why: "its record has no held-out loss",
+    hint: "the ledger was changed by hand; restore it, or train these cells again",
+};
+
+/// A row per finished cell. What the fits must not see is left out by name: cells that test the hyper-parameters, cells that
+/// the grid no longer has, and runs whose schedule did not end.
+///
+/// # Errors
+///
+/// If nothing is left.
+pub fn table(contents: &Contents, grid: &Grid) -> Result<Table, FitError> {
+    let planned: BTreeMap<&CellId, &PlannedCell> =
+        grid.cells.iter().map(|planned| (&planned.cell.id, planned)).collect();
+    let records = contents.current();
+    let finished = records.values().filter(|r| r.result.status == Status::Finished);
+    let mut last = None;
+    let rows: Vec<_> = finished
+        .map(|record| {
+            let row = match planned.get(record.id()) {
+                None => Err(NOT_IN_GRID),
+                Some(planned) if !planned.is_plain() => Err(DETUNED),
+                Some(planned) if planned.cell.hyper.schedule == Schedule::Constant => Err(NO_DECAY),
+                Some(_) => observation(record, grid).ok_or(NO_LOSS),
+            };
+            row.map_err(|no_row| {
+                last = Some(no_row);
+                (record.id().0.clone(), LeftOutReason::Asked { why: no_row.why.into() })
+            })
+        })
+        .collect();
+    if rows.is_empty() {
+        return Err(nothing_finished(contents));
+    }
+    Table::read(rows).map_err(|error| match (error, last) {
+        (FitError::NothingUsable { given, first_run, first_reason, .. }, Some(no_row)) => {
+            FitError::NothingUsable { given, first_run, first_reason, hint: no_row.hint.into() }
+        }
+        (error, _) => error,
+    })
+}
+
+/// The refusal of a study without a single finished cell.
+fn nothing_finished(contents: &Contents) -> FitError {
+    let diverged = contents.number(|status| matches!(status, Status::Diverged { .. }));
+    let failed = contents.number(|status| matches!(status, Status::Failed { .. }));
+    FitError::NoResult {
+        what: "the fit".into(),
+        why: format!("no cell has finished ({diverged} diverged, {failed} failed)"),
+        hint: match (diverged, failed) {
+            (0, 0) => "train them: `sweep --config`",
+            (_, 0) => "lower `train.learning_rate`: the report says at which step each diverged",
+            _ => "the ledger says why each failed; the same command tries them again",
+        }
+        .into(),
+    }
+}
+
+/// The convention of fits by its name in a configuration.
+pub fn convention(convention: isoflop_plan::Convention) -> Convention {
+    match convention {
+        isoflop_plan::Convention::Exact => Convention::Exact,
+        isoflop_plan::Convention::SixNd => Convention::TotalSixNd,
+        isoflop_plan::Convention::SixNdNonEmbedding => Convention::NonEmbeddingSixNd,
+        isoflop_plan::Convention::SixNdNonEmbeddingWithHead => Convention::WithHeadSixNd,
+    }
+}
+
+fn observation(record: &Record, grid: &Grid) -> Option<Observation> {
+    let result = &record.result;
+    let (cell, params) = (&result.cell, &result.params);
+    let loss = record.valid_loss_nats()?;
+    let total = params.total() as f64;
+    let tokens = result.tokens as f64;
+    // Tokens that were seen for the first time: all there are, once a run goes round.
+    let unique = grid.data.train_tokens.map(|there| tokens.min(there as f64));
+    Some(Observation {
+        budget_flops: cell.budget_flops,
+        seed: Some(cell.seed.to_string()),
+        unique_tokens: unique,
+        width: Some(cell.shape.width as f64),
+        depth: Some(cell.shape.depth as f64),
+        learning_rate: Some(cell.hyper.learning_rate),
+        batch_tokens: Some(cell.batch_tokens() as f64),
+        counts: Counts {
+            params_total: Some(total),
+            params_non_embedding: Some(params.non_embedding() as f64),
+            params_with_head: Some(params.non_embedding_with_head() as f64),
+            flops_exact: Some(result.flops.exact),
+        },
+        ..Observation::new(cell.id.0.clone(), total, tokens, result.flops.exact, loss)
+    })
+}

@@ -1,0 +1,227 @@
+//! ledger -> fit -> report: everything that is made from records alone.
+
+use std::path::{Path, PathBuf};
+
+use isoflop_fit::envelope::EnvelopeOptions;
+use isoflop_fit::intervals::IntervalOptions;
+use isoflop_fit::isoflop::IsoflopOptions;
+use isoflop_fit::parametric::FitOptions;
+use isoflop_fit::published::published;
+use isoflop_fit::study::{Study, StudyOptions, run};
+use isoflop_fit::{FitError, Table};
+use isoflop_ledger::{CONFIG_FILE, Contents, PASSPORT_FILE, Status, write_atomic};
+use isoflop_plan::{Config, Grid};
+use isoflop_report::chart::Theme;
+use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, render_png};
+use rayon::prelude::*;
+
+use crate::error::StudyError;
+use crate::events::Observer;
+use crate::facts::StudyData;
+use crate::{observations, sensitivity};
+
+const FIT_FILE: &str = "fit.json";
+const REPORT_FILE: &str = "report.html";
+const PLOT_FOLDER: &str = "plots";
+/// Pixels per point of the PNG plots.
+const PNG_SCALE: f32 = 2.0;
+
+/// Laws drawn for orientation: key in the library, and what the plot calls them.
+const ORIENTATION: [(&str, &str); 4] = [
+    ("kaplan2020", "Kaplan 2020"),
+    ("hoffmann2022-1", "Hoffmann 2022"),
+    ("epoch2024", "Besiroglu 2024"),
+    ("porian2024", "Porian 2024"),
+];
+
+/// A study with its results, ready to be shown.
+pub struct Results<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// What was planned.
+    pub grid: &'a Grid,
+    /// What it was trained on.
+    pub data: &'a StudyData,
+    /// What the folder holds.
+    pub contents: &'a Contents,
+    /// The folder.
+    pub folder: &'a Path,
+}
+
+/// What was made of the records and written to the folder.
+pub struct Published {
+    /// The page.
+    pub document: Document,
+    /// All of it for programs: the study's name, its folder and page, counts of cells, the fit or its refusal.
+    pub json: serde_json::Value,
+    /// Where the page is.
+    pub report: PathBuf,
+}
+
+/// Fits the records, and writes fit, page and plots.
+///
+/// # Errors
+/// [`StudyError::Io`], [`StudyError::Ledger`] and [`StudyError::Plot`]; a refused fit is no error, the page says it.
+pub fn publish(results: &Results, observer: &mut dyn Observer) -> Result<Published, StudyError> {
+    let passports = &results.contents.passports;
+    let unknown = results
+        .contents
+        .records
+        .iter()
+        .filter(|r| !passports.contains_key(&r.run.passport))
+        .count();
+    if unknown > 0 {
+        observer.warn(format!(
+            "{unknown} records name a passport that {} does not hold: the machine that trained them is not known",
+            results.folder.join(PASSPORT_FILE).display()
+        ));
+    }
+
+    // fit
+    let table = observations::table(results.contents, results.grid);
+    let study = table.as_ref().map_err(Clone::clone).and_then(|table| fit(table, results.config));
+    if let Err(refused) = &study {
+        observer.warn(format!("no fit: {refused}"));
+    }
+
+    // report
+    let refusal = study.as_ref().err().map(FitError::to_string).unwrap_or_default();
+    let fitted = match (&table, &study) {
+        (Ok(table), Ok(study)) => Fitted::Study(study, table),
+        _ => Fitted::Refused(&refusal),
+    };
+    let document = page(results, fitted);
+    let fit_json = serde_json::json!({
+        "schema": 1,
+        "study": results.config.study.name,
+        "fit": study.as_ref().ok(),
+        "refused": study.as_ref().err(),
+    });
+    let path = results.folder.join(FIT_FILE);
+    write_atomic(&path, pretty(&fit_json).as_bytes())?;
+    write_report(&document, results.folder)?;
+    let report = results.folder.join(REPORT_FILE);
+    let json = serde_json::json!({
+        "schema": 1,
+        "study": results.config.study.name,
+        "results": results.folder,
+        "report": report,
+        "cells": counts(results),
+        "fit": fit_json,
+    });
+    Ok(Published { document, json, report })
+}
+
+fn pretty(json: &serde_json::Value) -> String {
+    format!("{json:#}\n")
+}
+
+/// Approach 1 is given finished runs, not training curves: what a run loses before its learning rate has decayed is no final loss.
+fn fit(table: &Table, config: &Config) -> Result<Study, FitError> {
+    let (draws, level, seed) = (config.fit.bootstrap, config.fit.confidence, config.fit.seed);
+    let options = StudyOptions {
+        convention: observations::convention(config.fit.convention),
+        fit: FitOptions {
+            intervals: IntervalOptions { draws, level, seed, ..IntervalOptions::default() },
+            ..FitOptions::default()
+        },
+        isoflop: IsoflopOptions { draws, level, seed, ..IsoflopOptions::default() },
+        envelope: EnvelopeOptions { draws, level, seed },
+        ..StudyOptions::default()
+    };
+    run(table, &[], &options)
+}
+
+fn page(results: &Results, fitted: Fitted) -> Document {
+    let Results { config, grid, data, contents, .. } = results;
+    let family = match config.model.family {
+        isoflop_plan::Family::Llama => "Llama-style",
+        isoflop_plan::Family::Gpt2 => "GPT-2-style",
+    };
+    let about = format!(
+        "{family} models with a context of {} tokens, trained on {}.",
+        config.model.context, data.source
+    );
+    let command = format!("sweep --config {CONFIG_FILE} --results NEW");
+    let ended = contents.records.iter().map(|record| record.run.ended_utc.as_str()).max();
+    let footer = match ended {
+        Some(ended) => {
+            format!("isoflop {}; the last cell ended {ended}", env!("CARGO_PKG_VERSION"))
+        }
+        None => format!("isoflop {}", env!("CARGO_PKG_VERSION")),
+    };
+    let notice = |note: &String| Notice { text: note.as_str().into(), advice: "".into() };
+    let page = Page {
+        about: &about,
+        records: contents.current().into_values().collect(),
+        passports: contents.passports.values().collect(),
+        grid: Some(grid),
+        published: orientation(contents),
+        sensitivities: sensitivity::experiments(contents, grid),
+        notices: data.notes.iter().map(notice).collect(),
+        data: data.figures.clone(),
+        command: &command,
+        footer: &footer,
+        ..Page::new(&config.study.name, fitted)
+    };
+    page.document()
+}
+
+/// Published laws over the range of the study and ten times beyond.
+fn orientation(contents: &Contents) -> Vec<PublishedLaw> {
+    let flops = contents.records.iter().map(|record| record.result.flops.exact);
+    let (low, high) =
+        flops.fold((f64::INFINITY, 0.0_f64), |(low, high), c| (low.min(c), high.max(c)));
+    if !(low > 0.0 && low.is_finite()) {
+        return Vec::new();
+    }
+    let (from, to) = ((low / 2.0).ln(), (high * 10.0).ln());
+    let budgets: Vec<f64> =
+        (0..=40).map(|i| (from + (to - from) * f64::from(i) / 40.0).exp()).collect();
+    ORIENTATION
+        .iter()
+        .filter_map(|(key, name)| {
+            let law = published(key).ok()?;
+            let at = |&flops: &f64| {
+                let best = law.at(flops).ok()?;
+                Some((flops, best.params.point, best.tokens.point))
+            };
+            Some(PublishedLaw {
+                name: (*name).into(),
+                allocations: budgets.iter().filter_map(at).collect(),
+            })
+        })
+        .collect()
+}
+
+fn write_report(document: &Document, folder: &Path) -> Result<(), StudyError> {
+    let plots = folder.join(PLOT_FOLDER);
+    std::fs::create_dir_all(&plots).map_err(|source| StudyError::Io {
+        action: "create",
+        path: plots.clone(),
+        source,
+    })?;
+    document.figures().into_par_iter().try_for_each(|figure| {
+        let svg = figure.svg(Theme::Light);
+        let png = render_png(&svg, PNG_SCALE).map_err(|error| StudyError::Plot {
+            id: figure.id.to_string(),
+            source: error.into(),
+        })?;
+        write_atomic(&plots.join(format!("{}.svg", figure.id)), svg.as_bytes())?;
+        write_atomic(&plots.join(format!("{}.png", figure.id)), &png)?;
+        Ok::<(), StudyError>(())
+    })?;
+    write_atomic(&folder.join(REPORT_FILE), document.to_html().as_bytes())?;
+    Ok(())
+}
+
+/// Cells by how they stand.
+fn counts(results: &Results) -> serde_json::Value {
+    let number = |is: fn(&Status) -> bool| results.contents.number(is);
+    serde_json::json!({
+        "planned": results.grid.cells.len(),
+        "finished": number(|status| matches!(status, Status::Finished)),
+        "diverged": number(|status| matches!(status, Status::Diverged { .. })),
+        "failed": number(|status| matches!(status, Status::Failed { .. })),
+    })
+}

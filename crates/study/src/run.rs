@@ -1,0 +1,183 @@
+//! The main job: plan -> data -> train -> ledger -> fit -> report.
+
+use isoflop_device::TrainDevice;
+use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger};
+use isoflop_plan::{Config, Grid};
+use isoflop_speed::Effort;
+
+use crate::clock::Clock;
+use crate::error::StudyError;
+use crate::events::{Observer, Update};
+use crate::facts::StudyData;
+use crate::limits::{refuse_too_large, stack_limits};
+use crate::open::{build_grid, open_ledger, open_study_device, prepare_data};
+use crate::passport;
+use crate::publish::{Published, Results, publish};
+use crate::schedule::{self, Prepared, train};
+use crate::stop::Stop;
+use crate::widths::Measurer;
+
+/// A forecast is worth a measurement where training takes longer than the device's peak rate needs for this many seconds'
+/// worth of FLOPs. Small models reach a tenth of the peak or less.
+const MEASURE_ABOVE_PEAK_SECONDS: f64 = 10.0;
+
+/// Each of a few trials for the forecast takes so small a share of the training.
+const TRIALS: Effort = Effort::OneIn(600);
+
+/// How a study is to be run.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Accept a grid that changed since the results were begun: cells in common are kept.
+    pub extend: bool,
+    /// What a second process that wants the folder is told this one runs.
+    pub command: String,
+}
+
+/// How a run ended.
+pub enum End {
+    /// Every cell has a record, and the report is written.
+    Done {
+        /// Cells that failed and would be tried again.
+        failed: usize,
+        /// What was made of the records.
+        published: Box<Published>,
+    },
+    /// It was asked to stop while it trained. Checkpoints hold what is not done: the same call goes on.
+    Interrupted {
+        /// By what.
+        by: String,
+    },
+}
+
+/// Trains what a configuration's results folder (`study.results`) does not hold yet, fits all it holds and writes the report.
+///
+/// # Errors
+/// [`StudyError`]. What a device does wrong while it trains ends in records of failed cells, not here.
+pub fn run(
+    mut config: Config,
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+    stop: &dyn Stop,
+) -> Result<End, StudyError> {
+    let mut clock = Clock::start();
+    let mut failed = 0;
+
+    // plan
+    let device = open_study_device(&mut config, observer)?;
+    let limits = stack_limits(&config, &device);
+    let mut ledger = open_ledger(&config, options.extend, &options.command, observer)?;
+    clock.lap("device");
+
+    // data
+    let corpus = prepare_data(&config, observer)?;
+    let data = StudyData::of(&corpus);
+    let mut grid = build_grid(&config, &corpus, &data, Some(&device))?;
+    refuse_too_large(&grid, limits, &device)?;
+    data.write(ledger.folder())?;
+    for warning in &grid.warnings {
+        observer.warn(format!("{warning}\nhint: {}", warning.advice()));
+    }
+    clock.lap("data");
+
+    // train -> ledger
+    if !ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
+        let passport = keep_passport(&mut ledger, &config, &device, corpus.sha256(), observer)?;
+        let worth = worth_measuring(&ledger, &grid, &passport);
+        let measurer = Measurer { config: &config, device: &device, limits };
+        let widths = measurer.widths(&grid, worth, observer)?;
+        match &widths {
+            Some(widths) => grid.restack(limits, Some(&|step| widths.replicas(step))),
+            None => grid.restack(limits, None),
+        }
+        let rates = match widths {
+            Some(widths) if widths.device == device.info.label() => Some(widths),
+            _ if worth => Some(measurer.planned(&grid, TRIALS, observer)?),
+            _ => None,
+        };
+        clock.lap("measurements");
+        let trained_before = ledger.contents().records.len();
+        let study = Prepared {
+            config: &config,
+            grid: &grid,
+            corpus: &corpus,
+            device: &device,
+            limits,
+            passport: &passport,
+            rates: rates.as_ref(),
+        };
+        stop.saving(true);
+        let end = train(&study, &mut ledger, observer, stop);
+        stop.saving(false);
+        device.wait();
+        clock.lap_training(&ledger.contents().records[trained_before..]);
+        observer.clear();
+        match end? {
+            schedule::End::Interrupted { by } => return Ok(End::Interrupted { by }),
+            schedule::End::Completed { failed: 0 } => remove_checkpoints(&ledger)?,
+            schedule::End::Completed { failed: cells } => {
+                failed = cells;
+                observer.warn(format!(
+                    "{failed} cells failed and are left out of the fit; the same command tries them again"
+                ));
+            }
+        }
+    } else {
+        // A process that was killed behind its last cell has left them.
+        remove_checkpoints(&ledger)?;
+        observer.note(format!(
+            "all {} cells are in {}",
+            grid.cells.len(),
+            ledger.folder().display()
+        ));
+    }
+
+    // fit -> report
+    let results = Results {
+        config: &config,
+        grid: &grid,
+        data: &data,
+        contents: ledger.contents(),
+        folder: ledger.folder(),
+    };
+    let published = Box::new(publish(&results, observer)?);
+    clock.lap("fit and report");
+    let parts = clock.parts();
+    let seconds = parts.iter().map(|part| part.seconds).sum();
+    observer.tell(&Update::Spent { seconds, parts });
+    Ok(End::Done { failed, published })
+}
+
+/// Keeps this process's passport. Peaks are measured once per folder and machine.
+fn keep_passport(
+    ledger: &mut Ledger,
+    config: &Config,
+    device: &TrainDevice,
+    data_sha256: &str,
+    observer: &mut dyn Observer,
+) -> Result<String, StudyError> {
+    let hash = passport::without_peaks(config, device, data_sha256).hash();
+    if ledger.passport(&hash).is_some_and(|known| !known.peaks.is_empty()) {
+        return Ok(hash);
+    }
+    if !device.info.is_cpu() {
+        observer.note("measuring the device's fastest products");
+    }
+    Ok(ledger.keep_passport(passport::measured(config, device, data_sha256))?)
+}
+
+fn worth_measuring(ledger: &Ledger, grid: &Grid, passport: &str) -> bool {
+    let peak = ledger.passport(passport).and_then(|passport| {
+        passport.peaks.iter().map(|peak| peak.flops_per_second).max_by(f64::total_cmp)
+    });
+    peak.is_some_and(|peak| grid.train_flops() / peak > MEASURE_ABOVE_PEAK_SECONDS)
+}
+
+fn remove_checkpoints(ledger: &Ledger) -> Result<(), StudyError> {
+    let path = ledger.folder().join(CHECKPOINT_FOLDER);
+    match std::fs::remove_dir_all(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(StudyError::Io { action: "remove", path, source })
+        }
+        _ => Ok(()),
+    }
+}

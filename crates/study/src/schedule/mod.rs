@@ -1,0 +1,135 @@
+//! Trains what the ledger does not have yet.
+
+mod queue;
+mod stack;
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use isoflop_data::Corpus;
+use isoflop_device::TrainDevice;
+use isoflop_ledger::Ledger;
+use isoflop_plan::{CellId, Config, Grid, StackLimits};
+use isoflop_speed::Rates;
+
+use crate::error::StudyError;
+use crate::events::{Observer, Training};
+use crate::limits::workers;
+use crate::stop::Stop;
+use queue::Queue;
+use stack::{StackOutcome, train_stack};
+
+/// A study that is ready to train.
+pub(crate) struct Prepared<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The cells, in stacks.
+    pub grid: &'a Grid,
+    /// The data.
+    pub corpus: &'a Corpus,
+    /// The device.
+    pub device: &'a TrainDevice,
+    /// How large stacks may become on it.
+    pub limits: StackLimits,
+    /// Hash of the passport that the records refer to.
+    pub passport: &'a str,
+    /// Rates measured beforehand, for the forecast.
+    pub rates: Option<&'a Rates>,
+}
+
+/// How training ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Every cell has a record; so many failed and would be tried again.
+    Completed {
+        /// Cells that failed.
+        failed: usize,
+    },
+    /// It was asked to stop; checkpoints hold what is not done.
+    Interrupted {
+        /// By what.
+        by: String,
+    },
+}
+
+/// What the stacks that train at once share, one at a time.
+struct Shared<'d> {
+    ledger: &'d mut Ledger,
+    training: Training<'d>,
+}
+
+/// What a stack sees of the study it is part of.
+struct Surroundings<'a, 'd> {
+    shared: &'a Mutex<Shared<'d>>,
+    stop: &'a dyn Stop,
+    /// Set where one stack cannot go on and the others are to stop.
+    abort: &'a AtomicBool,
+    /// Set once the observer has been told that the request to stop was heard.
+    told: &'a AtomicBool,
+    /// Share of the device's time.
+    device_share: f64,
+}
+
+/// Trains every cell that has not ended yet, stack by stack, and records each as it ends.
+///
+/// # Errors
+///
+/// If a record or a checkpoint cannot be written or read, or the grid does not fit the data. What the device does wrong ends in
+/// records of failed cells, not here.
+pub(crate) fn train(
+    study: &Prepared,
+    ledger: &mut Ledger,
+    observer: &mut dyn Observer,
+    stop: &dyn Stop,
+) -> Result<End, StudyError> {
+    let done: BTreeSet<CellId> = study
+        .grid
+        .cells
+        .iter()
+        .map(|planned| planned.cell.id.clone())
+        .filter(|id| ledger.is_done(id))
+        .collect();
+    let stacks = &study.grid.stacks;
+    let open: Vec<usize> =
+        (0..stacks.len()).filter(|&i| !ledger.remaining(&stacks[i].cells).is_empty()).collect();
+    let open_stacks = open.iter().map(|&i| &stacks[i]);
+    let workers = workers(study.config, study.limits, study.device, open_stacks)?;
+    let queue = Queue::new(open, workers.count());
+
+    let training =
+        Training::new(observer, stacks, study.rates, queue.order(), workers.count(), done);
+    let shared = Mutex::new(Shared { ledger, training });
+    let (abort, told) = (AtomicBool::new(false), AtomicBool::new(false));
+    let around = Surroundings {
+        shared: &shared,
+        stop,
+        abort: &abort,
+        told: &told,
+        device_share: 1.0 / workers.count() as f64,
+    };
+    let failed = queue.work(&workers, |index| {
+        if abort.load(Ordering::SeqCst) || stop.asked().is_some() {
+            return Ok(None);
+        }
+        around.lock().training.begin_stack(index);
+        let outcome = train_stack(study, &stacks[index], index, &around);
+        let stops = !matches!(outcome, Ok(StackOutcome::Completed | StackOutcome::Failed(_)));
+        around.lock().training.end_stack(index, !stops);
+        match outcome {
+            Ok(StackOutcome::Completed) => Ok(Some(0)),
+            Ok(StackOutcome::Failed(cells)) => Ok(Some(cells)),
+            Ok(StackOutcome::Interrupted) => Ok(None),
+            Err(error) => {
+                abort.store(true, Ordering::SeqCst);
+                Err(error)
+            }
+        }
+    });
+    shared.into_inner().unwrap_or_else(|poison| poison.into_inner()).training.stopped();
+    match (failed?, stop.asked()) {
+        (_, Some(by)) => Ok(End::Interrupted { by }),
+        (Some(failed), None) => Ok(End::Completed { failed }),
+        (None, None) => Err(StudyError::Stopped),
+    }
+}

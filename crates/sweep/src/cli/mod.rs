@@ -1,0 +1,259 @@
+//! The command line as typed.
+
+mod fit;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use isoflop::StudyError;
+use isoflop_plan::{Config, ConfigErrors, DeviceName};
+
+pub use fit::{FitArgs, ModelArgs, PredictArgs, SourceArgs};
+
+/// Scaling laws of your own: trains a grid of small transformer language models on your data and your
+/// hardware, fits it, and writes a report.
+///
+/// `sweep --config grid.toml` does everything. Running it again continues where it stopped.
+#[derive(Debug, Parser)]
+#[command(
+    name = "sweep",
+    version,
+    override_usage = "sweep --config <FILE> [OPTIONS]\n       sweep <COMMAND>",
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do; `run` where only options are given.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Cli {
+    /// Reads the command line; options without a command are those of `run`.
+    pub fn read() -> Self {
+        let mut words: Vec<OsString> = std::env::args_os().collect();
+        let own = ["-h", "--help", "-V", "--version"];
+        let first = words.get(1).and_then(|w| w.to_str()).unwrap_or_default();
+        if first.starts_with('-') && !own.contains(&first) {
+            words.insert(1, "run".into());
+        }
+        match Self::try_parse_from(&words) {
+            Ok(cli) => cli,
+            Err(error) if !is_help(&error) => {
+                crate::print::say(&with_hint(&error.to_string(), words.get(1)));
+                std::process::exit(error.exit_code())
+            }
+            Err(help) => help.exit(),
+        }
+    }
+}
+
+/// Help and version, asked for or shown because nothing was.
+fn is_help(error: &clap::Error) -> bool {
+    use clap::error::ErrorKind;
+    !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// The parser's own error, with its last line as every other error has it.
+fn with_hint(error: &str, command: Option<&OsString>) -> String {
+    let error = error.trim_end().trim_end_matches("For more information, try '--help'.").trim_end();
+    let name = command.and_then(|w| w.to_str()).unwrap_or_default();
+    let of = match Cli::command().find_subcommand(name) {
+        Some(command) => format!(" {}", command.get_name()),
+        None => String::new(),
+    };
+    format!("{error}\n\nhint: see `sweep{of} --help`")
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train the grid, fit it and write the report (the same as no command)
+    Run(RunArgs),
+    /// Print the grid without training: cells, shapes, FLOPs, hyper-parameters, memory, time
+    Plan(PlanArgs),
+    /// Assess the data: documents, tokens, duplicates, entropy, the largest budget it feeds
+    Data(DataArgs),
+    /// List the devices, and what would be picked and why; test one
+    Devices(DevicesArgs),
+    /// Measure how fast models of given shapes train, alone and in stacks
+    Bench(BenchArgs),
+    /// Write the report anew from a results folder
+    Report(ReportArgs),
+    /// Fit scaling laws to a results folder or to any table of runs (CSV, JSONL)
+    Fit(FitArgs),
+    /// Plan from a fit or from a published law: the best N and D for a budget, and the inverse
+    Predict(PredictArgs),
+}
+
+/// How a command speaks.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OutputArgs {
+    /// Say nothing but warnings, errors and the result
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
+    /// Print the result as JSON on stdout, and progress as a JSON object per line on stderr
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which study, and what to change in it for this time.
+#[derive(Debug, Clone, Args)]
+pub struct StudyArgs {
+    /// The study's configuration
+    #[arg(long, short, value_name = "FILE")]
+    pub config: PathBuf,
+    /// Results folder, instead of study.results
+    #[arg(long, value_name = "FOLDER")]
+    pub results: Option<PathBuf>,
+    /// Device, instead of device.name: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+}
+
+impl StudyArgs {
+    /// Reads the configuration and lets the command line have the last word.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong with the file.
+    pub fn load(&self) -> Result<Config, ConfigErrors> {
+        let mut config = Config::load(&self.config)?;
+        if let Some(results) = &self.results {
+            config.study.results.clone_from(results);
+        }
+        if let Some(name) = &self.device {
+            config.device.name = device_name(name);
+        }
+        Ok(config)
+    }
+
+    /// An error as this command line explains it: the file did not name a device that `--device` did.
+    pub fn explain(&self, error: StudyError) -> StudyError {
+        match error {
+            StudyError::Device { source, .. } if self.device.is_some() => {
+                StudyError::Device { place: None, source }
+            }
+            error => error,
+        }
+    }
+}
+
+/// What `--device` means, in the words of `device.name`.
+pub fn device_name(text: &str) -> DeviceName {
+    match text {
+        "auto" => DeviceName::Auto,
+        "cpu" => DeviceName::Cpu,
+        "gpu" => DeviceName::Gpu,
+        part => DeviceName::Named(part.to_owned()),
+    }
+}
+
+/// Options of `sweep run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// The study.
+    #[command(flatten)]
+    pub study: StudyArgs,
+    /// Accept a grid that changed since the results were begun: cells in common are kept
+    #[arg(long)]
+    pub extend: bool,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// The study.
+    #[command(flatten)]
+    pub study: StudyArgs,
+    /// Leave out the short measurement on the device, and with it the estimate of time
+    #[arg(long)]
+    pub no_measure: bool,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep data`.
+#[derive(Debug, Clone, Args)]
+pub struct DataArgs {
+    /// The study's configuration
+    #[arg(long, short, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep devices`.
+#[derive(Debug, Clone, Args)]
+pub struct DevicesArgs {
+    /// Which device would be picked by this name, instead of auto
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// Compare every operation of training on the picked adapter with the CPU, and make the verdict that starts remember anew
+    #[arg(long)]
+    pub test: bool,
+    /// Shader compiler to test: spirv or wgsl, instead of auto, which tests all that the adapter takes
+    #[arg(long, value_name = "NAME", default_value = "auto", requires = "test")]
+    pub shader: String,
+    /// End the test of one shader compiler after so long; what is not done counts as failed
+    #[arg(long, value_name = "SECONDS", requires = "test")]
+    pub limit: Option<f64>,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep bench`.
+#[derive(Debug, Clone, Args)]
+pub struct BenchArgs {
+    /// Models and batches: [gpt2:]L<depth>d<width>h<heads>[H<hidden>]V<vocabulary>x<sequences>x<context>,
+    /// such as L4d64h2V256x16x128
+    #[arg(long, value_name = "SHAPE", num_args = 1.., required = true)]
+    pub shapes: Vec<String>,
+    /// Replicas in a stack, each number measured in turn; auto doubles them as long as it pays
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
+    pub replicas: Vec<String>,
+    /// Stacks that train at once on the CPU, each number measured in turn; auto is what a sweep does
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "1")]
+    pub stacks_at_once: Vec<String>,
+    /// Instead of whole steps, time the operations of each model on a GPU: as kernels and as tensor operations
+    #[arg(long, conflicts_with_all = ["kernels", "stacks_at_once", "rounds"])]
+    pub operations: bool,
+    /// The model's operations on a GPU as kernels (on), as tensor operations (off), or both in turn (on,off); auto is what a sweep does
+    #[arg(long, value_name = "WHICH", value_delimiter = ',', default_value = "auto")]
+    pub kernels: Vec<String>,
+    /// Device: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// Shader compiler of a GPU: auto, spirv or wgsl
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub shader: String,
+    /// Precision of matrix products: f32, f16 or bf16
+    #[arg(long, value_name = "NAME", default_value = "f32")]
+    pub precision: String,
+    /// Seconds of one measurement, all rounds together
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    pub seconds: f64,
+    /// Rounds of one measurement, of which the median counts
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub rounds: usize,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep report`.
+#[derive(Debug, Clone, Args)]
+pub struct ReportArgs {
+    /// The results folder, as left by a run
+    #[arg(value_name = "FOLDER")]
+    pub results: PathBuf,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}

@@ -1,0 +1,211 @@
+//! `sweep fit`: table -> fit -> table for people, or JSON.
+
+mod bayes;
+mod overlay;
+pub(super) mod show;
+
+use anyhow::{Context, bail};
+use isoflop_fit::Table;
+use isoflop_fit::bayes::Posterior;
+use isoflop_fit::effects::{Effects, effects};
+use isoflop_fit::intervals::{Profile, Target, profile};
+use isoflop_fit::parametric::Allocation;
+use isoflop_fit::plan::{NextRun, SizeRange, next_runs};
+use isoflop_fit::study::{Answer, Study, clusters_ignored, run_telling};
+use isoflop_fit::{FitError, Warning};
+use serde::Serialize;
+
+use crate::cli::{FitArgs, SourceArgs};
+use crate::print;
+use crate::progress::FitProgress;
+use crate::runs::{self, RunsSource};
+use overlay::Overlay;
+
+/// Version of the JSON.
+pub const SCHEMA: u32 = 1;
+
+/// Everything that the command prints.
+#[derive(Debug, Serialize)]
+pub struct Fitted {
+    /// Version of this shape.
+    pub schema: u32,
+    /// Where the runs came from.
+    pub source: RunsSource,
+    /// The study.
+    pub study: Study,
+    /// Forecasts of budgets.
+    pub forecasts: Vec<Forecast>,
+    /// Why forecasts are missing, each of one approach at one budget.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refused_forecasts: Vec<FitError>,
+    /// Effects, where asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effects: Option<Answer<Effects>>,
+    /// Profiles, where asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Answer<Profile>>,
+    /// Posterior, where asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub posterior: Option<Answer<Posterior>>,
+    /// The published law that the prior is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior_law: Option<String>,
+    /// Where that prior's standard deviations come from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior_basis: Option<String>,
+    /// Next runs, where asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_runs: Option<Answer<Vec<NextRun>>>,
+}
+
+/// The best split of one budget by every approach that has one.
+#[derive(Debug, Serialize)]
+pub struct Forecast {
+    /// FLOPs.
+    pub flops: f64,
+    /// By the envelope.
+    pub envelope: Option<Allocation>,
+    /// By the slices.
+    pub slices: Option<Allocation>,
+    /// By the law.
+    pub law: Option<Allocation>,
+    /// Sizes within a tolerance of the best loss, by the law.
+    pub sizes: Vec<SizeRange>,
+    /// By the posterior.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub posterior: Option<Allocation>,
+    /// By published laws, where asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub overlay: Vec<Overlay>,
+}
+
+/// Fits runs and prints what they say.
+pub fn run(args: FitArgs) -> anyhow::Result<()> {
+    let options = args.model.resolve()?;
+    let prior = bayes::resolve(&args, options.law)?;
+    let laws = overlay::resolve(&args.overlay).context("--overlay")?;
+    for flops in &args.at {
+        if !(flops.is_finite() && *flops > 0.0) {
+            bail!("--at {flops} is not a positive number\nhint: give budgets in FLOPs, as 1e21");
+        }
+    }
+    let progress = FitProgress::new(&args.output);
+    let source = SourceArgs { flops_column: args.flops.clone(), ..args.source.clone() };
+    let (table, origin) = runs::read(&source)?;
+    let mut study = run_telling(&table, &[], &options, &mut |what| progress.tell(what))?;
+    let counted = options.law.prepare(&table.under(options.convention)?)?;
+    let posterior: Option<Answer<Posterior>> = prior.map(|prior| {
+        progress.tell("the posterior");
+        bayes::sample(&counted, prior, &args).into()
+    });
+    progress.tell("forecasts, profiles and effects");
+    let (mut forecasts, refused_forecasts) = forecasts(&study, posterior.as_ref(), &args);
+    for f in &mut forecasts {
+        f.overlay = overlay::at(&laws, f.flops)?;
+    }
+    for f in &forecasts {
+        let factor = f.flops / study.largest_flops;
+        // The default budgets stop at 100 times; those asked for may go on.
+        if factor > 100.5 {
+            study.warnings.push(Warning::FarExtrapolation { flops: f.flops, factor });
+        }
+    }
+    if args.profile {
+        study.warnings.extend(clusters_ignored(&counted, "profiles"));
+    }
+    if posterior.as_ref().is_some_and(|p| p.given().is_some()) {
+        study.warnings.extend(clusters_ignored(&counted, "intervals of the posterior"));
+    }
+    let fitted = Fitted {
+        schema: SCHEMA,
+        source: origin,
+        effects: args.effects.then(|| {
+            effects(&counted, options.fit.intervals.draws, args.model.level, args.model.seed).into()
+        }),
+        profiles: if args.profile { profiles(&study, &counted) } else { Vec::new() },
+        next_runs: args.next.then(|| next(&study, &counted).into()),
+        prior_basis: bayes::basis(&args),
+        prior_law: args.bayes.clone().filter(|name| name != "weak"),
+        posterior,
+        forecasts,
+        refused_forecasts,
+        study,
+    };
+    if args.output.json { print::json(&fitted) } else { print::text(&show::fitted(&fitted)) }
+}
+
+/// Forecasts of 1, 10 and 100 times the largest run and of the budgets asked for, and why some are missing.
+fn forecasts(
+    study: &Study,
+    posterior: Option<&Answer<Posterior>>,
+    args: &FitArgs,
+) -> (Vec<Forecast>, Vec<FitError>) {
+    let largest = study.largest_flops;
+    let mut budgets = vec![largest, 10.0 * largest, 100.0 * largest];
+    // Beyond double precision there is nothing to plan.
+    budgets.retain(|c| c.is_finite());
+    budgets.extend(&args.at);
+    let frontier = study.law().and_then(|l| l.frontier.as_ref());
+    let mut refused = Vec::new();
+    let mut one = |flops: f64| {
+        let mut keep = |answer: Option<Result<Allocation, FitError>>| match answer {
+            Some(Ok(split)) => Some(split),
+            Some(Err(why)) => {
+                refused.push(why);
+                None
+            }
+            None => None,
+        };
+        let sizes = |tolerance: f64| frontier.map(|f| f.sizes_within(flops, tolerance));
+        let law = keep(frontier.map(|f| f.at(flops)));
+        Forecast {
+            flops,
+            envelope: keep(study.approach1.given().map(|e| e.at(flops))),
+            slices: keep(study.isoflop().map(|i| i.at(flops))),
+            sizes: match law {
+                Some(_) => {
+                    args.model.tolerances().into_iter().filter_map(sizes).flatten().collect()
+                }
+                None => Vec::new(),
+            },
+            law,
+            posterior: keep(posterior.and_then(|p| p.given()).map(|p| p.at(flops))),
+            overlay: Vec::new(),
+        }
+    };
+    let all: Vec<Forecast> = budgets.into_iter().map(&mut one).collect();
+    (all, refused)
+}
+
+fn profiles(study: &Study, table: &Table) -> Vec<Answer<Profile>> {
+    let law = study.options.law.law();
+    let fit = match &study.approach3 {
+        Answer::Refused(why) => return vec![Answer::Refused(why.clone())],
+        Answer::Given(fit) => fit,
+    };
+    let result = match fit.result() {
+        Ok(result) => result,
+        Err(why) => return vec![Answer::Refused(why)],
+    };
+    let mut targets: Vec<Target> = ["E", "alpha", "beta"]
+        .iter()
+        .filter(|n| law.parameters().contains(n))
+        .map(|n| Target::Parameter { name: (*n).into() })
+        .collect();
+    if result.exponents.is_some() {
+        targets.push(Target::Exponent);
+        targets.push(Target::Params { flops: study.largest_flops });
+    }
+    let one =
+        |target: &Target| profile(table, law.as_ref(), result, &study.options.fit, target).into();
+    targets.iter().map(one).collect()
+}
+
+fn next(study: &Study, table: &Table) -> Result<Vec<NextRun>, FitError> {
+    let law = study.options.law.law();
+    let fit = match &study.approach3 {
+        Answer::Given(fit) => fit,
+        Answer::Refused(why) => return Err(why.clone()),
+    };
+    next_runs(table, law.as_ref(), fit.result()?, 8)
+}

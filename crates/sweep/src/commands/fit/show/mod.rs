@@ -1,0 +1,222 @@
+//! What people read on stdout.
+
+mod asked;
+mod checks;
+mod splits;
+
+use isoflop_fit::Estimate;
+use isoflop_fit::study::{Answer, Study};
+use isoflop_report::number::{estimate, estimate_count, level, percent, scientific};
+use isoflop_report::table::{Align, Table};
+
+use super::Fitted;
+pub(in crate::commands) use checks::{left_out, warnings};
+pub(in crate::commands) use splits::{allocation_row, allocations};
+
+const L: Align = Align::Left;
+const R: Align = Align::Right;
+
+/// `sweep fit`.
+pub fn fitted(f: &Fitted) -> String {
+    let study = &f.study;
+    let mut out = format!(
+        "{} of {}; {}; {}.\n\n",
+        runs(study.rows),
+        f.source.path,
+        study.options.convention.describe(),
+        study.compute.describe(),
+    );
+    for note in &f.source.notes {
+        out += &format!("note: {note}\n");
+    }
+    let none = study.options.fit.intervals.draws == 0;
+    if none {
+        out += "note: no intervals: --draws is 0\n";
+    }
+    if none || !f.source.notes.is_empty() {
+        out.push('\n');
+    }
+    let mut add = |table: Table| {
+        if !table.rows.is_empty() {
+            out.push_str(&table.to_text());
+            out.push('\n');
+        }
+    };
+    add(exponents(study));
+    add(slices(study));
+    add(law(study));
+    add(checks::objectives(study));
+    add(checks::conventions(study));
+    add(splits::forecasts(f));
+    add(splits::sizes(f));
+    add(checks::held_out(study));
+    add(checks::without_slices(study));
+    add(asked::profiles(f));
+    add(asked::posterior(f));
+    add(asked::effects(f));
+    add(asked::next_runs(f));
+    out.push_str(&left_out(&study.left_out));
+    out.push_str(&warnings(&study.warnings));
+    visible(&out)
+}
+
+fn maybe(e: Option<&Estimate>) -> String {
+    e.map_or_else(|| "-".into(), estimate)
+}
+
+/// `1 run`, `2 runs`.
+fn runs(count: usize) -> String {
+    if count == 1 { "1 run".into() } else { format!("{count} runs") }
+}
+
+/// The level of the study's intervals.
+fn level_of(study: &Study) -> String {
+    level(study.options.fit.intervals.level)
+}
+
+/// `Law, with 95% intervals`, where any of the estimates below has one.
+fn titled<'a>(
+    title: &str,
+    study: &Study,
+    mut estimates: impl Iterator<Item = &'a Estimate>,
+) -> String {
+    match estimates.any(|e| e.interval.is_some()) {
+        true => format!("{title}, with {} intervals", level_of(study)),
+        false => title.into(),
+    }
+}
+
+/// Names from a table may hold control characters, which a terminal would obey: they are shown as escapes.
+pub(in crate::commands) fn visible(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => "\n".into(),
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    };
+    text.chars().map(shown).collect()
+}
+
+/// The first line of a refusal, with its hint as small print.
+fn refusal(t: &mut Table, text: &str) -> String {
+    let (message, hint) = text.split_once("\nhint: ").unwrap_or((text, ""));
+    let note = format!("hint: {hint}").into();
+    if !hint.is_empty() && !t.notes.contains(&note) {
+        t.notes.push(note);
+    }
+    message.lines().next().unwrap_or_default().to_string()
+}
+
+fn exponents(study: &Study) -> Table {
+    let all = study.exponents.iter().flat_map(|r| r.params.iter().chain(&r.tokens));
+    let mut t = Table::new(
+        titled("Exponents: N* ~ C^a, D* ~ C^b", study, all),
+        [("approach", L), ("a", R), ("b", R), ("", L)],
+    );
+    for r in &study.exponents {
+        let why = r.refusal.as_deref().map(|w| refusal(&mut t, w)).unwrap_or_default();
+        t.row([r.approach.clone(), maybe(r.params.as_ref()), maybe(r.tokens.as_ref()), why]);
+    }
+    if let Some(sentence) = study.agreement() {
+        t.notes.push(sentence.into());
+    }
+    for sentence in &study.disagreements {
+        t.notes.push(sentence.clone().into());
+    }
+    t
+}
+
+fn slices(study: &Study) -> Table {
+    let all = study.isoflop().into_iter().flat_map(|f| &f.slices);
+    let all = all.filter_map(|s| s.minimum.as_ref()).map(|m| &m.params);
+    let mut t = Table::new(
+        titled("Slices", study, all),
+        [("C", R), ("runs", R), ("N*", R), ("D*", R), ("loss, nats", R), ("", L)],
+    );
+    let Some(fit) = study.isoflop() else { return t };
+    let mut unused = Vec::new();
+    for s in &fit.slices {
+        let why = s.refusal.as_ref().map(|r| r.to_string());
+        let why = why.or_else(|| s.no_interval.clone()).unwrap_or_default();
+        let many = match s.unused.len() {
+            0 => s.runs.len().to_string(),
+            _ => format!("{} of {}", s.used, s.runs.len()),
+        };
+        unused.extend(s.unused.iter().cloned());
+        let (n, d, l) = match &s.minimum {
+            Some(m) => {
+                (estimate_count(&m.params), estimate_count(&m.tokens), estimate(&m.loss_nats))
+            }
+            None => ("-".into(), "-".into(), "-".into()),
+        };
+        t.row([scientific(s.flops, 3), many, n, d, l, why]);
+    }
+    t.notes.push(
+        format!(
+            "Minima by the {} method; noise {} of the loss; {} in no slice{}.",
+            fit.method.name(),
+            percent(fit.noise_sd, 2, false),
+            runs(fit.outside.len()),
+            listed(&fit.outside)
+        )
+        .into(),
+    );
+    if !unused.is_empty() {
+        let far = runs(unused.len());
+        t.notes.push(
+            format!("{far} too far from the minimum for the curve{}.", listed(&unused)).into(),
+        );
+    }
+    if fit.cluster_correlation > 0.0 {
+        let shared = percent(fit.cluster_correlation, 0, false);
+        t.notes.push(format!("Runs of one cluster share {shared} of the noise's variance.").into());
+    }
+    t
+}
+
+/// `: a, b`, or nothing.
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) }
+}
+
+fn law(study: &Study) -> Table {
+    let all = study.law().into_iter().flat_map(|r| &r.parameters).map(|p| &p.estimate);
+    let title = titled("Law", study, all);
+    let mut t = Table::new(title, [("parameter", L), ("value", R)]);
+    match &study.approach3 {
+        Answer::Refused(why) => {
+            let why = refusal(&mut t, &why.to_string());
+            t.row(["refused".to_string(), why]);
+        }
+        Answer::Given(fit) => {
+            match &fit.result {
+                None => {
+                    t.row(["no result".to_string(), fit.outcome.to_string()]);
+                    let hint = fit.outcome.hint().unwrap_or_default();
+                    t.notes.push(format!("hint: {hint}").into());
+                }
+                Some(r) => {
+                    for p in r.parameters.iter().chain(&r.centred) {
+                        t.row([p.name.clone(), estimate(&p.estimate)]);
+                    }
+                    let sd = percent(r.residual_rms, 2, false);
+                    t.row(["residuals, rms".to_string(), sd]);
+                    t.notes.push(fit.outcome.to_string().into());
+                    if let Some(scheme) = r.resampling {
+                        let text = format!(
+                            "Intervals: {} draws of {}, {} failed.",
+                            r.draws,
+                            scheme.name(),
+                            r.failed_draws
+                        );
+                        t.notes.push(text.into());
+                    }
+                    if let Some(why) = &r.no_interval {
+                        t.notes.push(why.as_str().into());
+                    }
+                }
+            }
+            t.notes.push(format!("{}; {}", fit.formula, fit.objective.name()).into());
+        }
+    }
+    t
+}

@@ -1,0 +1,202 @@
+//! `sweep predict`: planning from a published law, or from one fitted to runs.
+
+mod predicted;
+mod questions;
+mod show;
+
+use anyhow::bail;
+use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
+use isoflop_fit::plan::{LeastBudget, Overtraining};
+use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
+use isoflop_fit::study::{check_law, law_warnings};
+use isoflop_fit::{Estimate, FitError};
+
+use super::fit::SCHEMA;
+use crate::cli::{PredictArgs, SourceArgs};
+use crate::progress::FitProgress;
+use crate::{print, runs};
+use predicted::{At, Budget, Doubts, Predicted, Target, Tuned};
+use questions::Questions;
+
+/// Answers planning questions.
+pub fn run(args: PredictArgs) -> anyhow::Result<()> {
+    if args.list {
+        let list = serde_json::json!({ "schema": SCHEMA, "laws": PUBLISHED });
+        return match args.output.json {
+            true => print::json(&list),
+            false => print::text(&show::library()),
+        };
+    }
+    let by_name = PUBLISHED.iter().find(|p| p.key == args.model.law);
+    let predicted = match (&args.published, by_name) {
+        (Some(key), _) => library(published(key)?, &args)?,
+        (None, Some(law)) => library(law, &args)?,
+        (None, None) => fitted(&args)?,
+    };
+    match args.output.json {
+        true => print::json(&predicted),
+        false => print::text(&show::predicted(&predicted)),
+    }
+}
+
+/// What answers: a law of the loss, or published power laws of the best split.
+enum Planner<'a> {
+    Law(&'a LawFrontier),
+    Lines(&'static Published),
+}
+
+impl Planner<'_> {
+    fn at(&self, flops: f64) -> Result<Allocation, FitError> {
+        match self {
+            Planner::Law(law) => law.at(flops),
+            Planner::Lines(lines) => lines.at(flops),
+        }
+    }
+
+    fn params_for_tokens(&self, tokens: f64) -> Result<(Estimate, Estimate), FitError> {
+        match self {
+            Planner::Law(law) => law.params_for_tokens(tokens),
+            Planner::Lines(lines) => lines.params_for_tokens(tokens),
+        }
+    }
+
+    fn tokens_for_params(&self, params: f64) -> Result<(Estimate, Estimate), FitError> {
+        match self {
+            Planner::Law(law) => law.tokens_for_params(params),
+            Planner::Lines(lines) => lines.tokens_for_params(params),
+        }
+    }
+}
+
+fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predicted> {
+    args.refuse_options_of_fits(law.key)?;
+    let asked = args.questions_to_a_published_law(law.key)?;
+    let both = asked.params.zip(asked.tokens);
+    let mut out = match law.frontier() {
+        Ok(frontier) => {
+            let frontier = frontier.at_level(args.model.level)?;
+            answers(law.title, &Planner::Law(&frontier), &asked, args)?
+        }
+        Err(_) if law.form == Form::TuningOnly => {
+            if both.is_none() || !asked.flops.is_empty() || asked.loss.is_some() {
+                bail!(
+                    "`{}` answers what learning rate and batch suit a size and a length\nhint: give both --params and --tokens",
+                    law.key
+                );
+            }
+            Predicted::empty(law.title)
+        }
+        Err(no_loss) => {
+            if asked.loss.is_some() {
+                return Err(no_loss.into());
+            }
+            answers(law.title, &Planner::Lines(law), &asked, args)?
+        }
+    };
+    if let Some(tuning) = law.tuning {
+        let splits =
+            out.budgets.iter().map(|b| (b.best.params.point, b.best.tokens.point, b.best.flops));
+        let here = both.map(|(n, d)| (n, d, 6.0 * n * d));
+        let tuned = |(params, tokens, flops)| Tuned {
+            params,
+            tokens,
+            learning_rate: tuning.learning_rate.at(params, tokens, flops),
+            batch_tokens: tuning.batch_tokens.at(params, tokens, flops),
+        };
+        out.tuning = splits.chain(here).map(tuned).collect();
+    }
+    if out.level().is_none() && law.covariance.is_none() && law.form != Form::TuningOnly {
+        out.no_interval =
+            Some("no intervals: no covariance of its parameters was published".into());
+    }
+    out.warnings = out.far(law.valid_flops.map_or(f64::NAN, |v| v.1));
+    out.as_kaplan_counts = reconcile(&law.form).ok();
+    out.published = Some(law);
+    Ok(out)
+}
+
+fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
+    let asked = args.questions()?;
+    let options = args.model.resolve()?;
+    let source = SourceArgs { flops_column: args.flops_column.clone(), ..args.source.clone() };
+    let (table, origin) = runs::read(&source)?;
+    let table = options.law.prepare(&table.under(options.convention)?)?;
+    let law = options.law.law();
+    let progress = FitProgress::new(&args.output);
+    progress.tell("the law and its bootstrap");
+    let fit = fit_law(&table, law.as_ref(), &options.fit)?;
+    let result = fit.result()?;
+    let frontier = result.frontier_of(&fit.law)?;
+    let title = format!(
+        "{} fitted to {} runs of {} ({})",
+        fit.formula,
+        fit.rows,
+        origin.path,
+        fit.objective.name()
+    );
+    let checks =
+        check_law(&table, law.as_ref(), Some(&fit), &options.fit, &mut |what| progress.tell(what));
+    let mut predicted = answers(&title, &Planner::Law(frontier), &asked, args)?;
+    let mut warnings = law_warnings(&table, &fit, &checks);
+    warnings.extend(predicted.far(table.largest_flops()));
+    predicted.fit = Some(Doubts {
+        source: origin,
+        rows: fit.rows,
+        left_out: table.left_out().to_vec(),
+        outcome: fit.outcome.clone(),
+        draws: result.draws,
+        failed_draws: result.failed_draws,
+        no_interval: result.no_interval.clone(),
+        warnings,
+        held_out: checks.held_out,
+    });
+    Ok(predicted)
+}
+
+fn answers(
+    title: &str,
+    planner: &Planner,
+    asked: &Questions,
+    args: &PredictArgs,
+) -> anyhow::Result<Predicted> {
+    let mut out = Predicted::empty(title);
+    for flops in &asked.flops {
+        let sizes = match planner {
+            Planner::Lines(_) => Vec::new(),
+            Planner::Law(law) => {
+                let within = |t: f64| law.sizes_within(*flops, t);
+                args.model.tolerances().into_iter().map(within).collect::<Result<_, _>>()?
+            }
+        };
+        out.budgets.push(Budget { best: planner.at(*flops)?, sizes });
+    }
+    out.for_tokens = asked.tokens.map(|d| planner.params_for_tokens(d)).transpose()?;
+    out.for_params = asked.params.map(|n| planner.tokens_for_params(n)).transpose()?;
+    let Planner::Law(law) = planner else {
+        out.check_range()?;
+        return Ok(out);
+    };
+    if let Some((params, tokens)) = asked.params.zip(asked.tokens) {
+        let (loss_nats, new_run_nats) = law.loss_at(params, tokens);
+        let flops = law.compute().log_flops(params.ln(), tokens.ln()).exp();
+        out.at = Some(At { params, tokens, flops, loss_nats, new_run_nats });
+    }
+    out.check_range()?;
+    out.target = asked.loss.map(|loss| target(law, loss, asked)).transpose()?;
+    Ok(out)
+}
+
+fn target(law: &LawFrontier, loss: f64, asked: &Questions) -> anyhow::Result<Target> {
+    let LeastBudget { flops, best, no_interval } = law.budget_for(loss)?;
+    let served = asked.inference_tokens;
+    let mut other: Vec<Overtraining> = Vec::new();
+    if let Some(params) = asked.params {
+        other.push(law.overtraining(loss, params, served)?);
+    }
+    // A model too small to reach the loss at all is no answer.
+    let smaller = [0.5, 0.25, 0.125].map(|s| law.overtraining(loss, s * best.params.point, served));
+    other.extend(smaller.into_iter().flatten());
+    let lifetime = if served > 0.0 { Some(law.best_for_lifetime(loss, served)?) } else { None };
+    let inference_tokens = served;
+    Ok(Target { loss_nats: loss, flops, best, no_interval, inference_tokens, other, lifetime })
+}

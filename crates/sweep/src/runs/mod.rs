@@ -1,0 +1,116 @@
+//! From what the user names to a checked table.
+
+mod columns;
+mod table_file;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use isoflop_fit::{FitError, LeftOutReason, Table};
+
+use crate::cli::SourceArgs;
+use columns::Columns;
+use table_file::TextTable;
+
+/// Where runs came from, for headings and JSON.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct RunsSource {
+    /// The path.
+    pub path: String,
+    /// How C was had.
+    pub flops: String,
+    /// What was doubtful about the cells, where something was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// Reads the runs.
+pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
+    let (table, origin) = match (&args.results, &args.csv, &args.jsonl) {
+        (Some(folder), _, _) => results(folder)?,
+        (_, Some(path), _) => text(&TextTable::read_csv(path)?, path, args)?,
+        (_, _, Some(path)) => text(&TextTable::read_jsonl(path)?, path, args)?,
+        _ => {
+            bail!("no runs are given\nhint: name a results folder, or --csv FILE, or --jsonl FILE")
+        }
+    };
+    for run in &args.exclude {
+        if !table.rows().iter().any(|r| &r.run == run) {
+            bail!(
+                "--exclude {run}: there is no such run\nhint: runs go by the names in the run column"
+            );
+        }
+    }
+    let table = table.filter("left out by --exclude", |r| !args.exclude.contains(&r.run))?;
+    Ok((table, origin))
+}
+
+fn results(folder: &Path) -> anyhow::Result<(Table, RunsSource)> {
+    if !folder.is_dir() {
+        bail!(
+            "{} is not a folder\nhint: give the results folder of a study, such as runs/quickstart, or --csv FILE",
+            folder.display()
+        );
+    }
+    let study = isoflop::Folder::read(folder)?;
+    let table = isoflop::table(&study.contents, &study.grid)?;
+    let source = RunsSource {
+        path: folder.display().to_string(),
+        flops: "exact matrix-product FLOPs".into(),
+        notes: Vec::new(),
+    };
+    Ok((table, source))
+}
+
+fn text(file: &TextTable, path: &Path, args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
+    if file.rows.is_empty() {
+        return Err(FitError::Empty).with_context(|| format!("cannot use {}", path.display()));
+    }
+    let in_file = || format!("cannot use {}", path.display());
+    let mut columns = Columns::new(file, args).with_context(in_file)?;
+    let skips = skips(file, args)?;
+    let mut rows = Vec::with_capacity(file.rows.len());
+    for (k, cells) in file.rows.iter().enumerate() {
+        let skip = skips.iter().find(|(column, value, _)| &cells[*column] == value);
+        rows.push(match skip {
+            Some((.., text)) => {
+                let why = format!("left out by --skip {text}");
+                Err((columns.run(cells, k), LeftOutReason::Asked { why }))
+            }
+            None => columns
+                .observation(cells, k, args)
+                .with_context(|| format!("cannot use row {} of {}", k + 1, path.display()))?,
+        });
+    }
+    let origin = RunsSource {
+        path: path.display().to_string(),
+        flops: columns.flops_in_words(),
+        notes: columns.notes(),
+    };
+    Ok((Table::read(rows)?, origin))
+}
+
+/// (column, value, as typed) of every --skip.
+fn skips<'a>(
+    file: &TextTable,
+    args: &'a SourceArgs,
+) -> anyhow::Result<Vec<(usize, String, &'a str)>> {
+    let one = |text: &'a String| {
+        let Some((column, value)) = text.split_once('=') else {
+            bail!("--skip {text} is not COLUMN=VALUE\nhint: for instance --skip outlier=1")
+        };
+        let at = file.column(column, "--skip")?;
+        if !file.rows.iter().any(|cells| cells[at] == value) {
+            let there: std::collections::BTreeSet<&str> =
+                file.rows.iter().map(|cells| cells[at].as_str()).take(1000).collect();
+            let some: Vec<&str> = there.iter().copied().take(6).collect();
+            let more = if there.len() > some.len() { ", ..." } else { "" };
+            bail!(
+                "--skip {text} matches no row\nhint: the column `{column}` holds {}{more}",
+                some.join(", ")
+            )
+        }
+        Ok((at, value.to_string(), text.as_str()))
+    };
+    args.skip.iter().map(one).collect()
+}

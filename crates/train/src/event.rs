@@ -1,0 +1,91 @@
+//! What training a stack reports.
+
+use std::path::PathBuf;
+
+use isoflop_plan::Stack;
+use isoflop_record::{Attempt, Record};
+
+/// Something the caller may want to show or store.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Some steps were done.
+    Step {
+        /// The stack.
+        stack: &'a Stack,
+        /// Steps done.
+        step: u64,
+        /// Latest training loss of every running replica, nats per token.
+        loss: &'a [f64],
+        /// Tokens per second over all replicas, since the last event.
+        tokens_per_second: f64,
+        /// Replicas still training.
+        active: usize,
+        /// Exact training FLOPs spent so far on the cells that were wanted, resumed work included;
+        /// what several cells share counts once.
+        flops_done: f64,
+    },
+    /// A part of the held-out tokens was evaluated. An evaluation that is stopped is done again by
+    /// whoever goes on from the checkpoint.
+    Evaluating {
+        /// The stack.
+        stack: &'a Stack,
+        /// Steps done.
+        step: u64,
+    },
+    /// The first step on an adapter is about to be made: its kernels are compiled, and some of its products checked. It may take
+    /// a while, whose end the next event tells.
+    Compiling {
+        /// The stack.
+        stack: &'a Stack,
+    },
+    /// A cell ended.
+    CellDone(Record),
+    /// A checkpoint was written.
+    Checkpoint {
+        /// Where.
+        path: PathBuf,
+        /// Steps done.
+        step: u64,
+    },
+    /// Something the user should know.
+    Warning(String),
+}
+
+/// The caller's answer to an [`Event`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// Write a checkpoint and return.
+    Stop,
+}
+
+/// How a stack ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StackEnd {
+    /// Every cell has its record.
+    Completed,
+    /// Stopped on request; the checkpoint holds the rest.
+    Interrupted,
+}
+
+/// Settings of [`run_stack`](crate::run_stack) that do not belong to a cell.
+#[derive(Debug, Clone)]
+pub struct TrainOptions {
+    /// What the records of this process share.
+    pub attempt: Attempt,
+    /// Folder for checkpoints; `None` writes none (and `Stop` then loses the stack's work).
+    pub checkpoint_dir: Option<PathBuf>,
+    /// Seconds between checkpoints.
+    pub checkpoint_seconds: f64,
+    /// Sequences per forward and backward pass; `None` takes the whole batch at once.
+    pub micro_batch_sequences: Option<usize>,
+    /// Sequences per evaluation pass.
+    pub eval_sequences: usize,
+    /// Replicas that are evaluated side by side, at most; `None` for all of a stack's. The losses do not depend on it.
+    pub evaluated_at_once: Option<usize>,
+    /// Points of the training curve per cell.
+    pub curve_points: usize,
+    /// Held-out evaluations per cell, spread evenly, the last at the end.
+    pub valid_points: usize,
+}
