@@ -51,7 +51,7 @@ impl Run<'_> {
         let (batch, micro) = (first.hyper.batch_sequences, self.micro_batch());
         let (held_out, pass) =
             (self.corpus.valid_sequences(context), self.options.eval_sequences.max(1));
-        let (training, evaluated) = (self.lanes(), self.evaluated_at_once().min(self.lanes()));
+        let (training, evaluated) = (self.width(), self.evaluated_at_once().min(self.width()));
         let passes = [
             (micro, true, training),
             (batch % micro, true, training),

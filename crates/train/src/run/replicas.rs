@@ -1,4 +1,4 @@
-//! Lanes of a stack come and go: where it begins, where cells fork, and where one ends.
+//! Replicas of a stack come and go: where it begins, where cells fork, and where one ends.
 
 use burn::tensor::Device;
 use isoflop_model::{OptimState, StackModel, Steps, select};
@@ -9,43 +9,44 @@ use crate::checkpoint::State;
 use crate::replica::Replica;
 
 impl Run<'_> {
-    /// Lets cells whose own way begins here leave the lane that they shared.
+    /// Lets cells whose own way begins here leave the replica that they shared.
     pub(super) fn fork(&mut self) {
         let step = self.step();
         let cells = self.cells();
-        let mut lanes: Vec<usize> = (0..self.lanes()).collect();
-        for lane in 0..self.lanes() {
-            for replica in self.state.replicas[lane].fork(cells, step) {
-                lanes.push(lane);
-                self.state.replicas.push(replica);
+        // The replica that each one's weights come from.
+        let mut origins: Vec<usize> = (0..self.width()).collect();
+        for index in 0..self.width() {
+            for forked in self.state.replicas[index].fork(cells, step) {
+                origins.push(index);
+                self.state.replicas.push(forked);
             }
         }
-        if lanes.len() > self.latest.len() {
+        if origins.len() > self.latest.len() {
             self.steps = Steps::new(); // its memory is free before more is taken
-            self.state.model = select_model(&self.state.model, &lanes);
-            self.state.optim = self.state.optim.select(&lanes);
-            self.latest = lanes.iter().map(|&l| self.latest[l]).collect();
+            self.state.model = select_model(&self.state.model, &origins);
+            self.state.optim = self.state.optim.select(&origins);
+            self.latest = origins.iter().map(|&i| self.latest[i]).collect();
         }
     }
 
-    /// Drops all lanes but these.
-    pub(super) fn keep(&mut self, lanes: &[usize]) {
-        self.state.replicas = lanes.iter().map(|&l| self.state.replicas[l].clone()).collect();
-        self.latest = lanes.iter().map(|&l| self.latest[l]).collect();
-        if !lanes.is_empty() {
+    /// Drops all replicas but these.
+    pub(super) fn keep(&mut self, replicas: &[usize]) {
+        self.state.replicas = replicas.iter().map(|&i| self.state.replicas[i].clone()).collect();
+        self.latest = replicas.iter().map(|&i| self.latest[i]).collect();
+        if !replicas.is_empty() {
             self.steps = Steps::new();
-            self.state.model = select_model(&self.state.model, lanes);
-            self.state.optim = self.state.optim.select(lanes);
+            self.state.model = select_model(&self.state.model, replicas);
+            self.state.optim = self.state.optim.select(replicas);
         }
     }
 }
 
-/// The weights of these lanes, in this order.
-pub(super) fn select_model(model: &StackModel, lanes: &[usize]) -> StackModel {
-    if lanes.iter().copied().eq(0..model.replicas()) {
+/// The weights of these replicas, in this order.
+pub(super) fn select_model(model: &StackModel, replicas: &[usize]) -> StackModel {
+    if replicas.iter().copied().eq(0..model.replicas()) {
         return model.clone();
     }
-    let weights = model.weights().iter().map(|w| select(w, lanes)).collect();
+    let weights = model.weights().iter().map(|w| select(w, replicas)).collect();
     model.with_weights(weights)
 }
 
@@ -69,7 +70,7 @@ pub(super) fn holds(state: &State, wanted: &[usize]) -> bool {
 pub(super) fn resumed(mut state: State, wanted: &[usize]) -> State {
     for replica in &mut state.replicas {
         replica.retain(|cell| wanted.contains(&cell));
-        replica.tracks.iter_mut().for_each(|t| t.resumed += 1);
+        replica.progress.iter_mut().for_each(|p| p.resumed += 1);
     }
     let keep: Vec<usize> =
         (0..state.replicas.len()).filter(|&i| !state.replicas[i].cells.is_empty()).collect();
