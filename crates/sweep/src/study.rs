@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use isoflop_data::{Corpus, DataError};
-use isoflop_device::{Memory, Request, TrainDevice};
+use isoflop_device::{Request, SelfTestCache, TrainDevice};
 use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Settled, now_utc};
 use isoflop_plan::{
     Cell, Config, DeviceConfig, DeviceName, Grid, Kept, Precision, Stack, StackLimits, stack_memory,
@@ -127,7 +127,7 @@ pub fn open_device_for(
 
 /// A device for these precisions, with what the user's cache folder knows of it.
 pub fn request(precisions: Vec<Precision>, auto: bool) -> Request {
-    Request { precisions, auto, memory: Memory::of_user(now_utc()), anew: false }
+    Request { precisions, auto, cache: SelfTestCache::of_user(now_utc()), anew: false }
 }
 
 /// Settles `train.precision = "auto"`: a folder's cells decide, so that none of them is trained twice, else the device.
@@ -220,7 +220,11 @@ pub fn stack_limits(config: &Config, device: &TrainDevice) -> StackLimits {
 
 /// The limits with what the device's operations keep and its buffers hold.
 pub fn of_device(device: &TrainDevice, limits: StackLimits) -> StackLimits {
-    StackLimits { tensor_bytes: device.tensor_bytes, kept: kept(device, device.kernels), ..limits }
+    StackLimits {
+        tensor_bytes: device.tensor_bytes,
+        kept: kept(device, device.choices.kernels),
+        ..limits
+    }
 }
 
 /// What the device's operations keep.

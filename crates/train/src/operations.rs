@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
+use isoflop_device::panic_message;
 use isoflop_model::kernels::Choices;
 use isoflop_model::ops::activation::{self, Activation};
 use isoflop_model::ops::attention::{self, Dims, QkNorm};
@@ -12,7 +13,6 @@ use isoflop_model::{OptimState, StackModel, Tokens};
 use isoflop_plan::{Family, Hyper, Shape};
 
 use crate::measure::{MeasureError, setting, windows};
-use isoflop_device::panic_message;
 
 /// Rounds, of which the median counts: kernels and tensor operations take turns.
 const ROUNDS: usize = 5;

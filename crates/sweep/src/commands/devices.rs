@@ -4,11 +4,12 @@ mod test;
 
 use std::process::ExitCode;
 
-use isoflop_device::{list, pick};
+use isoflop_device::list;
 use isoflop_plan::DeviceConfig;
 
 use crate::cli::DevicesArgs;
 use crate::print;
+use crate::progress::Progress;
 use crate::study::device_name;
 
 /// Prints the devices, or tests one.
@@ -20,10 +21,14 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn show(args: &DevicesArgs) -> anyhow::Result<()> {
-    let devices = list();
+    let listed = list();
+    let mut progress = Progress::new(&args.output);
+    for failure in &listed.failures {
+        progress.warn(failure.to_string());
+    }
     let name = args.device.as_deref().unwrap_or("auto");
     let config = DeviceConfig::named(device_name(name));
-    let choice = pick(&config, &devices);
+    let choice = listed.pick(&config);
     if args.output.json {
         let picked = choice
             .as_ref()
@@ -31,7 +36,8 @@ fn show(args: &DevicesArgs) -> anyhow::Result<()> {
             .map(|choice| serde_json::json!({ "id": choice.info.id, "why": choice.why }));
         let json = serde_json::json!({
             "schema": 1,
-            "devices": devices,
+            "devices": listed.devices,
+            "not_listed": listed.failures,
             "asked_for": name,
             "picked": picked,
         });
@@ -39,7 +45,7 @@ fn show(args: &DevicesArgs) -> anyhow::Result<()> {
         choice?;
         return Ok(());
     }
-    for device in &devices {
+    for device in &listed.devices {
         let mut facts = Vec::new();
         facts.extend(
             device

@@ -157,7 +157,7 @@ fn keep_passport(
     if !device.info.is_cpu() {
         progress.note("measuring the device's fastest products");
     }
-    Ok(ledger.keep_passport(passport::measured(config, device, data_sha256))?)
+    Ok(ledger.keep_passport(passport::measured(config, device, data_sha256, progress))?)
 }
 
 fn worth_measuring(ledger: &Ledger, grid: &Grid, passport: &str) -> bool {

@@ -11,7 +11,7 @@ mod update;
 use std::io::IsTerminal;
 use std::time::Instant;
 
-use isoflop_device::Opening;
+use isoflop_device::OpenEvent;
 use isoflop_report::number;
 
 use screen::{Quiet, Screen};
@@ -57,16 +57,16 @@ impl Progress {
     }
 
     /// What the opening of a device reports to.
-    pub fn opening(&mut self) -> impl FnMut(Opening) {
+    pub fn opening(&mut self) -> impl FnMut(OpenEvent) {
         let mut began: Option<Instant> = None;
-        move |opening| match opening {
-            Opening::Opens { device, shader, kernels } => {
+        move |event| match event {
+            OpenEvent::Opening { device, shader, kernels } => {
                 began = None;
                 self.tell(&Update::Tested);
                 let without = if kernels { "" } else { ", without kernels of the model's own" };
                 self.note(format!("opening {device} with {shader} shaders{without}"));
             }
-            Opening::Tests(step) => {
+            OpenEvent::Testing(step) => {
                 if began.is_none() {
                     self.note(
                         "self-test: it computes what training does, compared with the CPU; later starts know the verdict",
@@ -81,7 +81,7 @@ impl Progress {
                     seconds,
                 });
             }
-            Opening::Tested { seconds, comparisons } => {
+            OpenEvent::Tested { seconds, comparisons } => {
                 began = None;
                 self.tell(&Update::Tested);
                 self.note(format!(
@@ -89,7 +89,7 @@ impl Progress {
                     number::duration(seconds)
                 ));
             }
-            Opening::Doubt(text) => self.warn(text),
+            OpenEvent::Warning(text) => self.warn(text),
         }
     }
 

@@ -98,7 +98,7 @@ impl Job {
                 names.join(", ")
             )));
         }
-        if self.kernels.contains(&Some(true)) && !device.kernels {
+        if self.kernels.contains(&Some(true)) && !device.choices.kernels {
             bail!(Misuse(format!(
                 "--kernels has on, and {} trains without\nhint: leave --kernels out; the CPU has no kernels, and on other devices they must pass the self-test (`sweep devices --test`)",
                 device.info.label()

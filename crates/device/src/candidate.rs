@@ -1,29 +1,31 @@
 //! An adapter with one shader compiler, tested as far as it is not known.
 
+use std::time::Instant;
+
 use burn::tensor::Device;
 use isoflop_plan::Precision;
 
 use super::adapters::Adapter;
 use super::error::DeviceError;
 use super::info::{DeviceInfo, ShaderCompiler};
-use super::open::{Opening, Request};
+use super::open::{OpenEvent, Request};
 use super::precision::{HALVES, with_matrix_units};
-use super::selftest::{self, SelfTest, SelfTestFailure, Subject, Verdict};
+use super::selftest::{self, CacheKey, SelfTest, SelfTestFailure, Verdict};
 use super::setup;
 
 /// A compiler to try on an adapter, with kernels or without.
-pub(super) struct Trial<'a> {
+pub(super) struct Candidate<'a> {
     adapter: &'a Adapter,
     shader: ShaderCompiler,
     kernels: bool,
     request: &'a Request,
-    tell: &'a mut dyn FnMut(Opening),
+    tell: &'a mut dyn FnMut(OpenEvent),
     known: Option<Verdict>,
     /// Once it is opened in this process.
     device: Option<Device>,
 }
 
-impl<'a> Trial<'a> {
+impl<'a> Candidate<'a> {
     /// Begins with what is remembered.
     ///
     /// # Errors
@@ -33,16 +35,17 @@ impl<'a> Trial<'a> {
         shader: ShaderCompiler,
         kernels: bool,
         request: &'a Request,
-        tell: &'a mut dyn FnMut(Opening),
+        tell: &'a mut dyn FnMut(OpenEvent),
     ) -> Result<Self, DeviceError> {
-        tell(Opening::Opens { device: adapter.info.label(), shader, kernels });
-        let mut trial = Self { adapter, shader, kernels, request, tell, known: None, device: None };
+        tell(OpenEvent::Opening { device: adapter.info.label(), shader, kernels });
+        let mut candidate =
+            Self { adapter, shader, kernels, request, tell, known: None, device: None };
         let there = adapter.info.shaders.contains(&shader);
-        if !there || !trial.elsewhere() {
-            trial.device = Some(setup::open(adapter, shader, kernels)?);
+        if !there || !candidate.elsewhere() {
+            candidate.device = Some(setup::open(adapter, shader, kernels)?);
         }
-        trial.known = trial.recall().filter(|_| !request.anew);
-        Ok(trial)
+        candidate.known = candidate.look_up().filter(|_| !request.anew);
+        Ok(candidate)
     }
 
     /// Whether it is tested in another process: a device that breaks down in half precision is lost to its own.
@@ -100,9 +103,9 @@ impl<'a> Trial<'a> {
             Some(Ok(report)) => SelfTest { remembered: None, ..report },
             None => SelfTest::default(),
         };
-        let so_far = before.seconds;
+        let (so_far, started) = (before.seconds, Instant::now());
         let tell = &mut *self.tell;
-        let mut step = |step: &selftest::TestStep| tell(Opening::Tests(step.clone()));
+        let mut step = |step: &selftest::TestStep| tell(OpenEvent::Testing(step.clone()));
         let result = match &self.device {
             Some(device) => selftest::test_further(device, before, &missing, &mut step),
             None => {
@@ -113,40 +116,45 @@ impl<'a> Trial<'a> {
         };
         if let Ok(report) = &result {
             let (seconds, comparisons) = (report.seconds - so_far, report.checks.len());
-            (self.tell)(Opening::Tested { seconds, comparisons });
+            (self.tell)(OpenEvent::Tested { seconds, comparisons });
         }
-        self.keep(&missing, &result);
+        let seconds = so_far + started.elapsed().as_secs_f64();
+        self.store(&missing, &result, seconds);
         (result, false)
     }
 
-    fn subject(&self) -> Option<Subject> {
-        Subject::new(&self.adapter.info, self.shader, self.kernels)
+    fn key(&self) -> Result<CacheKey, String> {
+        CacheKey::new(&self.adapter.info, self.shader, self.kernels)
     }
 
-    fn recall(&mut self) -> Option<Verdict> {
-        let memory = self.request.memory.as_ref()?;
-        let found = memory.recall(&self.subject()?);
+    /// The verdict of an earlier start.
+    fn look_up(&mut self) -> Option<Verdict> {
+        let cache = self.request.cache.as_ref()?;
+        let found = self.key().and_then(|key| cache.lookup(&key));
         found.unwrap_or_else(|why| {
-            let path = memory.path().display();
+            let path = cache.path().display();
             let text = format!("{path} cannot be used ({why}): the device is tested again");
-            (self.tell)(Opening::Doubt(text));
+            (self.tell)(OpenEvent::Warning(text));
             None
         })
     }
 
-    fn keep(&mut self, tested: &[Precision], result: &Result<SelfTest, SelfTestFailure>) {
-        let Some(memory) = &self.request.memory else { return };
+    fn store(
+        &mut self,
+        tested: &[Precision],
+        result: &Result<SelfTest, SelfTestFailure>,
+        seconds: f64,
+    ) {
+        let Some(cache) = &self.request.cache else { return };
         let mut asked = self.known.as_ref().map(|known| known.asked.clone()).unwrap_or_default();
         asked.extend(tested);
-        let seconds = result.as_ref().map_or(0.0, |report| report.seconds);
-        let Some(verdict) = Verdict::of(&asked, result, seconds, memory.now()) else { return };
+        let Some(verdict) = Verdict::of(&asked, result, seconds, cache.now()) else { return };
         self.known = Some(verdict.clone());
-        let Some(subject) = self.subject() else { return };
-        if let Err(why) = memory.keep(subject, verdict) {
-            let path = memory.path().display();
+        if let Err(why) = self.key().and_then(|key| cache.store(key, verdict)) {
+            let path = cache.path().display();
             let text =
                 format!("{path} cannot be written ({why}): the next start tests the device again");
-            (self.tell)(Opening::Doubt(text));
+            (self.tell)(OpenEvent::Warning(text));
         }
     }
 }

@@ -21,15 +21,14 @@ const KEPT: usize = 64;
 
 /// A file that verdicts are kept in.
 #[derive(Debug, Clone)]
-pub struct Memory {
+pub struct SelfTestCache {
     path: PathBuf,
     now: String,
 }
 
-/// What a verdict is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Subject {
+pub(crate) struct CacheKey {
     adapter: String,
     api: Option<GraphicsApi>,
     card: Option<Card>,
@@ -44,17 +43,11 @@ pub(crate) struct Subject {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Verdict {
-    /// When.
     pub tested: String,
-    /// Time it took.
     pub seconds: f64,
-    /// Precisions that were asked for.
     pub asked: Vec<Precision>,
-    /// Those that the device computes right.
     pub passed: Vec<Precision>,
-    /// Those that it computes wrong.
     pub refused: Vec<Refusal>,
-    /// Why matrix units are not used.
     pub without_matrix_units: Option<SelfTestFailure>,
     /// Why the device is not used at all.
     pub failed: Option<SelfTestFailure>,
@@ -63,7 +56,7 @@ pub(crate) struct Verdict {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    subject: Subject,
+    subject: CacheKey,
     verdict: Verdict,
 }
 
@@ -74,7 +67,7 @@ struct File {
     verdicts: Vec<Entry>,
 }
 
-impl Memory {
+impl SelfTestCache {
     /// Keeps verdicts in this file. `now` is the date that new ones bear.
     pub fn new(path: PathBuf, now: String) -> Self {
         Self { path, now }
@@ -91,7 +84,6 @@ impl Memory {
         Some(Self::new(cache.join("isoflop").join("self-test.json"), now))
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -100,7 +92,7 @@ impl Memory {
     ///
     /// # Errors
     /// Why the file cannot be used.
-    pub(crate) fn recall(&self, subject: &Subject) -> Result<Option<Verdict>, String> {
+    pub(crate) fn lookup(&self, subject: &CacheKey) -> Result<Option<Verdict>, String> {
         let entries = self.read()?;
         Ok(entries.into_iter().find(|e| e.subject == *subject).map(|e| e.verdict))
     }
@@ -109,7 +101,7 @@ impl Memory {
     ///
     /// # Errors
     /// Why the file cannot be written.
-    pub(crate) fn keep(&self, subject: Subject, verdict: Verdict) -> Result<(), String> {
+    pub(crate) fn store(&self, subject: CacheKey, verdict: Verdict) -> Result<(), String> {
         // What is damaged was told when it was read.
         let mut verdicts = self.read().unwrap_or_default();
         verdicts.retain(|entry| entry.subject != subject);
@@ -152,10 +144,17 @@ impl Memory {
     }
 }
 
-impl Subject {
-    /// An adapter as this program would compute on it; `None` where the program does not know itself.
-    pub(crate) fn new(info: &DeviceInfo, shader: ShaderCompiler, kernels: bool) -> Option<Self> {
-        Some(Self {
+impl CacheKey {
+    /// An adapter as this program would compute on it.
+    ///
+    /// # Errors
+    /// Why this build of the program cannot be told from others.
+    pub(crate) fn new(
+        info: &DeviceInfo,
+        shader: ShaderCompiler,
+        kernels: bool,
+    ) -> Result<Self, String> {
+        Ok(Self {
             adapter: info.name.clone(),
             api: info.api,
             card: info.card,
@@ -169,11 +168,15 @@ impl Subject {
 }
 
 /// This build of the program: every kernel is compiled into it.
-fn program() -> Option<String> {
-    let file = std::fs::metadata(std::env::current_exe().ok()?).ok()?;
-    let written = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+fn program() -> Result<String, String> {
+    let file = std::env::current_exe().and_then(std::fs::metadata);
+    let written = |file: std::fs::Metadata| Ok((file.len(), file.modified()?));
+    let (bytes, written) = file
+        .and_then(written)
+        .map_err(|why| format!("the program cannot find out about its own file: {why}"))?;
+    let written = written.duration_since(UNIX_EPOCH).map_err(|why| why.to_string())?;
     let version = env!("CARGO_PKG_VERSION");
-    Some(format!("{version}, {} bytes, written {}", file.len(), written.as_nanos()))
+    Ok(format!("{version}, {bytes} bytes, written {}", written.as_nanos()))
 }
 
 impl Verdict {
@@ -232,9 +235,9 @@ mod tests {
     use super::*;
     use crate::cpu;
 
-    fn subject(driver: &str) -> Subject {
+    fn subject(driver: &str) -> CacheKey {
         let info = DeviceInfo { driver: Some(driver.into()), ..cpu::info() };
-        Subject::new(&info, ShaderCompiler::Spirv, true).unwrap()
+        CacheKey::new(&info, ShaderCompiler::Spirv, true).unwrap()
     }
 
     fn crashed() -> SelfTestFailure {
@@ -252,22 +255,22 @@ mod tests {
     #[test]
     fn a_verdict_holds_for_its_subject_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let memory = Memory::new(folder.path().join("new/self-test.json"), "today".into());
-        assert_eq!(memory.recall(&subject("1")), Ok(None));
+        let cache = SelfTestCache::new(folder.path().join("new/self-test.json"), "today".into());
+        assert_eq!(cache.lookup(&subject("1")), Ok(None));
         let both = [Precision::F32, Precision::F16];
         let refusal = Refusal { precision: Precision::F16, failure: crashed() };
         let report = SelfTest { refused: vec![refusal], ..passed() };
-        let verdict = Verdict::of(&both, &Ok(report), 2.0, memory.now()).unwrap();
-        memory.keep(subject("1"), verdict.clone()).unwrap();
-        assert_eq!(memory.recall(&subject("1")), Ok(Some(verdict.clone())));
-        assert_eq!(memory.recall(&subject("2")), Ok(None));
+        let verdict = Verdict::of(&both, &Ok(report), 2.0, cache.now()).unwrap();
+        cache.store(subject("1"), verdict.clone()).unwrap();
+        assert_eq!(cache.lookup(&subject("1")), Ok(Some(verdict.clone())));
+        assert_eq!(cache.lookup(&subject("2")), Ok(None));
         let mut other = subject("1");
         other.program.push('x');
-        assert_eq!(memory.recall(&other), Ok(None), "another build has other kernels");
+        assert_eq!(cache.lookup(&other), Ok(None), "another build has other kernels");
         let failed = Verdict::of(&both, &Err(crashed()), 1.0, "later").unwrap();
-        memory.keep(subject("1"), failed.clone()).unwrap();
-        memory.keep(subject("2"), verdict).unwrap();
-        let known = memory.recall(&subject("1")).unwrap().unwrap();
+        cache.store(subject("1"), failed.clone()).unwrap();
+        cache.store(subject("2"), verdict).unwrap();
+        let known = cache.lookup(&subject("1")).unwrap().unwrap();
         assert_eq!((known.report(), known.tested.as_str()), (Err(crashed()), "later"));
         assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
     }
@@ -288,26 +291,26 @@ mod tests {
     fn a_damaged_file_is_told_and_written_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("self-test.json");
-        let memory = Memory::new(path.clone(), "today".into());
+        let cache = SelfTestCache::new(path.clone(), "today".into());
         let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
         for text in ["", "{\"format\": 1, \"verd", "{\"format\": 9, \"verdicts\": []}"] {
             std::fs::write(&path, text).unwrap();
-            assert!(memory.recall(&subject("1")).is_err(), "{text}");
+            assert!(cache.lookup(&subject("1")).is_err(), "{text}");
         }
-        memory.keep(subject("1"), verdict.clone()).unwrap();
-        assert_eq!(memory.recall(&subject("1")), Ok(Some(verdict)));
+        cache.store(subject("1"), verdict.clone()).unwrap();
+        assert_eq!(cache.lookup(&subject("1")), Ok(Some(verdict)));
     }
 
     #[test]
     fn only_so_many_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let memory = Memory::new(folder.path().join("self-test.json"), "today".into());
+        let cache = SelfTestCache::new(folder.path().join("self-test.json"), "today".into());
         let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
         for i in 0..KEPT + 2 {
-            memory.keep(subject(&i.to_string()), verdict.clone()).unwrap();
+            cache.store(subject(&i.to_string()), verdict.clone()).unwrap();
         }
-        assert_eq!(memory.read().unwrap().len(), KEPT);
-        assert_eq!(memory.recall(&subject("1")), Ok(None));
-        assert!(memory.recall(&subject("2")).unwrap().is_some());
+        assert_eq!(cache.read().unwrap().len(), KEPT);
+        assert_eq!(cache.lookup(&subject("1")), Ok(None));
+        assert!(cache.lookup(&subject("2")).unwrap().is_some());
     }
 }
