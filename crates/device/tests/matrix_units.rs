@@ -89,7 +89,7 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
     for (precision, converts, allowed) in
         [(Precision::F32, false, 1e-5), (half, false, 2e-3), (half, true, 2e-3)]
     {
-        let choices = Choices { fragments_convert: converts, ..Choices::of(&opened.device) };
+        let choices = Choices { fragments_convert: converts, ..opened.choices };
         choices.set(&opened.device);
         let (got, recorded) = train(&opened.device, precision);
         assert!(recorded, "steps are replayed from the third on");

@@ -14,18 +14,18 @@ impl Run<'_> {
         let step = self.step();
         let cells = self.cells();
         // The replica that each one's weights come from.
-        let mut origins: Vec<usize> = (0..self.width()).collect();
+        let mut sources: Vec<usize> = (0..self.width()).collect();
         for index in 0..self.width() {
             for forked in self.state.replicas[index].fork(cells, step) {
-                origins.push(index);
+                sources.push(index);
                 self.state.replicas.push(forked);
             }
         }
-        if origins.len() > self.latest.len() {
+        if sources.len() > self.latest.len() {
             self.steps = Steps::new(); // its memory is free before more is taken
-            self.state.model = select_model(&self.state.model, &origins);
-            self.state.optim = self.state.optim.select(&origins);
-            self.latest = origins.iter().map(|&i| self.latest[i]).collect();
+            self.state.model = select_model(&self.state.model, &sources);
+            self.state.optim = self.state.optim.select(&sources);
+            self.latest = sources.iter().map(|&i| self.latest[i]).collect();
         }
     }
 
