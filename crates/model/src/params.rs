@@ -1,5 +1,6 @@
 //! What weights a shape has: name, group, size, initial distribution, decay.
 
+use burn::tensor::Tensor;
 use isoflop_plan::{Family, ParamCount, Shape};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -98,6 +99,9 @@ fn normal(seed: u64, name: &str, len: usize, std: f32) -> Vec<f32> {
     out.truncate(len);
     out
 }
+
+/// Gradients, one per weight, in the order of [`param_specs`].
+pub type Grads = Vec<Tensor<3>>;
 
 /// All weights of a shape, in a fixed order: embedding, blocks, final norm, head.
 ///

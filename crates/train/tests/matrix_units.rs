@@ -7,8 +7,10 @@
 #![cfg(target_os = "linux")]
 
 use burn::tensor::{Device, Tensor};
-use isoflop_model::kernels::{Choices, takes_matrix_units};
-use isoflop_model::{MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens};
+use isoflop_model::kernels::Choices;
+use isoflop_model::{
+    MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens, takes_matrix_units,
+};
 use isoflop_plan::{DeviceConfig, DeviceName, Family, Optimizer, Precision, Shader, Shape};
 use isoflop_train::device::open;
 

@@ -5,11 +5,11 @@ use std::ops::Range;
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::LOGITS_AT_ONCE;
 
-use crate::kernels::launch::{dims, empty, empty_of, view};
-use crate::kernels::product::{self, Into, Side, product};
-use crate::kernels::{Choices, cross_entropy};
-
 use super::parts::Parts;
+use crate::kernels::Choices;
+use crate::kernels::tensors::{dims, empty, empty_of, view};
+use crate::ops::cross_entropy::kernel as cross_entropy;
+use crate::ops::linear::product::{self, Into, Side, product};
 
 /// Whole replicas, or some rows of one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,14 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use burn::backend::Cube;
 use burn::tensor::{DType, Tensor};
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::Shape;
 
-use crate::kernels::flat::{self, BLOCK};
-use crate::kernels::launch::{empty_of, view};
-use crate::kernels::{Choices, launch, primitive};
+use crate::kernels::Choices;
+use crate::kernels::elementwise::copy;
+use crate::kernels::flat::BLOCK;
+use crate::kernels::tensors::{dims, empty_of, primitive, rows_of, view};
+use crate::ops::adamw::kernel::halve;
 use crate::params::ParamSpec;
 
 /// Where the weights of a shape begin, each of all replicas, and how many elements there are in all.
@@ -25,14 +26,13 @@ pub(crate) fn places(specs: &[ParamSpec], replicas: usize) -> (Vec<usize>, usize
 
 /// Tensors of a shape's weights, `[R, rows, cols]` each, in one flat `f32` tensor.
 pub(crate) fn pack(tensors: Vec<Tensor<3>>, specs: &[ParamSpec]) -> (CubeTensor, Vec<CubeTensor>) {
-    let tensors: Vec<CubeTensor> =
-        tensors.into_iter().map(|t| launch::rows_of(primitive(t))).collect();
-    let [replicas, ..] = launch::dims::<3>(&tensors[0]);
+    let tensors: Vec<CubeTensor> = tensors.into_iter().map(|t| rows_of(primitive(t))).collect();
+    let [replicas, ..] = dims::<3>(&tensors[0]);
     let (starts, total) = places(specs, replicas);
     let flat = empty_of(&tensors[0], [total], DType::F32);
     let views = views(&flat, &starts, specs, replicas);
     for (tensor, view) in tensors.iter().zip(&views) {
-        flat::place(tensor, view);
+        copy(tensor, view);
     }
     (flat, views)
 }
@@ -46,11 +46,6 @@ pub(crate) fn views(
 ) -> Vec<CubeTensor> {
     let view = |(spec, &at): (&ParamSpec, &usize)| view(flat, at, [replicas, spec.rows, spec.cols]);
     specs.iter().zip(starts).map(view).collect()
-}
-
-/// A tensor of burn's that shares the memory.
-pub(crate) fn tensor<const D: usize>(cube: &CubeTensor) -> Tensor<D> {
-    Tensor::from_primitive::<Cube>(cube.clone())
 }
 
 /// A number that no other piece of memory of this process has.
@@ -88,7 +83,7 @@ impl Packed {
         choices: Choices,
     ) -> Self {
         let (flat, each) = pack(weights, specs);
-        let [replicas, ..] = launch::dims::<3>(&each[0]);
+        let [replicas, ..] = dims::<3>(&each[0]);
         let (starts, total) = places(specs, replicas);
         let half = cast.map(|dtype| empty_of(&flat, [total], dtype));
         let operands = half.as_ref().map(|half| views(half, &starts, specs, replicas));
@@ -109,14 +104,14 @@ impl Packed {
     /// Makes the copy in half precision anew.
     pub fn halve(&self) {
         if let Some(half) = &self.half {
-            flat::halve(&self.flat, half);
+            halve(&self.flat, half);
         }
     }
 
     /// Overwrites the weights.
     pub fn replace(&self, weights: &[Tensor<3>]) {
         for (to, from) in self.each.iter().zip(weights) {
-            flat::place(&launch::rows_of(primitive(from.clone())), to);
+            copy(&rows_of(primitive(from.clone())), to);
         }
         self.halve();
     }

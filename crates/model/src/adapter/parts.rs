@@ -5,10 +5,13 @@ use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::Family;
 
 use super::packed;
+use crate::kernels::Choices;
 use crate::kernels::flat::{Entry, Tables};
-use crate::kernels::launch::{empty, view};
-use crate::kernels::{Choices, attention, embedding, norm, product};
-use crate::ops::attention::Dims;
+use crate::kernels::launch::chunks;
+use crate::kernels::tensors::{empty, view};
+use crate::ops::attention::{self, Dims};
+use crate::ops::embedding;
+use crate::ops::linear::product;
 use crate::params::ParamSpec;
 
 /// Parts begin at multiples of this many elements: places of buffers that every device takes (256 bytes).
@@ -56,7 +59,7 @@ impl Parts {
         let mut places: Vec<Place> = Vec::new();
         for (i, spec) in specs.iter().enumerate() {
             let place = if i == 0 {
-                take(embedding::chunks(m, spec.rows), spec.len())
+                take(embedding::kernel::chunks(m, spec.rows), spec.len())
             } else if family == Family::Gpt2 && i == 1 {
                 take(1, spec.len())
             } else if spec.is_projection() {
@@ -65,12 +68,12 @@ impl Parts {
                 let (r, m) = if i == last { head } else { (r, m) };
                 take(product::splits(r, m, sizes, matrix), spec.len())
             } else if spec.name.ends_with("q_norm") {
-                take(attention::chunks(d), 2 * d.head_dim)
+                take(attention::kernel::chunks(d), 2 * d.head_dim)
             } else if spec.name.ends_with("k_norm") {
                 let queries = *places.last().expect("keys follow queries");
                 Place { at: queries.at + d.head_dim, ..queries }
             } else {
-                take(norm::chunks(m), spec.len())
+                take(chunks(m), spec.len())
             };
             places.push(place);
         }

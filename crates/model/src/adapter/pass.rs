@@ -8,14 +8,17 @@ use isoflop_plan::Family;
 use super::head::{self, Gradient};
 use super::packed::Packed;
 use super::parts::Parts;
-use crate::kernels::embedding;
-use crate::kernels::launch::{dims, empty_of};
-use crate::kernels::norm::{self, Gains};
-use crate::kernels::product::{self, Into, Side, product};
-use crate::kernels::{activation, attention, bias, flat, primitive};
-use crate::model::Block;
+use crate::block::Block;
+use crate::kernels::elementwise::{add, copy};
+use crate::kernels::tensors::{dims, empty_of, primitive, rows_of, tensor};
 use crate::ops::activation::Activation;
-use crate::ops::attention::Dims;
+use crate::ops::activation::kernel as activation;
+use crate::ops::attention::kernel as attention;
+use crate::ops::attention::{Dims, device_tables};
+use crate::ops::embedding::kernel as embedding;
+use crate::ops::linear::bias;
+use crate::ops::linear::product::{self, Into, Side, product};
+use crate::ops::norm::kernel::{self as norm, Gains};
 use crate::params::{ParamSpec, param_specs};
 
 /// Token ids of a pass on the device.
@@ -60,7 +63,7 @@ impl<'a> Pass<'a> {
             heads: shape.heads,
             head_dim: shape.head_dim(),
         };
-        let tables = crate::ops::attention::device_tables(dims, device).map(primitive);
+        let tables = device_tables(dims, device).map(primitive);
         Self { packed, dims, tables }
     }
 
@@ -161,7 +164,7 @@ impl<'a> Pass<'a> {
             let block = Block::new(self.packed.shape.family, index);
             let normed1 = self.normalise(&x, block.norm1);
             let qkv = self.project(&normed1, block.qkv);
-            let [attended, log_sum, qk] = attention::forward(
+            let [attended, log_sum, qk] = attention::run(
                 cast(qkv.clone(), inside),
                 self.gains(block),
                 self.tables.clone(),
@@ -261,7 +264,7 @@ impl<'a> Pass<'a> {
             let [qkv, qk, attended, log_sum, dattended] = read;
             let read =
                 [cast(qkv, inside), qk, cast(attended, inside), log_sum, cast(dattended, inside)];
-            let (dqkv, dgain) = attention::backward(
+            let (dqkv, dgain) = attention::run_backward(
                 read,
                 self.gains(block),
                 self.tables.clone(),
@@ -321,9 +324,9 @@ impl Sink<'_> {
     fn put(&self, at: usize, from: &CubeTensor) {
         let to = self.parts.of(at);
         if self.again {
-            crate::kernels::launch::add(from, &to, &to);
+            add(from, &to, &to);
         } else {
-            flat::place(from, &to);
+            copy(from, &to);
         }
     }
 
@@ -335,14 +338,14 @@ impl Sink<'_> {
         if self.pass.has_biases() {
             let d = self.pass.dims;
             let [r, m, width] = dims(dx);
-            let dx: Tensor<3> = super::packed::tensor(&cast(dx.clone(), DType::F32));
+            let dx: Tensor<3> = tensor(cast(dx.clone(), DType::F32));
             let sum = dx.reshape([r, m / d.context, d.context * width]).sum_dim(1);
-            self.put(1, &crate::kernels::launch::rows_of(primitive(sum)));
+            self.put(1, &rows_of(primitive(sum)));
         }
     }
 }
 
 /// Sizes of the lists of places for a replica's batch.
-pub(super) fn places_sizes(replicas: usize, tokens: usize, vocab: usize) -> [usize; 2] {
+pub(crate) fn places_sizes(replicas: usize, tokens: usize, vocab: usize) -> [usize; 2] {
     [replicas * embedding::chunks(tokens, vocab) * (vocab + 1), replicas * tokens]
 }

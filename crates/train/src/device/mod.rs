@@ -68,7 +68,7 @@ pub use error::DeviceError;
 pub(crate) use error::panic_text;
 pub(crate) use finish::finish;
 pub use info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
-pub use isoflop_model::kernels::{Choices, takes_matrix_units};
+pub use isoflop_model::{kernels::Choices, takes_matrix_units};
 pub use list::list;
 pub use memory::{forget_peak_memory, memory_bytes};
 pub use open::{Opening, Request, TrainDevice, open, open_for, test_anew};

@@ -1,6 +1,6 @@
 //! What a result needs to be compared across machines: the device's part.
 
-use isoflop_model::kernels::takes_matrix_units;
+use isoflop_model::takes_matrix_units;
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 

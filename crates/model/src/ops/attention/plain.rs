@@ -2,7 +2,8 @@
 
 use burn::tensor::{Tensor, activation::softmax};
 
-use super::{Dims, Grads, QkNorm, device_tables};
+use super::dims::{Dims, QkNorm};
+use super::rope::device_tables;
 use crate::ops::norm::EPSILON;
 
 /// `[context, head_dim/2]` tables as `[1, 1, 1, context, head_dim/2]`.
@@ -97,7 +98,7 @@ pub(super) fn backward(
     qk_norm: Option<&QkNorm>,
     d: Dims,
     dy: Tensor<3>,
-) -> Grads {
+) -> (Tensor<3>, Option<QkNorm>) {
     let (q, k) = queries_keys(&qkv, qk_norm, d);
     let v = part(&qkv, 2, d);
     let p = weights(&q, &k, d);
@@ -122,5 +123,5 @@ pub(super) fn backward(
         None => (dq, dk, None),
     };
     let parts = vec![merge(dq, d), merge(dk, d), merge(dv, d)];
-    Grads { qkv: Tensor::cat(parts, 2), qk_norm: norms }
+    (Tensor::cat(parts, 2), norms)
 }

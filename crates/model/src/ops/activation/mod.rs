@@ -1,0 +1,58 @@
+//! The MLP's element-wise part: SwiGLU (Shazeer 2020) and GELU (Hendrycks & Gimpel 2016, the
+//! tanh form, as in GPT-2).
+
+mod host;
+pub(crate) mod kernel;
+pub(crate) mod plain;
+
+use burn::tensor::Tensor;
+
+use crate::host::is_host;
+use crate::kernels;
+use crate::kernels::tensors::{primitive, tensor};
+
+/// Which function stands between the two projections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// `silu(gate) * up` of `[gate, up]`: halves the width.
+    SwiGlu,
+    /// `x * sigmoid(2 u)`, `u = sqrt(2 / pi) (x + 0.044715 x^3)`: keeps the width.
+    Gelu,
+}
+
+impl Activation {
+    /// That of a family's blocks.
+    pub fn of(family: isoflop_plan::Family) -> Self {
+        match family {
+            isoflop_plan::Family::Llama => Self::SwiGlu,
+            isoflop_plan::Family::Gpt2 => Self::Gelu,
+        }
+    }
+}
+
+pub(crate) const GELU_SCALE: f32 = 1.595_769; // 2 sqrt(2 / pi)
+pub(crate) const GELU_CUBE: f32 = 0.044_715;
+
+/// `[R, M, 2 H] -> [R, M, H]` for SwiGLU, `[R, M, H] -> [R, M, H]` for GELU.
+pub fn forward(x: &Tensor<3>, kind: Activation) -> Tensor<3> {
+    let device = x.device();
+    if is_host(&device) {
+        return host::forward(x, kind);
+    }
+    match kernels::chosen(&device) {
+        Some(_) => tensor(kernel::forward(primitive(x.clone()), kind)),
+        None => plain::forward(x, kind),
+    }
+}
+
+/// Gradient of [`forward`] for `dy`.
+pub fn backward(x: Tensor<3>, kind: Activation, dy: Tensor<3>) -> Tensor<3> {
+    let device = dy.device();
+    if is_host(&device) {
+        return host::backward(x, kind, dy);
+    }
+    if kernels::chosen(&device).is_some() {
+        return tensor(kernel::backward(primitive(x), primitive(dy), kind));
+    }
+    plain::backward(x, kind, dy)
+}
