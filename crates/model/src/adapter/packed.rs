@@ -14,7 +14,7 @@ use crate::ops::adamw::kernel::halve;
 use crate::params::ParamSpec;
 
 /// Where the weights of a shape begin, each of all replicas, and how many elements there are in all.
-pub(crate) fn places(specs: &[ParamSpec], replicas: usize) -> (Vec<usize>, usize) {
+pub(crate) fn offsets(specs: &[ParamSpec], replicas: usize) -> (Vec<usize>, usize) {
     let mut next = 0;
     let starts = specs.iter().map(|spec| {
         let at = next;
@@ -28,7 +28,7 @@ pub(crate) fn places(specs: &[ParamSpec], replicas: usize) -> (Vec<usize>, usize
 pub(crate) fn pack(tensors: Vec<Tensor<3>>, specs: &[ParamSpec]) -> (CubeTensor, Vec<CubeTensor>) {
     let tensors: Vec<CubeTensor> = tensors.into_iter().map(|t| rows_of(primitive(t))).collect();
     let [replicas, ..] = dims::<3>(&tensors[0]);
-    let (starts, total) = places(specs, replicas);
+    let (starts, total) = offsets(specs, replicas);
     let flat = empty_of(&tensors[0], [total], DType::F32);
     let views = views(&flat, &starts, specs, replicas);
     for (tensor, view) in tensors.iter().zip(&views) {
@@ -84,7 +84,7 @@ impl Packed {
     ) -> Self {
         let (flat, each) = pack(weights, specs);
         let [replicas, ..] = dims::<3>(&each[0]);
-        let (starts, total) = places(specs, replicas);
+        let (starts, total) = offsets(specs, replicas);
         let half = cast.map(|dtype| empty_of(&flat, [total], dtype));
         let operands = half.as_ref().map(|half| views(half, &starts, specs, replicas));
         let packed = Self {

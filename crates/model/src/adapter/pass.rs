@@ -17,7 +17,7 @@ use crate::ops::attention::kernel as attention;
 use crate::ops::attention::{Dims, device_tables};
 use crate::ops::embedding::kernel as embedding;
 use crate::ops::linear::bias;
-use crate::ops::linear::product::{self, Into, Side, product};
+use crate::ops::linear::product::{self, Epilogue, Side, product};
 use crate::ops::norm::kernel::{self as norm, Gains};
 use crate::params::{ParamSpec, param_specs};
 
@@ -26,8 +26,8 @@ pub(crate) struct Batch {
     /// `[R, M, 1]` of 32-bit integers each.
     pub inputs: CubeTensor,
     pub targets: CubeTensor,
-    /// Where the tokens of each word stand: starts and places.
-    pub places: Option<[CubeTensor; 2]>,
+    /// The tokens of each word: where they start in the list of positions, and that list.
+    pub token_index: Option<[CubeTensor; 2]>,
 }
 
 /// What the backward pass of a block needs.
@@ -107,7 +107,7 @@ impl<'a> Pass<'a> {
     fn project(&self, x: &CubeTensor, at: usize) -> CubeTensor {
         let w = &self.packed.operands[at];
         let y = self.empty(dims::<3>(w)[2], x.dtype);
-        product(Side::plain(x), Side::plain(w), &y, Into::New, self.packed.choices);
+        product(Side::plain(x), Side::plain(w), &y, Epilogue::Store, self.packed.choices);
         if let Some(bias) = self.bias(at) {
             bias::add(&y, bias);
         }
@@ -118,7 +118,13 @@ impl<'a> Pass<'a> {
     fn project_onto(&self, residual: &CubeTensor, x: &CubeTensor, at: usize) -> CubeTensor {
         let w = &self.packed.operands[at];
         let y = self.empty(dims::<3>(w)[2], DType::F32);
-        product(Side::plain(x), Side::plain(w), &y, Into::Onto(residual), self.packed.choices);
+        product(
+            Side::plain(x),
+            Side::plain(w),
+            &y,
+            Epilogue::Residual(residual),
+            self.packed.choices,
+        );
         if let Some(bias) = self.bias(at) {
             bias::add(&y, bias);
         }
@@ -215,11 +221,11 @@ impl<'a> Pass<'a> {
         batch: &Batch,
         loss: &CubeTensor,
         share: f32,
-        again: bool,
+        accumulate: bool,
         gradient: Option<Gradient>,
     ) -> Option<CubeTensor> {
         let (head, choices) = (self.head(), self.packed.choices);
-        head::run(hidden, head, &batch.targets, loss, share, again, gradient, choices)
+        head::run(hidden, head, &batch.targets, loss, share, accumulate, gradient, choices)
     }
 
     /// Mean loss of each replica `[R]`.
@@ -230,24 +236,25 @@ impl<'a> Pass<'a> {
         loss
     }
 
-    /// Mean loss of each replica times `share`, written to `loss`, and the parts of all gradients, times `share` and `boost`; both
-    /// are added to what is there `again`. `z` is the weight of the z-loss.
+    /// Mean loss of each replica times `share`, written to `loss`, and the parts of all gradients, times `share` and `loss_scale`; both
+    /// are added to what is there (`accumulate`). `z` is the weight of the z-loss.
     pub fn gradients(
         &self,
         batch: &Batch,
-        [z, share, boost]: [f32; 3],
+        [z, share, loss_scale]: [f32; 3],
         loss: &CubeTensor,
         parts: &Parts,
-        again: bool,
+        accumulate: bool,
     ) {
         let (hidden, last, blocks) = self.forward(batch, true);
         let weight = self.packed.each.len() - 1;
-        let scale = share * boost / self.tokens() as f32;
-        let gradient = Gradient { z, scale, parts, weight, again };
-        let dhidden =
-            self.run_head(&hidden, batch, loss, share, again, Some(gradient)).expect("asked for");
+        let scale = share * loss_scale / self.tokens() as f32;
+        let gradient = Gradient { z, scale, parts, weight, accumulate };
+        let dhidden = self
+            .run_head(&hidden, batch, loss, share, accumulate, Some(gradient))
+            .expect("asked for");
         drop(hidden);
-        let sink = Sink { pass: self, parts, again };
+        let sink = Sink { pass: self, parts, accumulate };
         let mut dx = sink.norm(self.final_norm(), &last, &dhidden, None);
         drop((last, dhidden));
         let (half, inside) = self.attention_in();
@@ -288,7 +295,7 @@ impl<'a> Pass<'a> {
 struct Sink<'a> {
     pass: &'a Pass<'a>,
     parts: &'a Parts,
-    again: bool,
+    accumulate: bool,
 }
 
 impl Sink<'_> {
@@ -298,10 +305,17 @@ impl Sink<'_> {
         let [r, rows, cols] = dims(w);
         let dx = self.pass.empty(rows, dy.dtype);
         let to = self.parts.of_projection(at, [rows, cols], 0..r);
-        let count = self.parts.places[at].parts;
-        product::gradients(dy, [w, x], &dx, (&to, count), self.again, self.pass.packed.choices);
+        let count = self.parts.layouts[at].parts;
+        product::gradients(
+            dy,
+            [w, x],
+            &dx,
+            (&to, count),
+            self.accumulate,
+            self.pass.packed.choices,
+        );
         if self.pass.has_biases() {
-            bias::gradient_into(dy, &self.parts.of(at + 1), self.again);
+            bias::gradient_into(dy, &self.parts.of(at + 1), self.accumulate);
         }
         dx
     }
@@ -316,14 +330,14 @@ impl Sink<'_> {
     ) -> CubeTensor {
         let (gain, bias) =
             (self.parts.of(at), self.pass.has_biases().then(|| self.parts.of(at + 1)));
-        let gains = Gains { gain: &gain, bias: bias.as_ref(), again: self.again };
+        let gains = Gains { gain: &gain, bias: bias.as_ref(), accumulate: self.accumulate };
         norm::backward_into(x, self.pass.weight(at), dy, residual, gains, self.pass.packed.choices)
     }
 
     /// Parts that are there already.
     fn put(&self, at: usize, from: &CubeTensor) {
         let to = self.parts.of(at);
-        if self.again {
+        if self.accumulate {
             add(from, &to, &to);
         } else {
             copy(from, &to);
@@ -331,10 +345,16 @@ impl Sink<'_> {
     }
 
     fn embedding(&self, batch: &Batch, dx: &CubeTensor) {
-        let [starts, places] = batch.places.as_ref().expect("gradients need them");
-        let chunks = self.parts.places[0].parts;
+        let [starts, positions] = batch.token_index.as_ref().expect("gradients need them");
+        let chunks = self.parts.layouts[0].parts;
         let sizes = [chunks, self.pass.packed.shape.vocab];
-        embedding::gradient_into(dx, [starts, places], sizes, &self.parts.of(0), self.again);
+        embedding::gradient_into(
+            dx,
+            [starts, positions],
+            sizes,
+            &self.parts.of(0),
+            self.accumulate,
+        );
         if self.pass.has_biases() {
             let d = self.pass.dims;
             let [r, m, width] = dims(dx);
@@ -345,7 +365,7 @@ impl Sink<'_> {
     }
 }
 
-/// Sizes of the lists of places for a replica's batch.
-pub(crate) fn places_sizes(replicas: usize, tokens: usize, vocab: usize) -> [usize; 2] {
+/// Sizes of both lists of a [`TokenIndex`](crate::ops::embedding::kernel::TokenIndex) for a replica's batch.
+pub(crate) fn token_index_sizes(replicas: usize, tokens: usize, vocab: usize) -> [usize; 2] {
     [replicas * embedding::chunks(tokens, vocab) * (vocab + 1), replicas * tokens]
 }

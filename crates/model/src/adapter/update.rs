@@ -56,7 +56,7 @@ pub(crate) fn whole(
 ) -> CubeTensor {
     let r = packed.replicas;
     let (flat, _) = packed::pack(grads, specs);
-    let (starts, _) = packed::places(specs, r);
+    let (starts, _) = packed::offsets(specs, r);
     let entry = |(spec, at): (&ParamSpec, usize)| Entry {
         at,
         per_replica: spec.len(),

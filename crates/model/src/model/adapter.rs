@@ -8,7 +8,7 @@ use crate::adapter::pass::{Batch, Pass};
 use crate::batch::Tokens;
 use crate::kernels::tensors::{empty, primitive_int, tensor, view};
 use crate::ops::clip::kernel::gather;
-use crate::ops::embedding::kernel::places;
+use crate::ops::embedding::kernel::token_index;
 use crate::params::Grads;
 
 impl StackModel {
@@ -22,13 +22,13 @@ impl StackModel {
     ) -> (Tensor<1>, Grads) {
         let device = self.device();
         let pass = Pass::new(packed, inputs.sequences(), &device);
-        let (parts, boost) = (pass.parts(&device), self.boost(inputs, scale));
+        let (parts, loss_scale) = (pass.parts(&device), self.loss_scale(inputs, scale));
         let loss = empty(&packed.flat, [packed.replicas]);
         let batch = self.batch(inputs, targets, true);
-        pass.gradients(&batch, [z, scale, boost], &loss, &parts, false);
+        pass.gradients(&batch, [z, scale, loss_scale], &loss, &parts, false);
         let flat = empty(&packed.flat, [packed.flat.meta.num_elements()]);
-        gather(&parts.flat, &parts.tables, &flat, 1.0 / boost);
-        let (starts, _) = packed::places(&self.specs, packed.replicas);
+        gather(&parts.flat, &parts.tables, &flat, 1.0 / loss_scale);
+        let (starts, _) = packed::offsets(&self.specs, packed.replicas);
         let views = packed::views(&flat, &starts, &self.specs, packed.replicas);
         (tensor(loss), views.into_iter().map(tensor).collect())
     }
@@ -45,10 +45,10 @@ impl StackModel {
             let shape = [tokens.replicas, tokens.per_replica(), 1];
             view(&list(tokens.ids().to_vec()), 0, shape)
         };
-        let places = backward.then(|| {
-            let places = places(inputs, self.shape.vocab);
-            [list(places.starts), list(places.rows)]
+        let token_index = backward.then(|| {
+            let index = token_index(inputs, self.shape.vocab);
+            [list(index.starts), list(index.rows)]
         });
-        Batch { inputs: ids(inputs), targets: ids(targets), places }
+        Batch { inputs: ids(inputs), targets: ids(targets), token_index }
     }
 }

@@ -159,14 +159,15 @@ impl StackModel {
         let (hidden, saved) = self.forward(inputs, true);
         let saved = saved.expect("asked for");
         let weight = self.weights.last().expect("a model has a head");
-        let boost = self.boost(inputs, scale);
-        let head = Head { weight, targets, cast: self.cast }.gradients(hidden, z, scale * boost);
+        let loss_scale = self.loss_scale(inputs, scale);
+        let head =
+            Head { weight, targets, cast: self.cast }.gradients(hidden, z, scale * loss_scale);
         let loss = head.loss.clone();
         let grads = self.backward(saved, inputs, head);
-        if boost == 1.0 {
+        if loss_scale == 1.0 {
             return (loss, grads);
         }
-        let down = 1.0 / boost;
+        let down = 1.0 / loss_scale;
         (loss * down, grads.into_iter().map(|g| g * down).collect())
     }
 
@@ -175,7 +176,7 @@ impl StackModel {
     /// f16 (Micikevicius et al. 2018, section 3.2). Within the model gradients are some hundred to some thousand
     /// times as small as at its end, so that both ends are far from 6e-5 and 65,504. Results are in f32, so that sums over
     /// tokens are not in danger.
-    pub(crate) fn boost(&self, inputs: &Tokens, scale: f32) -> f32 {
+    pub(crate) fn loss_scale(&self, inputs: &Tokens, scale: f32) -> f32 {
         let tokens = inputs.per_replica() as f32;
         match self.cast {
             Some(DType::F16) if scale > 0.0 => {

@@ -9,7 +9,7 @@ use crate::kernels::tensors::{empty, view};
 /// Sections of the step's numbers begin at multiples of this many words (256 bytes).
 pub(super) const SECTION: usize = 64;
 
-/// What the device reads anew at every step, in one buffer: ids, targets and places of every micro-batch, and the factors of the
+/// What the device reads anew at every step, in one buffer: ids, targets and token index of every micro-batch, and the factors of the
 /// update.
 pub(super) struct Inputs {
     words: CubeTensor,

@@ -9,13 +9,13 @@ use burn_cubecl::tensor::CubeTensor;
 use super::inputs::{Inputs, SECTION};
 use super::micro_batch::MicroBatch;
 use crate::adapter::parts::Parts;
-use crate::adapter::pass::{Batch, Pass, places_sizes};
+use crate::adapter::pass::{Batch, Pass, token_index_sizes};
 use crate::adapter::update::{Moments, update};
 use crate::kernels::elementwise::copy;
 use crate::kernels::tensors::{empty, view};
 use crate::model::StackModel;
 use crate::ops::adamw::{PER_REPLICA, ReplicaStep, factors};
-use crate::ops::embedding::kernel::places;
+use crate::ops::embedding::kernel::token_index;
 
 /// What a recording depends on.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +81,7 @@ impl Prepared {
         let packed = run.model.packed().expect("checked");
         let (r, device) = (packed.replicas, run.model.device());
         let loss = view(&self.results, 0, [r]);
-        let boost = run.model.boost(&run.batches[0].inputs, run.batches[0].share);
+        let loss_scale = run.model.loss_scale(&run.batches[0].inputs, run.batches[0].share);
         for (i, batch) in run.batches.iter().enumerate() {
             let m = batch.inputs.per_replica();
             let pass = Pass::new(packed, batch.inputs.sequences(), &device);
@@ -91,13 +91,13 @@ impl Prepared {
                 self.inputs.section(4 * i + at, [len], DType::I32)
             };
             let on_device =
-                Batch { inputs: ids(0), targets: ids(1), places: Some([lists(2), lists(3)]) };
-            let numbers = [run.z, batch.share, boost];
+                Batch { inputs: ids(0), targets: ids(1), token_index: Some([lists(2), lists(3)]) };
+            let numbers = [run.z, batch.share, loss_scale];
             pass.gradients(&on_device, numbers, &loss, &self.parts, i > 0);
         }
         let factors = self.inputs.section(4 * run.batches.len(), [r, PER_REPLICA], DType::F32);
         let norms =
-            update(packed, run.moments, &self.parts, &self.gradients, &factors, 1.0 / boost);
+            update(packed, run.moments, &self.parts, &self.gradients, &factors, 1.0 / loss_scale);
         copy(&norms, &view(&self.results, r.next_multiple_of(SECTION), [r]));
     }
 }
@@ -124,8 +124,8 @@ pub(super) fn prepare(key: Key, model: &StackModel, batches: &[MicroBatch]) -> P
     let (r, vocab) = (packed.replicas, packed.shape.vocab);
     let lengths = batches.iter().flat_map(|batch| {
         let m = batch.inputs.per_replica();
-        let [starts, places] = places_sizes(r, m, vocab);
-        [r * m, r * m, starts, places]
+        let [starts, positions] = token_index_sizes(r, m, vocab);
+        [r * m, r * m, starts, positions]
     });
     let lengths: Vec<usize> = lengths.chain([r * PER_REPLICA]).collect();
     let device = model.device();
@@ -152,7 +152,7 @@ pub(super) fn words(
     let vocab = model.shape().vocab;
     let mut all = Vec::with_capacity(4 * batches.len() + 1);
     for batch in batches {
-        let lists = places(&batch.inputs, vocab);
+        let lists = token_index(&batch.inputs, vocab);
         all.push(batch.inputs.ids().to_vec());
         all.push(batch.targets.ids().to_vec());
         all.push(lists.starts);

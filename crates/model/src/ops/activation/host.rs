@@ -50,8 +50,8 @@ fn gelu_rows(x: &[f32], y: &mut [Unset]) {
 fn gelu_rows_backward(x: &[f32], dy: &[f32], dx: &mut [Unset]) {
     for ((x, dy), dx) in x.iter().zip(dy).zip(dx) {
         let s = gelu_sigmoid(*x);
-        let slope = GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * x * x);
-        dx.write(dy * (s + x * s * (1.0 - s) * slope));
+        let dinner = GELU_SCALE * (1.0 + 3.0 * GELU_CUBE * x * x);
+        dx.write(dy * (s + x * s * (1.0 - s) * dinner));
     }
 }
 

@@ -58,20 +58,20 @@ fn backward_kernel<E: Float, N: Size>(
     let i = ABSOLUTE_POS;
     if i < len {
         let one = Floats::<N>::new(1.0f32);
-        let slope = Floats::<N>::cast_from(dy[i]);
+        let dy = Floats::<N>::cast_from(dy[i]);
         if comptime!(swiglu) {
             let at = i / hidden * 2 * hidden + i % hidden;
             let gate = Floats::<N>::cast_from(x[at]);
             let up = Floats::<N>::cast_from(x[at + hidden]);
             let s = sigmoid::<N>(gate);
             let silu = gate * s;
-            dx[at] = Vector::<E, N>::cast_from(slope * up * (s + silu * (one - s)));
-            dx[at + hidden] = Vector::<E, N>::cast_from(slope * silu);
+            dx[at] = Vector::<E, N>::cast_from(dy * up * (s + silu * (one - s)));
+            dx[at + hidden] = Vector::<E, N>::cast_from(dy * silu);
         } else {
             let x = Floats::<N>::cast_from(x[i]);
             let s = gelu_sigmoid::<N>(x);
             let inner = Floats::new(GELU_SCALE) * (one + Floats::new(3.0 * GELU_CUBE) * x * x);
-            dx[i] = Vector::<E, N>::cast_from(slope * (s + x * s * (one - s) * inner));
+            dx[i] = Vector::<E, N>::cast_from(dy * (s + x * s * (one - s) * inner));
         }
     }
 }

@@ -25,8 +25,8 @@ pub(super) fn backward(x: Tensor<3>, kind: Activation, dy: Tensor<3>) -> Tensor<
         }
         Activation::Gelu => {
             let s = sigmoid(gelu_inner(&x));
-            let slope = (x.clone() * x.clone() * (3.0 * GELU_CUBE) + 1.0) * GELU_SCALE;
-            dy * (s.clone() + x * s.clone() * (s.neg() + 1.0) * slope)
+            let dinner = (x.clone() * x.clone() * (3.0 * GELU_CUBE) + 1.0) * GELU_SCALE;
+            dy * (s.clone() + x * s.clone() * (s.neg() + 1.0) * dinner)
         }
     }
 }

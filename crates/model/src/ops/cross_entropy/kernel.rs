@@ -77,17 +77,17 @@ fn rows_kernel<E: Float, N: Size>(
             let factor = scale * (1.0 + 2.0 * z * log_sum);
             for col in range_stepped(UNIT_POS_X as usize, vocab, shape.lanes) {
                 let x = Vector::<f32, N>::cast_from(logits[at + col]);
-                let mut slope = (x - Vector::new(log_sum)).exp() * Vector::new(factor);
+                let mut dlogits = (x - Vector::new(log_sum)).exp() * Vector::new(factor);
                 if col == target_at {
                     #[unroll]
                     for k in 0..N::value() {
                         if k == target_in {
                             losses[row] = log_sum - x.extract(k);
-                            slope.insert(k, slope.extract(k) - scale);
+                            dlogits.insert(k, dlogits.extract(k) - scale);
                         }
                     }
                 }
-                logits[at + col] = Vector::<E, N>::cast_from(slope);
+                logits[at + col] = Vector::<E, N>::cast_from(dlogits);
             }
         }
     } else if real && UNIT_POS_X == 0 {
@@ -109,7 +109,7 @@ fn means_kernel(
     rows: usize,
     first: usize,
     factor: f32,
-    #[comptime] again: bool,
+    #[comptime] accumulate: bool,
     #[comptime] shape: Rows,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(UNITS);
@@ -120,7 +120,7 @@ fn means_kernel(
     }
     let mut mean = reduce::sum(sum, &mut scratch, shape) * factor;
     if UNIT_POS == 0 {
-        if comptime!(again) {
+        if comptime!(accumulate) {
             mean += means[first + replica];
         }
         means[first + replica] = mean;
@@ -163,12 +163,12 @@ pub(crate) fn launch(
     losses
 }
 
-/// Writes the sum of every replica's losses `[R, M, 1]`, times `factor`, to `means` from element `first` on, or adds it `again`.
+/// Writes the sum of every replica's losses `[R, M, 1]`, times `factor`, to `means` from element `first` on, or adds it (`accumulate`).
 pub(crate) fn means(
     losses: &CubeTensor,
     factor: f32,
     (means, first): (&CubeTensor, usize),
-    again: bool,
+    accumulate: bool,
 ) {
     let [r, m, _] = dims(losses);
     // SAFETY: one unit of each cube writes one element.
@@ -182,7 +182,7 @@ pub(crate) fn means(
             m,
             first,
             factor,
-            again,
+            accumulate,
             Rows::CUBE,
         );
     }

@@ -14,7 +14,7 @@ use crate::kernels::tensors::{dims, elem, empty, primitive, primitive_int, rows_
 const MOST_CHUNKS: usize = 16;
 
 /// Where the tokens of each word stand.
-pub(crate) struct Places {
+pub(crate) struct TokenIndex {
     /// `[R, chunks, V + 1]`: where a word's tokens begin in `rows`.
     pub starts: Vec<i32>,
     /// `[R, M]`: rows of the replica, by chunk and word.
@@ -24,7 +24,7 @@ pub(crate) struct Places {
 }
 
 /// Sorts the tokens of every chunk by word, equal ones in their order.
-pub(crate) fn places(tokens: &Tokens, vocab: usize) -> Places {
+pub(crate) fn token_index(tokens: &Tokens, vocab: usize) -> TokenIndex {
     let m = tokens.per_replica();
     let chunks = chunks(m, vocab);
     let per_chunk = m.div_ceil(chunks);
@@ -46,13 +46,13 @@ pub(crate) fn places(tokens: &Tokens, vocab: usize) -> Places {
             }
             starts.copy_from_slice(&next);
             for row in first..last {
-                let place = &mut next[ids[row] as usize];
-                rows[*place as usize] = row as i32;
-                *place += 1;
+                let at = &mut next[ids[row] as usize];
+                rows[*at as usize] = row as i32;
+                *at += 1;
             }
         }
     });
-    Places { starts, rows, chunks }
+    TokenIndex { starts, rows, chunks }
 }
 
 /// Rows of the table for every token, with those of their positions added where there are some.
@@ -86,7 +86,7 @@ fn forward_kernel<N: Size>(
 fn gradient_kernel<E: Float, N: Size>(
     dy: &[Vector<E, N>],
     starts: &[i32],
-    places: &[i32],
+    positions: &[i32],
     table: &mut [Vector<f32, N>],
     rows: usize,
     per_replica: usize,
@@ -94,7 +94,7 @@ fn gradient_kernel<E: Float, N: Size>(
     vocab: usize,
     width: usize,
     #[comptime] lanes: usize,
-    #[comptime] again: bool,
+    #[comptime] accumulate: bool,
     #[define(E)] _type: ElemType,
 ) {
     let row = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
@@ -105,11 +105,11 @@ fn gradient_kernel<E: Float, N: Size>(
         let (begin, end) = (starts[at] as usize, starts[at + 1] as usize);
         for col in range_stepped(UNIT_POS_X as usize, width, lanes) {
             let mut sum = Vector::<f32, N>::new(0.0f32);
-            for place in begin..end {
-                let row = first + places[first + place] as usize;
+            for i in begin..end {
+                let row = first + positions[first + i] as usize;
                 sum += Vector::<f32, N>::cast_from(dy[row * width + col]);
             }
-            if comptime!(again) {
+            if comptime!(accumulate) {
                 sum += table[row * width + col];
             }
             table[row * width + col] = sum;
@@ -157,18 +157,18 @@ pub(crate) fn chunks(m: usize, vocab: usize) -> usize {
     (2 * m / vocab).clamp(1, MOST_CHUNKS)
 }
 
-/// Gradient of a table as one part for every chunk, `[R, chunks, V * D]`, from `dy` `[R, M, D]`, or added to what is there `again`.
+/// Gradient of a table as one part for every chunk, `[R, chunks, V * D]`, from `dy` `[R, M, D]`, or added to what is there (`accumulate`).
 pub(crate) fn gradient_into(
     dy: &CubeTensor,
-    [starts, places]: [&CubeTensor; 2],
+    [starts, positions]: [&CubeTensor; 2],
     [chunks, vocab]: [usize; 2],
     table: &CubeTensor,
-    again: bool,
+    accumulate: bool,
 ) {
     let [r, m, width] = dims(dy);
     let n = vector(width);
     let rows = Rows::apart((width / n).next_power_of_two().clamp(4, 64));
-    // SAFETY: units beyond the last row write nothing; `places` holds rows of the replica.
+    // SAFETY: units beyond the last row write nothing; `positions` holds rows of the replica.
     unsafe {
         gradient_kernel::launch_unchecked(
             &dy.client,
@@ -177,7 +177,7 @@ pub(crate) fn gradient_into(
             n,
             dy.clone().into_buffer_arg(),
             starts.clone().into_buffer_arg(),
-            places.clone().into_buffer_arg(),
+            positions.clone().into_buffer_arg(),
             table.clone().into_buffer_arg(),
             r * chunks * vocab,
             m,
@@ -185,7 +185,7 @@ pub(crate) fn gradient_into(
             vocab,
             width / n,
             rows.lanes,
-            again,
+            accumulate,
             elem(dy.dtype),
         );
     }
@@ -194,16 +194,16 @@ pub(crate) fn gradient_into(
 /// See [`backward`](super::backward).
 pub(super) fn backward(vocab: usize, tokens: &Tokens, dy: Tensor<3>) -> Tensor<3> {
     let [r, _, d] = dy.dims();
-    let places = places(tokens, vocab);
-    let lists = [places.starts, places.rows].map(|list| {
+    let index = token_index(tokens, vocab);
+    let lists = [index.starts, index.rows].map(|list| {
         let shape = [list.len()];
         primitive_int(Tensor::<1, Int>::from_data(TensorData::new(list, shape), &dy.device()))
     });
     let dy = rows_of(primitive(dy));
-    let parts = empty(&dy, [r, places.chunks, vocab * d]);
-    gradient_into(&dy, [&lists[0], &lists[1]], [places.chunks, vocab], &parts, false);
+    let parts = empty(&dy, [r, index.chunks, vocab * d]);
+    gradient_into(&dy, [&lists[0], &lists[1]], [index.chunks, vocab], &parts, false);
     let parts = tensor::<3>(parts);
-    let table = if places.chunks == 1 { parts } else { parts.sum_dim(1) };
+    let table = if index.chunks == 1 { parts } else { parts.sum_dim(1) };
     table.reshape([r, vocab, d])
 }
 
@@ -216,15 +216,15 @@ mod tests {
         let (vocab, m) = (5, 33);
         let ids: Vec<i32> = (0..2 * m as i32).map(|i| (i * i + i / 7) % 4).collect();
         let tokens = Tokens::new(ids.clone(), 2, 11);
-        let places = places(&tokens, vocab);
-        assert!(places.chunks > 1);
+        let index = token_index(&tokens, vocab);
+        assert!(index.chunks > 1);
         for (replica, ids) in ids.chunks_exact(m).enumerate() {
             for word in 0..vocab {
                 let mut found: Vec<i32> = Vec::new();
-                for chunk in 0..places.chunks {
-                    let starts = &places.starts[(replica * places.chunks + chunk) * (vocab + 1)..];
+                for chunk in 0..index.chunks {
+                    let starts = &index.starts[(replica * index.chunks + chunk) * (vocab + 1)..];
                     let (begin, end) = (starts[word] as usize, starts[word + 1] as usize);
-                    found.extend(&places.rows[replica * m..][begin..end]);
+                    found.extend(&index.rows[replica * m..][begin..end]);
                 }
                 let of_word = |&i: &usize| ids[i] == word as i32;
                 let expected: Vec<i32> = (0..m).filter(of_word).map(|i| i as i32).collect();

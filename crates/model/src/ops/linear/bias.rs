@@ -35,7 +35,7 @@ fn gradient_kernel<E: Float>(
     per_replica: usize,
     per_chunk: usize,
     width: usize,
-    #[comptime] again: bool,
+    #[comptime] accumulate: bool,
     #[define(E)] _type: ElemType,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(ACROSS * DOWN));
@@ -53,7 +53,7 @@ fn gradient_kernel<E: Float>(
     if UNIT_POS_Y == 0 && col < width {
         let at = (replica * CUBE_COUNT_Y as usize + chunk) * width + col;
         let mut value = sum;
-        if comptime!(again) {
+        if comptime!(accumulate) {
             value += sums[at];
         }
         sums[at] = value;
@@ -80,8 +80,8 @@ pub(crate) fn add(y: &CubeTensor, bias: &CubeTensor) {
     }
 }
 
-/// Sums of the rows of `dy` `[R, M, N]` by [`chunks`]: `[R, chunks, N]`, or added to what is there `again`.
-pub(crate) fn gradient_into(dy: &CubeTensor, sums: &CubeTensor, again: bool) {
+/// Sums of the rows of `dy` `[R, M, N]` by [`chunks`]: `[R, chunks, N]`, or added to what is there (`accumulate`).
+pub(crate) fn gradient_into(dy: &CubeTensor, sums: &CubeTensor, accumulate: bool) {
     let [r, m, width] = dims(dy);
     let chunks = chunks(m);
     // SAFETY: units beyond the last column write nothing.
@@ -95,7 +95,7 @@ pub(crate) fn gradient_into(dy: &CubeTensor, sums: &CubeTensor, again: bool) {
             m,
             m.div_ceil(chunks),
             width,
-            again,
+            accumulate,
             elem(dy.dtype),
         );
     }

@@ -81,16 +81,16 @@ fn backward_rows(
             dgain[i] += dy[i] * ((x[i] - mean) * rstd);
             dxhat[i] = dy[i] * gain[i];
         }
-        let along = simd::sum2(dxhat, x, |g, x| g * ((x - mean) * rstd)) * scale;
-        let mut centre = 0.0;
+        let dot = simd::sum2(dxhat, x, |g, x| g * ((x - mean) * rstd)) * scale;
+        let mut mean_dxhat = 0.0;
         if layer_norm {
-            centre = simd::sum1(dxhat, |g| g) * scale;
+            mean_dxhat = simd::sum1(dxhat, |g| g) * scale;
             for i in 0..d {
                 dbias[i] += dy[i];
             }
         }
         for i in 0..d {
-            dx[i] += rstd * (dxhat[i] - centre - (x[i] - mean) * rstd * along);
+            dx[i] += rstd * (dxhat[i] - mean_dxhat - (x[i] - mean) * rstd * dot);
         }
     }
 }

@@ -136,7 +136,7 @@ fn backward_kernel<E: Float, N: Size>(
     width: usize,
     #[comptime] shape: Shape,
     #[comptime] has_residual: bool,
-    #[comptime] again: bool,
+    #[comptime] accumulate: bool,
     #[define(E)] _type: ElemType,
 ) {
     let (lanes, down) = comptime!((shape.rows.lanes, shape.rows.rows));
@@ -146,34 +146,34 @@ fn backward_kernel<E: Float, N: Size>(
     let last = min(first + per_chunk, per_replica);
     let own = replica * width;
     let count = f32::cast_from(width * N::value());
-    let mut gains = Array::<Vector<f32, N>>::new(shape.each);
-    let mut biases = Array::<Vector<f32, N>>::new(shape.each);
+    let mut dgains = Array::<Vector<f32, N>>::new(shape.each);
+    let mut dbiases = Array::<Vector<f32, N>>::new(shape.each);
     #[unroll]
     for i in 0..shape.each {
-        gains[i] = Vector::new(0.0f32);
-        biases[i] = Vector::new(0.0f32);
+        dgains[i] = Vector::new(0.0f32);
+        dbiases[i] = Vector::new(0.0f32);
     }
     for step in 0..per_chunk.div_ceil(down) {
         let t = first + step * down + UNIT_POS_Y as usize;
         let real = t < last;
         let at = (replica * per_replica + min(t, per_replica - 1)) * width;
         let values = part::<f32, N>(x, at, width, shape);
-        let slopes = part::<E, N>(dy, at, width, shape);
-        let weights = part::<f32, N>(gain, own, width, shape);
+        let dys = part::<E, N>(dy, at, width, shape);
+        let gains = part::<f32, N>(gain, own, width, shape);
         let (mean, rstd) = moments(&values, width, &mut scratch, shape);
-        let mut along = Vector::<f32, N>::new(0.0f32);
+        let mut dot = Vector::<f32, N>::new(0.0f32);
         let mut sum = Vector::<f32, N>::new(0.0f32);
         #[unroll]
         for i in 0..shape.each {
-            // What lies beyond the row has a slope of 0.
-            let d = slopes[i] * weights[i];
-            along += d * (values[i] - Vector::new(mean)) * Vector::new(rstd);
+            // What lies beyond the row has a gradient of 0.
+            let d = dys[i] * gains[i];
+            dot += d * (values[i] - Vector::new(mean)) * Vector::new(rstd);
             sum += d;
         }
-        let along = reduce::sum(total(along), &mut scratch, shape.rows) / count;
-        let mut middle = 0.0f32;
+        let dot = reduce::sum(total(dot), &mut scratch, shape.rows) / count;
+        let mut mean_dxhat = 0.0f32;
         if comptime!(shape.layer_norm) {
-            middle = reduce::sum(total(sum), &mut scratch, shape.rows) / count;
+            mean_dxhat = reduce::sum(total(sum), &mut scratch, shape.rows) / count;
         }
         #[unroll]
         for i in 0..shape.each {
@@ -181,14 +181,14 @@ fn backward_kernel<E: Float, N: Size>(
             if real && col < width {
                 let xhat = (values[i] - Vector::new(mean)) * Vector::new(rstd);
                 let mut value =
-                    (slopes[i] * weights[i] - xhat * Vector::new(along) - Vector::new(middle))
+                    (dys[i] * gains[i] - xhat * Vector::new(dot) - Vector::new(mean_dxhat))
                         * Vector::new(rstd);
                 if comptime!(has_residual) {
                     value += Vector::<f32, N>::cast_from(residual[at + col]);
                 }
                 dx[at + col] = Vector::<E, N>::cast_from(value);
-                gains[i] += slopes[i] * xhat;
-                biases[i] += slopes[i];
+                dgains[i] += dys[i] * xhat;
+                dbiases[i] += dys[i];
             }
         }
     }
@@ -197,20 +197,20 @@ fn backward_kernel<E: Float, N: Size>(
     #[unroll]
     for i in 0..shape.each {
         let col = UNIT_POS_X as usize + comptime!(i * lanes);
-        let gain = sum_down::<N>(gains[i], &mut sums, lanes, down);
+        let gain = sum_down::<N>(dgains[i], &mut sums, lanes, down);
         let writes = UNIT_POS_Y == 0 && col < width;
         if writes {
             let mut value = gain;
-            if comptime!(again) {
+            if comptime!(accumulate) {
                 value += dgain[to + col];
             }
             dgain[to + col] = value;
         }
         if comptime!(shape.layer_norm) {
-            let bias = sum_down::<N>(biases[i], &mut sums, lanes, down);
+            let bias = sum_down::<N>(dbiases[i], &mut sums, lanes, down);
             if writes {
                 let mut value = bias;
-                if comptime!(again) {
+                if comptime!(accumulate) {
                     value += dbias[to + col];
                 }
                 dbias[to + col] = value;
@@ -275,7 +275,7 @@ pub(crate) fn forward_as(
 pub(crate) struct Gains<'a> {
     pub gain: &'a CubeTensor,
     pub bias: Option<&'a CubeTensor>,
-    pub again: bool,
+    pub accumulate: bool,
 }
 
 /// Gradient of the input `[R, M, D]` in the type of `dy`, that of the branch around the norm added.
@@ -310,7 +310,7 @@ pub(crate) fn backward_into(
             width / n,
             shape,
             residual.is_some(),
-            gains.again,
+            gains.accumulate,
             elem(dy.dtype),
         );
     }
@@ -343,7 +343,7 @@ pub(super) fn backward(
     let [r, m, width] = dims(&x);
     let parts = || empty(&x, [r, chunks(m), width]);
     let (dgain, dbias) = (parts(), layer_norm.then(parts));
-    let gains = Gains { gain: &dgain, bias: dbias.as_ref(), again: false };
+    let gains = Gains { gain: &dgain, bias: dbias.as_ref(), accumulate: false };
     let dx = backward_into(&x, &gain, &dy, residual.as_ref(), gains, choices);
     let whole = |parts| tensor::<3>(parts).sum_dim(1);
     Grads { x: tensor(dx), gain: whole(dgain), bias: dbias.map(whole) }

@@ -16,7 +16,7 @@ pub(super) struct Scratch {
     dv: Vec<f32>,
     p: Vec<f32>,
     dp: Vec<f32>,
-    along: Vec<f32>,
+    delta: Vec<f32>,
 }
 
 impl Scratch {
@@ -30,7 +30,7 @@ impl Scratch {
             dv: head(),
             p: block(),
             dp: block(),
-            along: vec![0.0; QUERY_BLOCK],
+            delta: vec![0.0; QUERY_BLOCK],
         }
     }
 }
@@ -60,11 +60,11 @@ fn head_backward(
         gemm(Out::new(p, rows, keys, keys), queries, k.t(), false, scale);
         let v = shared.values(sequence, head, keys);
         gemm(Out::new(dp, rows, keys, keys), dys, v.t(), false, 1.0);
-        for (i, along) in s.along[..rows].iter_mut().enumerate() {
+        for (i, delta) in s.delta[..rows].iter_mut().enumerate() {
             let at = at + i * width;
-            *along = simd::sum2(&out[at..at + hd], &dy[at..at + hd], |a, b| a * b);
+            *delta = simd::sum2(&out[at..at + hd], &dy[at..at + hd], |a, b| a * b);
         }
-        softmax_rows_backward(p, dp, keys, first, &log_sums[first..], &s.along, scale);
+        softmax_rows_backward(p, dp, keys, first, &log_sums[first..], &s.delta, scale);
         let (p, ds) = (View::new(p, rows, keys, keys), View::new(dp, rows, keys, keys));
         gemm(Out::new(&mut s.dq[first * hd..], rows, hd, hd), ds, k, false, 1.0);
         gemm(Out::new(&mut s.dk, keys, hd, hd), ds.t(), queries, true, 1.0);

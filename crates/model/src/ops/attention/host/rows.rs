@@ -104,9 +104,9 @@ pub(super) fn load_rows_backward(
             dgain[i] += dy[i] * (x[i] * rstd);
             dy[i] *= gain[i];
         }
-        let along = simd::sum2(dy, x, |g, x| g * x) * rstd * scale;
+        let dot = simd::sum2(dy, x, |g, x| g * x) * rstd * scale;
         for i in 0..head_dim {
-            dx[i].write(rstd * (dy[i] - x[i] * rstd * along));
+            dx[i].write(rstd * (dy[i] - x[i] * rstd * dot));
         }
     }
 }

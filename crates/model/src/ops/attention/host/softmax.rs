@@ -23,7 +23,7 @@ pub(super) fn softmax_rows(scores: &mut [f32], keys: usize, first: usize, log_su
     }
 }
 
-/// Weights from scores and saved denominators, then `ds = p * (dp - along) * scale` into `dp`.
+/// P from scores and saved denominators, then `dS = P (dP - delta) scale` into `dp` (Dao 2023, algorithm 2).
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx512dq+avx512bw+avx2+fma", "x86_64+avx2+fma"))]
 pub(super) fn softmax_rows_backward(
     scores: &mut [f32],
@@ -31,7 +31,7 @@ pub(super) fn softmax_rows_backward(
     keys: usize,
     first: usize,
     log_sum: &[f32],
-    along: &[f32],
+    delta: &[f32],
     scale: f32,
 ) {
     let rows = scores.chunks_exact_mut(keys).zip(dp.chunks_exact_mut(keys)).enumerate();
@@ -40,7 +40,7 @@ pub(super) fn softmax_rows_backward(
         for j in 0..seen {
             let p = simd::exp(row[j] - log_sum[i]);
             row[j] = p;
-            dp[j] = p * (dp[j] - along[i]) * scale;
+            dp[j] = p * (dp[j] - delta[i]) * scale;
         }
         row[seen..].fill(0.0);
         dp[seen..].fill(0.0);

@@ -1,6 +1,6 @@
-//! The backward pass: scores are made again from the log of their denominators. One launch goes
-//! through the keys for a tile of queries, another through the queries for a tile of keys, so that
-//! each gradient is written by one cube.
+//! The backward pass (Dao 2023, algorithm 2): the weights P are computed again from the log of the softmax's denominators, and
+//! `dS = P (dP - delta)` with `dP = dO V^T` and `delta = rowsum(dO O)`. One launch goes through the keys for a tile of queries,
+//! another through the queries for a tile of keys, so that each gradient is written by one cube.
 
 use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
@@ -8,20 +8,19 @@ use burn_cubecl::tensor::CubeTensor;
 use super::super::dims::Dims;
 use super::operands::Operands;
 use super::tile::{
-    KEYS, QUERIES, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, place, products,
+    KEYS, QUERIES, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, products, tile_coords,
 };
 use crate::kernels::Choices;
 use crate::kernels::launch::{Rows, cubes};
 use crate::kernels::reduce;
 use crate::kernels::tensors::empty;
 
-/// The product of result and its gradient for every head of every token, in the order of the log
-/// sums.
+/// `delta = rowsum(dO O)` of every head of every token, in the order of the log sums.
 #[cube(launch_unchecked)]
-fn along_kernel(
+fn delta_kernel(
     out: &[f32],
     dy: &[f32],
-    along: &mut [f32],
+    delta: &mut [f32],
     total: usize,
     context: usize,
     heads: usize,
@@ -38,28 +37,27 @@ fn along_kernel(
     if real && UNIT_POS_X == 0 {
         let (token, head) = (row / heads, row % heads);
         let (sequence, t) = (token / context, token % context);
-        along[(sequence * heads + head) * context + t] = sum;
+        delta[(sequence * heads + head) * context + t] = sum;
     }
 }
 
-/// Leaves the gradients of a tile's scores in `slopes` and, with `keep_weights`, its weights in `weights`: rows are
-/// queries from `first`, columns keys from `first_key`.
+/// Leaves dS of a tile in `dss` and, with `keep_p`, P in `ps`: rows are queries from `first`, columns keys from `first_key`.
 #[cube]
-fn scores_again(
+fn recompute(
     queries: &Shared<[f32]>,
     keys: &Shared<[f32]>,
     values: &Shared<[f32]>,
     dys: &Shared<[f32]>,
     log_sums: &[f32],
-    along: &[f32],
+    deltas: &[f32],
     rows_at: usize,
     first: usize,
     first_key: usize,
     context: usize,
     scale: f32,
-    weights: &mut Shared<[f32]>,
-    slopes: &mut Shared<[f32]>,
-    #[comptime] keep_weights: bool,
+    ps: &mut Shared<[f32]>,
+    dss: &mut Shared<[f32]>,
+    #[comptime] keep_p: bool,
     #[comptime] tile: Tile,
 ) {
     let (micro, wide) = comptime!((tile.micro, tile.rows + 1));
@@ -71,16 +69,16 @@ fn scores_again(
         let row = y + i * SIDE;
         let t = first + row;
         let safe = rows_at + min(t, context - 1);
-        let (log_sum, along) = (log_sums[safe], along[safe]);
+        let (log_sum, delta) = (log_sums[safe], deltas[safe]);
         #[unroll]
         for j in 0..micro {
             let col = x + j * SIDE;
             let seen = first_key + col <= t && t < context;
             let p = select(seen, (s[i * micro + j] * scale - log_sum).exp(), 0.0);
-            if comptime!(keep_weights) {
-                weights[row * wide + col] = p;
+            if comptime!(keep_p) {
+                ps[row * wide + col] = p;
             }
-            slopes[row * wide + col] = p * (dp[i * micro + j] - along) * scale;
+            dss[row * wide + col] = p * (dp[i * micro + j] - delta) * scale;
         }
     }
 }
@@ -129,7 +127,7 @@ fn backward_kernel(
     qkv: &[f32],
     dy: &[f32],
     log_sums: &[f32],
-    along: &[f32],
+    deltas: &[f32],
     dqkv: &mut [f32],
     sizes: Sizes,
     #[comptime] of_keys: bool,
@@ -141,9 +139,9 @@ fn backward_kernel(
     let mut keys = Shared::<[f32]>::new_slice(rows);
     let mut values = Shared::<[f32]>::new_slice(rows);
     let mut dys = Shared::<[f32]>::new_slice(rows);
-    let mut weights = Shared::<[f32]>::new_slice(comptime!(if of_keys { grid } else { 1 }));
-    let mut slopes = Shared::<[f32]>::new_slice(grid);
-    let here = place(&sizes, comptime!(!of_keys), tile.rows);
+    let mut ps = Shared::<[f32]>::new_slice(comptime!(if of_keys { grid } else { 1 }));
+    let mut dss = Shared::<[f32]>::new_slice(grid);
+    let here = tile_coords(&sizes, comptime!(!of_keys), tile.rows);
     let (context, head_dim, qk_stride, scale) =
         (sizes.context, sizes.head_dim, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
@@ -175,29 +173,29 @@ fn backward_kernel(
             fetch(qkv, v_at, 3 * width, other, context, head_dim, &mut values, tile);
         }
         sync_cube();
-        scores_again(
+        recompute(
             &queries,
             &keys,
             &values,
             &dys,
             log_sums,
-            along,
+            deltas,
             here.sequence_head * context,
             first,
             first_key,
             context,
             scale,
-            &mut weights,
-            &mut slopes,
+            &mut ps,
+            &mut dss,
             of_keys,
             tile,
         );
         sync_cube();
         if comptime!(of_keys) {
-            add_product(&mut dv, &weights, &dys, true, tile);
-            add_product(&mut dqk, &slopes, &queries, true, tile);
+            add_product(&mut dv, &ps, &dys, true, tile);
+            add_product(&mut dqk, &dss, &queries, true, tile);
         } else {
-            add_product(&mut dqk, &slopes, &keys, false, tile);
+            add_product(&mut dqk, &dss, &keys, false, tile);
         }
     }
     if here.is_real {
@@ -211,21 +209,21 @@ fn backward_kernel(
     }
 }
 
-/// The product of result and its gradient for every head of every token, `[R * sequences * heads, context]`.
-pub(super) fn along(out: &CubeTensor, dy: &CubeTensor, d: Dims, choices: Choices) -> CubeTensor {
+/// `delta` of every head of every token, `[R * sequences * heads, context]`.
+pub(super) fn delta(out: &CubeTensor, dy: &CubeTensor, d: Dims, choices: Choices) -> CubeTensor {
     let client = &dy.client;
     let sequence_heads = d.replicas * d.sequences * d.heads;
-    let along = empty(dy, [sequence_heads, d.context]);
+    let delta = empty(dy, [sequence_heads, d.context]);
     let rows = Rows::of_width(d.head_dim, client, choices);
     // SAFETY: rows beyond the last write nothing.
     unsafe {
-        along_kernel::launch_unchecked(
+        delta_kernel::launch_unchecked(
             client,
             rows.cubes(sequence_heads * d.context),
             rows.dim(),
             out.clone().into_buffer_arg(),
             dy.clone().into_buffer_arg(),
-            along.clone().into_buffer_arg(),
+            delta.clone().into_buffer_arg(),
             sequence_heads * d.context,
             d.context,
             d.heads,
@@ -233,14 +231,14 @@ pub(super) fn along(out: &CubeTensor, dy: &CubeTensor, d: Dims, choices: Choices
             rows,
         );
     }
-    along
+    delta
 }
 
 /// Writes all of `dqkv`: gradients of the queries and keys that were used, and of the values.
 pub(super) fn launch(
     operands: &Operands,
     log_sum: &CubeTensor,
-    along: &CubeTensor,
+    delta: &CubeTensor,
     dy: &CubeTensor,
     dqkv: &CubeTensor,
     d: Dims,
@@ -260,7 +258,7 @@ pub(super) fn launch(
                 operands.qkv.clone().into_buffer_arg(),
                 dy.clone().into_buffer_arg(),
                 log_sum.clone().into_buffer_arg(),
-                along.clone().into_buffer_arg(),
+                delta.clone().into_buffer_arg(),
                 dqkv.clone().into_buffer_arg(),
                 sizes,
                 of_keys,

@@ -7,7 +7,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::super::dims::Dims;
 use super::operands::Operands;
 use super::tile::{
-    FORWARD, HIDDEN, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, place, products,
+    FORWARD, HIDDEN, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, products, tile_coords,
 };
 use crate::kernels::launch::cubes;
 
@@ -26,7 +26,7 @@ fn forward_kernel(
     let mut scores = Shared::<[f32]>::new_slice(comptime!(tile.rows * (tile.rows + 1)));
     let mut parts = Shared::<[f32]>::new_slice(comptime!(tile.rows * SIDE));
     let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
-    let here = place(&sizes, true, tile.rows);
+    let here = tile_coords(&sizes, true, tile.rows);
     let (context, head_dim, qk_stride, scale) =
         (sizes.context, sizes.head_dim, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at) = (here.width, here.q_at, here.v_at);

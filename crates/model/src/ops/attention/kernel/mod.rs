@@ -97,8 +97,8 @@ pub(crate) fn run_backward(
     // Queries and keys are normed and turned again: cheaper than keeping them for every block.
     let operands = Operands::new(qkv, gains.clone(), tables.clone(), normed, d, choices);
     let dqkv = empty(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
-    let along = backward::along(&out, &dy, d, choices);
-    backward::launch(&operands, &log_sum, &along, &dy, &dqkv, d);
+    let delta = backward::delta(&out, &dy, d, choices);
+    backward::launch(&operands, &log_sum, &delta, &dy, &dqkv, d);
     let dgain = match normed {
         true => rotary::backward(&operands.qkv, gains, tables, &dqkv, d, choices),
         false => empty(&dy, [1, 1, 1]),

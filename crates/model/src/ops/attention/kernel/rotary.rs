@@ -14,7 +14,7 @@ use crate::ops::norm::EPSILON;
 
 /// Heads of tokens that one cube adds up for the gradient of the gains, at least.
 const HEADS_PER_CUBE: usize = 512;
-/// Cubes along a replica's tokens and heads, at most.
+/// Cubes dot a replica's tokens and heads, at most.
 const MOST_CHUNKS: usize = 256;
 
 /// A unit for each pair of coordinates, one or more heads for each cube.
@@ -141,11 +141,11 @@ fn backward_kernel(
         sum_a += da * xa;
         sum_b += db * xb;
         let (da, db) = (da * gain_a, db * gain_b);
-        let along = reduce::sum(da * xa + db * xb, &mut scratch, shape);
-        let along = along / f32::cast_from(head_dim);
+        let dot = reduce::sum(da * xa + db * xb, &mut scratch, shape);
+        let dot = dot / f32::cast_from(head_dim);
         if real {
-            dqkv[at] = (da - xa * along) * rstd;
-            dqkv[at + half] = (db - xb * along) * rstd;
+            dqkv[at] = (da - xa * dot) * rstd;
+            dqkv[at + half] = (db - xb * dot) * rstd;
         }
     }
     let sum_a = reduce::sum_down(sum_a, &mut scratch, down);

@@ -89,7 +89,7 @@ impl SizesLaunch {
 
 /// Where the tile of a cube is.
 #[derive(CubeType)]
-pub(super) struct Place {
+pub(super) struct TileCoords {
     /// Whether this cube has a tile.
     pub is_real: bool,
     /// Tiles of a context.
@@ -110,10 +110,14 @@ pub(super) struct Place {
     pub d_at: usize,
 }
 
-/// The place of this cube. Tiles that see or are seen by the most others begin first: the
+/// The tile of this cube. Tiles that see or are seen by the most others begin first: the
 /// last ones of queries (`backwards`), the first ones of keys.
 #[cube]
-pub(super) fn place(sizes: &Sizes, #[comptime] backwards: bool, #[comptime] rows: usize) -> Place {
+pub(super) fn tile_coords(
+    sizes: &Sizes,
+    #[comptime] backwards: bool,
+    #[comptime] rows: usize,
+) -> TileCoords {
     let (context, heads, head_dim) = (sizes.context, sizes.heads, sizes.head_dim);
     let tiles = context.div_ceil(rows);
     let cube = min(CUBE_POS, sizes.total - 1);
@@ -125,7 +129,7 @@ pub(super) fn place(sizes: &Sizes, #[comptime] backwards: bool, #[comptime] rows
     let (token, head) = (sequence_head / heads * context, sequence_head % heads);
     let (width, within) = (heads * head_dim, head * head_dim);
     let d_at = token * 3 * width + within;
-    Place {
+    TileCoords {
         is_real: CUBE_POS < sizes.total,
         tiles,
         block,
@@ -153,8 +157,8 @@ pub(super) fn fetch(
     #[comptime] tile: Tile,
 ) {
     let padded = comptime!(tile.cols * SIDE);
-    for place in range_stepped(UNIT_POS as usize, comptime!(tile.rows * tile.cols * SIDE), UNITS) {
-        let (row, col) = (place / padded, place % padded);
+    for index in range_stepped(UNIT_POS as usize, comptime!(tile.rows * tile.cols * SIDE), UNITS) {
+        let (row, col) = (index / padded, index % padded);
         let t = first + row;
         let mut value = 0.0f32;
         if t < context && col < head_dim {

@@ -8,7 +8,7 @@ use burn::cubecl::{self, cmma, prelude::*};
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::Into;
+use super::Epilogue;
 use super::tiling::{FETCH, Problem, Tiling};
 use crate::kernels::launch::cubes;
 use crate::kernels::tensors::elem;
@@ -37,9 +37,9 @@ fn fetch(
     let mut values = Sequence::new();
     #[unroll]
     for i in 0..comptime!(tile_rows * tile_cols / units) {
-        let place = UNIT_POS as usize + comptime!(i * units);
-        let row = row + place / tile_cols;
-        let col = col + place % tile_cols;
+        let index = UNIT_POS as usize + comptime!(i * units);
+        let row = row + index / tile_cols;
+        let col = col + index % tile_cols;
         let mut value = Eight::new(0u32);
         if row < rows && col < cols {
             value = from[base + row * cols + col];
@@ -60,8 +60,8 @@ fn keep(
     let (tile_rows, tile_cols) = comptime!(tile);
     #[unroll]
     for i in 0..comptime!(tile_rows * tile_cols / units) {
-        let place = UNIT_POS as usize + comptime!(i * units);
-        let (row, col) = (place / tile_cols, place % tile_cols);
+        let index = UNIT_POS as usize + comptime!(i * units);
+        let (row, col) = (index / tile_cols, index % tile_cols);
         to[row * comptime!(tile_cols + 1) + col] = values[i];
     }
 }
@@ -91,8 +91,8 @@ fn tile<E: Float, O: Float>(
     b_tile: &mut Shared<[Eight]>,
     stage: &mut Shared<[Four<f32>]>,
     #[comptime] t: Tiling,
-    #[comptime] onto: bool,
-    #[comptime] again: bool,
+    #[comptime] adds_residual: bool,
+    #[comptime] accumulate: bool,
 ) {
     let (side, units, lanes) = comptime!((t.side, t.units(), t.lanes));
     let (a_shape, b_shape) = comptime!((t.a_tile(), t.b_tile()));
@@ -128,11 +128,11 @@ fn tile<E: Float, O: Float>(
                 cmma::MatrixLayout::Undefined,
                 0.0f32,
             );
-            if comptime!(t.direct && (onto || again)) {
+            if comptime!(t.direct && (adds_residual || accumulate)) {
                 let (y, x) = (own_row + comptime!(i * side), own_col + comptime!(j * side));
                 if y < m && x < n {
                     let at = (out_at + y * n + x) / 4;
-                    if comptime!(onto) {
+                    if comptime!(adds_residual) {
                         cmma::load_with_layout(
                             &mut sum,
                             &residual[at..residual.len()],
@@ -263,10 +263,10 @@ fn tile<E: Float, O: Float>(
                     if y < m && x < n {
                         let at = (out_at + y * n + x) / 4;
                         let mut value = stage[mine + (r * wide + c) / 4 + h];
-                        if comptime!(onto) {
+                        if comptime!(adds_residual) {
                             value += residual[at];
                         }
-                        if comptime!(again) {
+                        if comptime!(accumulate) {
                             value += Four::<f32>::cast_from(out[at]);
                         }
                         out[at] = Four::<O>::cast_from(value);
@@ -286,8 +286,8 @@ fn product_kernel<E: Float, O: Float>(
     out: &mut [Four<O>],
     sizes: Sizes,
     #[comptime] t: Tiling,
-    #[comptime] onto: bool,
-    #[comptime] again: bool,
+    #[comptime] adds_residual: bool,
+    #[comptime] accumulate: bool,
     #[define(E, O)] _types: [ElemType; 2],
 ) {
     let mut a_tile = Shared::<[Eight]>::new_aligned_slice(comptime!(t.a_size()), 16usize);
@@ -305,8 +305,8 @@ fn product_kernel<E: Float, O: Float>(
             &mut b_tile,
             &mut stage,
             t,
-            onto,
-            again,
+            adds_residual,
+            accumulate,
         );
     }
 }
@@ -325,7 +325,7 @@ fn pair_kernel<E: Float>(
     of_w: Sizes,
     #[comptime] tx: Tiling,
     #[comptime] tw: Tiling,
-    #[comptime] again: bool,
+    #[comptime] accumulate: bool,
     #[define(E)] _type: ElemType,
 ) {
     let (a_size, b_size) = comptime!((tx.a_size().max(tw.a_size()), tx.b_size().max(tw.b_size())));
@@ -347,7 +347,7 @@ fn pair_kernel<E: Float>(
             &mut stage,
             tw,
             false,
-            again,
+            accumulate,
         );
     } else if CUBE_POS < of_w.cubes + of_x.cubes {
         tile::<E, E>(
@@ -420,13 +420,13 @@ pub(super) fn launch(
     a: &CubeTensor,
     b: &CubeTensor,
     out: &CubeTensor,
-    into: Into,
+    epilogue: Epilogue,
 ) {
-    let residual = match into {
-        Into::Onto(residual) => residual,
+    let residual = match epilogue {
+        Epilogue::Residual(residual) => residual,
         _ => out,
     };
-    if into.is_onto() || into.is_again() {
+    if epilogue.adds_residual() || epilogue.accumulates() {
         assert_eq!(out.dtype, DType::F32, "sums are added up in f32");
     }
     let (sizes, total) = sizes(p, t);
@@ -442,8 +442,8 @@ pub(super) fn launch(
             out.clone().into_buffer_arg(),
             sizes,
             t,
-            into.is_onto(),
-            into.is_again(),
+            epilogue.adds_residual(),
+            epilogue.accumulates(),
             [elem(a.dtype), elem(out.dtype)],
         );
     }
@@ -455,7 +455,7 @@ pub(super) fn launch_pair(
     [tx, tw]: [Tiling; 2],
     [dy, w, x]: [&CubeTensor; 3],
     [dx, dw]: [&CubeTensor; 2],
-    again: bool,
+    accumulate: bool,
 ) {
     let ((of_x, first), (of_w, second)) = (sizes(px, tx), sizes(pw, tw));
     // SAFETY: as of one product.
@@ -474,7 +474,7 @@ pub(super) fn launch_pair(
             of_w,
             tx,
             tw,
-            again,
+            accumulate,
             elem(dx.dtype),
         );
     }

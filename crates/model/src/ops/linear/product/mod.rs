@@ -51,22 +51,22 @@ impl<'a> Side<'a> {
 
 /// What becomes of the sums of a product.
 #[derive(Clone, Copy)]
-pub(crate) enum Into<'a> {
+pub(crate) enum Epilogue<'a> {
     /// They are written in the type of the result.
-    New,
+    Store,
     /// They are added to this `f32` tensor of the result's size; the result is `f32`.
-    Onto(&'a CubeTensor),
+    Residual(&'a CubeTensor),
     /// They are added to what the result holds, which is `f32`.
-    Again,
+    Accumulate,
 }
 
-impl Into<'_> {
-    fn is_onto(self) -> bool {
-        matches!(self, Self::Onto(_))
+impl Epilogue<'_> {
+    fn adds_residual(self) -> bool {
+        matches!(self, Self::Residual(_))
     }
 
-    fn is_again(self) -> bool {
-        matches!(self, Self::Again)
+    fn accumulates(self) -> bool {
+        matches!(self, Self::Accumulate)
     }
 }
 
@@ -82,8 +82,8 @@ pub(crate) fn takes_gradient(
 }
 
 /// Writes `a b` to `out` `[R, M, N]`.
-pub(crate) fn product(a: Side, b: Side, out: &CubeTensor, into: Into, choices: Choices) {
-    product_in_parts(a, b, out, into, 1, choices);
+pub(crate) fn product(a: Side, b: Side, out: &CubeTensor, epilogue: Epilogue, choices: Choices) {
+    product_in_parts(a, b, out, epilogue, 1, choices);
 }
 
 /// The same with the inner axis cut into `parts`, whose sums lie one after the other: `out` is `[R * parts, M, N]`.
@@ -91,7 +91,7 @@ fn product_in_parts(
     a: Side,
     b: Side,
     out: &CubeTensor,
-    into: Into,
+    epilogue: Epilogue,
     parts: usize,
     choices: Choices,
 ) {
@@ -99,19 +99,19 @@ fn product_in_parts(
     assert_eq!(k, k2, "the inner sizes of a product agree");
     let problem = Problem { r, m, n, k, a_t: a.transposed, b_t: b.transposed, parts };
     match tiling::choose(&problem, a.tensor.dtype, out.dtype, &out.client, choices) {
-        Some(tiling) => matrix::launch(&problem, tiling, a.tensor, b.tensor, out, into),
-        None => elsewhere(a.view(), b.view(), out, into, parts),
+        Some(tiling) => matrix::launch(&problem, tiling, a.tensor, b.tensor, out, epilogue),
+        None => by_cubek(a.view(), b.view(), out, epilogue, parts),
     }
 }
 
 /// Writes the gradients of a projection: `dx = dy w^T` in the type of `dy`, and `dw = x^T dy` in parts as [`product_in_parts`], or added
-/// to what is there `again`. One launch where matrix units take both.
+/// to what is there (`accumulate`). One launch where matrix units take both.
 pub(crate) fn gradients(
     dy: &CubeTensor,
     [w, x]: [&CubeTensor; 2],
     dx: &CubeTensor,
     (dw, parts): (&CubeTensor, usize),
-    again: bool,
+    accumulate: bool,
     choices: Choices,
 ) {
     let ([r, m, n], [_, _, k]) = (dims(dy), dims(x));
@@ -119,29 +119,29 @@ pub(crate) fn gradients(
     let of_w = Problem { r, m: k, n, k: m, a_t: true, b_t: false, parts };
     match tiling::choose_pair([&of_x, &of_w], dy.dtype, &dy.client, choices) {
         Some(tilings) => {
-            matrix::launch_pair([&of_x, &of_w], tilings, [dy, w, x], [dx, dw], again);
+            matrix::launch_pair([&of_x, &of_w], tilings, [dy, w, x], [dx, dw], accumulate);
         }
         None => {
-            product(Side::plain(dy), Side::transposed(w), dx, Into::New, choices);
-            let into = if again { Into::Again } else { Into::New };
-            product_in_parts(Side::transposed(x), Side::plain(dy), dw, into, parts, choices);
+            product(Side::plain(dy), Side::transposed(w), dx, Epilogue::Store, choices);
+            let epilogue = if accumulate { Epilogue::Accumulate } else { Epilogue::Store };
+            product_in_parts(Side::transposed(x), Side::plain(dy), dw, epilogue, parts, choices);
         }
     }
 }
 
-/// By cubek's kernels.
-fn elsewhere(a: CubeTensor, b: CubeTensor, out: &CubeTensor, into: Into, parts: usize) {
+/// For sizes and devices that matrix units do not take.
+fn by_cubek(a: CubeTensor, b: CubeTensor, out: &CubeTensor, epilogue: Epilogue, parts: usize) {
     assert_eq!(parts, 1, "sums are in parts by matrix units alone");
     let shape = dims::<3>(out);
-    let direct = matches!(into, Into::New);
+    let direct = matches!(epilogue, Epilogue::Store);
     let to = if direct { out.clone() } else { empty_of(out, shape, DType::F32) };
     let dtype = to.dtype;
     matmul(a, b, Some(to.clone()), MatmulStrategy::Cube, dtype)
         .expect("products of any sizes are possible");
-    match into {
-        Into::New => {}
-        Into::Onto(residual) => add(residual, &to, out),
-        Into::Again => add(&to, out, out),
+    match epilogue {
+        Epilogue::Store => {}
+        Epilogue::Residual(residual) => add(residual, &to, out),
+        Epilogue::Accumulate => add(&to, out, out),
     }
 }
 
@@ -152,7 +152,7 @@ pub(crate) fn whole(a: CubeTensor, b: CubeTensor, choices: Choices) -> CubeTenso
     let (a, a_t) = stored(a);
     let (b, b_t) = stored(b);
     let side = |tensor, transposed| Side { tensor, transposed };
-    product(side(&a, a_t), side(&b, b_t), &out, Into::New, choices);
+    product(side(&a, a_t), side(&b, b_t), &out, Epilogue::Store, choices);
     out
 }
 

@@ -28,7 +28,7 @@ impl SizesLaunch {
 }
 
 #[derive(CubeType)]
-pub(super) struct Place {
+pub(super) struct TileCoords {
     /// Whether this cube has a tile.
     pub is_real: bool,
     /// The first row of the cube's tile.
@@ -49,10 +49,14 @@ pub(super) struct Place {
     pub d_at: usize,
 }
 
-/// The place of this cube. Tiles that see or are seen by the most others begin first: the
+/// The tile of this cube. Tiles that see or are seen by the most others begin first: the
 /// last ones of queries (`backwards`), the first ones of keys.
 #[cube]
-pub(super) fn place(sizes: &Sizes, #[comptime] backwards: bool, #[comptime] grid: Grid) -> Place {
+pub(super) fn tile_coords(
+    sizes: &Sizes,
+    #[comptime] backwards: bool,
+    #[comptime] grid: Grid,
+) -> TileCoords {
     let (context, heads) = (sizes.context, sizes.heads);
     let tiles = context.div_ceil(comptime!(grid.rows()));
     let cube = min(CUBE_POS, sizes.total - 1);
@@ -66,7 +70,7 @@ pub(super) fn place(sizes: &Sizes, #[comptime] backwards: bool, #[comptime] grid
     let lines = grid.lines();
     let (width, within) = (heads * lines, head * lines);
     let d_at = token * 3 * width + within;
-    Place {
+    TileCoords {
         is_real: CUBE_POS < sizes.total,
         first,
         first_of_plane: first + UNIT_POS_Y as usize * comptime!(grid.rows_of_plane()),

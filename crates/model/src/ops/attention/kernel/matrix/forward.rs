@@ -1,25 +1,25 @@
 //! The forward pass: a cube for each tile of queries of each head.
 //!
-//! Fragments of sums cannot be scaled row by row, so the largest score of a row that its weights are taken against is let lag
+//! Fragments of sums cannot be scaled row by row, so the largest score of a row that P is taken against is let lag
 //! behind: sums go through shared memory to be scaled only where some row's largest score has grown by more than [`LAG`] (as in
-//! FlashAttention-4). Weights stay below e^[`LAG`], whatever the lag, and come out right.
+//! FlashAttention-4). P stays below e^[`LAG`], whatever the lag, and comes out right.
 
 use burn::cubecl::prelude::*;
 use burn::cubecl::{self, cmma};
-use burn::tensor::{DType, bf16, f16};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::tile::HIDDEN;
+use super::coords::{Sizes, SizesLaunch, tile_coords};
 use super::grid::Grid;
-use super::place::{Sizes, SizesLaunch, place};
 use super::tile::{
     add_product, fetch, leave, meet, no_sums, products, row_of_lane, rows_of_plane, scale, store,
 };
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, Quad, pack, sum_of};
+use crate::kernels::tensors::elem;
 use crate::ops::attention::dims::Dims;
 
-/// What the largest score of a row may grow by before its weights are taken against it.
+/// What the largest score of a row may grow by before P is taken against it.
 const LAG: f32 = 5.0;
 
 /// Largest `value` of the units that share a row.
@@ -59,10 +59,10 @@ fn scale_sums(
         for i in 0..grid.down {
             #[unroll]
             for c in 0..count {
-                let place = at + comptime!(i * side * wide + c * side / 4);
+                let line = at + comptime!(i * side * wide + c * side / 4);
                 let end = scratch.len();
                 cmma::store(
-                    &mut scratch[place..end],
+                    &mut scratch[line..end],
                     &sums[comptime!(i * deep + round * together + c)],
                     comptime!(4 * wide as u32),
                     cmma::MatrixLayout::RowMajor,
@@ -76,11 +76,11 @@ fn scale_sums(
         for i in 0..grid.down {
             #[unroll]
             for c in 0..count {
-                let place = at + comptime!(i * side * wide + c * side / 4);
+                let line = at + comptime!(i * side * wide + c * side / 4);
                 let end = scratch.len();
                 cmma::load_with_layout(
                     &mut sums[comptime!(i * deep + round * together + c)],
-                    &scratch[place..end],
+                    &scratch[line..end],
                     comptime!(4 * wide as u32),
                     cmma::MatrixLayout::RowMajor,
                 );
@@ -98,13 +98,14 @@ fn forward_kernel<E: Float>(
     log_sums: &mut [f32],
     sizes: Sizes,
     #[comptime] grid: Grid,
+    #[define(E)] _type: ElemType,
 ) {
     let (others, lanes) = comptime!((grid.others(), grid.lanes));
     let (each, quads) = comptime!((grid.rows_of_lane(), grid.columns_of_lane() / 4));
     let mut tiles = Shared::<[Line]>::new_aligned_slice(grid.tiles(), 16usize);
     let mut scratch =
         Shared::<[Line]>::new_aligned_slice(comptime!(grid.planes * grid.scratch()), 16usize);
-    let here = place(&sizes, true, grid);
+    let here = tile_coords(&sizes, true, grid);
     let (context, factor) = (sizes.context, sizes.scale);
     let (first, first_of_plane) = (here.first, here.first_of_plane);
     let k_at = here.q_at + here.width;
@@ -218,8 +219,9 @@ fn forward_kernel<E: Float>(
                     let mut sum = Quad::new(0.0f32);
                     #[unroll]
                     for k in 0..comptime!(quads / 2) {
-                        let low = weights_of(s[comptime!(e * quads + 2 * k)], factor, top[e]);
-                        let upper = weights_of(s[comptime!(e * quads + 2 * k + 1)], factor, top[e]);
+                        let low = probabilities(s[comptime!(e * quads + 2 * k)], factor, top[e]);
+                        let upper =
+                            probabilities(s[comptime!(e * quads + 2 * k + 1)], factor, top[e]);
                         sum += low + upper;
                         scratch[to + k] =
                             pack::<E>(Line::reinterpret(low), Line::reinterpret(upper));
@@ -258,16 +260,15 @@ fn forward_kernel<E: Float>(
     );
 }
 
-/// Weights of scores, against the largest one.
+/// P before its division by the sum: `exp` of scores against the largest one.
 #[cube]
-fn weights_of(scores: Quad, factor: f32, top: f32) -> Quad {
+fn probabilities(scores: Quad, factor: f32, top: f32) -> Quad {
     (scores * Quad::new(factor) - Quad::new(top)).exp()
 }
 
 /// Writes `out` and `log_sum`.
 pub(super) fn launch(
     grid: Grid,
-    half: DType,
     qk: &CubeTensor,
     qkv: &CubeTensor,
     out: &CubeTensor,
@@ -276,13 +277,9 @@ pub(super) fn launch(
 ) {
     let qk_stride = qk.meta.shape().dims::<3>()[2];
     let (sizes, total) = SizesLaunch::of(d, qk_stride, grid);
-    let launch = match half {
-        DType::BF16 => forward_kernel::launch_unchecked::<bf16>,
-        _ => forward_kernel::launch_unchecked::<f16>,
-    };
     // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
     unsafe {
-        launch(
+        forward_kernel::launch_unchecked(
             &out.client,
             cubes(total),
             grid.dim(),
@@ -292,6 +289,7 @@ pub(super) fn launch(
             log_sum.clone().into_buffer_arg(),
             sizes,
             grid,
+            elem(qkv.dtype),
         );
     }
 }

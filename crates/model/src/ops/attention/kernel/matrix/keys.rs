@@ -1,20 +1,20 @@
 //! The backward pass of keys and values: a cube for each tile of them, which goes through the queries that see them.
 //!
-//! Scores are made transposed, so that each plane has the rows of its own keys and no other plane needs its weights.
+//! Scores are made transposed, so that each plane has the rows of its own keys and no other plane needs its part of P.
 
 use burn::cubecl::prelude::*;
 use burn::cubecl::{self};
-use burn::tensor::{DType, bf16, f16};
 use burn_cubecl::tensor::CubeTensor;
 
+use super::coords::{Sizes, SizesLaunch, tile_coords};
 use super::grid::Grid;
-use super::place::{Sizes, SizesLaunch, place};
-use super::queries::SLOPES;
+use super::queries::P_SCALE;
 use super::tile::{
     add_product, fetch, leave, meet, no_sums, products, row_of_lane, rows_of_plane, store,
 };
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, Quad, pack};
+use crate::kernels::tensors::elem;
 use crate::ops::attention::dims::Dims;
 
 /// Fetches what rows `first..` of a sequence have one number each of, `other` beyond the context.
@@ -44,9 +44,9 @@ fn fetch_numbers(
 fn leave_numbers(fetched: &Array<f32>, to: &mut Shared<[f32]>, #[comptime] grid: Grid) {
     #[unroll]
     for i in 0..comptime!(grid.others().div_ceil(grid.units())) {
-        let place = UNIT_POS as usize + comptime!(i * grid.units());
-        if place < comptime!(grid.others()) {
-            to[place] = fetched[i];
+        let index = UNIT_POS as usize + comptime!(i * grid.units());
+        if index < comptime!(grid.others()) {
+            to[index] = fetched[i];
         }
     }
 }
@@ -57,10 +57,11 @@ fn keys_kernel<E: Float>(
     qkv: &[Line],
     dy: &[Line],
     log_sums: &[f32],
-    along: &[f32],
+    deltas: &[f32],
     dqkv: &mut [Line],
     sizes: Sizes,
     #[comptime] grid: Grid,
+    #[define(E)] _type: ElemType,
 ) {
     let others = comptime!(grid.others());
     let (each, quads) = comptime!((grid.rows_of_lane(), grid.columns_of_lane() / 4));
@@ -68,8 +69,8 @@ fn keys_kernel<E: Float>(
     let mut scratch =
         Shared::<[Line]>::new_aligned_slice(comptime!(grid.planes * grid.scratch()), 16usize);
     let mut log_sums_here = Shared::<[f32]>::new_aligned_slice(others, 16usize);
-    let mut along_here = Shared::<[f32]>::new_aligned_slice(others, 16usize);
-    let here = place(&sizes, false, grid);
+    let mut deltas_here = Shared::<[f32]>::new_aligned_slice(others, 16usize);
+    let here = tile_coords(&sizes, false, grid);
     let (context, factor) = (sizes.context, sizes.scale);
     let (first, first_of_plane) = (here.first, here.first_of_plane);
     let k_at = here.q_at + here.width;
@@ -89,12 +90,12 @@ fn keys_kernel<E: Float>(
     let mut of_queries = Array::<Line>::new(comptime!(grid.fetched(grid.others())));
     let mut of_dys = Array::<Line>::new(comptime!(grid.fetched(grid.others())));
     let mut of_log_sums = Array::<f32>::new(comptime!(grid.others().div_ceil(grid.units())));
-    let mut of_along = Array::<f32>::new(comptime!(grid.others().div_ceil(grid.units())));
+    let mut of_deltas = Array::<f32>::new(comptime!(grid.others().div_ceil(grid.units())));
     let next = begin * others;
     fetch(qk, here.q_at, sizes.qk_stride, next, context, &mut of_queries, others, grid);
     fetch(dy, here.y_at, here.width, next, context, &mut of_dys, others, grid);
     fetch_numbers(log_sums, here.rows_at, next, context, 0.0, &mut of_log_sums, grid);
-    fetch_numbers(along, here.rows_at, next, context, 0.0, &mut of_along, grid);
+    fetch_numbers(deltas, here.rows_at, next, context, 0.0, &mut of_deltas, grid);
     sync_cube();
     let keys = rows_of_plane::<E>(&tiles, grid);
     sync_cube();
@@ -110,14 +111,14 @@ fn keys_kernel<E: Float>(
         leave(&of_queries, &mut tiles, 0usize, others, grid);
         leave(&of_dys, &mut tiles, comptime!(grid.tiles() / 2), others, grid);
         leave_numbers(&of_log_sums, &mut log_sums_here, grid);
-        leave_numbers(&of_along, &mut along_here, grid);
+        leave_numbers(&of_deltas, &mut deltas_here, grid);
         sync_cube();
         if round + 1 < end {
             let next = first_query + others;
             fetch(qk, here.q_at, sizes.qk_stride, next, context, &mut of_queries, others, grid);
             fetch(dy, here.y_at, here.width, next, context, &mut of_dys, others, grid);
             fetch_numbers(log_sums, here.rows_at, next, context, 0.0, &mut of_log_sums, grid);
-            fetch_numbers(along, here.rows_at, next, context, 0.0, &mut of_along, grid);
+            fetch_numbers(deltas, here.rows_at, next, context, 0.0, &mut of_deltas, grid);
         }
         for c in 0..comptime!(grid.across / grid.chunk) {
             let column = first_query + c * comptime!(grid.columns());
@@ -131,12 +132,12 @@ fn keys_kernel<E: Float>(
                 let before = first_query + first_own;
                 let t = first_of_plane + row;
                 if column < first_of_plane + comptime!(grid.rows_of_plane() - 1) {
-                    slopes::<E>(
+                    score_gradients::<E>(
                         &mut scratch,
                         own,
                         factor,
                         &log_sums_here,
-                        &along_here,
+                        &deltas_here,
                         first_own,
                         t,
                         before,
@@ -144,12 +145,12 @@ fn keys_kernel<E: Float>(
                         grid,
                     );
                 } else {
-                    slopes::<E>(
+                    score_gradients::<E>(
                         &mut scratch,
                         own,
                         factor,
                         &log_sums_here,
-                        &along_here,
+                        &deltas_here,
                         first_own,
                         t,
                         before,
@@ -167,7 +168,7 @@ fn keys_kernel<E: Float>(
     let mut factors = Array::<f32>::new(each);
     #[unroll]
     for e in 0..each {
-        factors[e] = comptime!(1.0 / SLOPES).runtime();
+        factors[e] = comptime!(1.0 / P_SCALE).runtime();
     }
     store::<E>(
         &dv,
@@ -184,7 +185,7 @@ fn keys_kernel<E: Float>(
     );
     #[unroll]
     for e in 0..each {
-        factors[e] = factor * comptime!(1.0 / SLOPES);
+        factors[e] = factor * comptime!(1.0 / P_SCALE);
     }
     store::<E>(
         &dk,
@@ -201,16 +202,16 @@ fn keys_kernel<E: Float>(
     );
 }
 
-/// Leaves weights in the place of the scores, and gradients of scores in the place of those of weights, both times [`SLOPES`]. Rows
+/// Leaves P in the place of the scores, and `dS = P (dP - delta)` in the place of dP, both times [`P_SCALE`]. Rows
 /// are keys, a unit's first one `t`, and columns queries, its first one `before` of the sequence and `first` of the tile;
 /// with `hides`, rows are not seen by columns before them.
 #[cube]
-fn slopes<E: Float>(
+fn score_gradients<E: Float>(
     scratch: &mut Shared<[Line]>,
     own: usize,
     factor: f32,
     log_sums: &Shared<[f32]>,
-    along: &Shared<[f32]>,
+    deltas: &Shared<[f32]>,
     first: usize,
     t: usize,
     before: usize,
@@ -224,22 +225,22 @@ fn slopes<E: Float>(
         let t = t + comptime!(e * grid.lanes);
         #[unroll]
         for k in 0..comptime!(quads / 2) {
-            let mut weights = Sequence::<Line>::new();
-            let mut gradients = Sequence::<Line>::new();
+            let mut ps = Sequence::<Line>::new();
+            let mut dss = Sequence::<Line>::new();
             #[unroll]
             for h in 0..2usize {
-                let place = from + comptime!(2 * k + h);
-                let s = Quad::reinterpret(scratch[place]);
-                let dp = Quad::reinterpret(scratch[place + comptime!(grid.columns() / 4)]);
+                let line = from + comptime!(2 * k + h);
+                let s = Quad::reinterpret(scratch[line]);
+                let dp = Quad::reinterpret(scratch[line + comptime!(grid.columns() / 4)]);
                 let mut log_sum = Quad::new(0.0f32);
-                let mut base = Quad::new(0.0f32);
+                let mut delta = Quad::new(0.0f32);
                 #[unroll]
                 for x in 0..4usize {
                     let column = first + comptime!(4 * (2 * k + h) + x);
                     log_sum.insert(x, log_sums[column]);
-                    base.insert(x, along[column]);
+                    delta.insert(x, deltas[column]);
                 }
-                let shift = Quad::new(comptime!(SLOPES.ln()).runtime()) - log_sum;
+                let shift = Quad::new(comptime!(P_SCALE.ln()).runtime()) - log_sum;
                 let mut p = (s * Quad::new(factor) + shift).exp();
                 if comptime!(hides) {
                     #[unroll]
@@ -248,12 +249,11 @@ fn slopes<E: Float>(
                         p.insert(x, select(is_seen, p.extract(x), f32::new(0.0)));
                     }
                 }
-                weights.push(Line::reinterpret(p));
-                gradients.push(Line::reinterpret(p * (dp - base)));
+                ps.push(Line::reinterpret(p));
+                dss.push(Line::reinterpret(p * (dp - delta)));
             }
-            scratch[from + k] = pack::<E>(weights[0], weights[1]);
-            scratch[from + k + comptime!(grid.columns() / 4)] =
-                pack::<E>(gradients[0], gradients[1]);
+            scratch[from + k] = pack::<E>(ps[0], ps[1]);
+            scratch[from + k + comptime!(grid.columns() / 4)] = pack::<E>(dss[0], dss[1]);
         }
     }
 }
@@ -261,20 +261,15 @@ fn slopes<E: Float>(
 /// Writes the keys' and the values' thirds of `dqkv`.
 pub(super) fn launch(
     grid: Grid,
-    half: DType,
-    [qk, qkv, dy, log_sum, along]: [&CubeTensor; 5],
+    [qk, qkv, dy, log_sum, deltas]: [&CubeTensor; 5],
     dqkv: &CubeTensor,
     d: Dims,
 ) {
     let qk_stride = qk.meta.shape().dims::<3>()[2];
     let (sizes, total) = SizesLaunch::of(d, qk_stride, grid);
-    let launch = match half {
-        DType::BF16 => keys_kernel::launch_unchecked::<bf16>,
-        _ => keys_kernel::launch_unchecked::<f16>,
-    };
     // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
     unsafe {
-        launch(
+        keys_kernel::launch_unchecked(
             &dy.client,
             cubes(total),
             grid.dim(),
@@ -282,10 +277,11 @@ pub(super) fn launch(
             qkv.clone().into_buffer_arg(),
             dy.clone().into_buffer_arg(),
             log_sum.clone().into_buffer_arg(),
-            along.clone().into_buffer_arg(),
+            deltas.clone().into_buffer_arg(),
             dqkv.clone().into_buffer_arg(),
             sizes,
             grid,
+            elem(qkv.dtype),
         );
     }
 }

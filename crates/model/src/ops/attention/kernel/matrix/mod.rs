@@ -5,10 +5,10 @@
 //! scratch of its own, so that planes meet only where a tile of the other side comes to shared memory. While one tile is used, the
 //! next one is fetched to registers.
 
+mod coords;
 mod forward;
 mod grid;
 mod keys;
-mod place;
 mod queries;
 mod tile;
 mod turn;
@@ -51,7 +51,7 @@ pub(super) fn forward(
     };
     let out = empty_of(&qkv, [d.replicas, d.sequences * d.context, d.width()], half);
     let log_sum = empty(&qkv, [d.replicas, d.sequences * d.heads, d.context]);
-    forward::launch(of_forward, half, &qk, &qkv, &out, &log_sum, d);
+    forward::launch(of_forward, &qk, &qkv, &out, &log_sum, d);
     [out, log_sum, qk]
 }
 
@@ -69,10 +69,10 @@ pub(super) fn backward(
     let log_sum = rows_of(log_sum);
     let [_, of_queries, of_keys] = grids(grid, &qkv);
     let dqkv = empty_of(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()], half);
-    let along = empty(&dy, [d.replicas, d.sequences * d.heads, d.context]);
+    let delta = empty(&dy, [d.replicas, d.sequences * d.heads, d.context]);
     let read = [&qk, &qkv, &out, &dy, &log_sum];
-    queries::launch(of_queries, half, read, &along, &dqkv, d);
-    keys::launch(of_keys, half, [&qk, &qkv, &dy, &log_sum, &along], &dqkv, d);
+    queries::launch(of_queries, read, &delta, &dqkv, d);
+    keys::launch(of_keys, [&qk, &qkv, &dy, &log_sum, &delta], &dqkv, d);
     let dgain = match normed {
         true => turn::backward(&qkv, gains.map(rows_of), tables.map(rows_of), &dqkv, d),
         false => empty(&dy, [1, 1, 1]),

@@ -1,24 +1,24 @@
 //! The backward pass of queries: a cube for each tile of them, which goes through the keys that they see.
 //!
-//! It also leaves the product of result and its gradient of every row, for the backward pass of keys.
+//! It also leaves `delta = rowsum(dO O)` of every row (Dao 2023, algorithm 2), for the backward pass of keys.
 
 use burn::cubecl::prelude::*;
 use burn::cubecl::{self};
-use burn::tensor::{DType, bf16, f16};
 use burn_cubecl::tensor::CubeTensor;
 
+use super::coords::{Sizes, SizesLaunch, tile_coords};
 use super::grid::Grid;
-use super::place::{Sizes, SizesLaunch, place};
 use super::tile::{
     add_product, fetch, leave, meet, no_sums, products, row_of_lane, rows_of_plane, store,
 };
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, Quad, pack, sum_of, unpack};
+use crate::kernels::tensors::elem;
 use crate::ops::attention::dims::Dims;
 
-/// What weights are multiplied by in half precision, and products with them divided by: gradients of scores are as small as a
-/// weight of the softmax, below the range of f16 for long contexts.
-pub(super) const SLOPES: f32 = 16.0;
+/// What P is multiplied by in half precision, and products with it and with dS divided by: dS is as small as a weight of the
+/// softmax, below the range of f16 for long contexts.
+pub(super) const P_SCALE: f32 = 16.0;
 
 /// Product of eight elements with eight others.
 #[cube]
@@ -35,10 +35,11 @@ fn queries_kernel<E: Float>(
     out: &[Line],
     dy: &[Line],
     log_sums: &[f32],
-    along: &mut [f32],
+    deltas: &mut [f32],
     dqkv: &mut [Line],
     sizes: Sizes,
     #[comptime] grid: Grid,
+    #[define(E)] _type: ElemType,
 ) {
     let (others, lanes, lines, units) =
         comptime!((grid.others(), grid.lanes, grid.lines(), grid.units()));
@@ -48,7 +49,7 @@ fn queries_kernel<E: Float>(
         Shared::<[Line]>::new_aligned_slice(comptime!(grid.planes * grid.scratch()), 16usize);
     let mut parts =
         Shared::<[f32]>::new_aligned_slice(comptime!(grid.rows() * grid.lines()), 16usize);
-    let here = place(&sizes, true, grid);
+    let here = tile_coords(&sizes, true, grid);
     let (context, factor) = (sizes.context, sizes.scale);
     let (first, first_of_plane) = (here.first, here.first_of_plane);
     let k_at = here.q_at + here.width;
@@ -84,9 +85,9 @@ fn queries_kernel<E: Float>(
     sync_cube();
     let dys = rows_of_plane::<E>(&tiles, grid);
 
-    // Of each row: what is added to scores before they are weights, and the product of result and gradient.
+    // Of each row: what is added to scores before `exp`, and delta.
     let mut shift = Array::<f32>::new(each);
-    let mut base = Array::<f32>::new(each);
+    let mut delta = Array::<f32>::new(each);
     let mut factors = Array::<f32>::new(each);
     #[unroll]
     for e in 0..each {
@@ -97,15 +98,15 @@ fn queries_kernel<E: Float>(
         for k in 0..lines {
             sum += parts[of_cube * lines + k];
         }
-        base[e] = sum;
-        shift[e] = comptime!(SLOPES.ln()).runtime();
+        delta[e] = sum;
+        shift[e] = comptime!(P_SCALE.ln()).runtime();
         if t < context {
             shift[e] -= log_sums[here.rows_at + t];
             if part == 0 && here.is_real {
-                along[here.rows_at + t] = sum;
+                deltas[here.rows_at + t] = sum;
             }
         }
-        factors[e] = factor * comptime!(1.0 / SLOPES);
+        factors[e] = factor * comptime!(1.0 / P_SCALE);
     }
 
     let sums = no_sums(comptime!(grid.down * grid.deep), grid.side);
@@ -134,9 +135,29 @@ fn queries_kernel<E: Float>(
                 if column + comptime!(grid.columns()) > first_of_plane + 1 {
                     let before = column + part * comptime!(4 * quads);
                     let t = first_of_plane + row;
-                    slopes::<E>(&mut scratch, own, factor, &shift, &base, t, before, true, grid);
+                    score_gradients::<E>(
+                        &mut scratch,
+                        own,
+                        factor,
+                        &shift,
+                        &delta,
+                        t,
+                        before,
+                        true,
+                        grid,
+                    );
                 } else {
-                    slopes::<E>(&mut scratch, own, factor, &shift, &base, 0, 0, false, grid);
+                    score_gradients::<E>(
+                        &mut scratch,
+                        own,
+                        factor,
+                        &shift,
+                        &delta,
+                        0,
+                        0,
+                        false,
+                        grid,
+                    );
                 }
                 meet(grid);
                 add_product::<E>(&sums, &scratch, at, &tiles, of_chunk, grid);
@@ -159,15 +180,15 @@ fn queries_kernel<E: Float>(
     );
 }
 
-/// Leaves gradients of scores, times [`SLOPES`], in the place of the scores. A unit's first row is `t` and its first column
+/// Leaves `dS = P (dP - delta)`, times [`P_SCALE`], in the place of the scores. A unit's first row is `t` and its first column
 /// `before`; with `hides`, rows do not see columns behind them.
 #[cube]
-fn slopes<E: Float>(
+fn score_gradients<E: Float>(
     scratch: &mut Shared<[Line]>,
     own: usize,
     factor: f32,
     shift: &Array<f32>,
-    base: &Array<f32>,
+    delta: &Array<f32>,
     t: usize,
     before: usize,
     #[comptime] hides: bool,
@@ -183,9 +204,9 @@ fn slopes<E: Float>(
             let mut pair = Sequence::<Line>::new();
             #[unroll]
             for h in 0..2usize {
-                let place = from + comptime!(2 * k + h);
-                let s = Quad::reinterpret(scratch[place]);
-                let dp = Quad::reinterpret(scratch[place + comptime!(grid.columns() / 4)]);
+                let line = from + comptime!(2 * k + h);
+                let s = Quad::reinterpret(scratch[line]);
+                let dp = Quad::reinterpret(scratch[line + comptime!(grid.columns() / 4)]);
                 let mut p = (s * Quad::new(factor) + Quad::new(shift[e])).exp();
                 if comptime!(hides) {
                     #[unroll]
@@ -194,31 +215,26 @@ fn slopes<E: Float>(
                         p.insert(x, select(is_seen, p.extract(x), f32::new(0.0)));
                     }
                 }
-                pair.push(Line::reinterpret(p * (dp - Quad::new(base[e]))));
+                pair.push(Line::reinterpret(p * (dp - Quad::new(delta[e]))));
             }
             scratch[from + k] = pack::<E>(pair[0], pair[1]);
         }
     }
 }
 
-/// Writes the queries' third of `dqkv`, and `along` `[R * sequences * heads, context]`.
+/// Writes the queries' third of `dqkv`, and `deltas` `[R * sequences * heads, context]`.
 pub(super) fn launch(
     grid: Grid,
-    half: DType,
     [qk, qkv, out, dy, log_sum]: [&CubeTensor; 5],
-    along: &CubeTensor,
+    deltas: &CubeTensor,
     dqkv: &CubeTensor,
     d: Dims,
 ) {
     let qk_stride = qk.meta.shape().dims::<3>()[2];
     let (sizes, total) = SizesLaunch::of(d, qk_stride, grid);
-    let launch = match half {
-        DType::BF16 => queries_kernel::launch_unchecked::<bf16>,
-        _ => queries_kernel::launch_unchecked::<f16>,
-    };
     // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
     unsafe {
-        launch(
+        queries_kernel::launch_unchecked(
             &out.client,
             cubes(total),
             grid.dim(),
@@ -227,10 +243,11 @@ pub(super) fn launch(
             out.clone().into_buffer_arg(),
             dy.clone().into_buffer_arg(),
             log_sum.clone().into_buffer_arg(),
-            along.clone().into_buffer_arg(),
+            deltas.clone().into_buffer_arg(),
             dqkv.clone().into_buffer_arg(),
             sizes,
             grid,
+            elem(qkv.dtype),
         );
     }
 }

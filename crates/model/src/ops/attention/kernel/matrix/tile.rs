@@ -31,15 +31,15 @@ pub(super) fn fetch(
     let is_even = comptime!((rows * lines).is_multiple_of(units));
     #[unroll]
     for i in 0..comptime!(grid.fetched(rows)) {
-        let place = UNIT_POS as usize + comptime!(i * units);
-        let t = first + place / lines;
+        let index = UNIT_POS as usize + comptime!(i * units);
+        let t = first + index / lines;
         let mut line = Line::new(0u32);
         let mut is_there = t < context;
         if comptime!(!is_even) {
-            is_there = is_there && place < comptime!(rows * lines);
+            is_there = is_there && index < comptime!(rows * lines);
         }
         if is_there {
-            line = from[at + t * stride + place % lines];
+            line = from[at + t * stride + index % lines];
         }
         to[i] = line;
     }
@@ -59,11 +59,11 @@ pub(super) fn leave(
     let is_even = comptime!((rows * lines).is_multiple_of(units));
     #[unroll]
     for i in 0..comptime!(grid.fetched(rows)) {
-        let place = UNIT_POS as usize + comptime!(i * units);
-        let to_line = at + place / lines * stride + place % lines;
+        let index = UNIT_POS as usize + comptime!(i * units);
+        let to_line = at + index / lines * stride + index % lines;
         if comptime!(is_even) {
             to[to_line] = fetched[i];
-        } else if place < comptime!(rows * lines) {
+        } else if index < comptime!(rows * lines) {
             to[to_line] = fetched[i];
         }
     }
@@ -193,8 +193,8 @@ pub(super) fn products<E: Float>(
     }
 }
 
-/// Adds the product of a plane's weights, which its units have left in `scratch` from line `at`, with `chunk` fragments of
-/// rows of a tile.
+/// Adds the product of a plane's P or dS, which its units have left in `scratch` from line `at`, with `chunk` fragments of rows
+/// of a tile.
 #[cube]
 pub(super) fn add_product<E: Float>(
     sums: &Sequence<cmma::Matrix<f32>>,
@@ -207,11 +207,11 @@ pub(super) fn add_product<E: Float>(
     let (side, deep, wide) = comptime!((grid.side, grid.deep, grid.wide()));
     #[unroll]
     for j in 0..grid.chunk {
-        let mut weights = Sequence::<cmma::Matrix<E>>::new();
+        let mut p = Sequence::<cmma::Matrix<E>>::new();
         #[unroll]
         for i in 0..grid.down {
-            let from = at + comptime!(i * side * wide + grid.weights_at(j));
-            weights.push(left::<E>(scratch, from, wide, side));
+            let from = at + comptime!(i * side * wide + grid.p_at(j));
+            p.push(left::<E>(scratch, from, wide, side));
         }
         #[unroll]
         for c in 0..deep {
@@ -220,7 +220,7 @@ pub(super) fn add_product<E: Float>(
             #[unroll]
             for i in 0..grid.down {
                 let sum = &sums[comptime!(i * deep + c)];
-                cmma::execute(&weights[i], &other, sum, sum);
+                cmma::execute(&p[i], &other, sum, sum);
             }
         }
     }
@@ -254,10 +254,10 @@ pub(super) fn store<E: Float>(
         for i in 0..grid.down {
             #[unroll]
             for c in 0..count {
-                let place = at + comptime!(i * side * wide + c * side / 4);
+                let to_line = at + comptime!(i * side * wide + c * side / 4);
                 let end = scratch.len();
                 cmma::store(
-                    &mut scratch[place..end],
+                    &mut scratch[to_line..end],
                     &sums[comptime!(i * deep + round * together + c)],
                     comptime!(4 * wide as u32),
                     cmma::MatrixLayout::RowMajor,
@@ -268,8 +268,8 @@ pub(super) fn store<E: Float>(
         scale(scratch, at, factors, comptime!(count * side / 4), grid);
         meet(grid);
         let across = comptime!(count * side / 8);
-        for place in range_stepped(lane, comptime!(grid.rows_of_plane() * across), grid.lanes) {
-            let (row, col) = (place / across, place % across);
+        for index in range_stepped(lane, comptime!(grid.rows_of_plane() * across), grid.lanes) {
+            let (row, col) = (index / across, index % across);
             let from = at + row * wide + 2 * col;
             if is_real && first + row < context {
                 let line = pack::<E>(scratch[from], scratch[from + 1]);

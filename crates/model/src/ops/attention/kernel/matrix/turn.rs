@@ -240,16 +240,16 @@ fn backward_kernel<E: Float>(
         let rstd = 1.0 / (square / size + EPSILON).sqrt();
         let x = x.scaled(rstd);
         if real {
-            let slope = dy.times(x);
-            low += slope.low;
-            low_more += slope.low_more;
-            high += slope.high;
-            high_more += slope.high_more;
+            let dgain_here = dy.times(x);
+            low += dgain_here.low;
+            low_more += dgain_here.low_more;
+            high += dgain_here.high;
+            high_more += dgain_here.high_more;
         }
         let dy = dy.times(gain);
-        let along = of_head(dy.times(x).sum(), &mut scratch, heads) / size;
+        let dot = of_head(dy.times(x).sum(), &mut scratch, heads) / size;
         if real {
-            dy.plus(x, -along).scaled(rstd).write::<E>(dqkv, at, heads);
+            dy.plus(x, -dot).scaled(rstd).write::<E>(dqkv, at, heads);
         }
     }
     let out = ((replica * CUBE_COUNT_X as usize + chunk) * 2 + kind) * comptime!(4 * heads.lanes)
