@@ -1,6 +1,6 @@
-//! Forward and backward pass of a packed stack.
+//! The forward pass of a packed stack.
 
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{DType, Device};
 use burn_cubecl::kernel::cast;
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::Family;
@@ -9,16 +9,15 @@ use super::head::{self, Gradient};
 use super::packed::Packed;
 use super::parts::Parts;
 use crate::block::Block;
-use crate::kernels::elementwise::{add, copy};
-use crate::kernels::tensors::{dims, empty_of, primitive, rows_of, tensor};
+use crate::kernels::tensors::{dims, empty_of, primitive};
 use crate::ops::activation::Activation;
 use crate::ops::activation::kernel as activation;
 use crate::ops::attention::kernel as attention;
 use crate::ops::attention::{Dims, device_tables};
 use crate::ops::embedding::kernel as embedding;
 use crate::ops::linear::bias;
-use crate::ops::linear::product::{self, Epilogue, Side, product};
-use crate::ops::norm::kernel::{self as norm, Gains};
+use crate::ops::linear::product::{Epilogue, Side, product};
+use crate::ops::norm::kernel as norm;
 use crate::params::{ParamSpec, param_specs};
 
 /// Token ids of a pass on the device.
@@ -31,25 +30,25 @@ pub(crate) struct Batch {
 }
 
 /// What the backward pass of a block needs.
-struct BlockSaved {
-    x: CubeTensor,
-    normed1: CubeTensor,
-    qkv: CubeTensor,
-    qk: CubeTensor,
-    log_sum: CubeTensor,
-    attended: CubeTensor,
-    middle: CubeTensor,
-    normed2: CubeTensor,
-    up: CubeTensor,
-    active: CubeTensor,
+pub(super) struct BlockSaved {
+    pub x: CubeTensor,
+    pub normed1: CubeTensor,
+    pub qkv: CubeTensor,
+    pub qk: CubeTensor,
+    pub log_sum: CubeTensor,
+    pub attended: CubeTensor,
+    pub middle: CubeTensor,
+    pub normed2: CubeTensor,
+    pub up: CubeTensor,
+    pub active: CubeTensor,
 }
 
 /// A stack and the sizes of its passes.
 pub(crate) struct Pass<'a> {
     pub packed: &'a Packed,
-    dims: Dims,
+    pub(super) dims: Dims,
     /// Cosines and sines of the rotary positions.
-    tables: [CubeTensor; 2],
+    pub(super) tables: [CubeTensor; 2],
 }
 
 impl<'a> Pass<'a> {
@@ -67,7 +66,7 @@ impl<'a> Pass<'a> {
         Self { packed, dims, tables }
     }
 
-    fn tokens(&self) -> usize {
+    pub(super) fn tokens(&self) -> usize {
         self.dims.sequences * self.dims.context
     }
 
@@ -83,15 +82,15 @@ impl<'a> Pass<'a> {
         Parts::new(&specs, shape.family, self.dims, dtype, head, like, device, self.packed.choices)
     }
 
-    fn has_biases(&self) -> bool {
+    pub(super) fn has_biases(&self) -> bool {
         self.packed.shape.family == Family::Gpt2
     }
 
-    fn activation(&self) -> Activation {
+    pub(super) fn activation(&self) -> Activation {
         Activation::of(self.packed.shape.family)
     }
 
-    fn weight(&self, at: usize) -> &CubeTensor {
+    pub(super) fn weight(&self, at: usize) -> &CubeTensor {
         &self.packed.each[at]
     }
 
@@ -100,7 +99,7 @@ impl<'a> Pass<'a> {
         self.has_biases().then(|| &self.packed.each[at + 1])
     }
 
-    fn empty(&self, cols: usize, dtype: DType) -> CubeTensor {
+    pub(super) fn empty(&self, cols: usize, dtype: DType) -> CubeTensor {
         empty_of(&self.packed.flat, [self.packed.replicas, self.tokens(), cols], dtype)
     }
 
@@ -142,13 +141,13 @@ impl<'a> Pass<'a> {
     }
 
     /// Gains of queries and keys; any tensor stands in where there are none.
-    fn gains(&self, block: Block) -> [CubeTensor; 2] {
+    pub(super) fn gains(&self, block: Block) -> [CubeTensor; 2] {
         let at = block.qk_norm.map_or([0, 0], |at| [at, at + 1]);
         at.map(|at| self.packed.each[at].clone())
     }
 
     /// The half precision of attention where it goes to matrix units, and the type of its tensors.
-    fn attention_in(&self) -> (Option<DType>, DType) {
+    pub(super) fn attention_in(&self) -> (Option<DType>, DType) {
         let dtype = self.packed.dtype();
         let half = (dtype != DType::F32).then_some(dtype);
         let client = &self.packed.flat.client;
@@ -159,7 +158,11 @@ impl<'a> Pass<'a> {
     }
 
     /// Final normed hidden states `[R, M, D]`, and what the backward pass needs when `save`.
-    fn forward(&self, batch: &Batch, save: bool) -> (CubeTensor, CubeTensor, Vec<BlockSaved>) {
+    pub(super) fn forward(
+        &self,
+        batch: &Batch,
+        save: bool,
+    ) -> (CubeTensor, CubeTensor, Vec<BlockSaved>) {
         let positions = self.has_biases().then(|| self.weight(1));
         let sizes = [self.tokens(), self.dims.context];
         let mut x = embedding::forward(self.weight(0), positions, &batch.inputs, sizes);
@@ -206,16 +209,16 @@ impl<'a> Pass<'a> {
         (normed, x, blocks)
     }
 
-    fn final_norm(&self) -> usize {
+    pub(super) fn final_norm(&self) -> usize {
         Block::new(self.packed.shape.family, self.packed.shape.depth).norm1
     }
 
-    fn head(&self) -> &CubeTensor {
+    pub(super) fn head(&self) -> &CubeTensor {
         self.packed.operands.last().expect("a model has a head")
     }
 
     /// See [`head::run`].
-    fn run_head(
+    pub(super) fn run_head(
         &self,
         hidden: &CubeTensor,
         batch: &Batch,
@@ -234,134 +237,6 @@ impl<'a> Pass<'a> {
         let loss = head::no_loss(&self.packed.flat, self.packed.replicas);
         self.run_head(&hidden, batch, &loss, 1.0, false, None);
         loss
-    }
-
-    /// Mean loss of each replica times `share`, written to `loss`, and the parts of all gradients, times `share` and `loss_scale`; both
-    /// are added to what is there (`accumulate`). `z` is the weight of the z-loss.
-    pub fn gradients(
-        &self,
-        batch: &Batch,
-        [z, share, loss_scale]: [f32; 3],
-        loss: &CubeTensor,
-        parts: &Parts,
-        accumulate: bool,
-    ) {
-        let (hidden, last, blocks) = self.forward(batch, true);
-        let weight = self.packed.each.len() - 1;
-        let scale = share * loss_scale / self.tokens() as f32;
-        let gradient = Gradient { z, scale, parts, weight, accumulate };
-        let dhidden = self
-            .run_head(&hidden, batch, loss, share, accumulate, Some(gradient))
-            .expect("asked for");
-        drop(hidden);
-        let sink = Sink { pass: self, parts, accumulate };
-        let mut dx = sink.norm(self.final_norm(), &last, &dhidden, None);
-        drop((last, dhidden));
-        let (half, inside) = self.attention_in();
-        let dtype = self.packed.dtype();
-        for (index, s) in blocks.into_iter().enumerate().rev() {
-            let block = Block::new(self.packed.shape.family, index);
-            let dactive = sink.linear(block.down, &s.active, &dx);
-            let dup = activation::backward(s.up, dactive, self.activation());
-            let dnormed = sink.linear(block.up, &s.normed2, &dup);
-            dx = sink.norm(block.norm2, &s.middle, &dnormed, Some(&dx));
-            drop((dup, dnormed));
-            let dattended = sink.linear(block.out, &s.attended, &dx);
-            let read = [s.qkv, s.qk, s.attended, s.log_sum, dattended];
-            let [qkv, qk, attended, log_sum, dattended] = read;
-            let read =
-                [cast(qkv, inside), qk, cast(attended, inside), log_sum, cast(dattended, inside)];
-            let (dqkv, dgain) = attention::run_backward(
-                read,
-                self.gains(block),
-                self.tables.clone(),
-                block.qk_norm.is_some(),
-                half,
-                self.dims,
-                self.packed.choices,
-            );
-            if let Some(at) = block.qk_norm {
-                sink.put(at, &dgain);
-            }
-            let dqkv = cast(dqkv, dtype);
-            let dnormed = sink.linear(block.qkv, &s.normed1, &dqkv);
-            dx = sink.norm(block.norm1, &s.x, &dnormed, Some(&dx));
-        }
-        sink.embedding(batch, &dx);
-    }
-}
-
-/// Writes gradients to their places.
-struct Sink<'a> {
-    pass: &'a Pass<'a>,
-    parts: &'a Parts,
-    accumulate: bool,
-}
-
-impl Sink<'_> {
-    /// The gradients of projection `at`; returns its input's.
-    fn linear(&self, at: usize, x: &CubeTensor, dy: &CubeTensor) -> CubeTensor {
-        let w = &self.pass.packed.operands[at];
-        let [r, rows, cols] = dims(w);
-        let dx = self.pass.empty(rows, dy.dtype);
-        let to = self.parts.of_projection(at, [rows, cols], 0..r);
-        let count = self.parts.layouts[at].parts;
-        product::gradients(
-            dy,
-            [w, x],
-            &dx,
-            (&to, count),
-            self.accumulate,
-            self.pass.packed.choices,
-        );
-        if self.pass.has_biases() {
-            bias::gradient_into(dy, &self.parts.of(at + 1), self.accumulate);
-        }
-        dx
-    }
-
-    /// The gradients of norm `at`; returns its input's with the residual's added.
-    fn norm(
-        &self,
-        at: usize,
-        x: &CubeTensor,
-        dy: &CubeTensor,
-        residual: Option<&CubeTensor>,
-    ) -> CubeTensor {
-        let (gain, bias) =
-            (self.parts.of(at), self.pass.has_biases().then(|| self.parts.of(at + 1)));
-        let gains = Gains { gain: &gain, bias: bias.as_ref(), accumulate: self.accumulate };
-        norm::backward_into(x, self.pass.weight(at), dy, residual, gains, self.pass.packed.choices)
-    }
-
-    /// Parts that are there already.
-    fn put(&self, at: usize, from: &CubeTensor) {
-        let to = self.parts.of(at);
-        if self.accumulate {
-            add(from, &to, &to);
-        } else {
-            copy(from, &to);
-        }
-    }
-
-    fn embedding(&self, batch: &Batch, dx: &CubeTensor) {
-        let [starts, positions] = batch.token_index.as_ref().expect("gradients need them");
-        let chunks = self.parts.layouts[0].parts;
-        let sizes = [chunks, self.pass.packed.shape.vocab];
-        embedding::gradient_into(
-            dx,
-            [starts, positions],
-            sizes,
-            &self.parts.of(0),
-            self.accumulate,
-        );
-        if self.pass.has_biases() {
-            let d = self.pass.dims;
-            let [r, m, width] = dims(dx);
-            let dx: Tensor<3> = tensor(cast(dx.clone(), DType::F32));
-            let sum = dx.reshape([r, m / d.context, d.context * width]).sum_dim(1);
-            self.put(1, &rows_of(primitive(sum)));
-        }
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn run_backward(
     let delta = backward::delta(&out, &dy, d, choices);
     backward::launch(&operands, &log_sum, &delta, &dy, &dqkv, d);
     let dgain = match normed {
-        true => rotary::backward(&operands.qkv, gains, tables, &dqkv, d, choices),
+        true => rotary::single::backward(&operands.qkv, gains, tables, &dqkv, d, choices),
         false => empty(&dy, [1, 1, 1]),
     };
     (dqkv, dgain)

@@ -4,6 +4,7 @@
 //! allow; sums are in `f32`, and what is done with a sum (add it to the residual stream, to a gradient, round it) is done before
 //! it is written. All else goes to cubek's kernels. Nothing is timed: [`tiling`] chooses by sizes.
 
+mod epilogue;
 mod matrix;
 mod tiling;
 
@@ -15,6 +16,7 @@ use burn_cubecl::tensor::CubeTensor;
 use crate::kernels::Choices;
 use crate::kernels::elementwise::add;
 use crate::kernels::tensors::{dims, empty_of};
+pub(crate) use epilogue::Epilogue;
 use tiling::Problem;
 pub(crate) use tiling::splits;
 
@@ -46,27 +48,6 @@ impl<'a> Side<'a> {
             view.meta.swap(1, 2);
         }
         view
-    }
-}
-
-/// What becomes of the sums of a product.
-#[derive(Clone, Copy)]
-pub(crate) enum Epilogue<'a> {
-    /// They are written in the type of the result.
-    Store,
-    /// They are added to this `f32` tensor of the result's size; the result is `f32`.
-    Residual(&'a CubeTensor),
-    /// They are added to what the result holds, which is `f32`.
-    Accumulate,
-}
-
-impl Epilogue<'_> {
-    fn adds_residual(self) -> bool {
-        matches!(self, Self::Residual(_))
-    }
-
-    fn accumulates(self) -> bool {
-        matches!(self, Self::Accumulate)
     }
 }
 

@@ -11,11 +11,11 @@ mod grid;
 mod keys;
 mod queries;
 mod tile;
-mod turn;
 
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
+use super::rotary;
 use crate::kernels::tensors::{empty, empty_of, row_major, rows_of};
 use crate::ops::attention::dims::Dims;
 pub(super) use grid::{Grid, grid};
@@ -46,7 +46,7 @@ pub(super) fn forward(
     let qkv = rows_in(half, qkv);
     let [of_forward, _, _] = grids(grid, &qkv);
     let qk = match normed {
-        true => turn::forward(&qkv, gains.map(rows_of), tables.map(rows_of), d),
+        true => rotary::half::forward(&qkv, gains.map(rows_of), tables.map(rows_of), d),
         false => qkv.clone(),
     };
     let out = empty_of(&qkv, [d.replicas, d.sequences * d.context, d.width()], half);
@@ -74,7 +74,7 @@ pub(super) fn backward(
     queries::launch(of_queries, read, &delta, &dqkv, d);
     keys::launch(of_keys, [&qk, &qkv, &dy, &log_sum, &delta], &dqkv, d);
     let dgain = match normed {
-        true => turn::backward(&qkv, gains.map(rows_of), tables.map(rows_of), &dqkv, d),
+        true => rotary::half::backward(&qkv, gains.map(rows_of), tables.map(rows_of), &dqkv, d),
         false => empty(&dy, [1, 1, 1]),
     };
     (dqkv, dgain)

@@ -1,125 +1,13 @@
-//! RMSNorm and LayerNorm: a few units for each row, which they hold in registers.
+//! The backward pass.
 
-use burn::cubecl::client::Client;
 use burn::cubecl::{self, prelude::*};
-use burn::tensor::{DType, Tensor};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::{EPSILON, Grads};
+use super::row::{Shape, moments, part, total};
 use crate::kernels::Choices;
-use crate::kernels::launch::{Rows, chunks, vector};
+use crate::kernels::launch::{chunks, vector};
 use crate::kernels::reduce;
-use crate::kernels::tensors::{dims, elem, empty, empty_of, primitive, rows_of, tensor};
-
-/// Sizes that a kernel is compiled for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Shape {
-    rows: Rows,
-    /// Vectors of a row for each unit.
-    each: usize,
-    layer_norm: bool,
-}
-
-impl Shape {
-    fn new(width: usize, layer_norm: bool, client: &Client, choices: Choices) -> Self {
-        let rows = Rows::of_width(width, client, choices);
-        Self { rows, each: (width / vector(width)).div_ceil(rows.lanes), layer_norm }
-    }
-}
-
-/// Sum of a vector's elements.
-#[cube]
-fn total<N: Size>(v: Vector<f32, N>) -> f32 {
-    let mut sum = 0.0f32;
-    #[unroll]
-    for k in 0..v.vector_size() {
-        sum += v.extract(k);
-    }
-    sum
-}
-
-/// This unit's part of the row that begins at vector `at`; 0 beyond its `width` vectors.
-#[cube]
-fn part<E: Float, N: Size>(
-    x: &[Vector<E, N>],
-    at: usize,
-    width: usize,
-    #[comptime] shape: Shape,
-) -> Sequence<Vector<f32, N>> {
-    let mut values = Sequence::new();
-    #[unroll]
-    for i in 0..shape.each {
-        let col = UNIT_POS_X as usize + comptime!(i * shape.rows.lanes);
-        let mut value = Vector::<f32, N>::new(0.0f32);
-        if col < width {
-            value = Vector::<f32, N>::cast_from(x[at + col]);
-        }
-        values.push(value);
-    }
-    values
-}
-
-/// Mean (0 but for LayerNorm) and reciprocal deviation of a row of `width` vectors.
-#[cube]
-fn moments<N: Size>(
-    x: &Sequence<Vector<f32, N>>,
-    width: usize,
-    scratch: &mut Shared<[f32]>,
-    #[comptime] shape: Shape,
-) -> (f32, f32) {
-    let count = f32::cast_from(width * N::value());
-    let mut mean = 0.0f32;
-    if comptime!(shape.layer_norm) {
-        let mut sum = Vector::<f32, N>::new(0.0f32);
-        #[unroll]
-        for i in 0..shape.each {
-            sum += x[i];
-        }
-        mean = reduce::sum(total(sum), scratch, shape.rows) / count;
-    }
-    let mut square = Vector::<f32, N>::new(0.0f32);
-    #[unroll]
-    for i in 0..shape.each {
-        let col = UNIT_POS_X as usize + comptime!(i * shape.rows.lanes);
-        let d = x[i] - Vector::new(mean);
-        if col < width {
-            square += d * d;
-        }
-    }
-    let variance = reduce::sum(total(square), scratch, shape.rows) / count;
-    (mean, 1.0 / (variance + EPSILON).sqrt())
-}
-
-#[cube(launch_unchecked)]
-fn forward_kernel<E: Float, N: Size>(
-    x: &[Vector<f32, N>],
-    gain: &[Vector<f32, N>],
-    bias: &[Vector<f32, N>],
-    y: &mut [Vector<E, N>],
-    rows: usize,
-    per_replica: usize,
-    width: usize,
-    #[comptime] shape: Shape,
-    #[define(E)] _type: ElemType,
-) {
-    let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.rows.lanes * shape.rows.rows));
-    let (row, real) = reduce::row(rows);
-    let at = row * width;
-    let values = part::<f32, N>(x, at, width, shape);
-    let (mean, rstd) = moments(&values, width, &mut scratch, shape);
-    let own = row / per_replica * width;
-    #[unroll]
-    for i in 0..shape.each {
-        let col = UNIT_POS_X as usize + comptime!(i * shape.rows.lanes);
-        if real && col < width {
-            let mut value = (values[i] - Vector::new(mean)) * Vector::new(rstd) * gain[own + col];
-            if comptime!(shape.layer_norm) {
-                value += bias[own + col];
-            }
-            y[at + col] = Vector::<E, N>::cast_from(value);
-        }
-    }
-}
+use crate::kernels::tensors::{dims, elem, empty_of};
 
 /// Cube (chunk, replica): the gradient of its rows, and what they add to that of gain and bias.
 #[cube(launch_unchecked)]
@@ -238,39 +126,6 @@ fn sum_down<N: Size>(
     sum
 }
 
-/// Normed rows `[R, M, D]` of `f32`, in the type given.
-pub(crate) fn forward_as(
-    x: &CubeTensor,
-    gain: &CubeTensor,
-    bias: Option<&CubeTensor>,
-    dtype: DType,
-    choices: Choices,
-) -> CubeTensor {
-    let [r, m, width] = dims(x);
-    let y = empty_of(x, [r, m, width], dtype);
-    let shape = Shape::new(width, bias.is_some(), &x.client, choices);
-    let n = vector(width);
-    // SAFETY: units beyond the last row or column write nothing.
-    unsafe {
-        forward_kernel::launch_unchecked(
-            &x.client,
-            shape.rows.cubes(r * m),
-            shape.rows.dim(),
-            n,
-            x.clone().into_buffer_arg(),
-            gain.clone().into_buffer_arg(),
-            bias.unwrap_or(gain).clone().into_buffer_arg(),
-            y.clone().into_buffer_arg(),
-            r * m,
-            m,
-            width / n,
-            shape,
-            elem(dtype),
-        );
-    }
-    y
-}
-
 /// Where the gradients of gain and bias go, a row for every chunk `[R, chunks, D]`, and whether they are added to what is there.
 pub(crate) struct Gains<'a> {
     pub gain: &'a CubeTensor,
@@ -315,36 +170,4 @@ pub(crate) fn backward_into(
         );
     }
     dx
-}
-
-/// `[R, M, D]`; see [`forward`](super::forward).
-pub(super) fn forward(
-    x: &Tensor<3>,
-    gain: &Tensor<3>,
-    bias: Option<&Tensor<3>>,
-    choices: Choices,
-) -> Tensor<3> {
-    let rows = |t: &Tensor<3>| rows_of(primitive(t.clone()));
-    let (x, gain, bias) = (rows(x), rows(gain), bias.map(rows));
-    tensor(forward_as(&x, &gain, bias.as_ref(), DType::F32, choices))
-}
-
-/// See [`backward`](super::backward).
-pub(super) fn backward(
-    x: Tensor<3>,
-    gain: &Tensor<3>,
-    layer_norm: bool,
-    dy: Tensor<3>,
-    residual: Option<Tensor<3>>,
-    choices: Choices,
-) -> Grads {
-    let rows = |t: Tensor<3>| rows_of(primitive(t));
-    let (x, gain, dy, residual) = (rows(x), rows(gain.clone()), rows(dy), residual.map(rows));
-    let [r, m, width] = dims(&x);
-    let parts = || empty(&x, [r, chunks(m), width]);
-    let (dgain, dbias) = (parts(), layer_norm.then(parts));
-    let gains = Gains { gain: &dgain, bias: dbias.as_ref(), accumulate: false };
-    let dx = backward_into(&x, &gain, &dy, residual.as_ref(), gains, choices);
-    let whole = |parts| tensor::<3>(parts).sum_dim(1);
-    Grads { x: tensor(dx), gain: whole(dgain), bias: dbias.map(whole) }
 }
