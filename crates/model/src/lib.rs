@@ -28,6 +28,9 @@
 //! assert!(after[0] < first[0]);
 //! ```
 
+// What a name says is not said again.
+#![allow(missing_docs)]
+
 mod adapter;
 mod batch;
 mod block;

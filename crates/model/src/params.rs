@@ -10,22 +10,17 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 pub enum Group {
     /// Token embedding and learned positions.
     Embedding,
-    /// Attention projections.
     Attention,
-    /// MLP projections.
     Mlp,
     /// Normalisation gains and biases.
     Norms,
-    /// Output head.
     Head,
 }
 
 /// Initial distribution of a weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
-    /// All zero.
     Zeros,
-    /// All one.
     Ones,
     /// Normal with this standard deviation.
     Normal(f32),
@@ -36,25 +31,21 @@ pub enum Init {
 pub struct ParamSpec {
     /// Name, as in the checkpoint: `blocks.0.qkv`.
     pub name: String,
-    /// Counting group.
     pub group: Group,
     /// Rows (inputs of a projection).
     pub rows: usize,
     /// Columns (outputs of a projection).
     pub cols: usize,
-    /// Initial distribution.
     pub init: Init,
     /// Whether weight decay applies: matrices yes, gains and biases no.
     pub decay: bool,
 }
 
 impl ParamSpec {
-    /// Number of elements.
     pub fn len(&self) -> usize {
         self.rows * self.cols
     }
 
-    /// Whether the weight has no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

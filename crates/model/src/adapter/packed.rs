@@ -1,16 +1,17 @@
 //! The weights of a stack in one piece of memory.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::Shape;
 
 use crate::kernels::Choices;
 use crate::kernels::elementwise::copy;
-use crate::kernels::flat::BLOCK;
+use crate::kernels::flat::{BLOCK, Entry, Tables};
 use crate::kernels::tensors::{dims, empty_of, primitive, rows_of, view};
-use crate::ops::adamw::kernel::halve;
+use crate::ops::adamw::kernel::to_half;
 use crate::params::ParamSpec;
 
 /// Where the weights of a shape begin, each of all replicas, and how many elements there are in all.
@@ -71,6 +72,8 @@ pub(crate) struct Packed {
     pub half: Option<CubeTensor>,
     /// Each as products take it.
     pub operands: Vec<CubeTensor>,
+    /// See [`Packed::whole_gradients`].
+    whole_gradients: OnceLock<Tables>,
 }
 
 impl Packed {
@@ -96,15 +99,16 @@ impl Packed {
             flat,
             each,
             half,
+            whole_gradients: OnceLock::new(),
         };
-        packed.halve();
+        packed.to_half();
         packed
     }
 
     /// Makes the copy in half precision anew.
-    pub fn halve(&self) {
+    pub fn to_half(&self) {
         if let Some(half) = &self.half {
-            halve(&self.flat, half);
+            to_half(&self.flat, half);
         }
     }
 
@@ -113,7 +117,25 @@ impl Packed {
         for (to, from) in self.each.iter().zip(weights) {
             copy(&rows_of(primitive(from.clone())), to);
         }
-        self.halve();
+        self.to_half();
+    }
+
+    /// Tables of gradients that are in one part and lie as the weights do, sent to the device once.
+    pub fn whole_gradients(&self, specs: &[ParamSpec], device: &Device) -> &Tables {
+        self.whole_gradients.get_or_init(|| {
+            let (starts, _) = offsets(specs, self.replicas);
+            let entry = |(spec, at): (&ParamSpec, usize)| Entry {
+                at,
+                per_replica: spec.len(),
+                decays: spec.decay,
+                parts_at: at,
+                parts: 1,
+                part_stride: spec.len(),
+                replica_stride: spec.len(),
+            };
+            let entries: Vec<Entry> = specs.iter().zip(starts).map(entry).collect();
+            Tables::new(&entries, self.replicas, device)
+        })
     }
 
     /// Type of activations.

@@ -92,11 +92,6 @@ impl Parts {
         Self { flat, layouts, tables: Tables::new(&entries, r, device), replicas: r }
     }
 
-    /// Gradients that are whole.
-    pub fn of_flat(flat: CubeTensor, tables: Tables, replicas: usize) -> Self {
-        Self { flat, layouts: Vec::new(), tables, replicas }
-    }
-
     /// The parts of a gradient as `[R, parts, len]`.
     pub fn of(&self, weight: usize) -> CubeTensor {
         let layout = self.layouts[weight];

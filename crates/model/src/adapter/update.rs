@@ -4,8 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::packed::{self, Packed};
-use super::parts::Parts;
-use crate::kernels::flat::{Entry, Tables};
+use crate::kernels::flat::Tables;
 use crate::kernels::tensors::{empty, primitive, tensor};
 use crate::ops::adamw::PER_REPLICA;
 use crate::ops::adamw::kernel::{Update, adamw};
@@ -21,17 +20,17 @@ pub(crate) struct Moments {
     pub second: CubeTensor,
 }
 
-/// Moves the weights by the gradients in `parts`, times `factor`. `factors` are those of [`factors`](crate::ops::adamw::factors). Returns the norms `[R]`
+/// Moves the weights by the gradients in `parts`, times `factor`; `tables` tell where these lie. `factors` are those of [`factors`](crate::ops::adamw::factors). Returns the norms `[R]`
 /// before clipping.
 pub(crate) fn update(
     packed: &Packed,
     moments: &Moments,
-    parts: &Parts,
+    (parts, tables): (&CubeTensor, &Tables),
     gradients: &CubeTensor,
     factors: &CubeTensor,
     factor: f32,
 ) -> CubeTensor {
-    let squares = gather(&parts.flat, &parts.tables, gradients, factor);
+    let squares = gather(parts, tables, gradients, factor);
     let [norms, scales] = norms(&squares, factors);
     let update = Update {
         gradients,
@@ -42,12 +41,12 @@ pub(crate) fn update(
         second: &moments.second,
         half: packed.half.as_ref(),
     };
-    adamw(update, &parts.tables);
+    adamw(update, tables);
     norms
 }
 
 /// [`update`] by whole gradients and the `factors` of [`factors`](crate::ops::adamw::factors). Returns their norms `[R]`.
-pub(crate) fn whole(
+pub(crate) fn update_by_gradients(
     packed: &Packed,
     moments: &Moments,
     grads: Vec<Tensor<3>>,
@@ -56,21 +55,10 @@ pub(crate) fn whole(
 ) -> CubeTensor {
     let r = packed.replicas;
     let (flat, _) = packed::pack(grads, specs);
-    let (starts, _) = packed::offsets(specs, r);
-    let entry = |(spec, at): (&ParamSpec, usize)| Entry {
-        at,
-        per_replica: spec.len(),
-        decays: spec.decay,
-        parts_at: at,
-        parts: 1,
-        part_stride: spec.len(),
-        replica_stride: spec.len(),
-    };
-    let entries: Vec<Entry> = specs.iter().zip(starts).map(entry).collect();
     let device = tensor::<1>(packed.flat.clone()).device();
-    let parts = Parts::of_flat(flat.clone(), Tables::new(&entries, r, &device), r);
+    let tables = packed.whole_gradients(specs, &device);
     let factors = TensorData::new(factors, [r, PER_REPLICA]);
     let factors = primitive(Tensor::<2>::from_data(factors, &device));
     let gradients = empty(&flat, [flat.meta.num_elements()]);
-    update(packed, moments, &parts, &gradients, &factors, 1.0)
+    update(packed, moments, (&flat, tables), &gradients, &factors, 1.0)
 }

@@ -22,7 +22,6 @@ impl<'a> View<'a> {
         Self { data, rows, cols, row_stride: stride, col_stride: 1 }
     }
 
-    /// The transpose.
     pub(crate) fn t(self) -> Self {
         Self {
             rows: self.cols,

@@ -41,7 +41,6 @@ impl Host {
         self.0.storage_mut::<f32>()
     }
 
-    /// Back to a tensor.
     pub(crate) fn into_tensor<const D: usize>(self) -> Tensor<D> {
         Tensor::from_primitive::<Flex>(self.0)
     }

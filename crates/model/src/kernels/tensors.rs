@@ -51,7 +51,6 @@ pub(crate) fn own(tensor: CubeTensor) -> CubeTensor {
     if tensor.can_mut() { tensor } else { tensor.copy() }
 }
 
-/// The sizes of a tensor.
 pub(crate) fn dims<const D: usize>(tensor: &CubeTensor) -> [usize; D] {
     tensor.meta.shape().dims()
 }

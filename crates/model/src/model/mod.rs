@@ -67,7 +67,6 @@ impl StackModel {
         Self::new(self.shape, self.specs.clone(), weights, self.cast)
     }
 
-    /// The shape of every replica.
     pub fn shape(&self) -> &Shape {
         &self.shape
     }
@@ -104,12 +103,10 @@ impl StackModel {
         self.packed().is_some()
     }
 
-    /// Number of replicas.
     pub fn replicas(&self) -> usize {
         self.weights[0].dims()[0]
     }
 
-    /// Where the tensors live.
     pub fn device(&self) -> Device {
         self.weights[0].device()
     }

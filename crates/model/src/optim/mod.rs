@@ -16,11 +16,9 @@ use crate::params::{Grads, ParamSpec};
 /// Moments of every weight, `[R, rows, cols]` each, and the steps taken.
 #[derive(Debug, Clone)]
 pub struct OptimState {
-    /// Steps taken so far.
     pub step: u64,
     /// First moments (momentum).
     pub first: Vec<Tensor<3>>,
-    /// Second moments.
     pub second: Vec<Tensor<3>>,
     /// On adapters with kernels: the memory that both lie in.
     packed: Option<Moments>,
@@ -73,7 +71,8 @@ impl OptimState {
         {
             let moments = self.moments(model.specs());
             let factors = adamw::factors(replicas, self.step);
-            let norms = update::whole(packed, &moments, grads, model.specs(), factors);
+            let norms =
+                update::update_by_gradients(packed, &moments, grads, model.specs(), factors);
             return tensor(norms);
         }
         // What follows puts other tensors in their places.

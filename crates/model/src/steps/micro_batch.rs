@@ -5,7 +5,6 @@ use crate::batch::Tokens;
 /// A share of a step's batch that is passed at a time.
 #[derive(Debug, Clone)]
 pub struct MicroBatch {
-    /// Token ids.
     pub inputs: Tokens,
     /// The ids that follow.
     pub targets: Tokens,

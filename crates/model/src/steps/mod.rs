@@ -31,7 +31,6 @@ impl std::fmt::Debug for Steps {
 }
 
 impl Steps {
-    /// Nothing prepared yet.
     pub fn new() -> Self {
         Self::default()
     }

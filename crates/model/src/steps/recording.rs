@@ -96,8 +96,14 @@ impl Prepared {
             pass.gradients(&on_device, numbers, &loss, &self.parts, i > 0);
         }
         let factors = self.inputs.section(4 * run.batches.len(), [r, PER_REPLICA], DType::F32);
-        let norms =
-            update(packed, run.moments, &self.parts, &self.gradients, &factors, 1.0 / loss_scale);
+        let norms = update(
+            packed,
+            run.moments,
+            (&self.parts.flat, &self.parts.tables),
+            &self.gradients,
+            &factors,
+            1.0 / loss_scale,
+        );
         copy(&norms, &view(&self.results, r.next_multiple_of(SECTION), [r]));
     }
 }

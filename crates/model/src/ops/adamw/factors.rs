@@ -7,13 +7,10 @@ pub struct ReplicaStep {
     pub learning_rate: f64,
     /// Decoupled weight decay of matrices, times the learning rate.
     pub weight_decay: f64,
-    /// First-moment decay.
     pub beta1: f64,
-    /// Second-moment decay.
     pub beta2: f64,
     /// Adam's denominator offset.
     pub epsilon: f64,
-    /// Global gradient-norm limit.
     pub clip_norm: Option<f64>,
 }
 

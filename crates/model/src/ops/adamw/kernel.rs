@@ -54,7 +54,7 @@ fn adamw_kernel<H: Float>(
 
 /// The weights in half precision.
 #[cube(launch_unchecked)]
-fn halve_kernel<H: Float>(
+fn cast_kernel<H: Float>(
     weights: &[f32],
     half: &mut [H],
     len: usize,
@@ -66,12 +66,12 @@ fn halve_kernel<H: Float>(
 }
 
 /// Writes flat weights to their copy in half precision.
-pub(crate) fn halve(weights: &CubeTensor, half: &CubeTensor) {
+pub(crate) fn to_half(weights: &CubeTensor, half: &CubeTensor) {
     let len = weights.meta.num_elements();
     let (count, dim) = elements(len);
     // SAFETY: one unit for each element.
     unsafe {
-        halve_kernel::launch_unchecked(
+        cast_kernel::launch_unchecked(
             &weights.client,
             count,
             dim,

@@ -69,7 +69,7 @@ enum Block<'a> {
 }
 
 /// Columns of the blocks that a weight gradient `[k, n]` is cut into. Each block packs all of the
-/// input anew, element by element, which is dear where there are few columns to use it for.
+/// input anew, element by element, which is slow where there are few columns to use it for.
 fn grad_cols(k: usize, n: usize) -> usize {
     if k <= GRAD_WHOLE { n } else { n.div_ceil(GRAD_COL_BLOCKS).next_multiple_of(GRAD_COLS) }
 }

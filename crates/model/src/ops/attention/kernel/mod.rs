@@ -27,7 +27,7 @@ pub(crate) use tile::fits;
 
 /// `[R, M, 3 D]` to the result `[R, M, D]`, the log of every softmax's denominator
 /// `[R, sequences * heads, context]`, and what the backward pass takes queries and keys from. With `normed`, queries and
-/// keys are normed and turned first (gains `[R, 1, head_dim]`, tables `[context, head_dim / 2]`).
+/// keys are normed and rotated first (gains `[R, 1, head_dim]`, tables `[context, head_dim / 2]`).
 ///
 /// On matrix units queries and keys are kept as they are used, `[R, M, 2 D]` in half precision; the result is in the precision of
 /// `qkv`.
@@ -94,7 +94,7 @@ pub(crate) fn run_backward(
         return (cast(dqkv, dtype), dgain);
     }
     let [qkv, out, log_sum, dy] = [qkv, out, log_sum, dy].map(rows_of);
-    // Queries and keys are normed and turned again: cheaper than keeping them for every block.
+    // Queries and keys are normed and rotated again: cheaper than keeping them for every block.
     let operands = Operands::new(qkv, gains.clone(), tables.clone(), normed, d, choices);
     let dqkv = empty(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
     let delta = backward::delta(&out, &dy, d, choices);

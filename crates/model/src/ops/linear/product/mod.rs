@@ -139,10 +139,10 @@ pub(crate) fn whole(a: CubeTensor, b: CubeTensor, choices: Choices) -> CubeTenso
 
 /// A tensor as it lies in memory, and whether that is the transpose of what was given.
 fn stored(tensor: CubeTensor) -> (CubeTensor, bool) {
-    let mut turned = tensor.clone();
-    turned.meta.swap(1, 2);
-    if !tensor.is_contiguous_buffer() && turned.is_contiguous_buffer() {
-        return (turned, true);
+    let mut transposed = tensor.clone();
+    transposed.meta.swap(1, 2);
+    if !tensor.is_contiguous_buffer() && transposed.is_contiguous_buffer() {
+        return (transposed, true);
     }
     (burn_cubecl::kernel::into_contiguous(tensor), false)
 }
