@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{Activation, GELU_CUBE, GELU_SCALE};
+use super::kind::{Activation, GELU_CUBE, GELU_SCALE};
 use crate::host::{self, Host, Unset, simd};
 
 /// Elements that one task works on, at least.

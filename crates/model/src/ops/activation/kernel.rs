@@ -3,7 +3,7 @@
 use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::{Activation, GELU_CUBE, GELU_SCALE};
+use super::kind::{Activation, GELU_CUBE, GELU_SCALE};
 use crate::kernels::launch::{elements, vector};
 use crate::kernels::tensors::{dims, elem, empty_of, row_major};
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, activation::sigmoid};
 
-use super::{Activation, GELU_CUBE, GELU_SCALE};
+use super::kind::{Activation, GELU_CUBE, GELU_SCALE};
 
 pub(crate) fn forward(x: &Tensor<3>, kind: Activation) -> Tensor<3> {
     match kind {

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::Grads;
+use super::grads::Grads;
 use crate::host::gemm::{Out, View, gemm};
 use crate::host::{self, Host, Unset};
 

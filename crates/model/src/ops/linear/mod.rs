@@ -1,6 +1,7 @@
 //! Projection: `y = x w (+ bias)`, `[R, M, K] x [R, K, N] -> [R, M, N]`.
 
 pub(crate) mod bias;
+mod grads;
 mod host;
 pub(crate) mod product;
 
@@ -10,6 +11,7 @@ use isoflop_plan::Precision;
 use crate::host::is_host;
 use crate::kernels::Choices;
 use crate::kernels::tensors::{primitive, tensor};
+pub use grads::Grads;
 
 /// Arithmetic of the products on a GPU: the operands are cast, sums and results are in f32.
 pub(crate) type Cast = Option<DType>;
@@ -55,16 +57,6 @@ pub fn forward_onto(
         return residual + forward(x, w, bias, to);
     }
     host::forward_onto(residual, x, w)
-}
-
-/// Gradients of [`forward`].
-pub struct Grads {
-    /// `[R, M, K]`.
-    pub x: Tensor<3>,
-    /// `[R, K, N]`.
-    pub w: Tensor<3>,
-    /// `[R, 1, N]`, where there is a bias.
-    pub bias: Option<Tensor<3>>,
 }
 
 /// `dx = dy w^T`, `dw = x^T dy`, `dbias = sum of dy over rows`.

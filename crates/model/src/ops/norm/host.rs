@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use super::{EPSILON, Grads};
+use super::grads::{EPSILON, Grads};
 use crate::host::{self, Host, Unset, simd};
 
 /// Rows that one task sums gains' gradients over, before the partial sums are added in order.

@@ -2,6 +2,7 @@
 //!
 //! `y = (x - mean) * rstd * gain + bias`; RMSNorm leaves out mean and bias.
 
+mod grads;
 mod host;
 pub(crate) mod kernel;
 pub(crate) mod plain;
@@ -10,9 +11,7 @@ use burn::tensor::Tensor;
 
 use crate::host::is_host;
 use crate::kernels;
-
-/// Added to the mean square (or variance) before the root.
-pub const EPSILON: f32 = 1e-5;
+pub use grads::{EPSILON, Grads};
 
 /// What [`backward`] needs again: the input and the weights are not copied.
 pub struct Saved {
@@ -30,16 +29,6 @@ pub fn forward(x: &Tensor<3>, gain: &Tensor<3>, bias: Option<&Tensor<3>>) -> (Te
         plain::forward(x, gain, bias)
     };
     (y, Saved { x: x.clone() })
-}
-
-/// Gradients of [`forward`].
-pub struct Grads {
-    /// `[R, M, D]`, the residual gradient added.
-    pub x: Tensor<3>,
-    /// `[R, 1, D]`.
-    pub gain: Tensor<3>,
-    /// `[R, 1, D]`, for LayerNorm.
-    pub bias: Option<Tensor<3>>,
 }
 
 /// Gradients for `dy`; `residual` is added to the input's (the branch around the norm).

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{EPSILON, Grads};
+use super::grads::{EPSILON, Grads};
 
 pub(crate) fn forward(x: &Tensor<3>, gain: &Tensor<3>, bias: Option<&Tensor<3>>) -> Tensor<3> {
     let xc = if bias.is_some() { x.clone() - x.clone().mean_dim(2) } else { x.clone() };

@@ -6,7 +6,7 @@ mod row;
 
 use burn::tensor::{DType, Tensor};
 
-use super::Grads;
+use super::grads::Grads;
 use crate::kernels::Choices;
 use crate::kernels::launch::chunks;
 use crate::kernels::tensors::{dims, empty, primitive, rows_of, tensor};

@@ -3,7 +3,7 @@
 use burn::cubecl::client::Client;
 use burn::cubecl::{self, prelude::*};
 
-use super::super::EPSILON;
+use super::super::grads::EPSILON;
 use crate::kernels::Choices;
 use crate::kernels::launch::{Rows, vector};
 use crate::kernels::reduce;
