@@ -58,8 +58,8 @@ pub enum DataError {
         /// What to do.
         hint: String,
     },
-    /// A crate of the `cargo` source is not on disk and could not be fetched.
-    #[error("data.source = \"cargo\": the sources of {name} {version} are not in {}{detail}\nhint: run `cargo fetch --locked` in the project's folder with network access, or use source = \"text\"", registry.display())]
+    /// A crate of the `cargo` source is not where Cargo unpacks crates.
+    #[error("data.source = \"cargo\": the sources of {name} {version} are not in {}\nhint: run `cargo fetch --locked --manifest-path crates/data/corpus/Cargo.toml` in the project's folder, without vendored or replaced sources in Cargo's configuration, or use source = \"text\"", registry.display())]
     CrateMissing {
         /// Crate.
         name: String,
@@ -67,22 +67,37 @@ pub enum DataError {
         version: String,
         /// The registry folder that was searched.
         registry: PathBuf,
-        /// What `cargo fetch` said, if it ran.
-        detail: String,
     },
-    /// A crate of the `cargo` source does not hold the bytes of the manifest.
-    #[error("data.source = \"cargo\": {} does not match the manifest: {problem}\nhint: delete that folder and run `cargo fetch --locked`, which unpacks it afresh; if it still differs, the manifest is out of date (see crates/data/README.md)", path.display())]
+    /// Crates of the `cargo` source are not on disk and could not be fetched.
+    #[error("data.source = \"cargo\": {missing} of its crates are not in {} (the first is {first}), and fetching them failed: {problem}\nhint: it takes Cargo and a network that reaches crates.io; where there is none, run `cargo fetch --locked --manifest-path crates/data/corpus/Cargo.toml` on a machine that has both and copy its registry folder, or use source = \"text\"", registry.display())]
+    Fetch {
+        /// How many are missing.
+        missing: usize,
+        /// Name and version of one.
+        first: String,
+        /// The registry folder that was searched.
+        registry: PathBuf,
+        /// What Cargo said, or why it did not run.
+        problem: String,
+    },
+    /// Nobody knows where Cargo keeps its files.
+    #[error(
+        "data.source = \"cargo\": there is no home folder to look for Cargo's crates in\nhint: set CARGO_HOME to Cargo's folder, or use source = \"text\""
+    )]
+    CargoHome,
+    /// A crate of the `cargo` source does not hold what its checksum says.
+    #[error("data.source = \"cargo\": {} does not match its checksum: {problem}\nhint: delete that folder and run again, which unpacks it afresh; if it still differs, crates/data/corpus is inconsistent (see crates/data/README.md)", path.display())]
     CrateMismatch {
         /// The unpacked crate.
         path: PathBuf,
         /// Expected and found.
         problem: String,
     },
-    /// The built-in manifest cannot be parsed.
+    /// A file that describes the `cargo` source cannot be parsed.
     #[error(
-        "the manifest of the `cargo` source is broken: {0}\nhint: regenerate it (see crates/data/README.md)"
+        "the description of the `cargo` source is broken: {0}\nhint: write crates/data/corpus anew (see crates/data/README.md)"
     )]
-    Manifest(String),
+    Corpus(String),
     /// The tokenizer failed to load, train or encode.
     #[error("tokenizer {name}: {problem}\nhint: {hint}")]
     Tokenizer {

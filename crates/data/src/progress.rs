@@ -3,6 +3,8 @@
 /// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// Downloading what is not on disk yet.
+    Fetch,
     /// First pass: reading, normalising and hashing documents.
     Scan,
     /// Training a tokenizer on the training split.
@@ -17,6 +19,7 @@ impl Stage {
     /// A word or two for a progress bar.
     pub fn label(self) -> &'static str {
         match self {
+            Stage::Fetch => "fetching crates with `cargo fetch --locked`",
             Stage::Scan => "reading",
             Stage::TrainTokenizer => "training the tokenizer",
             Stage::Tokenize => "tokenising",

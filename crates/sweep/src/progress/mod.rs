@@ -96,6 +96,9 @@ impl Progress {
     /// What the preparation of data reports to.
     pub fn data(&mut self) -> impl FnMut(isoflop_data::Progress) {
         |progress| {
+            if progress.stage == isoflop_data::Stage::Fetch {
+                return self.note(format!("data: {}", progress.stage.label()));
+            }
             self.tell(&Update::Preparing {
                 stage: progress.stage.label(),
                 done_bytes: progress.done_bytes,

@@ -1,4 +1,4 @@
-//! The list of crates with their checksums, and how a checksum is computed.
+//! What each crate of the `cargo` source must hold, and how that is computed.
 
 use std::path::Path;
 
@@ -11,17 +11,16 @@ use crate::hash::hex;
 /// The crates of the `cargo` source, in reading order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub struct Checksums {
     /// What the file is and how to make it anew.
     pub about: String,
-    /// The crates.
-    pub crates: Vec<ManifestCrate>,
+    pub crates: Vec<CrateChecksum>,
 }
 
-/// One crate of a [`Manifest`].
+/// One crate of [`Checksums`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ManifestCrate {
+pub struct CrateChecksum {
     /// Name on crates.io.
     pub name: String,
     /// Exact version.
@@ -35,14 +34,14 @@ pub struct ManifestCrate {
     pub sha256: String,
 }
 
-impl Manifest {
+impl Checksums {
     /// Reads the JSON form.
     ///
     /// # Errors
     ///
-    /// [`DataError::Manifest`] if it is no such JSON.
+    /// [`DataError::Corpus`] if it is no such JSON.
     pub fn parse(json: &str) -> Result<Self, DataError> {
-        serde_json::from_str(json).map_err(|e| DataError::Manifest(e.to_string()))
+        serde_json::from_str(json).map_err(|e| DataError::Corpus(format!("checksums.json: {e}")))
     }
 
     /// Measures crates in a folder laid out like Cargo's `registry/src`.
@@ -57,12 +56,11 @@ impl Manifest {
     ) -> Result<Self, DataError> {
         let mut out = Vec::new();
         for (name, version) in crates {
-            let folder = super::registry::find(registry, name, version).ok_or_else(|| {
+            let folder = super::registry::find(registry, name, version)?.ok_or_else(|| {
                 DataError::CrateMissing {
                     name: name.clone(),
                     version: version.clone(),
                     registry: registry.into(),
-                    detail: String::new(),
                 }
             })?;
             out.push(measure(&folder, name, version)?.0);
@@ -74,12 +72,12 @@ impl Manifest {
 /// Paths and contents.
 pub(super) type Files = Vec<(String, Vec<u8>)>;
 
-/// The `.rs` files of a folder by path (with `/`), and what the manifest says of them.
+/// The `.rs` files of a folder by path (with `/`), and what their crate's checksum says.
 pub(super) fn measure(
     folder: &Path,
     name: &str,
     version: &str,
-) -> Result<(ManifestCrate, Files), DataError> {
+) -> Result<(CrateChecksum, Files), DataError> {
     let mut files = Vec::new();
     walk(folder, "", &mut files)?;
     files.sort();
@@ -92,7 +90,7 @@ pub(super) fn measure(
         digest.update(content);
         bytes += content.len() as u64;
     }
-    let entry = ManifestCrate {
+    let entry = CrateChecksum {
         name: name.into(),
         version: version.into(),
         files: files.len() as u64,
