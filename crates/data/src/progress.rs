@@ -1,6 +1,5 @@
 //! How far the preparation of a corpus has come.
 
-/// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Downloading what is not on disk yet.
@@ -31,7 +30,6 @@ impl Stage {
 /// One report of progress. Called a few times per second at most on real text; cheap to ignore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done.
     pub stage: Stage,
     /// Bytes of text done so far in this stage.
     pub done_bytes: u64,

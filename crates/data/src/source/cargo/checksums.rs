@@ -21,13 +21,10 @@ pub struct Checksums {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CrateChecksum {
-    /// Name on crates.io.
     pub name: String,
-    /// Exact version.
     pub version: String,
     /// Number of `.rs` files.
     pub files: u64,
-    /// Their bytes.
     pub bytes: u64,
     /// SHA-256 over the files in bytewise order of their paths: for each, path, a zero byte,
     /// length as 8 little-endian bytes, content.
