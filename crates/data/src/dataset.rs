@@ -40,6 +40,10 @@ impl<'a> Windows<'a> {
         Ok(Self { corpus, context })
     }
 
+    pub fn corpus(self) -> &'a Corpus {
+        self.corpus
+    }
+
     pub fn context(self) -> usize {
         self.context
     }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use isoflop_data::DataError;
+
 use crate::device::WrongProduct;
 
 /// Errors of [`run_stack`](crate::run_stack).
@@ -50,6 +52,14 @@ pub enum TrainError {
         stack: String,
         /// What does not fit.
         what: String,
+    },
+    /// The data does not hold a window of the stack's context on each side.
+    #[error("stack {stack}: {source}")]
+    Data {
+        /// The stack.
+        stack: String,
+        /// What is too small.
+        source: DataError,
     },
     /// The system gave no threads.
     #[error(

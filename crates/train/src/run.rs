@@ -11,13 +11,13 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use isoflop_data::Corpus;
+use isoflop_data::{Corpus, Windows};
 use isoflop_model::{MicroBatch, ReplicaStep, Steps, is_host};
 use isoflop_plan::{Cell, CellId, Stack};
 
 use crate::checkpoint::{self, State};
 use crate::error::TrainError;
-use crate::feed::{BatchSize, Feed, Request};
+use crate::feed::{Feed, Request};
 use crate::outcome::{Control, Event, StackEnd, TrainOptions};
 use crate::replica::is_point;
 use crate::schedule::learning_rate;
@@ -43,7 +43,7 @@ pub fn run_stack(
     options: &TrainOptions,
     events: &mut dyn FnMut(Event) -> Control,
 ) -> Result<StackEnd, TrainError> {
-    check(stack, corpus)?;
+    let windows = check(stack, corpus)?;
     let wanted: Vec<usize> =
         (0..stack.cells.len()).filter(|&i| !finished.contains(&stack.cells[i].id)).collect();
     if wanted.is_empty() {
@@ -51,7 +51,7 @@ pub fn run_stack(
     }
     let mut steps = 0;
     let result = catch_unwind(AssertUnwindSafe(|| {
-        let mut run = Run::open(stack, &wanted, finished, corpus, device, options)?;
+        let mut run = Run::open(stack, &wanted, finished, windows, device, options)?;
         let end = run.go(events, &mut steps)?;
         if end == StackEnd::Completed
             && let Some(path) = &run.checkpoint
@@ -73,7 +73,7 @@ pub fn run_stack(
 struct Run<'a> {
     stack: &'a Stack,
     finished: &'a BTreeSet<CellId>,
-    corpus: &'a Corpus,
+    windows: Windows<'a>,
     options: &'a TrainOptions,
     checkpoint: Option<PathBuf>,
     state: State,
@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
         stack: &'a Stack,
         wanted: &[usize],
         finished: &'a BTreeSet<CellId>,
-        corpus: &'a Corpus,
+        windows: Windows<'a>,
         device: &Device,
         options: &'a TrainOptions,
     ) -> Result<Self, TrainError> {
@@ -117,7 +117,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             stack,
             finished,
-            corpus,
+            windows,
             options,
             checkpoint,
             latest: vec![f64::NAN; state.replicas.len()],
@@ -158,11 +158,9 @@ impl<'a> Run<'a> {
             return Ok(StackEnd::Interrupted);
         }
         let first = &self.cells()[0];
-        let size =
-            BatchSize { sequences: first.hyper.batch_sequences, context: first.shape.context };
-        let corpus = self.corpus;
+        let (windows, sequences) = (self.windows, first.hyper.batch_sequences);
         std::thread::scope(|scope| {
-            let feed = Feed::start(scope, corpus, size);
+            let feed = Feed::start(scope, windows, sequences);
             let (mut saved, mut told, mut told_at) = (Instant::now(), Instant::now(), self.step());
             // An evaluation that was stopped is still due; all else of that step is done.
             if self.step() > 0 && self.end_step(events) == Control::Stop && self.lanes() > 0 {
@@ -181,10 +179,10 @@ impl<'a> Run<'a> {
             while self.lanes() > 0 {
                 *steps = self.step();
                 let started = Instant::now();
-                let windows = feed.take(&self.request(0));
+                let batch = feed.take(&self.request(0));
                 asked = self.request(1);
                 feed.ask(asked.clone());
-                self.train_step(&feed, &windows, size);
+                self.train_step(&feed, &batch, sequences);
                 if self.pending.len() >= self.readback || self.changes_next() {
                     self.read_back();
                 }
@@ -234,7 +232,7 @@ impl<'a> Run<'a> {
     }
 
     /// One optimizer step of all lanes.
-    fn train_step(&mut self, feed: &Feed, windows: &[i32], size: BatchSize) {
+    fn train_step(&mut self, feed: &Feed, batch: &[i32], sequences: usize) {
         let step = self.step();
         let leaders: Vec<&Cell> = (0..self.lanes()).map(|i| self.leader(i)).collect();
         let (z, rule) = (leaders[0].hyper.z_loss as f32, leaders[0].hyper.optimizer);
@@ -250,12 +248,12 @@ impl<'a> Run<'a> {
             })
             .collect();
         let micro = self.micro_batch();
-        let batches: Vec<MicroBatch> = (0..size.sequences)
+        let batches: Vec<MicroBatch> = (0..sequences)
             .step_by(micro)
             .map(|start| {
-                let end = (start + micro).min(size.sequences);
-                let (inputs, targets) = feed.tokens(windows, settings.len(), start..end);
-                let share = (end - start) as f32 / size.sequences as f32;
+                let end = (start + micro).min(sequences);
+                let (inputs, targets) = feed.tokens(batch, settings.len(), start..end);
+                let share = (end - start) as f32 / sequences as f32;
                 MicroBatch { inputs, targets, share }
             })
             .collect();

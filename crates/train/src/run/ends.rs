@@ -42,8 +42,9 @@ impl Run<'_> {
                 };
                 let valid = if lost.is_none() { track.valid_curve.last().copied() } else { None };
                 let context = cell.shape.context;
-                let tokens = (self.corpus.valid_sequences(context) * context) as u64;
-                let bytes = self.corpus.valid_bytes(context);
+                let corpus = self.windows.corpus();
+                let tokens = (corpus.valid_sequences(context) * context) as u64;
+                let bytes = corpus.valid_bytes(context);
                 let bits = |nats: f64| nats * tokens as f64 / std::f64::consts::LN_2 / bytes;
                 let outcome = Outcome {
                     cell: cell.id.clone(),
@@ -51,7 +52,7 @@ impl Run<'_> {
                     valid_loss_nats: valid.map(|v| v.1),
                     valid_bits_per_byte: valid.map(|v| bits(v.1)).filter(|_| bytes > 0.0),
                     valid_tokens: tokens,
-                    valid_true_nats: self.corpus.valid_true_nats(context),
+                    valid_true_nats: corpus.valid_true_nats(context),
                     curve: track.curve,
                     valid_curve: track.valid_curve,
                     train_seconds: track.train_seconds,
@@ -91,10 +92,11 @@ impl Run<'_> {
         }
         let started = Instant::now();
         let (stack, sequences) = (self.stack, self.options.eval_sequences.max(1));
+        let held_out = self.windows.valid();
         let mut losses = Vec::with_capacity(lanes.len());
         for lanes in lanes.chunks(self.evaluated_at_once()) {
             let model = select_model(&self.state.model, lanes);
-            let found = evaluate(&model, self.corpus, sequences, || {
+            let found = evaluate(&model, &held_out, sequences, || {
                 events(Event::Evaluating { stack, step }) == Control::Continue
             });
             let Some(found) = found else { return Control::Stop };
