@@ -2,12 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::table::Observation;
+use crate::observation::Observation;
 
 /// What is known of a run under each way of counting.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Counts {
-    /// All parameters.
     pub params_total: Option<f64>,
     /// Parameters without embedding and head.
     pub params_non_embedding: Option<f64>,
@@ -17,7 +16,6 @@ pub struct Counts {
     pub flops_exact: Option<f64>,
 }
 
-/// One way of counting N and C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Convention {
@@ -34,7 +32,6 @@ pub enum Convention {
 }
 
 impl Convention {
-    /// Every convention, in the order of the tables.
     pub const ALL: [Convention; 5] = [
         Convention::AsGiven,
         Convention::Exact,
@@ -43,7 +40,6 @@ impl Convention {
         Convention::WithHeadSixNd,
     ];
 
-    /// Name on the command line and in tables.
     pub fn name(self) -> &'static str {
         match self {
             Convention::AsGiven => "as-given",
@@ -54,7 +50,6 @@ impl Convention {
         }
     }
 
-    /// What it counts, in words.
     pub fn describe(self) -> &'static str {
         match self {
             Convention::AsGiven => "N and C as given",

@@ -24,6 +24,8 @@
 //! # Ok::<(), isoflop_fit::FitError>(())
 //! ```
 
+// Comments say what names do not.
+#![allow(missing_docs)]
 // Matrices of a handful of rows read best with their indices.
 #![allow(clippy::needless_range_loop)]
 
@@ -40,11 +42,13 @@ mod kernel;
 pub mod law;
 mod left_out;
 mod objective;
+mod observation;
 mod outcome;
 pub mod parametric;
 pub mod plan;
 pub mod published;
 mod solve;
+mod stats;
 pub mod study;
 mod table;
 pub mod validate;
@@ -57,7 +61,8 @@ pub use error::FitError;
 pub use estimate::{Estimate, Interval};
 pub use left_out::{LeftOut, LeftOutReason};
 pub use objective::Objective;
+pub use observation::Observation;
 pub use outcome::Outcome;
 pub use solve::MAX_PARAMETERS;
-pub use table::{Observation, Table};
+pub use table::Table;
 pub use warning::Warning;

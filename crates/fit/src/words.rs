@@ -1,6 +1,5 @@
 //! Counts in messages.
 
-/// `1 run`, `2 runs`.
 pub(crate) fn counted(count: usize, noun: &str) -> String {
     format!("{count} {}", plural(count, noun))
 }

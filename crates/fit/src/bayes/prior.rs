@@ -75,7 +75,6 @@ impl Prior {
         Ok(())
     }
 
-    /// In words.
     pub fn describe(&self) -> String {
         let Prior::Given { log_floor, alpha, beta } = self else {
             return "weak: alpha and beta normal(0.4, 0.3), ln E normal(ln of half the least loss, 1.5)".into();

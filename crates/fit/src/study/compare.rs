@@ -15,10 +15,8 @@ use crate::parametric::{FitOptions, LawFit, LawResult, data, fit_law};
 use crate::table::Table;
 use crate::validate::exponent;
 
-/// Exponents by one approach.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExponentRow {
-    /// Approach and method.
     pub approach: String,
     /// a, of N*(C); `None` where refused.
     pub params: Option<Estimate>,
@@ -28,23 +26,17 @@ pub struct ExponentRow {
     pub refusal: Option<String>,
 }
 
-/// The exponent under one objective.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObjectiveRow {
-    /// The objective.
     pub objective: Objective,
-    /// How the fit ended.
     pub outcome: Outcome,
     /// a, or what [`Law::own_exponent`] names; `None` unless it converged.
     pub exponent: Option<f64>,
 }
 
-/// The exponents under one convention.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConventionRow {
-    /// How N and C are counted.
     pub convention: Convention,
-    /// Runs that have the counts.
     pub rows: usize,
     /// a by approach 2.
     pub slices: Option<Estimate>,
