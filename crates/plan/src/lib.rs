@@ -33,6 +33,9 @@
 //! # Ok::<(), isoflop_plan::ConfigErrors>(())
 //! ```
 
+// A name that says it all stands without a comment.
+#![allow(missing_docs)]
+
 mod architecture;
 mod cell;
 pub mod config;
@@ -59,7 +62,8 @@ pub use config::{
 };
 pub use convention::Convention;
 pub use grid::{
-    DataFacts, Evaluation, Grid, HyperSources, PlanWarning, PlannedCell, Reach, StackLimits,
+    DataFacts, Evaluation, Grid, HyperSources, MOST_REPLICAS, PlanWarning, PlannedCell, Reach,
+    StackLimits,
 };
 pub use memory::{Kept, LOGITS_AT_ONCE, MemoryEstimate, stack_memory};
 pub use render::render_plan;

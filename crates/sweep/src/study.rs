@@ -241,7 +241,7 @@ pub fn evaluated_at_once(config: &Config, device: &TrainDevice, stack: &Stack) -
 
 /// Memory that training may use, in bytes: what the user says, or most of what the device has.
 fn memory_bytes(config: &Config, device: &TrainDevice) -> Option<u64> {
-    config.device.memory_bytes.or_else(|| usable_memory_bytes(device))
+    config.device.memory_bytes().or_else(|| usable_memory_bytes(device))
 }
 
 /// Most of the device's memory, in bytes; `None` where it does not tell.

@@ -17,7 +17,7 @@ use crate::rules::Provenance;
 use crate::{Cell, Convention, Stack, StackWidths};
 
 pub use reach::Reach;
-pub use stacks::StackLimits;
+pub use stacks::{MOST_REPLICAS, StackLimits};
 pub use warning::PlanWarning;
 
 /// What a plan needs to know about the data.

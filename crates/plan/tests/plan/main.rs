@@ -3,5 +3,6 @@
 mod config;
 mod errors;
 mod grid;
+mod keys;
 mod readme;
 mod shipped;

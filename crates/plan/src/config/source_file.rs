@@ -1,4 +1,4 @@
-//! Where every key of a configuration stands in its file.
+//! The text of a configuration and where every key stands in it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,23 +8,23 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ErrorKind, Place};
 
-/// The file that a configuration came from. All origins are equal: where a value was written is
+/// The file that a configuration came from. All are equal: where a value was written is
 /// no part of what it is.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Origin {
+pub(crate) struct SourceFile {
     file: String,
     text: String,
     spans: BTreeMap<String, Range<usize>>,
 }
 
-impl PartialEq for Origin {
+impl PartialEq for SourceFile {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Origin {
-    /// An origin that knows the file but no keys yet.
+impl SourceFile {
+    /// A file of which no key is known yet.
     pub(crate) fn new(file: &str, text: &str) -> Self {
         Self { file: file.into(), text: text.into(), spans: BTreeMap::new() }
     }
@@ -47,7 +47,7 @@ impl Origin {
         self.error_at(self.span_around(key), kind, key, expected, found, hint)
     }
 
-    /// As [`Origin::error`], at a given place.
+    /// As [`SourceFile::error`], at a given place.
     pub(crate) fn error_at(
         &self,
         span: Option<Range<usize>>,
