@@ -8,7 +8,9 @@ use isoflop_plan::{DataConfig, DataSource};
 
 use crate::corpus::{Corpus, Summary};
 use crate::error::DataError;
-use crate::note::{self, counted};
+use isoflop_text::counted;
+
+use crate::note;
 use crate::progress::ProgressSink;
 use crate::source::{self, Source};
 use crate::split::{Fate, Split, split};
@@ -73,7 +75,7 @@ fn nothing_to_train_on(source: &dyn Source, scanned: &Scan, split: &Split) -> Da
     let mut problem = format!(
         "{} of {} in all in {}, so none is left to train on",
         counted(scanned.entries.len() as u64 - split.duplicates, "different document"),
-        counted(scanned.entries.iter().map(|e| e.bytes).sum(), "byte"),
+        counted(scanned.entries.iter().map(|e| e.bytes).sum::<u64>(), "byte"),
         source.describe(),
     );
     let replaced = note::invalid_utf8(

@@ -16,7 +16,6 @@ pub struct StackWidths {
     pub device: String,
     /// Stacks that trained at once.
     pub stacks_at_once: usize,
-    /// Measurements, in any order.
     pub samples: Vec<WidthSample>,
 }
 
@@ -24,7 +23,6 @@ pub struct StackWidths {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WidthSample {
-    /// Width of the model.
     pub width: usize,
     /// Exact FLOPs of one training step of one replica.
     pub step_flops: f64,

@@ -12,14 +12,12 @@ pub struct Throughput {
     pub device: String,
     /// Stacks that train at once; each has the measured speed while the others run.
     pub stacks_at_once: usize,
-    /// Measurements, in any order.
     pub samples: Vec<SpeedSample>,
 }
 
 /// Speed of one stack.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct SpeedSample {
-    /// Width of its models.
     pub width: usize,
     /// Exact training FLOPs per second, over all its replicas.
     pub flops_per_second: f64,

@@ -7,8 +7,6 @@ mod plain;
 use crate::chart::{Figure, Rich};
 use crate::table::Table;
 
-pub(crate) use plain::wrapped;
-
 /// One figure of the summary: a number in large type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Card {

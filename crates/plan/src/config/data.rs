@@ -58,7 +58,6 @@ pub enum TokenizerConfig {
 /// Parameters of the synthetic language.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyntheticConfig {
-    /// Vocabulary size.
     pub vocab: usize,
     /// Probability that a word ends after any letter, inside (0, 1).
     pub word_end: f64,

@@ -27,21 +27,16 @@ pub(crate) const RATIOS: Range = from_to(1e-3, 1e6);
 /// Resolved `[grid]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridConfig {
-    /// How the cells are laid out.
     pub design: Design,
     /// Every cell is trained once with each.
     pub seeds: Vec<u64>,
-    /// Factors on the learning rate.
     pub lr_multipliers: Vec<f64>,
-    /// Factors on the batch.
     pub batch_multipliers: Vec<f64>,
-    /// How the two combine.
     pub multipliers: MultiplierDesign,
     /// How N and C are counted in this section.
     pub convention: Convention,
     /// How far a cell's FLOPs may be from its budget, as a fraction of it.
     pub tolerance: f64,
-    /// Fewest optimizer steps of a cell.
     pub min_steps: u64,
 }
 
@@ -52,18 +47,14 @@ pub enum Design {
     Budgets {
         /// FLOPs, ascending.
         budgets: Vec<f64>,
-        /// The models of each budget.
         sizes: Sizes,
     },
     /// Every size trained for each ratio of tokens to parameters. Cannot identify the law where
     /// there is but one ratio.
     TokensPerParam {
-        /// Ratios, ascending.
         ratios: Vec<f64>,
-        /// The models.
         sizes: Sizes,
     },
-    /// One by one.
     Cells(Vec<CellSpec>),
 }
 
@@ -80,7 +71,6 @@ pub enum Sizes {
         count: usize,
         /// Largest over expected size, and expected over smallest.
         spread: f64,
-        /// The expected optimum.
         optimum: OptimumRule,
     },
 }
@@ -90,7 +80,6 @@ pub enum Sizes {
 pub struct OptimumRule {
     /// Parameters at one FLOP.
     pub coefficient: f64,
-    /// Exponent of compute.
     pub exponent: f64,
 }
 

@@ -141,10 +141,11 @@ impl Needs {
 
 impl Section {
     /// What `key` is where the file leaves it out but has what the key needs; `None` where there is
-    /// no default. `<file>` stands for the name of the file.
+    /// no default.
     pub fn default_of(&self, key: &Key) -> Option<String> {
         let line = key.needs.lines().first().unwrap_or(&"");
-        let (mut config, _) = Config::read(&format!("[{}]\n{line}\n", self.name), "<file>").ok()?;
+        let (mut config, _) =
+            Config::read(&format!("[{}]\n{line}\n", self.name), "name-of-the-file.toml").ok()?;
         key.value(&mut config).filter(|_| !key.required)
     }
 }

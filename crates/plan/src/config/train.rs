@@ -14,29 +14,20 @@ use super::words::words;
 /// Resolved `[train]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainConfig {
-    /// Peak learning rate.
     pub learning_rate: Setting<RateRule>,
     /// Tokens per step.
     pub batch_tokens: Setting<RateRule>,
-    /// Second-moment decay.
     pub beta2: Setting<Beta2Rule>,
     /// Warm-up, in steps.
     pub warmup_steps: Setting<WarmupRule>,
-    /// First-moment decay.
     pub beta1: f64,
-    /// Adam's denominator offset.
     pub epsilon: f64,
-    /// Decoupled weight decay.
     pub weight_decay: Setting<DecayRule>,
     /// Schedule after the warm-up.
     pub schedule: Schedule,
-    /// Update rule.
     pub optimizer: Optimizer,
-    /// Matrix-product precision.
     pub precision: PrecisionChoice,
-    /// Global gradient-norm limit.
     pub clip_norm: Option<f64>,
-    /// Weight of the z-loss.
     pub z_loss: Option<f64>,
     /// Most replicas in a stack; `None` leaves it to a measurement.
     pub stack: Option<usize>,
@@ -49,7 +40,6 @@ pub struct TrainConfig {
     pub curve_points: usize,
     /// Held-out evaluations per cell, spread evenly, the last at the end; at least 1.
     pub valid_points: usize,
-    /// Seconds between checkpoints.
     pub checkpoint_seconds: f64,
 }
 
@@ -65,7 +55,6 @@ pub enum Setting<R> {
 /// Choice of the precision of matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrecisionChoice {
-    /// This one.
     Fixed(Precision),
     /// The fastest that the device computes right: a half precision that it has matrix units for, else f32. `None` until a
     /// device, or cells that were trained before, decide ([`Config::decide_precision`](super::Config::decide_precision)).

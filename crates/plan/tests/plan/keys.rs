@@ -146,7 +146,7 @@ fn what_is_left_out_takes_the_default() {
             assert_eq!(default.is_none(), key.required, "{}.{name}", section.name);
             let Some(default) = default else { continue };
             let config =
-                Config::parse(&without, "<file>").unwrap_or_else(|e| panic!("{without}{e}"));
+                Config::parse(&without, "x.toml").unwrap_or_else(|e| panic!("{without}{e}"));
             let resolved: toml::Table = config.resolved_toml().parse().unwrap();
             let expected: toml::Table = format!("x = {default}").parse().unwrap();
             let named = section.name == "study";

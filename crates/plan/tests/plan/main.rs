@@ -6,3 +6,5 @@ mod grid;
 mod keys;
 mod readme;
 mod shipped;
+mod stacks;
+mod warnings;
