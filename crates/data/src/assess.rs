@@ -17,48 +17,37 @@ use crate::source;
 pub struct Assessment {
     /// Names the tokens and the tokenizer.
     pub sha256: String,
-    /// Vocabulary size.
     pub vocab: usize,
     /// Tokens to train on; `None`: endless.
     pub train_tokens: Option<u64>,
-    /// Tokens held out.
     pub valid_tokens: u64,
     /// Entropy of the distribution of single tokens, in nats: what a model without context loses.
     /// Over the training tokens; over the held-out windows where training never ends.
     pub unigram_nats: f64,
-    /// What only text has.
     pub text: Option<TextFacts>,
-    /// What only the synthetic language has.
     pub language: Option<LanguageFacts>,
     /// Sentences of warning.
     pub notes: Vec<String>,
 }
 
-/// Facts about text.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TextFacts {
-    /// Counts of documents, bytes, duplicates and so on.
     pub summary: Summary,
-    /// Bytes of training text per training token.
     pub bytes_per_token: f64,
     /// The unigram entropy in bits per byte of text.
     pub unigram_bits_per_byte: f64,
-    /// How far gzip gets.
     pub gzip: Gzip,
 }
 
 /// The training text under `gzip -9`, all of it or the first 64 MiB.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Gzip {
-    /// Bytes before.
     pub bytes: u64,
-    /// Bytes after.
     pub compressed_bytes: u64,
     /// Bits after per byte before, to compare a model's bits per byte with.
     pub bits_per_byte: f64,
 }
 
-/// Facts about a synthetic language.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct LanguageFacts {
     /// The irreducible loss E, in nats per token.
@@ -94,11 +83,11 @@ pub fn assess(
         }
         DataSource::Cargo | DataSource::Text { .. } => {
             let source = source::open(config)?.expect("text has a source");
-            let recipe = prepare::recipe(config)?;
+            let spec = prepare::tokenizer_spec(config)?;
             let scanned = prepare::scan(&*source, progress)?;
-            let split = prepare::split_of(config, &recipe, &scanned);
+            let split = prepare::split_of(config, &spec, &scanned);
             let corpus =
-                prepare::prepare_scanned(config, &*source, &scanned, recipe, &split, progress)?;
+                prepare::prepare_scanned(config, &*source, &scanned, spec, &split, progress)?;
             let gzip = compress::gzip(&*source, &scanned, &split, progress)?;
             let nats = unigram_nats(corpus.train_ids().into_iter().flatten());
             let text = corpus.summary().map(|summary| {
@@ -134,12 +123,12 @@ fn facts(
     }
 }
 
-/// The held-out tokens as windows of 128.
+/// The held-out tokens as windows of 128, or one of all where there are fewer.
 fn held_out(corpus: &Corpus) -> impl Iterator<Item = u32> {
-    const CONTEXT: usize = 128;
-    (0..corpus.valid_sequences(CONTEXT)).flat_map(move |index| {
-        let mut window = vec![0; CONTEXT + 1];
-        corpus.valid_sequence(index, CONTEXT, &mut window);
+    let context = corpus.valid_tokens().min(128) as usize;
+    (0..corpus.valid_sequences(context)).flat_map(move |index| {
+        let mut window = vec![0; context + 1];
+        corpus.valid_sequence(index, context, &mut window);
         window.into_iter().skip(1).map(|id| id as u32)
     })
 }
@@ -160,6 +149,13 @@ fn unigram_nats(ids: impl Iterator<Item = u32>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn few_held_out_tokens_have_an_entropy_too() {
+        let options = crate::LanguageOptions { vocab: 16, word_end: 0.3, exponent: 1.0, seed: 0 };
+        let corpus = Corpus::synthetic(options, 100);
+        assert_eq!(held_out(&corpus).count(), 100);
+    }
 
     #[test]
     fn entropy_of_known_distributions() {

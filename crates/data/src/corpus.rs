@@ -6,10 +6,11 @@ pub use summary::{Part, Summary};
 
 use isoflop_plan::{DataConfig, DataSource};
 
+use crate::dataset::Windows;
 use crate::error::DataError;
 use crate::hash::{hex, sha256};
 use crate::order::Order;
-use crate::prepare::{self, Opened};
+use crate::prepare::{self, CacheEntry};
 use crate::progress::ProgressSink;
 use crate::store::TokenFile;
 use crate::synthetic::{Language, LanguageOptions, Stream};
@@ -70,8 +71,8 @@ impl Corpus {
         }
     }
 
-    pub(crate) fn stored(opened: Opened, valid_tokens: u64, mut notes: Vec<String>) -> Self {
-        let Opened { summary, train, valid, valid_bytes, tokenizer } = opened;
+    pub(crate) fn stored(opened: CacheEntry, valid_tokens: u64, mut notes: Vec<String>) -> Self {
+        let CacheEntry { summary, train, valid, valid_bytes, tokenizer } = opened;
         let there = valid.len().saturating_sub(1).min(valid_tokens);
         notes.extend(summary.notes(there, valid_tokens));
         Self {
@@ -136,6 +137,15 @@ impl Corpus {
         &self.notes
     }
 
+    /// The windows of both sides as datasets.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::TooSmall`] as [`check_context`](Self::check_context) has it.
+    pub fn windows(&self, context: usize) -> Result<Windows<'_>, DataError> {
+        Windows::new(self, context)
+    }
+
     /// Whether there is at least one training and one held-out window of this context.
     ///
     /// # Errors
@@ -184,9 +194,10 @@ impl Corpus {
         }
     }
 
-    /// Number of held-out windows: fixed, disjoint targets, the same for every cell.
+    /// Number of held-out windows: fixed, disjoint targets, the same for every cell; 0 where
+    /// none fits or the context is 0.
     pub fn valid_sequences(&self, context: usize) -> usize {
-        self.valid_tokens.checked_div(context as u64).unwrap_or(0) as usize
+        if context == 0 { 0 } else { (self.valid_tokens / context as u64) as usize }
     }
 
     /// Writes the `index`-th held-out window, `context + 1` ids.

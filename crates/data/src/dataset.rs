@@ -1,15 +1,13 @@
-//! The windows of a corpus as a [`Dataset`], for burn's own data loaders.
-
-use std::sync::Arc;
+//! The windows of a corpus as burn's [`Dataset`].
 
 use burn_dataset::{Dataset, DatasetError};
 
 use crate::corpus::Corpus;
+use crate::error::DataError;
 
 /// One window: `context + 1` ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
-    /// The ids.
     pub tokens: Vec<i32>,
 }
 
@@ -25,51 +23,68 @@ impl Window {
     }
 }
 
-/// Which windows a [`WindowDataset`] serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Split {
-    /// Windows `0..len` of the order of this seed.
-    Train {
-        seed: u64,
-    },
-    Valid,
+/// A corpus with a context of which each side holds at least one window; from
+/// [`Corpus::windows`].
+#[derive(Debug, Clone, Copy)]
+pub struct Windows<'a> {
+    corpus: &'a Corpus,
+    context: usize,
 }
 
-/// The windows of one side of a corpus.
-///
-/// Training windows come in the seeded order that the project itself trains in; wrap it in
-/// burn's `ShuffledDataset`, or not.
-#[derive(Debug, Clone)]
-pub struct WindowDataset {
-    corpus: Arc<Corpus>,
+impl<'a> Windows<'a> {
+    /// # Errors
+    ///
+    /// [`DataError::TooSmall`] where a side does not hold one.
+    pub(crate) fn new(corpus: &'a Corpus, context: usize) -> Result<Self, DataError> {
+        corpus.check_context(context)?;
+        Ok(Self { corpus, context })
+    }
+
+    pub fn corpus(self) -> &'a Corpus {
+        self.corpus
+    }
+
+    pub fn context(self) -> usize {
+        self.context
+    }
+
+    /// The first `len` training windows in the order in which a run of this seed sees them: epoch
+    /// after epoch, each in a permutation of its own (see [`Corpus::train_sequence`]).
+    pub fn train(self, seed: u64, len: usize) -> WindowDataset<'a> {
+        WindowDataset { windows: self, split: Split::Train { seed }, len }
+    }
+
+    /// All held-out windows, in the order of the text.
+    pub fn valid(self) -> WindowDataset<'a> {
+        let len = self.corpus.valid_sequences(self.context);
+        WindowDataset { windows: self, split: Split::Valid, len }
+    }
+}
+
+/// The windows of one side of a corpus. Getting one never fails.
+#[derive(Debug, Clone, Copy)]
+pub struct WindowDataset<'a> {
+    windows: Windows<'a>,
     split: Split,
-    context: usize,
     len: usize,
 }
 
-impl WindowDataset {
-    /// The first `len` training windows of the order of `seed`.
-    pub fn train(corpus: Arc<Corpus>, context: usize, seed: u64, len: usize) -> Self {
-        let len = if corpus.check_context(context).is_ok() { len } else { 0 };
-        Self { corpus, split: Split::Train { seed }, context, len }
-    }
-
-    /// All held-out windows.
-    pub fn valid(corpus: Arc<Corpus>, context: usize) -> Self {
-        let len = corpus.valid_sequences(context);
-        Self { corpus, split: Split::Valid, context, len }
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Split {
+    Train { seed: u64 },
+    Valid,
 }
 
-impl Dataset<Window> for WindowDataset {
+impl Dataset<Window> for WindowDataset<'_> {
     fn get(&self, index: usize) -> Result<Window, DatasetError> {
         assert!(index < self.len, "index {index} of a dataset of {}", self.len);
-        let mut tokens = vec![0; self.context + 1];
+        let Windows { corpus, context } = self.windows;
+        let mut tokens = vec![0; context + 1];
         match self.split {
             Split::Train { seed } => {
-                self.corpus.train_sequence(seed, index as u64, self.context, &mut tokens);
+                corpus.train_sequence(seed, index as u64, context, &mut tokens);
             }
-            Split::Valid => self.corpus.valid_sequence(index, self.context, &mut tokens),
+            Split::Valid => corpus.valid_sequence(index, context, &mut tokens),
         }
         Ok(Window { tokens })
     }

@@ -11,11 +11,8 @@ pub enum DataError {
     Io {
         /// What was being done, as a verb phrase.
         action: &'static str,
-        /// The file or folder.
         path: PathBuf,
-        /// The operating system's answer.
         source: std::io::Error,
-        /// What to do.
         hint: &'static str,
     },
     /// A setting is out of range or contradicts another.
@@ -23,74 +20,65 @@ pub enum DataError {
     Option {
         /// The key under `[data]`.
         key: &'static str,
-        /// What is wrong with it.
         problem: String,
-        /// What to do.
         hint: String,
     },
     /// A path or glob of the text source matched no file.
     #[error(
         "data.paths: {pattern:?} matches no file\nhint: paths are files, folders or globs, relative to the folder the command runs in"
     )]
-    NoMatch {
-        /// The path or glob as written.
-        pattern: String,
-    },
+    NoMatch { pattern: String },
     /// A file is of a kind that no reader here understands.
     #[error("{}: {problem}\nhint: {hint}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-        /// What to do.
-        hint: String,
-    },
+    Format { path: PathBuf, problem: String, hint: String },
     /// A line of a JSONL file is not what was promised.
     #[error("{}:{line}: {problem}\nhint: {hint}", path.display())]
     Jsonl {
-        /// The file.
         path: PathBuf,
         /// 1-based line number.
         line: u64,
-        /// What is wrong with the line.
         problem: String,
-        /// What to do.
         hint: String,
     },
-    /// A crate of the `cargo` source is not on disk and could not be fetched.
-    #[error("data.source = \"cargo\": the sources of {name} {version} are not in {}{detail}\nhint: run `cargo fetch --locked` in the project's folder with network access, or use source = \"text\"", registry.display())]
+    /// A crate of the `cargo` source is not where Cargo unpacks crates.
+    #[error("data.source = \"cargo\": the sources of {name} {version} are not in {}\nhint: run `cargo fetch --locked --manifest-path crates/data/corpus/Cargo.toml` in the project's folder, without vendored or replaced sources in Cargo's configuration, or use source = \"text\"", registry.display())]
     CrateMissing {
-        /// Crate.
         name: String,
-        /// Version.
         version: String,
         /// The registry folder that was searched.
         registry: PathBuf,
-        /// What `cargo fetch` said, if it ran.
-        detail: String,
     },
-    /// A crate of the `cargo` source does not hold the bytes of the manifest.
-    #[error("data.source = \"cargo\": {} does not match the manifest: {problem}\nhint: delete that folder and run `cargo fetch --locked`, which unpacks it afresh; if it still differs, the manifest is out of date (see crates/data/README.md)", path.display())]
-    CrateMismatch {
-        /// The unpacked crate.
-        path: PathBuf,
-        /// Expected and found.
+    /// Crates of the `cargo` source are not on disk and could not be fetched.
+    #[error("data.source = \"cargo\": {missing} of its crates are not in {} (the first is {first}), and fetching them failed: {problem}\nhint: it takes Cargo and a network that reaches crates.io; where there is none, run `cargo fetch --locked --manifest-path crates/data/corpus/Cargo.toml` on a machine that has both and copy its registry folder, or use source = \"text\"", registry.display())]
+    Fetch {
+        /// How many are missing.
+        missing: usize,
+        /// Name and version of one.
+        first: String,
+        /// The registry folder that was searched.
+        registry: PathBuf,
+        /// What Cargo said, or why it did not run.
         problem: String,
     },
-    /// The built-in manifest cannot be parsed.
+    /// Nobody knows where Cargo keeps its files.
     #[error(
-        "the manifest of the `cargo` source is broken: {0}\nhint: regenerate it (see crates/data/README.md)"
+        "data.source = \"cargo\": there is no home folder to look for Cargo's crates in\nhint: set CARGO_HOME to Cargo's folder, or use source = \"text\""
     )]
-    Manifest(String),
+    CargoHome,
+    /// A crate of the `cargo` source does not hold what its checksum says.
+    #[error("data.source = \"cargo\": {} does not match its checksum: {problem}\nhint: delete that folder and run again, which unpacks it afresh; if it still differs, crates/data/corpus is inconsistent (see crates/data/README.md)", path.display())]
+    CrateMismatch { path: PathBuf, problem: String },
+    /// A file that describes the `cargo` source cannot be parsed.
+    #[error(
+        "the description of the `cargo` source is broken: {0}\nhint: write crates/data/corpus anew (see crates/data/README.md)"
+    )]
+    Corpus(String),
     /// The tokenizer failed to load, train or encode.
     #[error("tokenizer {name}: {problem}\nhint: {hint}")]
     Tokenizer {
         /// `bytes`, `bpe` or the path of a `tokenizer.json`.
         name: String,
-        /// What is wrong.
         problem: String,
-        /// What to do.
         hint: &'static str,
     },
     /// There is too little text for what was asked.
@@ -98,17 +86,13 @@ pub enum DataError {
     TooSmall {
         /// What is there and what is needed.
         problem: String,
-        /// What to do.
         hint: &'static str,
     },
     /// A source changed between the pass that hashed it and the pass that tokenised it.
     #[error(
         "{origin} changed while it was being read\nhint: let whatever writes it finish, then run again"
     )]
-    Changed {
-        /// The document.
-        origin: String,
-    },
+    Changed { origin: String },
 }
 
 impl DataError {

@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 /// A SHA-256 digest; ordered bytewise, which is the order of the split.
 pub(crate) type Hash = [u8; 32];
 
-/// Digest of one buffer.
 pub(crate) fn sha256(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
 }

@@ -17,15 +17,14 @@
 //! Nothing is dropped or changed in silence: [`Corpus::notes`] says what was.
 //!
 //! ```
-//! use isoflop_data::{Corpus, LanguageOptions};
+//! use isoflop_data::{Corpus, Dataset, LanguageOptions};
 //!
 //! let options = LanguageOptions { vocab: 64, word_end: 0.3, exponent: 3.0, seed: 0 };
 //! let corpus = Corpus::synthetic(options, 4096);
 //! let context = 64;
-//! corpus.check_context(context)?;
-//! let mut window = vec![0; context + 1];
-//! corpus.train_sequence(7, 123, context, &mut window); // the 124th window of the run with seed 7
-//! assert!(window.iter().all(|&id| (0..64).contains(&id)));
+//! let windows = corpus.windows(context)?;
+//! let window = windows.train(7, 1000).get(123).unwrap(); // the 124th of the run with seed 7
+//! assert!(window.inputs().len() == context && window.targets().len() == context);
 //! let truth = corpus.valid_true_nats(context).unwrap(); // what no model can beat by much
 //! assert!((truth - corpus.language().unwrap().entropy_nats()).abs() < 0.1);
 //! # Ok::<(), isoflop_data::DataError>(())
@@ -49,8 +48,9 @@ mod synthetic;
 mod tokenizer;
 
 pub use assess::{Assessment, Gzip, LanguageFacts, TextFacts, assess};
+pub use burn_dataset::Dataset;
 pub use corpus::{Corpus, Part, Summary};
-pub use dataset::{Window, WindowDataset};
+pub use dataset::{Window, WindowDataset, Windows};
 pub use document::RawDocument;
 pub use error::DataError;
 pub use permutation::Permutation;

@@ -1,11 +1,8 @@
 //! What was not taken as it is, in sentences.
 
-use crate::source::LeftOut;
+use isoflop_text::counted;
 
-/// `1 file`, `2 files`.
-pub(crate) fn counted(n: u64, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
-}
+use crate::source::LeftOut;
 
 /// Files taken for binary, at most `named` of them by name; `None` where there are none.
 pub(crate) fn binary_files(left_out: &LeftOut, named: usize) -> Option<String> {

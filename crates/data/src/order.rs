@@ -28,7 +28,6 @@ impl Order {
         Some(Self { windows, slack, context })
     }
 
-    /// Windows of one epoch.
     pub(crate) fn windows(&self) -> u64 {
         self.windows
     }

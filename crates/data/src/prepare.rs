@@ -8,13 +8,15 @@ use isoflop_plan::{DataConfig, DataSource};
 
 use crate::corpus::{Corpus, Summary};
 use crate::error::DataError;
-use crate::note::{self, counted};
+use isoflop_text::counted;
+
+use crate::note;
 use crate::progress::ProgressSink;
 use crate::source::{self, Source};
-use crate::split::{Fate, Split, split};
-use crate::tokenizer::Recipe;
+use crate::split::{Assignment, Split, split};
+use crate::tokenizer::TokenizerSpec;
 
-pub(crate) use cache::Opened;
+pub(crate) use cache::CacheEntry;
 pub(crate) use scan::{Scan, scan};
 pub(crate) use tokenize::each_piece;
 
@@ -22,10 +24,10 @@ pub(crate) use tokenize::each_piece;
 pub(crate) fn prepare(config: &DataConfig, progress: ProgressSink) -> Result<Corpus, DataError> {
     let source = source::open(config)?.expect("the synthetic language is prepared elsewhere");
     // A tokenizer that cannot be had is told before all text is read.
-    let recipe = recipe(config)?;
+    let spec = tokenizer_spec(config)?;
     let scanned = scan(&*source, progress)?;
-    let split = split_of(config, &recipe, &scanned);
-    prepare_scanned(config, &*source, &scanned, recipe, &split, progress)
+    let split = split_of(config, &spec, &scanned);
+    prepare_scanned(config, &*source, &scanned, spec, &split, progress)
 }
 
 /// The part after the first pass.
@@ -33,15 +35,15 @@ pub(crate) fn prepare_scanned(
     config: &DataConfig,
     source: &dyn Source,
     scanned: &Scan,
-    recipe: Recipe,
+    spec: TokenizerSpec,
     split: &Split,
     progress: ProgressSink,
 ) -> Result<Corpus, DataError> {
     debug_assert!(!matches!(config.source, DataSource::Synthetic(_)));
-    if split.fates.iter().all(|f| *f != Fate::Train) {
+    if split.assignments.iter().all(|f| *f != Assignment::Train) {
         return Err(nothing_to_train_on(source, scanned, split));
     }
-    let key = cache::key(config, &recipe, scanned);
+    let key = cache::key(config, &spec, scanned);
     let folder = config.cache.join(&key[..16]);
     let mut notes = Vec::new();
     match cache::open(&folder, &key) {
@@ -53,14 +55,14 @@ pub(crate) fn prepare_scanned(
         }
     }
     std::fs::create_dir_all(&config.cache).map_err(|e| DataError::write(&config.cache, e))?;
-    cache::sweep(&config.cache)?;
+    cache::remove_abandoned(&config.cache)?;
     let temporary = tempfile::Builder::new()
         .prefix(cache::BUILDING)
         .tempdir_in(&config.cache)
         .map_err(|e| DataError::write(&config.cache, e))?;
     let summary: Summary =
-        tokenize::build(config, source, scanned, split, recipe, temporary.path(), progress)?;
-    cache::seal(temporary, &folder, &key, &summary)?;
+        tokenize::build(config, source, scanned, split, spec, temporary.path(), progress)?;
+    cache::commit(temporary, &folder, &key, &summary)?;
     match cache::open(&folder, &key) {
         Ok(Some(opened)) => Ok(Corpus::stored(opened, config.valid_tokens, notes)),
         Ok(None) => Err(cache::damaged(&folder, "it vanished".into())),
@@ -73,7 +75,7 @@ fn nothing_to_train_on(source: &dyn Source, scanned: &Scan, split: &Split) -> Da
     let mut problem = format!(
         "{} of {} in all in {}, so none is left to train on",
         counted(scanned.entries.len() as u64 - split.duplicates, "different document"),
-        counted(scanned.entries.iter().map(|e| e.bytes).sum(), "byte"),
+        counted(scanned.entries.iter().map(|e| e.bytes).sum::<u64>(), "byte"),
         source.describe(),
     );
     let replaced = note::invalid_utf8(
@@ -95,19 +97,17 @@ fn nothing_to_train_on(source: &dyn Source, scanned: &Scan, split: &Split) -> Da
     DataError::TooSmall { problem, hint }
 }
 
-/// The split of the scanned documents.
-pub(crate) fn split_of(config: &DataConfig, recipe: &Recipe, scanned: &Scan) -> Split {
+pub(crate) fn split_of(config: &DataConfig, spec: &TokenizerSpec, scanned: &Scan) -> Split {
     // One more than asked for: the first token of the stream is an input only.
-    let reserve = (config.valid_tokens + 1) * recipe.reserve_bytes_per_token();
+    let reserve = (config.valid_tokens + 1) * spec.reserve_bytes_per_token();
     split(&scanned.entries, reserve, config.valid_fraction, config.max_bytes, config.seed)
 }
 
-/// What the tokenizer is made from.
-pub(crate) fn recipe(config: &DataConfig) -> Result<Recipe, DataError> {
+pub(crate) fn tokenizer_spec(config: &DataConfig) -> Result<TokenizerSpec, DataError> {
     let tokenizer = config.tokenizer.as_ref().ok_or_else(|| DataError::Option {
         key: "tokenizer",
         problem: "text needs a tokenizer".into(),
         hint: "set tokenizer = \"bytes\"".into(),
     })?;
-    Recipe::new(tokenizer)
+    TokenizerSpec::new(tokenizer)
 }

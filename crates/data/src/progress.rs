@@ -1,8 +1,9 @@
 //! How far the preparation of a corpus has come.
 
-/// What is being done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// Downloading what is not on disk yet.
+    Fetch,
     /// First pass: reading, normalising and hashing documents.
     Scan,
     /// Training a tokenizer on the training split.
@@ -17,6 +18,7 @@ impl Stage {
     /// A word or two for a progress bar.
     pub fn label(self) -> &'static str {
         match self {
+            Stage::Fetch => "fetching crates with `cargo fetch --locked`",
             Stage::Scan => "reading",
             Stage::TrainTokenizer => "training the tokenizer",
             Stage::Tokenize => "tokenising",
@@ -28,7 +30,6 @@ impl Stage {
 /// One report of progress. Called a few times per second at most on real text; cheap to ignore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What is being done.
     pub stage: Stage,
     /// Bytes of text done so far in this stage.
     pub done_bytes: u64,

@@ -14,10 +14,9 @@ pub(crate) struct Entry {
 
 /// What becomes of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Assignment {
     /// The same content came before.
     Duplicate,
-    /// Trained on.
     Train,
     /// The `n`-th candidate for the held-out set, by hash.
     Reserve(u32),
@@ -29,7 +28,7 @@ pub(crate) enum Fate {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Split {
     /// One per entry.
-    pub fates: Vec<Fate>,
+    pub assignments: Vec<Assignment>,
     pub duplicates: u64,
     pub duplicate_bytes: u64,
     pub beyond: u64,
@@ -59,7 +58,7 @@ pub(crate) fn split(
     // Equal hashes: the first occurrence comes first and is kept.
     by_hash.sort_by_cached_key(|&i| (salted(entries[i].hash), i));
     let mut out = Split {
-        fates: vec![Fate::Duplicate; entries.len()],
+        assignments: vec![Assignment::Duplicate; entries.len()],
         duplicates: 0,
         duplicate_bytes: 0,
         beyond: 0,
@@ -85,17 +84,17 @@ pub(crate) fn split(
         let bytes = entries[i].bytes;
         out.reserve_full |= out.reserve_bytes >= reserve_bytes;
         reserving &= !out.reserve_full && (out.reserve == 0 || out.reserve_bytes + bytes <= cap);
-        out.fates[i] = if reserving {
+        out.assignments[i] = if reserving {
             out.reserve_bytes += bytes;
             out.reserve += 1;
-            Fate::Reserve(out.reserve - 1)
+            Assignment::Reserve(out.reserve - 1)
         } else if max_bytes.is_some_and(|max| train_bytes + bytes > max) {
             out.beyond += 1;
             out.beyond_bytes += bytes;
-            Fate::Beyond
+            Assignment::Beyond
         } else {
             train_bytes += bytes;
-            Fate::Train
+            Assignment::Train
         };
     }
     out.reserve_full |= out.reserve_bytes >= reserve_bytes;
@@ -118,16 +117,16 @@ mod tests {
         ) {
             let entries = entries(&texts);
             let split = split(&entries, reserve, 0.3, None, 7);
-            let mut fate_of = std::collections::BTreeMap::new();
-            for (entry, fate) in entries.iter().zip(&split.fates) {
-                if *fate != Fate::Duplicate {
-                    prop_assert!(fate_of.insert(entry.hash, *fate).is_none());
+            let mut assignment_of = std::collections::BTreeMap::new();
+            for (entry, assignment) in entries.iter().zip(&split.assignments) {
+                if *assignment != Assignment::Duplicate {
+                    prop_assert!(assignment_of.insert(entry.hash, *assignment).is_none());
                 }
             }
             let unique: std::collections::BTreeSet<_> = texts.iter().collect();
-            prop_assert_eq!(fate_of.len(), unique.len());
+            prop_assert_eq!(assignment_of.len(), unique.len());
             prop_assert_eq!(split.duplicates as usize, texts.len() - unique.len());
-            let held_out = fate_of.values().filter(|f| matches!(f, Fate::Reserve(_))).count();
+            let held_out = assignment_of.values().filter(|f| matches!(f, Assignment::Reserve(_))).count();
             prop_assert_eq!(held_out, split.reserve as usize);
         }
 
@@ -145,9 +144,9 @@ mod tests {
             let a = split(&before, 60, 0.5, None, seed);
             let b = split(&after, 60, 0.5, None, seed);
             prop_assume!(a.reserve_full);
-            for (i, fate) in a.fates.iter().enumerate() {
-                if *fate == Fate::Train {
-                    prop_assert_eq!(b.fates[more.len() + i], Fate::Train);
+            for (i, assignment) in a.assignments.iter().enumerate() {
+                if *assignment == Assignment::Train {
+                    prop_assert_eq!(b.assignments[more.len() + i], Assignment::Train);
                 }
             }
         }

@@ -1,6 +1,5 @@
 //! The graphics adapters of this machine.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
 use burn::cubecl::future::block_on;
@@ -33,35 +32,31 @@ pub(super) fn instance() -> &'static wgpu::Instance {
     })
 }
 
-/// All adapters, Vulkan first, each interface in its own order. None where no driver is installed,
-/// and none where a driver breaks down while it is asked.
-pub(super) fn adapters() -> Vec<Adapter> {
-    catch_unwind(AssertUnwindSafe(enumerate)).unwrap_or_default()
-}
-
-fn enumerate() -> Vec<Adapter> {
+/// The adapters of one interface, in its own order.
+///
+/// # Panics
+/// Where a driver breaks down while it is asked.
+pub(super) fn of(api: GraphicsApi) -> Vec<Adapter> {
+    let (backends, key) = match api {
+        GraphicsApi::Vulkan => (wgpu::Backends::VULKAN, "vulkan"),
+        GraphicsApi::Metal => (wgpu::Backends::METAL, "metal"),
+        GraphicsApi::Dx12 => (wgpu::Backends::DX12, "dx12"),
+    };
     let mut found: Vec<Adapter> = Vec::new();
-    for (backends, api, key) in [
-        (wgpu::Backends::VULKAN, GraphicsApi::Vulkan, "vulkan"),
-        (wgpu::Backends::METAL, GraphicsApi::Metal, "metal"),
-        (wgpu::Backends::DX12, GraphicsApi::Dx12, "dx12"),
-    ] {
-        let handles = block_on(instance().enumerate_adapters(backends));
-        for (index, handle) in handles.into_iter().enumerate() {
-            let given = handle.get_info();
-            let alike = |a: &&Adapter| {
-                let card = a.info.card;
-                a.info.api == Some(api)
-                    && card.is_some_and(|c| (c.vendor, c.device) == (given.vendor, given.device))
-            };
-            let card = Card {
-                vendor: given.vendor,
-                device: given.device,
-                index: found.iter().filter(alike).count(),
-            };
-            let info = describe(&handle, given, api, format!("{key}:{index}"), card);
-            found.push(Adapter { info, handle });
-        }
+    let handles = block_on(instance().enumerate_adapters(backends));
+    for (index, handle) in handles.into_iter().enumerate() {
+        let given = handle.get_info();
+        let alike = |a: &&Adapter| {
+            let card = a.info.card;
+            card.is_some_and(|c| (c.vendor, c.device) == (given.vendor, given.device))
+        };
+        let card = Card {
+            vendor: given.vendor,
+            device: given.device,
+            index: found.iter().filter(alike).count(),
+        };
+        let info = describe(&handle, given, api, format!("{key}:{index}"), card);
+        found.push(Adapter { info, handle });
     }
     found
 }
@@ -93,8 +88,8 @@ fn describe(
             wgpu::DeviceType::Other => DeviceKind::Other,
         },
         api: Some(api),
-        driver: told(given.driver),
-        driver_info: told(given.driver_info),
+        driver: known(given.driver),
+        driver_info: known(given.driver_info),
         memory_bytes: native.memory_bytes.or_else(|| shared_memory(given.device_type)),
         shaders,
         precisions,
@@ -177,7 +172,7 @@ fn blank() -> DeviceProperties {
     )
 }
 
-/// A driver that does not tell writes `?` or nothing.
-fn told(text: String) -> Option<String> {
+/// A driver that does not say writes `?` or nothing.
+fn known(text: String) -> Option<String> {
     Some(text).filter(|t| !t.is_empty() && t != "?")
 }

@@ -1,6 +1,7 @@
 //! Why no device could be had.
 
 use super::info::ShaderCompiler;
+use super::list::ListFailure;
 use super::selftest::SelfTestFailure;
 
 /// Errors of [`open`](super::open) and of what it is made of. Each ends in a hint.
@@ -10,63 +11,47 @@ pub enum DeviceError {
     #[error(
         "`device.name` is {wanted:?}, and no adapter is called so; there {there}\nhint: `sweep devices` lists the devices; \"cpu\" and \"auto\" always work"
     )]
-    NoMatch {
-        /// What the configuration asks for.
-        wanted: String,
-        /// What is there instead.
-        there: String,
-    },
+    NoMatch { wanted: String, there: String },
     /// Several cards have this text in their names.
     #[error(
         "`device.name` is {wanted:?}, which fits {}\nhint: write more of the name, or the short name at the left",
         list(candidates)
     )]
-    Ambiguous {
-        /// What the configuration asks for.
-        wanted: String,
-        /// The devices that fit.
-        candidates: Vec<String>,
-    },
+    Ambiguous { wanted: String, candidates: Vec<String> },
     /// A GPU was asked for and there is none.
     #[error(
         "`device.name` is \"gpu\", and no GPU was found; there {there}\nhint: install the GPU's Vulkan driver (`vulkaninfo --summary` shows what the system sees), or set `device.name = \"auto\"` to use the CPU"
     )]
-    NoGpu {
-        /// What is there instead.
-        there: String,
-    },
+    NoGpu { there: String },
     /// The adapter cannot take this shader compiler.
     #[error("`device.shader` is \"{}\", which {device} cannot take: {why}\nhint: set `device.shader = \"auto\"`", key(*.shader))]
-    Shader {
-        /// The adapter.
-        device: String,
-        /// What the configuration asks for.
-        shader: ShaderCompiler,
-        /// What is missing.
-        why: String,
-    },
-    /// The driver did not give the device.
+    Shader { device: String, shader: ShaderCompiler, why: String },
     #[error(
         "{device} could not be opened: {what}\nhint: another program may hold its memory, or the driver may be too old; `device.name = \"cpu\"` always works"
     )]
-    Open {
-        /// The adapter.
-        device: String,
-        /// The driver's words.
-        what: String,
-    },
+    Open { device: String, what: String },
     /// The device computes something else than the CPU.
     #[error("{device} with {shader} shaders fails the self-test{}: {failure}\nhint: {}; `device.name = \"cpu\"` always works", of_date(.since), other_shader(*.shader))]
     SelfTest {
-        /// The adapter.
         device: String,
-        /// The shader compiler in use.
         shader: ShaderCompiler,
         /// When it did, where that is remembered.
         since: Option<String>,
         /// The operation, the deviation and what was allowed, or what broke.
         failure: SelfTestFailure,
     },
+}
+
+impl DeviceError {
+    /// With a word on interfaces whose adapters could not be listed, where no device was found.
+    pub(super) fn without(mut self, failures: &[ListFailure]) -> Self {
+        if let Self::NoMatch { there, .. } | Self::NoGpu { there } = &mut self {
+            for failure in failures {
+                *there += &format!("; {}", failure.in_words());
+            }
+        }
+        self
+    }
 }
 
 fn list(candidates: &[String]) -> String {

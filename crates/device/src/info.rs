@@ -12,7 +12,6 @@ pub struct DeviceInfo {
     pub id: String,
     /// What the driver calls the adapter; the model of the CPU.
     pub name: String,
-    /// What sort of device it is.
     pub kind: DeviceKind,
     /// How it is reached; `None` for the CPU.
     pub api: Option<GraphicsApi>,
@@ -38,7 +37,6 @@ pub struct DeviceInfo {
     pub simd: Vec<String>,
 }
 
-/// Sort of device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceKind {
@@ -60,11 +58,8 @@ pub enum DeviceKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GraphicsApi {
-    /// Vulkan.
     Vulkan,
-    /// Metal.
     Metal,
-    /// Direct3D 12.
     Dx12,
 }
 
@@ -81,9 +76,7 @@ pub enum ShaderCompiler {
 /// A card by its PCI numbers, and which of several equal ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Card {
-    /// PCI vendor.
     pub vendor: u32,
-    /// PCI device.
     pub device: u32,
     /// Counts the cards of this vendor and device on one interface, from 0.
     pub index: usize,

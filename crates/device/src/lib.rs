@@ -1,14 +1,14 @@
 //! Devices: what there is, what is picked and why, and whether it computes right.
 //!
-//! [`list`] shows the adapters and the CPU, [`pick`] is the rule, [`open`] and [`open_for`] pick, open and test,
+//! [`list`] shows the adapters and the CPU, [`DeviceList::pick`] takes one of them, [`open`] and [`open_for`] pick, open and test,
 //! and the [`TrainDevice`] it gives writes the [`DevicePassport`] of a result.
 //!
 //! ```
 //! use isoflop_plan::{DeviceConfig, DeviceName};
-//! use isoflop_device::{list, open, pick};
+//! use isoflop_device::{list, open};
 //!
 //! let config = DeviceConfig::named(DeviceName::Cpu);
-//! let choice = pick(&config, &list())?;
+//! let choice = list().pick(&config)?;
 //! println!("{}: {}", choice.info, choice.why);
 //! let opened = open(&config)?;
 //! assert_eq!(opened.device, burn::tensor::Device::flex());
@@ -33,17 +33,20 @@
 //!
 //! The model's operations are kernels of their own, or chains of tensor operations that do the same
 //! (`device.kernels`). Where `"auto"` is left, the chains take over on a device that the kernels fail
-//! the self-test on, and a warning says so. The choice holds for the device that is opened ([`Choices`]).
+//! the self-test on, and a warning says so. The choice holds for the device that is opened ([`TrainDevice::choices`]): another one, of the
+//! same adapter too, may be opened with others.
 //!
 //! OpenGL is not used.
 //!
 //! # What is tested, and when
 //!
 //! f32 always, and the precisions that a [`Request`] names; another one when it is first asked for. Verdicts are remembered in a file of
-//! the user's ([`Memory`]), failures with their reasons too, and hold for one adapter, driver, compiler and build of the program.
+//! the user's ([`SelfTestCache`]), failures with their reasons too, and hold for one adapter, driver, compiler and build of the program.
 //! `train.precision = "auto"` is [`auto_precision`].
 
 mod adapters;
+mod candidate;
+mod compilers;
 mod cpu;
 mod environment;
 mod error;
@@ -58,7 +61,6 @@ mod precision;
 mod products;
 mod selftest;
 mod setup;
-mod trial;
 mod versions;
 mod wait;
 mod wgsl_only;
@@ -66,17 +68,17 @@ mod wgsl_only;
 pub use environment::prepare_environment;
 pub use error::{DeviceError, panic_message};
 pub use info::{Card, DeviceInfo, DeviceKind, GraphicsApi, ShaderCompiler};
-pub use isoflop_model::kernels::{Choices, takes_matrix_units};
-pub use list::list;
+pub use isoflop_model::{kernels::Choices, takes_matrix_units};
+pub use list::{DeviceList, ListFailure, list};
 pub use memory::{forget_peak_memory, memory_bytes};
-pub use open::{Opening, Request, TrainDevice, open, open_for, test_anew};
+pub use open::{OpenEvent, Request, TrainDevice, open, open_for, test_anew};
 pub use passport::DevicePassport;
 pub use peak::{Peak, measure_peak};
 pub use pick::{Choice, pick};
 pub use precision::auto_precision;
 pub use products::{PassSize, WrongProduct, check_products};
 pub use selftest::{
-    Check, Finding, Memory, Refusal, SelfTest, SelfTestFailure, TestStep, self_test,
+    Check, Finding, Refusal, SelfTest, SelfTestCache, SelfTestFailure, TestStep, self_test,
     self_test_child_main, test_thoroughly,
 };
 pub use wait::wait_for;

@@ -13,13 +13,14 @@ pub fn memory_bytes(device: &Device) -> Option<u64> {
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// Starts [`memory_bytes`] anew from what is held now, where the system can do that; a GPU's
-/// allocator gives back what is free.
-pub fn forget_peak_memory(device: &Device) {
+/// Starts [`memory_bytes`] anew from what is held now; a GPU's allocator gives back what is free. Whether the system could do
+/// that: elsewhere a peak may be older.
+#[must_use]
+pub fn forget_peak_memory(device: &Device) -> bool {
     if isoflop_model::is_host(device) {
         // Linux: 5 resets the peak resident set; elsewhere there is no such file.
-        let _ = std::fs::write("/proc/self/clear_refs", "5");
-    } else {
-        device.memory_cleanup();
+        return std::fs::write("/proc/self/clear_refs", "5").is_ok();
     }
+    device.memory_cleanup();
+    true
 }

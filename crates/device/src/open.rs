@@ -2,15 +2,15 @@
 
 use burn::tensor::Device;
 use isoflop_model::kernels::{Choices, largest_tensor};
-use isoflop_plan::{DeviceConfig, Kernels, Precision, Shader};
+use isoflop_plan::{DeviceConfig, Kernels, Precision};
 
-use super::adapters::{self, Adapter};
-use super::cpu;
+use super::adapters::Adapter;
+use super::candidate::Candidate;
+use super::compilers::{candidates, reason};
 use super::error::DeviceError;
-use super::info::{DeviceInfo, DeviceKind, ShaderCompiler};
-use super::pick::pick;
-use super::selftest::{Memory, Refusal, SelfTest, TestStep};
-use super::trial::Trial;
+use super::info::{DeviceInfo, ShaderCompiler};
+use super::list::{DeviceList, ListFailure, find_adapter, list_adapters};
+use super::selftest::{Refusal, SelfTest, SelfTestCache, TestStep};
 
 /// Said where the tensor operations took over.
 const NO_KERNELS: &str = "the model's operations run as tensor operations instead of kernels of their own, which is slower";
@@ -20,12 +20,11 @@ const NO_KERNELS: &str = "the model's operations run as tensor operations instea
 pub struct TrainDevice {
     /// What burn computes on.
     pub device: Device,
-    /// What it is.
     pub info: DeviceInfo,
     /// Shader compiler in use; `None` on the CPU.
     pub shader: Option<ShaderCompiler>,
-    /// Whether the model's operations are kernels of their own; never on the CPU.
-    pub kernels: bool,
+    /// How it computes the model's operations, as it was opened. No kernels on the CPU.
+    pub choices: Choices,
     /// Why this device and this compiler, in plain words.
     pub why: String,
     /// What the user should know: compilers and precisions that were tried and refused.
@@ -57,7 +56,7 @@ pub struct Request {
     /// where bf16 is not to be had.
     pub auto: bool,
     /// Where verdicts of earlier tests are, and where new ones go.
-    pub memory: Option<Memory>,
+    pub cache: Option<SelfTestCache>,
     /// Whether to test whatever is remembered.
     pub anew: bool,
 }
@@ -71,35 +70,37 @@ impl Request {
 
 /// What there is to tell while a device is opened.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Opening {
-    /// An adapter is opened.
-    Opens {
-        /// Its name.
+pub enum OpenEvent {
+    Opening {
         device: String,
-        /// With which compiler.
         shader: ShaderCompiler,
         /// Whether the model's operations are kernels of their own.
         kernels: bool,
     },
     /// It is compared with the CPU.
-    Tests(TestStep),
+    Testing(TestStep),
     /// It has passed.
     Tested {
-        /// Time that it took.
         seconds: f64,
         /// Values compared.
         comparisons: usize,
     },
     /// What the user should know.
-    Doubt(String),
+    Warning(String),
 }
 
-/// [`open_for`] every precision, with nothing remembered and nothing told.
+/// [`open_for`] every precision, with nothing remembered; what there is to warn of is in [`TrainDevice::warnings`].
 ///
 /// # Errors
 /// As [`open_for`].
 pub fn open(config: &DeviceConfig) -> Result<TrainDevice, DeviceError> {
-    open_for(config, &Request::all(), &mut |_| {})
+    let mut told = Vec::new();
+    let opened = open_for(config, &Request::all(), &mut |event| {
+        if let OpenEvent::Warning(text) = event {
+            told.push(text);
+        }
+    });
+    opened.map(|device| TrainDevice { warnings: [told, device.warnings].concat(), ..device })
 }
 
 /// Picks, opens and tests the device that a configuration means.
@@ -113,20 +114,30 @@ pub fn open(config: &DeviceConfig) -> Result<TrainDevice, DeviceError> {
 pub fn open_for(
     config: &DeviceConfig,
     request: &Request,
-    tell: &mut dyn FnMut(Opening),
+    tell: &mut dyn FnMut(OpenEvent),
 ) -> Result<TrainDevice, DeviceError> {
-    let adapters = adapters::adapters();
-    let mut devices: Vec<_> = adapters.iter().map(|a| a.info.clone()).collect();
-    devices.push(cpu::info());
-    let choice = pick(config, &devices)?;
-    match adapters.iter().find(|a| a.info.id == choice.info.id) {
+    open_listed(&list_adapters(), config, request, tell)
+}
+
+fn open_listed(
+    listed: &(Vec<Adapter>, Vec<ListFailure>),
+    config: &DeviceConfig,
+    request: &Request,
+    tell: &mut dyn FnMut(OpenEvent),
+) -> Result<TrainDevice, DeviceError> {
+    let devices = DeviceList::of(listed);
+    for failure in &devices.failures {
+        tell(OpenEvent::Warning(failure.to_string()));
+    }
+    let choice = devices.pick(config)?;
+    match listed.0.iter().find(|a| a.info.id == choice.info.id) {
         Some(adapter) => open_adapter(adapter, config, choice.why, request, tell),
         None => Ok(TrainDevice {
             device: Device::flex(),
             precisions: choice.info.precisions.clone(),
             info: choice.info,
             shader: None,
-            kernels: false,
+            choices: Choices { kernels: false, ..Choices::default() },
             why: choice.why,
             warnings: Vec::new(),
             tensor_bytes: None,
@@ -140,15 +151,15 @@ fn open_adapter(
     config: &DeviceConfig,
     why: String,
     request: &Request,
-    tell: &mut dyn FnMut(Opening),
+    tell: &mut dyn FnMut(OpenEvent),
 ) -> Result<TrainDevice, DeviceError> {
     let (info, asked) = (&adapter.info, config.shader);
     let candidates = candidates(info, asked, config.kernels);
     let mut warnings = Vec::new();
     let mut last = None;
     for &(shader, kernels) in &candidates {
-        let trial = Trial::begin(adapter, shader, kernels, request, tell);
-        match trial.and_then(Trial::finish) {
+        let candidate = Candidate::begin(adapter, shader, kernels, request, tell);
+        match candidate.and_then(Candidate::finish) {
             Ok((device, self_test)) => {
                 let fell_back = shader != candidates[0].0;
                 let reason = reason(info, asked, shader, fell_back);
@@ -156,7 +167,8 @@ fn open_adapter(
                     warnings.push(NO_KERNELS.into());
                 }
                 let matrix_units = self_test.without_matrix_units.is_none();
-                Choices { matrix_units, ..Choices::of(&device) }.set(&device);
+                let choices = Choices { matrix_units, ..Choices::of(&device) };
+                choices.set(&device);
                 if let Some(failure) = &self_test.without_matrix_units {
                     warnings.push(format!("attention in half precision keeps off the matrix units (tensor cores): {failure}"));
                 }
@@ -170,7 +182,7 @@ fn open_adapter(
                     device,
                     info: info.clone(),
                     shader: Some(shader),
-                    kernels,
+                    choices,
                     why: match &self_test.remembered {
                         Some(date) => format!("{why}; {reason}; self-test of {date}"),
                         None => format!("{why}; {reason}"),
@@ -191,40 +203,6 @@ fn open_adapter(
     Err(last.expect("there is always a compiler to try"))
 }
 
-/// Compilers to try, with and without kernels, in order.
-fn candidates(info: &DeviceInfo, asked: Shader, kernels: Kernels) -> Vec<(ShaderCompiler, bool)> {
-    let with: &[bool] = match kernels {
-        Kernels::Auto => &[true, false],
-        Kernels::On => &[true],
-        Kernels::Off => &[false],
-    };
-    // The faster compiler without kernels before the slower one with them: it alone has tensor cores.
-    let shaders = compilers(info, asked).into_iter();
-    shaders.flat_map(|shader| with.iter().map(move |&with| (shader, with))).collect()
-}
-
-/// Compilers to try, in order.
-fn compilers(info: &DeviceInfo, asked: Shader) -> Vec<ShaderCompiler> {
-    match asked {
-        Shader::Spirv => vec![ShaderCompiler::Spirv],
-        Shader::Wgsl => vec![ShaderCompiler::Wgsl],
-        Shader::Auto if info.kind == DeviceKind::Software => vec![ShaderCompiler::Wgsl],
-        Shader::Auto => info.shaders.clone(),
-    }
-}
-
-fn reason(info: &DeviceInfo, asked: Shader, shader: ShaderCompiler, fell_back: bool) -> String {
-    match asked {
-        Shader::Spirv | Shader::Wgsl => format!("{shader} shaders, as `device.shader` asks"),
-        Shader::Auto if fell_back => format!("{shader} shaders, because SPIR-V failed"),
-        Shader::Auto if info.kind == DeviceKind::Software => {
-            format!("{shader} shaders, the only ones that software adapters compute right with")
-        }
-        Shader::Auto if info.shaders.len() > 1 => format!("{shader} shaders, the faster kind"),
-        Shader::Auto => format!("{shader} shaders, the only kind it takes"),
-    }
-}
-
 /// Tests an adapter for the start of sweeps, whatever is remembered of it, in every precision: with kernels, and where these fail
 /// without.
 ///
@@ -233,44 +211,19 @@ fn reason(info: &DeviceInfo, asked: Shader, shader: ShaderCompiler, fell_back: b
 pub fn test_anew(
     info: &DeviceInfo,
     shader: ShaderCompiler,
-    memory: Option<Memory>,
-    tell: &mut dyn FnMut(Opening),
+    cache: Option<SelfTestCache>,
+    tell: &mut dyn FnMut(OpenEvent),
 ) -> Result<SelfTest, DeviceError> {
-    let adapters = adapters::adapters();
-    let adapter = adapters.iter().find(|a| a.info.id == info.id).ok_or(DeviceError::Open {
-        device: info.label(),
-        what: "it is not there any more".into(),
-    })?;
-    let request = Request { memory, anew: true, ..Request::all() };
-    let mut test = |kernels| Trial::begin(adapter, shader, kernels, &request, tell)?.report();
+    let adapter =
+        find_adapter(&info.id).map_err(|what| DeviceError::Open { device: info.label(), what })?;
+    let request = Request { cache, anew: true, ..Request::all() };
+    let mut test = |kernels| Candidate::begin(&adapter, shader, kernels, &request, tell)?.report();
     test(true).or_else(|_| test(false))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn gpu(kind: DeviceKind, shaders: &[ShaderCompiler]) -> DeviceInfo {
-        DeviceInfo { kind, shaders: shaders.to_vec(), ..cpu::info() }
-    }
-
-    #[test]
-    fn auto_tries_spirv_first_on_gpus_and_never_on_software() {
-        use ShaderCompiler::{Spirv, Wgsl};
-        let card = gpu(DeviceKind::DiscreteGpu, &[Spirv, Wgsl]);
-        assert_eq!(compilers(&card, Shader::Auto), [Spirv, Wgsl]);
-        assert_eq!(compilers(&card, Shader::Wgsl), [Wgsl]);
-        let old = gpu(DeviceKind::IntegratedGpu, &[Wgsl]);
-        assert_eq!(compilers(&old, Shader::Auto), [Wgsl]);
-        assert_eq!(compilers(&old, Shader::Spirv), [Spirv], "and is then refused");
-        let both = [(Spirv, true), (Spirv, false), (Wgsl, true), (Wgsl, false)];
-        assert_eq!(candidates(&card, Shader::Auto, Kernels::Auto), both);
-        assert_eq!(candidates(&card, Shader::Wgsl, Kernels::On), [(Wgsl, true)]);
-        assert_eq!(candidates(&card, Shader::Wgsl, Kernels::Off), [(Wgsl, false)]);
-        let soft = gpu(DeviceKind::Software, &[Spirv, Wgsl]);
-        assert_eq!(compilers(&soft, Shader::Auto), [Wgsl]);
-        assert_eq!(compilers(&soft, Shader::Spirv), [Spirv]);
-    }
 
     #[test]
     fn the_cpu_opens_without_a_test() {
@@ -279,5 +232,23 @@ mod tests {
         let opened = open(&config).unwrap();
         assert!(opened.info.is_cpu() && opened.self_test.is_none() && opened.shader.is_none());
         assert_eq!(opened.precisions, [Precision::F32]);
+    }
+
+    #[test]
+    fn a_driver_that_broke_while_it_was_listed_is_told_before_another_device_is_taken() {
+        let what = "no such ICD".to_owned();
+        let failure = ListFailure { api: crate::GraphicsApi::Vulkan, what };
+        let listed = (Vec::new(), vec![failure.clone()]);
+        let open = |name| {
+            let mut told = Vec::new();
+            let config = DeviceConfig::named(name);
+            let opened =
+                open_listed(&listed, &config, &Request::all(), &mut |event| told.push(event));
+            assert_eq!(told, [OpenEvent::Warning(failure.to_string())]);
+            opened
+        };
+        assert!(open(isoflop_plan::DeviceName::Auto).unwrap().info.is_cpu());
+        let none = open(isoflop_plan::DeviceName::Gpu).unwrap_err().to_string();
+        assert!(none.contains("no such ICD"), "{none}");
     }
 }

@@ -1,6 +1,6 @@
 //! What a result needs to be compared across machines: the device's part.
 
-use isoflop_model::kernels::takes_matrix_units;
+use isoflop_model::takes_matrix_units;
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,6 @@ pub struct DevicePassport {
     pub os: String,
     /// Processor architecture: `"x86_64"`.
     pub arch: String,
-    /// burn's version.
     pub burn: String,
     /// cubecl's version; `None` on the CPU.
     pub cubecl: Option<String>,
@@ -55,19 +54,24 @@ pub struct DevicePassport {
 const USUAL_HEAD: usize = 64;
 
 impl TrainDevice {
-    /// Measures the peak rates and writes all down. Takes about half a second per precision.
-    pub fn passport(&self) -> DevicePassport {
-        let peaks = self
-            .precisions
-            .iter()
-            .filter_map(|&p| measure_peak(&self.device, &self.info, p))
-            .collect();
+    /// Measures the peak rates and writes all down. Takes about half a second per precision; `warn` hears of those in which
+    /// nothing could be measured.
+    pub fn passport(&self, warn: &mut dyn FnMut(String)) -> DevicePassport {
+        let mut peaks = Vec::new();
+        for &precision in &self.precisions {
+            match measure_peak(&self.device, &self.info, precision) {
+                Ok(peak) => peaks.push(peak),
+                Err(what) => {
+                    warn(format!("no peak could be measured in {}: {what}", precision.word()));
+                }
+            }
+        }
         DevicePassport { peaks, ..self.passport_without_peaks() }
     }
 
     fn kernels_in_words(&self) -> &'static str {
         let matrix = |&p: &Precision| takes_matrix_units(&self.device, p, USUAL_HEAD);
-        match self.kernels {
+        match self.choices.kernels {
             true if self.precisions.iter().any(matrix) => "own, matrix units in half precision",
             true => "own",
             false => "none",
@@ -116,7 +120,7 @@ mod tests {
     #[test]
     fn the_cpu_has_a_passport_that_survives_json() {
         let opened = super::super::open(&DeviceConfig::named(DeviceName::Cpu)).unwrap();
-        let passport = opened.passport();
+        let passport = opened.passport(&mut |what| panic!("{what}"));
         assert_eq!((passport.kind.as_str(), passport.backend.as_str()), ("cpu", "flex"));
         assert_eq!(passport.precisions, ["f32"]);
         assert_eq!(passport.wgpu, None);

@@ -8,6 +8,7 @@ use isoflop_model::ops::linear;
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
+use super::error::panic_message;
 use super::info::{DeviceInfo, DeviceKind};
 use super::wait::wait_for;
 
@@ -23,7 +24,6 @@ const SAMPLE: Duration = Duration::from_millis(80);
 /// The best measured rate of square matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Peak {
-    /// Precision of the operands.
     pub precision: Precision,
     /// Best rate seen, FLOP/s (a product of side n counts 2 n^3).
     pub flops_per_second: f64,
@@ -32,8 +32,15 @@ pub struct Peak {
 }
 
 /// Measures the best rate over several sizes of the products that training makes, in about half a second (more where kernels are
-/// compiled for the first time). `None` where the device cannot do it.
-pub fn measure_peak(device: &Device, info: &DeviceInfo, precision: Precision) -> Option<Peak> {
+/// compiled for the first time).
+///
+/// # Errors
+/// The device's words, if it cannot make the smallest.
+pub fn measure_peak(
+    device: &Device,
+    info: &DeviceInfo,
+    precision: Precision,
+) -> Result<Peak, String> {
     let slow = info.kind == DeviceKind::Software;
     let started = Instant::now();
     let mut prepared = Duration::ZERO;
@@ -46,7 +53,7 @@ pub fn measure_peak(device: &Device, info: &DeviceInfo, precision: Precision) ->
         if spent > BUDGET || expected > BUDGET.as_secs_f64() || slow && side > 256 {
             break;
         }
-        let rate = || -> Option<f64> {
+        let rate = || {
             let begun = Instant::now();
             let products = Products::prepare(device, precision, side)?;
             if !info.is_cpu() {
@@ -54,13 +61,18 @@ pub fn measure_peak(device: &Device, info: &DeviceInfo, precision: Precision) ->
             }
             products.rate()
         };
-        // A size that the device cannot do leaves the ones before it.
-        let Ok(Some(rate)) = catch_unwind(AssertUnwindSafe(rate)) else { break };
-        if best.is_none_or(|b| rate > b.flops_per_second) {
-            best = Some(Peak { precision, flops_per_second: rate, side });
+        let rate = catch_unwind(AssertUnwindSafe(rate));
+        match rate.unwrap_or_else(|panic| Err(panic_message(&*panic))) {
+            Ok(rate) if best.is_none_or(|b| rate > b.flops_per_second) => {
+                best = Some(Peak { precision, flops_per_second: rate, side });
+            }
+            Ok(_) => {}
+            // A size that the device cannot do leaves the ones before it.
+            Err(_) if best.is_some() => break,
+            Err(what) => return Err(what),
         }
     }
-    best
+    best.ok_or_else(|| "there was no time for a product".into())
 }
 
 /// Square matrices to multiply.
@@ -73,7 +85,7 @@ struct Products {
 
 impl Products {
     /// Makes them and multiplies once, which compiles.
-    fn prepare(device: &Device, precision: Precision, side: usize) -> Option<Self> {
+    fn prepare(device: &Device, precision: Precision, side: usize) -> Result<Self, String> {
         let cast = linear::half(precision);
         // A rotation of coordinates with weights: powers of it stay of one size.
         let scale = 1.0 / (side as f32).sqrt();
@@ -85,12 +97,12 @@ impl Products {
         // Weights are cast once a step, so that their cast is none of the product.
         let weights = linear::operand(weights, cast);
         let x = linear::forward(&weights, &weights, None, cast);
-        wait_for(&x).ok()?;
-        Some(Self { weights, x, cast, side })
+        wait_for(&x)?;
+        Ok(Self { weights, x, cast, side })
     }
 
     /// FLOP/s of products, each waiting for the one before.
-    fn rate(&self) -> Option<f64> {
+    fn rate(&self) -> Result<f64, String> {
         let flops = 2.0 * (self.side as f64).powi(3);
         let mut best = 0.0f64;
         let mut count = 1;
@@ -101,11 +113,11 @@ impl Products {
             for _ in 0..count {
                 y = linear::forward(&y, &self.weights, None, self.cast);
             }
-            wait_for(&y).ok()?;
+            wait_for(&y)?;
             let seconds = sample.elapsed().as_secs_f64();
             best = best.max(flops * f64::from(count) / seconds.max(1e-9));
             if started.elapsed() > SAMPLE {
-                return Some(best);
+                return Ok(best);
             }
             count = (count * 2).min(64);
         }

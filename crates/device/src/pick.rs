@@ -8,7 +8,6 @@ use super::info::{DeviceInfo, DeviceKind};
 /// A device and why it was taken.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
-    /// The device.
     pub info: DeviceInfo,
     /// In plain words, to be shown to the user.
     pub why: String,

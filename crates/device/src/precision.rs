@@ -26,8 +26,7 @@ pub(super) fn with_matrix_units(info: &DeviceInfo, shader: ShaderCompiler) -> &[
 impl TrainDevice {
     /// What `train.precision = "auto"` stands for here, of the precisions that it was opened for.
     pub fn auto_precision(&self) -> Precision {
-        let refused = self.self_test.as_ref().is_some_and(|t| t.without_matrix_units.is_some());
-        match self.shader.filter(|_| !refused) {
+        match self.shader.filter(|_| self.choices.matrix_units) {
             Some(shader) => auto_precision(&self.precisions, with_matrix_units(&self.info, shader)),
             None => Precision::F32,
         }

@@ -8,6 +8,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use isoflop_model::kernels::Choices;
 use isoflop_model::ops::head::pieces;
 use isoflop_model::ops::linear;
 use isoflop_model::{is_host, param_specs};
@@ -27,11 +28,9 @@ pub struct WrongProduct {
     pub replicas: usize,
     /// Rows of the left side, columns of the left side, columns of the right side.
     pub sizes: [usize; 3],
-    /// Precision of the operands.
     pub precision: Precision,
     /// Largest difference, as a share of the value.
     pub deviation: f64,
-    /// What is allowed.
     pub allowed: f64,
 }
 
@@ -63,8 +62,8 @@ fn class(sizes: [usize; 3]) -> Class {
     sizes.map(|len| (usize::BITS - len.leading_zeros(), len.trailing_zeros().min(ALIGNED)))
 }
 
-/// Checks the products of all projections of a shape, each class of sizes once in the life of the process, and again where more
-/// lie side by side than before, by a factor of two. The CPU is the reference and is not checked.
+/// Checks the products of all projections of a shape, each class of sizes once for a device and its choices, and again where
+/// more lie side by side than before, by a factor of two. The CPU is the reference and is not checked.
 ///
 /// # Errors
 /// The first product that differs.
@@ -78,15 +77,16 @@ pub fn check_products(
     replicas: usize,
     pass: PassSize,
 ) -> Result<(), WrongProduct> {
-    type Checked = ((Device, Precision, bool, Class), u32);
+    type Checked = ((Device, Choices, Precision, bool, Class), u32);
     static CHECKED: Mutex<Vec<Checked>> = Mutex::new(Vec::new());
     if is_host(device) {
         return Ok(());
     }
+    let choices = Choices::of(device);
     let check = |tokens: usize, sizes: [usize; 2]| {
         let pass = PassSize { tokens, ..pass };
         let class = class([tokens, sizes[0], sizes[1]]);
-        let key = (device.clone(), precision, pass.backward, class);
+        let key = (device.clone(), choices, precision, pass.backward, class);
         let side_by_side = usize::BITS - replicas.leading_zeros();
         let done = || CHECKED.lock().unwrap_or_else(PoisonError::into_inner);
         if done().iter().any(|(other, most)| *other == key && *most >= side_by_side) {

@@ -1,6 +1,5 @@
 //! Versions of the numerical libraries, which Cargo does not tell a program.
 
-/// burn.
 pub const BURN: &str = "0.22.1";
 /// cubecl, burn's GPU runtime.
 pub const CUBECL: &str = "0.11.3";

@@ -61,7 +61,7 @@ pub(super) fn setup(adapter: &wgpu::Adapter) -> Result<WgpuSetup, String> {
     let (device, queue) =
         block_on(adapter.request_device(&descriptor)).map_err(|e| e.to_string())?;
     let view = old_view(adapter, features, limits)
-        .ok_or("the driver does not show the adapter to a Vulkan 1.0 instance")?;
+        .map_err(|why| format!("the adapter cannot be shown to a Vulkan 1.0 instance: {why}"))?;
     Ok(WgpuSetup {
         instance: instance().clone(),
         adapter: view,
@@ -76,12 +76,12 @@ fn old_view(
     adapter: &wgpu::Adapter,
     features: wgpu::Features,
     limits: wgpu::Limits,
-) -> Option<wgpu::Adapter> {
+) -> Result<wgpu::Adapter, String> {
     // SAFETY: the raw handles are shared, not moved: the callback keeps the adapter, and with it
     // the raw instance, alive for as long as the second instance, which then does not destroy it.
     // The version and extensions declared are a subset of what the raw instance was made with.
     unsafe {
-        let real = adapter.as_hal::<Vulkan>()?;
+        let real = adapter.as_hal::<Vulkan>().ok_or("it is not of Vulkan")?;
         let shared = real.shared_instance();
         let keep = adapter.clone();
         let old = wgpu::hal::vulkan::Instance::from_raw(
@@ -96,11 +96,12 @@ fn old_view(
             false,
             Some(Box::new(move || drop(keep))),
         )
-        .ok()?;
-        let mut exposed = old.expose_adapter(real.raw_physical_device())?;
+        .map_err(|e| e.to_string())?;
+        let exposed = old.expose_adapter(real.raw_physical_device());
+        let mut exposed = exposed.ok_or("its driver does not show it")?;
         exposed.info = adapter.get_info();
         exposed.features = features;
         exposed.capabilities.limits = limits;
-        Some(instance().create_adapter_from_hal::<Vulkan>(exposed))
+        Ok(instance().create_adapter_from_hal::<Vulkan>(exposed))
     }
 }

@@ -8,8 +8,10 @@
 
 use burn::tensor::{Device, Tensor};
 use isoflop_device::open;
-use isoflop_model::kernels::{Choices, takes_matrix_units};
-use isoflop_model::{MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens};
+use isoflop_model::kernels::Choices;
+use isoflop_model::{
+    MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens, takes_matrix_units,
+};
 use isoflop_plan::{DeviceConfig, DeviceName, Family, Optimizer, Precision, Shader, Shape};
 
 const SHAPE: Shape = Shape {
@@ -89,7 +91,7 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
     for (precision, converts, allowed) in
         [(Precision::F32, false, 1e-5), (half, false, 2e-3), (half, true, 2e-3)]
     {
-        let choices = Choices { fragments_convert: converts, ..Choices::of(&opened.device) };
+        let choices = Choices { fragments_convert: converts, ..opened.choices };
         choices.set(&opened.device);
         let (got, recorded) = train(&opened.device, precision);
         assert!(recorded, "steps are replayed from the third on");

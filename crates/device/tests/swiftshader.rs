@@ -7,15 +7,19 @@
 //!
 //! Without it the test says that it is skipped; with `ISOFLOP_REQUIRE_SWIFTSHADER=1` it fails.
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use burn::tensor::Device;
 use isoflop_device::{
-    Finding, ShaderCompiler, TrainDevice, list, measure_peak, memory_bytes, open, test_thoroughly,
+    Finding, OpenEvent, Request, SelfTestCache, ShaderCompiler, TrainDevice, list, measure_peak,
+    memory_bytes, open_for, test_thoroughly,
 };
-use isoflop_model::{OptimState, ReplicaStep, StackModel, Tokens};
-use isoflop_plan::{DeviceConfig, DeviceName, Family, Optimizer, Precision, Shader, Shape};
+use isoflop_model::{MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens};
+use isoflop_plan::{
+    DeviceConfig, DeviceName, Family, Kernels, Optimizer, Precision, Shader, Shape,
+};
 
 const SHAPE: Shape = Shape {
     family: Family::Llama,
@@ -31,40 +35,53 @@ const LEARNING_RATES: [f64; 2] = [3e-3, 1e-2];
 const SEQUENCES: usize = 8;
 const STEPS: usize = 12;
 
-/// A test's turn with the device. At its end it waits for the device: a driver that still computes when the process ends
-/// takes it down.
-struct Turn {
-    opened: TrainDevice,
-    _alone: MutexGuard<'static, ()>,
-}
+/// A device of a test's own. At its end it waits for the device: a driver that still computes when the process ends takes it down.
+struct Opened(TrainDevice);
 
-impl Drop for Turn {
+impl Drop for Opened {
     fn drop(&mut self) {
-        let _ = self.opened.device.sync();
+        self.0.wait();
     }
 }
 
-/// SwiftShader with WGSL shaders, opened and tested once, if it is installed; for one test at a time, since whether
-/// operations are kernels is chosen for the whole process.
-fn swiftshader() -> Option<Turn> {
-    static TURN: Mutex<()> = Mutex::new(());
-    static OPENED: OnceLock<Option<TrainDevice>> = OnceLock::new();
-    let alone = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    Some(Turn { opened: OPENED.get_or_init(open_swiftshader).clone()?, _alone: alone })
+/// SwiftShader with WGSL shaders, opened anew, if it is installed.
+fn swiftshader() -> Option<Opened> {
+    is_there().then(|| open(Kernels::On))
 }
 
-fn open_swiftshader() -> Option<TrainDevice> {
-    let devices = list();
+fn is_there() -> bool {
+    let devices = list().devices;
     if !devices.iter().any(|d| d.name.contains("SwiftShader")) {
         let names: Vec<_> = devices.iter().map(|d| d.name.as_str()).collect();
         let required = std::env::var("ISOFLOP_REQUIRE_SWIFTSHADER").is_ok_and(|v| v == "1");
         assert!(!required, "ISOFLOP_REQUIRE_SWIFTSHADER is 1 and there is only {names:?}");
         eprintln!("skipped: no adapter is called SwiftShader, there is {names:?}");
-        return None;
+        return false;
     }
+    true
+}
+
+/// Opens it; the first one is tested, those after know the verdict.
+fn open(kernels: Kernels) -> Opened {
+    static CACHE: OnceLock<SelfTestCache> = OnceLock::new();
     let name = DeviceName::Named("SwiftShader".into());
-    let config = DeviceConfig { shader: Shader::Wgsl, ..DeviceConfig::named(name) };
-    Some(open(&config).unwrap_or_else(|e| panic!("{e}")))
+    let config = DeviceConfig { shader: Shader::Wgsl, kernels, ..DeviceConfig::named(name) };
+    let with = |cache: &SelfTestCache| {
+        let request = Request { cache: Some(cache.clone()), ..Request::all() };
+        let opened = open_for(&config, &request, &mut |event| {
+            assert!(!matches!(event, OpenEvent::Warning(_)), "{event:?}");
+        });
+        Opened(opened.unwrap_or_else(|e| panic!("{e}")))
+    };
+    with(CACHE.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("swiftshader.json");
+        if path.exists() {
+            std::fs::remove_file(&path).unwrap();
+        }
+        let cache = SelfTestCache::new(path, "today".into());
+        drop(with(&cache));
+        cache
+    }))
 }
 
 /// What training gives: the loss of each replica at each step, and the weights at the end.
@@ -116,10 +133,9 @@ fn train(device: &Device) -> Trained {
 
 #[test]
 fn a_stack_trains_on_swiftshader_as_on_the_cpu() {
-    let Some(turn) = swiftshader() else { return };
-    let opened = &turn.opened;
+    let Some(Opened(opened)) = &swiftshader() else { return };
     assert_eq!(opened.shader, Some(ShaderCompiler::Wgsl));
-    assert!(opened.self_test.is_some() && opened.kernels);
+    assert!(opened.self_test.is_some() && opened.choices.kernels);
     let (theirs, ours) = (train(&opened.device), train(&Device::flex()));
     for (step, (a, b)) in theirs.losses.iter().zip(&ours.losses).enumerate() {
         for (a, b) in a.iter().zip(b) {
@@ -144,8 +160,7 @@ fn a_stack_trains_on_swiftshader_as_on_the_cpu() {
 /// tensor operations, against the CPU's own.
 #[test]
 fn every_operation_is_the_same_on_swiftshader_with_kernels_and_without() {
-    let Some(turn) = swiftshader() else { return };
-    let opened = &turn.opened;
+    let Some(Opened(opened)) = &swiftshader() else { return };
     let findings =
         test_thoroughly(&opened.info, ShaderCompiler::Wgsl, None, &mut |operation, _| {
             println!("{operation}");
@@ -164,8 +179,7 @@ fn every_operation_is_the_same_on_swiftshader_with_kernels_and_without() {
 /// What a step allocates it gives back: memory stays what it is once every kernel has run.
 #[test]
 fn memory_does_not_grow_on_swiftshader() {
-    let Some(turn) = swiftshader() else { return };
-    let opened = &turn.opened;
+    let Some(Opened(opened)) = &swiftshader() else { return };
     let device = &opened.device;
     let mut model = StackModel::init(&SHAPE, &SEEDS, Precision::F32, device);
     let mut optim = OptimState::new(&model);
@@ -187,8 +201,8 @@ fn memory_does_not_grow_on_swiftshader() {
 /// A peak counts what was computed, not what was handed over: nothing is left to wait for when its measurement ends.
 #[test]
 fn a_peak_waits_for_swiftshader() {
-    let Some(turn) = swiftshader() else { return };
-    let (device, info) = (&turn.opened.device, &turn.opened.info);
+    let Some(Opened(opened)) = &swiftshader() else { return };
+    let (device, info) = (&opened.device, &opened.info);
     device.sync().unwrap();
     let started = Instant::now();
     let peak = measure_peak(device, info, Precision::F32).expect("products are possible");
@@ -201,4 +215,46 @@ fn a_peak_waits_for_swiftshader() {
         100.0 * left
     );
     assert!(left < 0.05, "{left}");
+}
+
+/// Trains by whole steps on two devices in turn, which is where choices would mix. Losses of each, and whether its steps were
+/// recorded, as only kernels can be.
+fn train_in_turn(devices: [&Device; 2]) -> [(Vec<f32>, bool); 2] {
+    let mut stacks = devices.map(|device| {
+        let model = StackModel::init(&SHAPE, &SEEDS, Precision::F32, device);
+        let optim = OptimState::new(&model);
+        (model, optim, Steps::new(), Vec::new())
+    });
+    for step in 0..4 {
+        for (model, optim, steps, losses) in &mut stacks {
+            let (inputs, targets) =
+                Tokens::inputs_and_targets(&windows(step), SEEDS.len(), SHAPE.context);
+            let batch = [MicroBatch { inputs, targets, share: 1.0 }];
+            let (loss, _) = steps.step(model, optim, &batch, 0.0, Optimizer::AdamW, &settings());
+            let loss: Vec<f32> = loss.into_data().try_to_vec().unwrap();
+            losses.extend(loss);
+        }
+    }
+    stacks.map(|(_, _, steps, losses)| (losses, steps.is_recorded()))
+}
+
+#[test]
+fn two_devices_of_one_process_keep_the_choices_that_each_was_opened_with() {
+    if !is_there() {
+        return;
+    }
+    let run = |order: [Kernels; 2]| {
+        let [one, other] = order.map(open);
+        let chosen = [&one, &other].map(|opened| opened.0.choices.kernels);
+        assert_eq!(chosen, order.map(|kernels| kernels == Kernels::On));
+        train_in_turn([&one.0.device, &other.0.device])
+    };
+    let [with, without] = run([Kernels::On, Kernels::Off]);
+    let [without_first, with_second] = run([Kernels::Off, Kernels::On]);
+    assert!(with.1 && !without.1, "{} {}", with.1, without.1);
+    assert_eq!((&with, &without), (&with_second, &without_first));
+    assert_ne!(with.0, without.0, "sums in another order round otherwise");
+    for (a, b) in with.0.iter().zip(&without.0) {
+        assert!((a - b).abs() < 1e-3, "{a} with kernels, {b} without");
+    }
 }

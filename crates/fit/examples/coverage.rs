@@ -11,6 +11,7 @@ use isoflop_fit::parametric::{FitOptions, fit_law};
 use isoflop_fit::{Estimate, Objective, Observation, Table};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 
 /// E, A, alpha, B, beta.
 const LAWS: [(&str, [f64; 5]); 3] = [
@@ -32,7 +33,7 @@ fn table(law: [f64; 5], noise: f64, random: &mut ChaCha8Rng) -> Table {
         for i in 0..6 {
             let n = (centre + 4f64.ln() * (i as f64 / 2.5 - 1.0)).exp();
             let d = flops / 6.0 / n;
-            let z = normal(random);
+            let z: f64 = random.sample(StandardNormal);
             let loss = (e + a / n.powf(alpha) + b / d.powf(beta)) * (noise * z).exp();
             rows.push(Observation::new(format!("{k}-{i}"), n, d, flops, loss));
         }
@@ -61,12 +62,6 @@ impl Tally {
         self.width += i.hi - i.lo;
         self.far_width += (j.hi / j.lo).ln();
     }
-}
-
-/// A standard normal number (Box & Muller 1958).
-fn normal(random: &mut ChaCha8Rng) -> f64 {
-    let (u, v): (f64, f64) = (random.random(), random.random());
-    (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
 }
 
 fn main() {
@@ -115,7 +110,7 @@ fn main() {
                         let params = log_params(law, 1e21).exp();
                         let tokens = 1e21 / 6.0 / params;
                         let mut random = ChaCha8Rng::seed_from_u64(1_000_000 + set as u64);
-                        let noise = (0.005 * normal(&mut random)).exp();
+                        let noise = (0.005 * random.sample::<f64, _>(StandardNormal)).exp();
                         let run =
                             noise * (e + big_a / params.powf(alpha) + big_b / tokens.powf(beta));
                         let (_, new) = result.frontier.as_ref().unwrap().loss_at(params, tokens);

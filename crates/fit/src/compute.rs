@@ -3,18 +3,16 @@
 use serde::Serialize;
 
 use crate::error::FitError;
-use crate::solve::{MAX_PARAMETERS, cholesky_solve};
+use crate::observation::Observation;
+use crate::stats::{centred, dot, rms};
 use crate::table::Table;
 
 /// `C = coefficient * N^params_power * D^tokens_power`. `6 N D` in most tables; fitted where C is
 /// an exact count, since then the exponents of N*(C) and D*(C) do not add up to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct ComputeRule {
-    /// Natural logarithm of the coefficient.
     pub log_coefficient: f64,
-    /// Power of N.
     pub params_power: f64,
-    /// Power of D.
     pub tokens_power: f64,
     /// Root mean square of ln C about the rule, over the runs.
     pub residual: f64,
@@ -35,61 +33,45 @@ impl ComputeRule {
     /// The rule of a table: `6 N D` when every run obeys it within 1%, else a power law by least
     /// squares in logarithms, else (no spread of its own in N and D) `k N D`.
     pub fn of(table: &Table) -> ComputeRule {
-        let rows = table.rows();
-        let n = rows.len() as f64;
-        let ratio = |r: &crate::table::Observation| r.flops.ln() - r.params.ln() - r.tokens.ln();
+        let column =
+            |of: fn(&Observation) -> f64| -> Vec<f64> { table.rows().iter().map(of).collect() };
+        let ratio = column(|r| r.flops.ln() - r.params.ln() - r.tokens.ln());
         let six = 6f64.ln();
-        if rows.iter().all(|r| (ratio(r) - six).abs() < 0.01) {
+        if ratio.iter().all(|r| (r - six).abs() < 0.01) {
             return ComputeRule::SIX_ND;
         }
-        let k = rows.iter().map(ratio).sum::<f64>() / n;
-        let spread = (rows.iter().map(|r| (ratio(r) - k).powi(2)).sum::<f64>() / n).sqrt();
+        // ln C - ln N - ln D on ln N and ln D, centred: small numbers, well conditioned.
+        let (off, k) = centred(&ratio);
         let product = ComputeRule {
             log_coefficient: k,
-            params_power: 1.0,
-            tokens_power: 1.0,
-            residual: spread,
+            residual: rms(&off),
             is_six_nd: false,
+            ..ComputeRule::SIX_ND
         };
-        if spread < 0.005 {
+        if product.residual < 0.005 {
             return product;
         }
-        // ln C - ln N - ln D on ln N and ln D, centred: small numbers, well conditioned.
-        let mx = rows.iter().map(|r| r.params.ln()).sum::<f64>() / n;
-        let my = rows.iter().map(|r| r.tokens.ln()).sum::<f64>() / n;
-        let mut g = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
-        let mut h = [0.0; MAX_PARAMETERS];
-        for r in rows {
-            let v = [r.params.ln() - mx, r.tokens.ln() - my];
-            for i in 0..2 {
-                h[i] += v[i] * (ratio(r) - k);
-                for j in 0..2 {
-                    g[i][j] += v[i] * v[j];
-                }
-            }
-        }
-        let correlation = g[0][1] / (g[0][0] * g[1][1]).sqrt();
-        if !(correlation.abs() < 0.999) {
+        let (x, mx) = centred(&column(|r| r.params.ln()));
+        let (y, my) = centred(&column(|r| r.tokens.ln()));
+        let (xx, xy, yy) = (dot(&x, &x), dot(&x, &y), dot(&y, &y));
+        if !((xy / (xx * yy).sqrt()).abs() < 0.999) {
             return product;
         }
-        let Some(power) = cholesky_solve(&g, &h, 2) else {
-            return product;
-        };
+        // Cramer's rule: the columns were just seen to be apart.
+        let (xk, yk) = (dot(&x, &off), dot(&y, &off));
+        let below = xx * yy - xy * xy;
+        let (p, q) = ((yy * xk - xy * yk) / below, (xx * yk - xy * xk) / below);
         let rule = ComputeRule {
-            log_coefficient: k - power[0] * mx - power[1] * my,
-            params_power: 1.0 + power[0],
-            tokens_power: 1.0 + power[1],
-            residual: 0.0,
-            is_six_nd: false,
+            log_coefficient: k - p * mx - q * my,
+            params_power: 1.0 + p,
+            tokens_power: 1.0 + q,
+            ..product
         };
         if !(rule.params_power > 0.1 && rule.tokens_power > 0.1) {
             return product;
         }
-        let off = |r: &crate::table::Observation| {
-            (r.flops.ln() - rule.log_flops(r.params.ln(), r.tokens.ln())).powi(2)
-        };
-        let residual = (rows.iter().map(off).sum::<f64>() / n).sqrt();
-        ComputeRule { residual, ..rule }
+        let left = |(i, off): (usize, &f64)| off - p * x[i] - q * y[i];
+        ComputeRule { residual: rms(&off.iter().enumerate().map(left).collect::<Vec<_>>()), ..rule }
     }
 
     /// ln C of ln N and ln D.
@@ -102,7 +84,6 @@ impl ComputeRule {
         (log_flops - self.log_coefficient - self.params_power * log_params) / self.tokens_power
     }
 
-    /// In words.
     pub fn describe(&self) -> String {
         if self.is_six_nd {
             "C = 6 N D".into()
@@ -148,7 +129,6 @@ pub(crate) fn spread_in_words(residual: f64) -> String {
     }
 }
 
-/// Checks a compute budget that a caller gives.
 pub(crate) fn check_flops(flops: f64) -> Result<f64, FitError> {
     if flops.is_finite() && flops > 0.0 {
         return Ok(flops);

@@ -5,23 +5,22 @@
 //! is its elasticity at the centre of the study. Intervals are from a pairs (or cluster) bootstrap. Factors that the
 //! design moves together are refused by name: no regression can tell them apart.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use nalgebra::{DMatrix, DVector};
+use rand::Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
-use crate::intervals::too_few_draws;
+use crate::intervals::{draw_stream, too_few_draws};
+use crate::observation::Observation;
 use crate::parametric::{resampling_plan, too_few};
-use crate::table::{Observation, Table};
+use crate::stats::{centred, dot, range};
+use crate::table::Table;
 
-/// The effect of one factor.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effect {
-    /// The factor.
     pub factor: String,
-    /// What became of it.
     pub answer: EffectAnswer,
 }
 
@@ -31,7 +30,6 @@ pub struct Effect {
 pub enum EffectAnswer {
     /// d ln L / d ln factor at the centre, the others fixed; for hardware, the shift of ln L.
     Elasticity {
-        /// The value.
         #[serde(flatten)]
         estimate: Estimate,
         /// Half the second derivative, for factors with an optimum.
@@ -42,27 +40,20 @@ pub enum EffectAnswer {
     /// It never varies.
     Constant,
     /// Some runs lack it.
-    Missing {
-        /// How many.
-        runs: usize,
-    },
+    Missing { runs: usize },
     /// The design moves it together with others.
     Confounded {
-        /// With which.
         with: Vec<String>,
         /// Share of its variance that the others explain.
         explained: f64,
     },
 }
 
-/// All effects of a table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Effects {
-    /// One per factor.
     pub effects: Vec<Effect>,
     /// Share of the variance of ln L explained.
     pub r_squared: f64,
-    /// Runs used.
     pub rows: usize,
     /// Why there are no intervals, where they were asked for and withheld.
     pub no_interval: Option<String>,
@@ -130,29 +121,32 @@ pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Eff
     let units = plan.clusters.len();
     let noun = if units < rows.len() { "cluster" } else { "run" };
     let few = too_few(units, noun).filter(|_| draws > 0);
-    let no_interval = few.or_else(|| too_few_draws(draws, level));
+    let mut no_interval = few.or_else(|| too_few_draws(draws, level));
     let draws = if no_interval.is_some() { 0 } else { draws };
-    let base = ChaCha8Rng::seed_from_u64(seed ^ 0x0eff_ec75);
     let one = |k: usize| {
-        let mut random = base.clone();
-        random.set_stream(k as u64 + 1);
+        let mut random = draw_stream(seed ^ 0x0eff_ec75, k);
         let mut weights = vec![0.0; rows.len()];
-        for _ in 0..plan.clusters.len() {
-            for &i in &plan.clusters[random.random_range(0..plan.clusters.len())] {
-                weights[i] += 1.0;
-            }
+        for _ in 0..units {
+            let drawn = &plan.clusters[random.random_range(0..units)];
+            drawn.iter().for_each(|&i| weights[i] += 1.0);
         }
         design.solve(&weights)
     };
-    let drawn: Vec<Vec<f64>> = (0..draws).into_par_iter().filter_map(one).collect();
+    let mut drawn: Vec<Vec<f64>> = (0..draws).into_par_iter().filter_map(one).collect();
+    let failed = draws - drawn.len();
+    if 10 * failed > draws {
+        // Draws that lack a value of some factor: the rest would understate the intervals.
+        drawn.clear();
+        no_interval =
+            Some(format!("no intervals: {failed} of {draws} draws cannot tell the factors apart"));
+    }
     for (k, factor) in factors.iter().enumerate() {
         let at = design.linear[k];
         let mut values: Vec<f64> = drawn.iter().map(|d| d[at]).collect();
         let curvature = design.square[k].map(|s| point[s]);
+        let (lo, hi) = range(factor.values.iter().copied());
         let bottom = curvature.filter(|c| *c > 0.0).map(|c| -0.5 * point[at] / c);
-        let optimum = bottom
-            .filter(|x| factor.range().0 < *x && *x < factor.range().1)
-            .map(|x| (x + factor.mean).exp());
+        let optimum = bottom.filter(|x| lo < *x && *x < hi).map(|x| (x + factor.mean).exp());
         let estimate = Estimate::from_draws(point[at], &mut values, level);
         let answer = EffectAnswer::Elasticity { estimate, curvature, optimum };
         out.push(Effect { factor: factor.name.clone(), answer });
@@ -168,23 +162,14 @@ struct Factor {
     squared: bool,
 }
 
-impl Factor {
-    fn range(&self) -> (f64, f64) {
-        self.values
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |m, v| (m.0.min(*v), m.1.max(*v)))
-    }
-}
-
 fn add(
     name: String,
-    mut values: Vec<f64>,
+    values: Vec<f64>,
     bends: bool,
     factors: &mut Vec<Factor>,
     out: &mut Vec<Effect>,
 ) {
-    let mean = crate::estimate::mean(&values);
-    values.iter_mut().for_each(|v| *v -= mean);
+    let (values, mean) = centred(&values);
     let mut sorted = values.clone();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted.dedup_by(|a, b| (*a - *b).abs() < 1e-9);
@@ -249,33 +234,18 @@ fn confounding(factors: &mut Vec<Factor>, out: &mut Vec<Effect>) {
     }
 }
 
-/// Share of the variance of `y` (centred) that centred columns explain, by Gram-Schmidt.
+/// Share of the variance of `y` (centred) that centred columns explain: what lies in the space that they span.
 fn explained(y: &[f64], columns: &[&[f64]]) -> f64 {
-    let total: f64 = y.iter().map(|v| v * v).sum();
-    let mut left = y.to_vec();
-    let mut basis: Vec<Vec<f64>> = Vec::new();
-    let take = |from: &mut Vec<f64>, q: &[f64]| {
-        let s: f64 = from.iter().zip(q).map(|(a, b)| a * b).sum();
-        from.iter_mut().zip(q).for_each(|(a, b)| *a -= s * b);
-    };
-    for column in columns {
-        let mut q = column.to_vec();
-        let before = q.iter().map(|v| v * v).sum::<f64>().sqrt();
-        for _ in 0..2 {
-            for b in &basis {
-                take(&mut q, b);
-            }
-        }
-        let norm = q.iter().map(|v| v * v).sum::<f64>().sqrt();
-        if norm > 1e-9 * before {
-            q.iter_mut().for_each(|v| *v /= norm);
-            basis.push(q);
-        }
+    let y = DVector::from_column_slice(y);
+    let unit = |c: &&[f64]| DVector::from_column_slice(c).normalize();
+    let columns: Vec<DVector<f64>> = columns.iter().map(unit).collect();
+    if columns.is_empty() {
+        return 0.0;
     }
-    for q in &basis {
-        take(&mut left, q);
-    }
-    1.0 - left.iter().map(|v| v * v).sum::<f64>() / total
+    let svd = DMatrix::from_columns(&columns).svd(true, false);
+    let Some(u) = svd.u else { return 0.0 };
+    let spans = |(k, size): (usize, &f64)| (*size > 1e-9).then(|| u.column(k).dot(&y).powi(2));
+    svd.singular_values.iter().enumerate().filter_map(spans).sum::<f64>() / y.norm_squared()
 }
 
 /// Columns of the regression: 1, the factors, their squares, and N times D.
@@ -317,39 +287,23 @@ impl Design {
             a.iter().zip(b).zip(weights).map(|((x, y), w)| w * x * y).sum()
         };
         let norms: Vec<f64> = self.columns.iter().map(|c| dot(c, c).sqrt()).collect();
-        let mut a = vec![vec![0.0; n + 1]; n];
-        for i in 0..n {
-            if !(norms[i] > 0.0) {
-                return None;
-            }
-            for j in 0..n {
-                a[i][j] = dot(&self.columns[i], &self.columns[j]) / (norms[i] * norms[j]);
-            }
-            a[i][n] = dot(&self.columns[i], &self.target) / norms[i];
+        if !norms.iter().all(|v| *v > 0.0) {
+            return None;
         }
-        // Gauss-Jordan on a positive definite matrix needs no pivoting.
-        for k in 0..n {
-            if !(a[k][k] > 1e-10) {
-                return None;
-            }
-            let pivot = a[k].clone();
-            for (i, row) in a.iter_mut().enumerate() {
-                if i != k {
-                    let factor = row[k] / pivot[k];
-                    for (r, p) in row.iter_mut().zip(&pivot).skip(k) {
-                        *r -= factor * p;
-                    }
-                }
-            }
+        let (x, y) = (&self.columns, &self.target);
+        let gram = DMatrix::from_fn(n, n, |i, j| dot(&x[i], &x[j]) / (norms[i] * norms[j]));
+        let factor = gram.cholesky()?;
+        if !factor.l_dirty().diagonal().iter().all(|v| v * v > 1e-10) {
+            return None;
         }
-        Some((0..n).map(|k| a[k][n] / a[k][k] / norms[k]).collect())
+        let solved = factor.solve(&DVector::from_fn(n, |k, _| dot(&x[k], y) / norms[k]));
+        Some(solved.iter().zip(norms).map(|(s, norm)| s / norm).collect())
     }
 
     fn r_squared(&self, point: &[f64]) -> f64 {
-        let mean = crate::estimate::mean(&self.target);
-        let total: f64 = self.target.iter().map(|t| (t - mean).powi(2)).sum();
         let model = |i: usize| self.columns.iter().zip(point).map(|(c, p)| c[i] * p).sum::<f64>();
         let left: f64 = self.target.iter().enumerate().map(|(i, t)| (t - model(i)).powi(2)).sum();
-        1.0 - left / total
+        let spread = centred(&self.target).0;
+        1.0 - left / dot(&spread, &spread)
     }
 }

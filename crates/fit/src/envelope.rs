@@ -6,55 +6,42 @@
 //! there to beat them, so they bracket nothing. Checkpoints before the learning rate has decayed sit above a finished
 //! run's loss, which biases this approach; it is a check on the other two.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::compute::{check_flops, spread_in_words};
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
-use crate::intervals::too_few_draws;
-use crate::law::log_linear;
+use crate::intervals::{draw_stream, too_few_draws};
+use crate::observation::cluster_of;
 use crate::parametric::{Allocation, spread_about_line, too_few};
-use crate::table::{Table, cluster_of};
+use crate::stats::{Line, range};
+use crate::table::Table;
 
-/// One point of a training curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct CurvePoint {
-    /// Tokens seen.
     pub tokens: f64,
-    /// FLOPs spent.
     pub flops: f64,
-    /// Loss, nats.
     pub loss_nats: f64,
 }
 
-/// The training curve of one run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Curve {
-    /// Name.
     pub run: String,
     /// What it is resampled with where that is more than its run: seeds of one cell have one name here.
     pub cell: Option<String>,
-    /// N.
     pub params: f64,
     /// Points in any order.
     pub points: Vec<CurvePoint>,
 }
 
-/// A point of the envelope.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EnvelopePoint {
-    /// The run it belongs to.
     pub run: String,
-    /// N.
     pub params: f64,
-    /// Tokens seen by then.
     pub tokens: f64,
-    /// FLOPs spent by then.
     pub flops: f64,
-    /// Loss, nats.
     pub loss_nats: f64,
     /// Whether it votes: its model is neither the smallest nor the largest.
     pub votes: bool,
@@ -85,14 +72,11 @@ pub struct EnvelopeFit {
     largest_flops: f64,
 }
 
-/// Options of approach 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct EnvelopeOptions {
     /// Bootstrap draws over runs; 0 for no intervals.
     pub draws: usize,
-    /// Level.
     pub level: f64,
-    /// Seed.
     pub seed: u64,
 }
 
@@ -114,21 +98,15 @@ impl EnvelopeFit {
     /// [`FitError::BadOption`] unless `flops` is positive and finite.
     pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
         let x = check_flops(flops)?.ln();
-        let line = |l: &(f64, f64)| l.0 + l.1 * x;
-        let estimate = |f: &dyn Fn(&[(f64, f64); 2]) -> f64| {
-            let mut values: Vec<f64> = self.draws.iter().map(f).collect();
-            Estimate::from_draws(f(&self.lines), &mut values, self.level)
+        let at = |lines: &[(f64, f64); 2]| {
+            let [n, d] = lines.map(|l| l.0 + l.1 * x);
+            [n, d, d - n]
         };
-        Allocation {
-            flops,
-            params: estimate(&|l| line(&l[0])).map(f64::exp),
-            tokens: estimate(&|l| line(&l[1])).map(f64::exp),
-            tokens_per_param: estimate(&|l| line(&l[1]) - line(&l[0])).map(f64::exp),
-            loss_nats: None,
-            new_run_nats: None,
-            extrapolation: flops / self.largest_flops,
-        }
-        .checked()
+        let estimate = |k: usize| {
+            let mut values: Vec<f64> = self.draws.iter().map(|l| at(l)[k]).collect();
+            Estimate::from_draws(at(&self.lines)[k], &mut values, self.level)
+        };
+        Allocation::of_logs(flops, [0, 1, 2].map(estimate), self.largest_flops)
     }
 }
 
@@ -203,10 +181,8 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
     };
     // Curves of one name are one training, or not to be told apart; seeds of one cell tell one thing.
     let (unit, units) = units_of(curves);
-    let base = ChaCha8Rng::seed_from_u64(options.seed ^ 0xe17e_1093);
     let one = |k: usize| {
-        let mut random = base.clone();
-        random.set_stream(k as u64 + 1);
+        let mut random = draw_stream(options.seed ^ 0xe17e_1093, k);
         let mut chosen = vec![false; units];
         for _ in 0..units {
             chosen[random.random_range(0..units)] = true;
@@ -329,7 +305,7 @@ fn units_of(curves: &[Curve]) -> (Vec<usize>, usize) {
 
 /// Smallest and largest ln N.
 fn ends(points: &[Spot]) -> (f64, f64) {
-    points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |m, s| (m.0.min(s.n), m.1.max(s.n)))
+    range(points.iter().map(|s| s.n))
 }
 
 fn distinct(values: impl Iterator<Item = f64>) -> usize {
@@ -342,7 +318,11 @@ fn lines(hull: &[Spot], lo: f64, hi: f64) -> Option<[(f64, f64); 2]> {
     if distinct(voting.iter().map(|s| s.n)) < LEAST_MODELS {
         return None;
     }
-    let of = |f: &dyn Fn(&Spot) -> f64| voting.iter().map(|s| f(s)).collect::<Vec<f64>>();
-    let c = of(&|s| s.c);
-    Some([log_linear(&c, &of(&|s| s.n)), log_linear(&c, &of(&|s| s.d))])
+    let of = |f: fn(&Spot) -> f64| voting.iter().map(|s| f(s)).collect::<Vec<f64>>();
+    let c = of(|s| s.c);
+    let line = |y: &[f64]| {
+        let line = Line::fit(&c, y);
+        (line.intercept(), line.slope)
+    };
+    Some([line(&of(|s| s.n)), line(&of(|s| s.d))])
 }

@@ -6,55 +6,30 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum FitError {
-    /// The table has no row at all.
     #[error("the table has no rows\nhint: check the path, or that the runs have finished")]
     Empty,
     /// Rows were given, but every one was left out.
     #[error(
         "none of the {given} rows can be used; the first: run `{first_run}`: {first_reason}\nhint: {hint}"
     )]
-    NothingUsable {
-        /// Rows given.
-        given: usize,
-        /// Name of the first row left out.
-        first_run: String,
-        /// Why it was left out.
-        first_reason: String,
-        /// What to do.
-        hint: String,
-    },
-    /// Fewer rows than the law needs.
+    NothingUsable { given: usize, first_run: String, first_reason: String, hint: String },
     #[error(
         "{what} has {parameters} parameters and needs at least {needed} runs; {given} given\nhint: train more runs, or fit a law with fewer parameters"
     )]
-    TooFewRows {
-        /// What was to be fitted.
-        what: String,
-        /// Its parameters.
-        parameters: usize,
-        /// Runs that it needs.
-        needed: usize,
-        /// Runs that there are.
-        given: usize,
-    },
+    TooFewRows { what: String, parameters: usize, needed: usize, given: usize },
     /// N and D are the same in every row.
     #[error(
         "N (params) equals D (tokens) in all {rows} rows, as if both were read from one column\nhint: name the column of each (`--params` and `--tokens` of `sweep fit`)"
     )]
-    OneColumn {
-        /// Rows.
-        rows: usize,
-    },
+    OneColumn { rows: usize },
     /// A variable that the law separates never varies.
     #[error(
         "{variable} is the same in all {rows} runs, so {what} cannot be told\nhint: vary {variable} by a factor of 10 or more, or fit a one-variable law"
     )]
     Constant {
-        /// The variable.
         variable: String,
         /// What it leaves open.
         what: String,
-        /// Rows.
         rows: usize,
     },
     /// A column that the law needs is missing in some row.
@@ -64,7 +39,6 @@ pub enum FitError {
     MissingColumn {
         /// First run without it.
         run: String,
-        /// The column.
         column: String,
         /// Who needs it.
         what: String,
@@ -73,10 +47,7 @@ pub enum FitError {
     #[error(
         "no two runs share a compute budget, so there are no isoFLOP slices ({detail})\nhint: give a budget column, or use the parametric fit"
     )]
-    NoSlices {
-        /// What was seen.
-        detail: String,
-    },
+    NoSlices { detail: String },
     /// Too few slices with a bracketed minimum for a power law.
     #[error("{bracketed} of {slices} {unit}; a power law needs {needed}\nhint: {hint}")]
     TooFewMinima {
@@ -84,33 +55,14 @@ pub enum FitError {
         bracketed: usize,
         /// All slices, or model sizes.
         slices: usize,
-        /// How many it takes.
         needed: usize,
         /// What was counted, in words.
         unit: String,
-        /// What to do.
         hint: String,
     },
-    /// An option lies outside its range.
     #[error("`{option}` is {value}, outside {range}\nhint: {hint}")]
-    BadOption {
-        /// Its name.
-        option: String,
-        /// The value given.
-        value: String,
-        /// What is allowed.
-        range: String,
-        /// What to do.
-        hint: String,
-    },
+    BadOption { option: String, value: String, range: String, hint: String },
     /// The fit ended somewhere that is not a result.
     #[error("{what} gave no result: {why}\nhint: {hint}")]
-    NoResult {
-        /// What was fitted.
-        what: String,
-        /// What happened.
-        why: String,
-        /// What to do.
-        hint: String,
-    },
+    NoResult { what: String, why: String, hint: String },
 }

@@ -4,25 +4,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::FitError;
 use crate::intervals::least_draws;
+use crate::stats::{quantile, standard_deviation};
 
 /// A central interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// Lower end.
     pub lo: f64,
-    /// Upper end.
     pub hi: f64,
     /// Share of the time that such an interval should hold the truth, e.g. 0.95.
     pub level: f64,
 }
 
 impl Interval {
-    /// Whether `value` lies in the interval.
     pub fn contains(&self, value: f64) -> bool {
         self.lo <= value && value <= self.hi
     }
 
-    /// Whether the two intervals share a point.
     pub fn overlaps(&self, other: &Interval) -> bool {
         self.lo <= other.hi && other.lo <= self.hi
     }
@@ -97,41 +94,9 @@ pub(crate) fn check_level(level: f64) -> Result<(), FitError> {
     })
 }
 
-/// Quantile of sorted values by linear interpolation (type 7, as NumPy's default).
-pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let position = q.clamp(0.0, 1.0) * (sorted.len() - 1) as f64;
-    let below = position.floor() as usize;
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + (position - below as f64) * (sorted[above] - sorted[below])
-}
-
-/// Median; sorts its argument.
-pub(crate) fn median(values: &mut [f64]) -> f64 {
-    values.sort_unstable_by(f64::total_cmp);
-    quantile(values, 0.5)
-}
-
-pub(crate) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
-pub(crate) fn standard_deviation(values: &[f64]) -> f64 {
-    let centre = mean(values);
-    let sum: f64 = values.iter().map(|v| (v - centre).powi(2)).sum();
-    (sum / (values.len() as f64 - 1.0)).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantiles_match_numpy() {
-        let values = [1.0, 2.0, 4.0, 8.0];
-        assert_eq!(quantile(&values, 0.5), 3.0);
-        assert!((quantile(&values, 0.1) - 1.3).abs() < 1e-12);
-        assert_eq!(quantile(&values, 1.0), 8.0);
-    }
 
     #[test]
     fn mapping_keeps_the_level() {

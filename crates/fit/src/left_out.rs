@@ -2,39 +2,31 @@
 
 use serde::Serialize;
 
-/// Why a row was left out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LeftOutReason {
     /// A number is NaN or infinite.
     NotFinite {
-        /// Which.
         column: String,
     },
     /// What should be a number is none.
     Unreadable {
-        /// Which.
         column: String,
         /// What stands there; empty where nothing does.
         cell: String,
     },
     /// A number is zero or negative.
     NotPositive {
-        /// Which.
         column: String,
-        /// Its value.
         value: f64,
     },
     /// The row repeats another of the same name, number by number.
     Duplicate,
     /// The chosen convention needs a count that this row lacks.
     NoCount {
-        /// Which.
         column: String,
     },
-    /// The caller left it out.
     Asked {
-        /// The caller's words.
         why: String,
     },
 }
@@ -77,11 +69,9 @@ impl LeftOutReason {
 /// One row that no fit sees.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LeftOut {
-    /// Its name.
     pub run: String,
     /// Its place among the rows of the input, from 1.
     pub row: usize,
-    /// Why.
     #[serde(flatten)]
     pub reason: LeftOutReason,
 }

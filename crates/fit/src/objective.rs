@@ -80,22 +80,34 @@ impl Objective {
         }
     }
 
-    /// Value over residuals with weights; `sigma` is the likelihood's scale.
-    pub(crate) fn value(self, residuals: impl Iterator<Item = (f64, f64)>, sigma: f64) -> f64 {
+    /// The threshold of Huber's loss that the objective is minimised with, for residuals of this width and the likelihood's
+    /// scale; infinite for squares. Kinks are rounded at 1e-5 of the width.
+    pub(crate) fn threshold(self, width: f64, sigma: f64) -> f64 {
         match self {
-            Objective::Huber { delta } => residuals.map(|(r, w)| w * huber(r, delta)).sum(),
-            Objective::Absolute => residuals.map(|(r, w)| w * r.abs()).sum(),
-            Objective::SquaredLog => residuals.map(|(r, w)| 0.5 * w * r * r).sum(),
-            Objective::SquaredLinear => residuals.map(|(r, w)| w * r * r).sum(),
+            Objective::Huber { delta } => delta,
+            Objective::Absolute => (1e-5 * width).max(1e-13),
+            Objective::SquaredLog | Objective::SquaredLinear => f64::INFINITY,
+            Objective::Likelihood { delta } => (delta * sigma).max(1e-5 * width).max(1e-13),
+        }
+    }
+
+    /// Value over residuals; `sigma` is the likelihood's scale.
+    pub(crate) fn value(self, residuals: &[f64], sigma: f64) -> f64 {
+        let sum = |loss: &dyn Fn(f64) -> f64| residuals.iter().map(|r| loss(*r)).sum();
+        match self {
+            Objective::Huber { delta } => sum(&|r| huber(r, delta)),
+            Objective::Absolute => sum(&f64::abs),
+            Objective::SquaredLog => sum(&|r| 0.5 * r * r),
+            Objective::SquaredLinear => sum(&|r| r * r),
             Objective::Likelihood { delta } => {
                 let constant = sigma.ln() + huber_normaliser(delta).ln();
-                residuals.map(|(r, w)| w * (huber(r / sigma, delta) + constant)).sum()
+                sum(&|r| huber(r / sigma, delta) + constant)
             }
         }
     }
 }
 
-pub(crate) fn huber(r: f64, delta: f64) -> f64 {
+fn huber(r: f64, delta: f64) -> f64 {
     let t = r.clamp(-delta, delta);
     t * (r - 0.5 * t)
 }
@@ -108,41 +120,27 @@ fn huber_normaliser(delta: f64) -> f64 {
     let mut middle = 0.0;
     for i in 0..=n {
         let z = -delta + h * i as f64;
-        let weight = if i == 0 || i == n {
-            1.0
-        } else if i % 2 == 1 {
-            4.0
-        } else {
-            2.0
-        };
+        let weight = if i % n == 0 { 1.0 } else { 2.0 + 2.0 * (i % 2) as f64 };
         middle += weight * (-0.5 * z * z).exp();
     }
     middle * h / 3.0 + 2.0 * (-0.5 * delta * delta).exp() / delta
 }
 
 /// The scale that maximises the likelihood for given residuals: the root of
-/// `sum w psi(r / sigma) r / sigma = sum w`.
-pub(crate) fn likelihood_scale(residuals: &[(f64, f64)], delta: f64) -> f64 {
-    let total: f64 = residuals.iter().map(|(_, w)| w).sum();
-    let mean: f64 = residuals.iter().map(|(r, w)| w * r.abs()).sum::<f64>() / total;
-    let excess = |sigma: f64| {
-        residuals
-            .iter()
-            .map(|(r, w)| {
-                let z = r / sigma;
-                w * z * z.clamp(-delta, delta)
-            })
-            .sum::<f64>()
-            - total
-    };
-    // Decreasing in sigma; bracketed by the Laplace and Gauss limits.
-    let (mut lo, mut hi) = (mean * delta * 1e-6, mean * (1e3 + 1e3 * delta));
+/// `sum psi(r / sigma) r / sigma = n`.
+pub(crate) fn likelihood_scale(residuals: &[f64], delta: f64) -> f64 {
+    let mean = residuals.iter().map(|r| r.abs()).sum::<f64>() / residuals.len() as f64;
     if !(mean > 0.0) {
         return f64::MIN_POSITIVE;
     }
+    let pull = |sigma: f64| -> f64 {
+        residuals.iter().map(|r| r / sigma).map(|z| z * z.clamp(-delta, delta)).sum()
+    };
+    // Decreasing in sigma; bracketed by the Laplace and Gauss limits.
+    let (mut lo, mut hi) = (mean * delta * 1e-6, mean * (1e3 + 1e3 * delta));
     for _ in 0..200 {
         let middle = (lo * hi).sqrt();
-        if excess(middle) > 0.0 { lo = middle } else { hi = middle }
+        if pull(middle) > residuals.len() as f64 { lo = middle } else { hi = middle }
     }
     (lo * hi).sqrt()
 }
@@ -160,13 +158,12 @@ mod tests {
 
     #[test]
     fn likelihood_scale_has_its_two_limits() {
-        let residuals: Vec<(f64, f64)> =
-            (0..1000).map(|i| ((i as f64 / 500.0 - 1.0) * 0.01, 1.0)).collect();
-        let mean = residuals.iter().map(|(r, _)| r.abs()).sum::<f64>() / 1000.0;
+        let residuals: Vec<f64> = (0..1000).map(|i| (i as f64 / 500.0 - 1.0) * 0.01).collect();
+        let mean = residuals.iter().map(|r| r.abs()).sum::<f64>() / 1000.0;
         let laplace = likelihood_scale(&residuals, 1e-3);
         assert!((laplace / (1e-3 * mean) - 1.0).abs() < 1e-3, "{laplace}");
         let gauss = likelihood_scale(&residuals, 50.0);
-        let rms = (residuals.iter().map(|(r, _)| r * r).sum::<f64>() / 1000.0).sqrt();
+        let rms = crate::stats::rms(&residuals);
         assert!((gauss / rms - 1.0).abs() < 1e-6);
     }
 }

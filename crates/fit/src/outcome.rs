@@ -8,7 +8,6 @@ use serde::Serialize;
 pub enum Outcome {
     /// A minimum inside the law's range.
     Converged {
-        /// Starts tried.
         starts: usize,
         /// Share of them that ended at the same optimum (objective within 1e-6).
         agreeing: f64,
@@ -17,9 +16,7 @@ pub enum Outcome {
     },
     /// The best point sits where no result can be: E near 0, an exponent of 0.
     AtBound {
-        /// The parameters there.
         parameters: Vec<String>,
-        /// Starts tried.
         starts: usize,
         /// Share of them that ended there.
         agreeing: f64,
@@ -32,21 +29,16 @@ pub enum Outcome {
         parameters: Vec<String>,
     },
     /// No start met the stopping rule.
-    DidNotConverge {
-        /// Starts tried.
-        starts: usize,
-    },
+    DidNotConverge { starts: usize },
     /// A minimum, but most refits to resampled runs have none: a few runs less, and there is no law.
     Unstable {
         /// Refits that did not converge.
         failed: usize,
-        /// Refits.
         draws: usize,
     },
 }
 
 impl Outcome {
-    /// Whether this is a result.
     pub fn is_result(&self) -> bool {
         matches!(self, Outcome::Converged { .. })
     }

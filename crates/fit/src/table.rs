@@ -2,69 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::convention::{Convention, Counts};
+use crate::counting::Counting;
 use crate::error::FitError;
 use crate::left_out::{LeftOut, LeftOutReason};
-
-/// One trained run (or one checkpoint of it).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Observation {
-    /// Name that reports use for it.
-    pub run: String,
-    /// Parameters, N.
-    pub params: f64,
-    /// Training tokens, D.
-    pub tokens: f64,
-    /// Training compute, C, in FLOPs.
-    pub flops: f64,
-    /// Final held-out loss, nats per token.
-    pub loss_nats: f64,
-    /// The budget (slice) that the run belongs to, in FLOPs; `None` to group by `flops`.
-    pub budget_flops: Option<f64>,
-    /// Seed; runs that differ in nothing else are repeats: they measure the seed noise, and are resampled together.
-    pub seed: Option<String>,
-    /// Runs of one cluster are not independent (checkpoints of one training): resampled together.
-    pub cluster: Option<String>,
-    /// Tokens seen at least once, U_D, where data were repeated.
-    pub unique_tokens: Option<f64>,
-    /// Model width.
-    pub width: Option<f64>,
-    /// Model depth.
-    pub depth: Option<f64>,
-    /// Peak learning rate.
-    pub learning_rate: Option<f64>,
-    /// Batch, tokens per step.
-    pub batch_tokens: Option<f64>,
-    /// Hardware, where runs of several machines are mixed.
-    pub hardware: Option<String>,
-    /// N and C under every way of counting that is known.
-    pub counts: Counts,
-}
-
-impl Observation {
-    /// A run with nothing optional: N, D, C in FLOPs, loss in nats.
-    pub fn new(run: impl Into<String>, params: f64, tokens: f64, flops: f64, loss: f64) -> Self {
-        Observation {
-            run: run.into(),
-            params,
-            tokens,
-            flops,
-            loss_nats: loss,
-            budget_flops: None,
-            seed: None,
-            cluster: None,
-            unique_tokens: None,
-            width: None,
-            depth: None,
-            learning_rate: None,
-            batch_tokens: None,
-            hardware: None,
-            counts: Counts::default(),
-        }
-    }
-}
+use crate::observation::{Observation, bits, cell_of, check, cluster_of};
 
 /// Checked runs: every number positive and finite, no exact duplicates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -149,12 +92,10 @@ impl Table {
         }
     }
 
-    /// Usable rows, in input order.
     pub fn rows(&self) -> &[Observation] {
         &self.rows
     }
 
-    /// Number of usable rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -178,42 +119,24 @@ impl Table {
         why: &str,
         mut keep: impl FnMut(&Observation) -> bool,
     ) -> Result<Table, FitError> {
-        let mut left_out = self.left_out.clone();
-        let (mut rows, mut places) = (Vec::new(), Vec::new());
-        for (observation, &row) in self.rows.iter().zip(&self.places) {
-            if keep(observation) {
-                rows.push(observation.clone());
-                places.push(row);
-            } else {
-                let run = observation.run.clone();
-                let reason = LeftOutReason::Asked { why: why.to_string() };
-                left_out.push(LeftOut { run, row, reason });
-            }
-        }
-        Self::checked(rows, places, left_out, self.rows.len())
+        self.rebuilt(|row| {
+            let asked = || LeftOutReason::Asked { why: why.to_string() };
+            Ok(if keep(row) { Ok(row.clone()) } else { Err(asked()) })
+        })
     }
 
-    /// The same runs with N and C counted by `convention`. Rows without that count are left out.
+    /// The same runs with N and C counted so. Rows without that count are left out.
     ///
     /// # Errors
     /// [`FitError::NothingUsable`] when no row has the count.
-    pub fn under(&self, convention: Convention) -> Result<Table, FitError> {
-        let mut left_out = self.left_out.clone();
-        let (mut rows, mut places) = (Vec::new(), Vec::new());
-        for (observation, &row) in self.rows.iter().zip(&self.places) {
-            match convention.count(observation) {
-                Ok((params, flops)) => {
-                    places.push(row);
-                    rows.push(Observation { params, flops, ..observation.clone() });
-                }
-                Err(column) => left_out.push(LeftOut {
-                    run: observation.run.clone(),
-                    row,
-                    reason: LeftOutReason::NoCount { column: column.to_string() },
-                }),
-            }
-        }
-        Self::checked(rows, places, left_out, self.rows.len())
+    pub fn under(&self, counting: Counting) -> Result<Table, FitError> {
+        self.rebuilt(|row| {
+            let counted = counting.count(&row.counts, (row.params, row.flops), row.tokens);
+            let recounted = |(params, flops)| Observation { params, flops, ..row.clone() };
+            Ok(counted
+                .map(recounted)
+                .map_err(|column| LeftOutReason::NoCount { column: column.to_string() }))
+        })
     }
 
     /// The same rows with something else about them, such as another C; rows that this makes unusable are left out.
@@ -224,23 +147,34 @@ impl Table {
         &self,
         mut change: impl FnMut(&mut Observation) -> Result<(), FitError>,
     ) -> Result<Table, FitError> {
+        self.rebuilt(|row| {
+            let mut other = row.clone();
+            change(&mut other)?;
+            Ok(check(&other).map_or(Ok(other), Err))
+        })
+    }
+
+    /// A table of what becomes of each row, or why it is left out.
+    fn rebuilt(
+        &self,
+        mut of: impl FnMut(&Observation) -> Result<Result<Observation, LeftOutReason>, FitError>,
+    ) -> Result<Table, FitError> {
         let mut left_out = self.left_out.clone();
         let (mut rows, mut places) = (Vec::new(), Vec::new());
         for (observation, &row) in self.rows.iter().zip(&self.places) {
-            let mut other = observation.clone();
-            change(&mut other)?;
-            match check(&other) {
-                None => {
-                    rows.push(other);
+            match of(observation)? {
+                Ok(observation) => {
+                    rows.push(observation);
                     places.push(row);
                 }
-                Some(reason) => left_out.push(LeftOut { run: other.run, row, reason }),
+                Err(reason) => {
+                    left_out.push(LeftOut { run: observation.run.clone(), row, reason });
+                }
             }
         }
         Self::checked(rows, places, left_out, self.rows.len())
     }
 
-    /// Largest C, in FLOPs.
     pub fn largest_flops(&self) -> f64 {
         self.rows.iter().map(|r| r.flops).fold(f64::MIN_POSITIVE, f64::max)
     }
@@ -280,57 +214,6 @@ impl Table {
     }
 }
 
-/// What runs that differ in nothing but their seed have in common; `None` without a seed.
-pub(crate) fn cell_of(row: &Observation) -> Option<[u64; 8]> {
-    row.seed.as_ref()?;
-    let bits = |v: Option<f64>| v.map_or(0, f64::to_bits);
-    Some([
-        row.params.to_bits(),
-        row.tokens.to_bits(),
-        row.flops.to_bits(),
-        bits(row.width),
-        bits(row.depth),
-        bits(row.learning_rate),
-        bits(row.batch_tokens),
-        bits(row.unique_tokens),
-    ])
-}
-
-/// The unit that is resampled together with a row, by name.
-pub(crate) fn cluster_of(row: &Observation) -> &str {
-    row.cluster.as_deref().unwrap_or(&row.run)
-}
-
-fn bits(row: &Observation) -> [u64; 4] {
-    [row.params, row.tokens, row.flops, row.loss_nats].map(f64::to_bits)
-}
-
-fn check(row: &Observation) -> Option<LeftOutReason> {
-    let columns = [
-        ("N (params)", Some(row.params)),
-        ("D (tokens)", Some(row.tokens)),
-        ("C (flops)", Some(row.flops)),
-        ("loss", Some(row.loss_nats)),
-        ("budget", row.budget_flops),
-        ("unique tokens", row.unique_tokens),
-        ("width", row.width),
-        ("depth", row.depth),
-        ("learning rate", row.learning_rate),
-        ("batch", row.batch_tokens),
-    ];
-    for (column, value) in columns {
-        let Some(value) = value else { continue };
-        let column = column.to_string();
-        if !value.is_finite() {
-            return Some(LeftOutReason::NotFinite { column });
-        }
-        if value <= 0.0 {
-            return Some(LeftOutReason::NotPositive { column, value });
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -362,7 +245,7 @@ mod tests {
         let rows = vec![row("nan", f64::NAN), row("one", 3.0), counted, row("two", 3.2)];
         let table = Table::new(rows).unwrap();
         let filtered = table.filter("asked", |r| r.run != "one").unwrap();
-        let under = filtered.under(Convention::TotalSixNd).unwrap();
+        let under = filtered.under(Counting::By(isoflop_plan::Convention::SixNd)).unwrap();
         let left: Vec<(&str, usize)> =
             under.left_out().iter().map(|l| (l.run.as_str(), l.row)).collect();
         assert_eq!(left, [("nan", 1), ("one", 2), ("two", 4)]);

@@ -1,17 +1,9 @@
 //! Counts in messages.
 
-/// `1 run`, `2 runs`.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {}", plural(count, noun))
-}
+pub(crate) use isoflop_text::{counted, plural};
 
 /// What the last of `x of N slices` is, and that it has a bracketed minimum.
 pub(crate) fn bracketed(slices: usize) -> String {
     let verb = if slices == 1 { "has" } else { "have" };
     format!("{} {verb} a bracketed minimum", plural(slices, "slice"))
-}
-
-/// `run` of 1, else `runs`.
-pub(crate) fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { noun.into() } else { format!("{noun}s") }
 }

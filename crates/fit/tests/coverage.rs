@@ -7,6 +7,7 @@ use isoflop_fit::parametric::{FitOptions, fit_law};
 use isoflop_fit::{Observation, Table};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 
 const LAW: [f64; 5] = [1.8172, 482.01, 0.3478, 2085.43, 0.3658];
 
@@ -24,8 +25,7 @@ fn table(seed: u64) -> Table {
         for i in 0..6 {
             let n = (log_params(flops) + 4f64.ln() * (f64::from(i) / 2.5 - 1.0)).exp();
             let d = flops / 6.0 / n;
-            let (u, v): (f64, f64) = (random.random(), random.random());
-            let z = (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos();
+            let z: f64 = random.sample(StandardNormal);
             let loss = (e + a / n.powf(alpha) + b / d.powf(beta)) * (0.005 * z).exp();
             rows.push(Observation::new(format!("{k}-{i}"), n, d, flops, loss));
         }

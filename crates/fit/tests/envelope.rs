@@ -55,12 +55,15 @@ fn the_hull_lies_below_every_point_and_bends_upwards() {
     let slope = |w: &[(f64, f64)]| (w[1].1 - w[0].1) / (w[1].0 - w[0].0);
     let slopes: Vec<f64> = hull.windows(2).map(slope).collect();
     assert!(slopes.windows(2).all(|s| s[0] < s[1]) && slopes.iter().all(|s| *s < 0.0));
+    let mut compared = 0;
     for p in curves.iter().flat_map(|c| &c.points) {
         let x = p.flops.ln();
         let Some(k) = hull.windows(2).position(|w| w[0].0 <= x && x <= w[1].0) else { continue };
         let line = hull[k].1 + slopes[k] * (x - hull[k].0);
         assert!(p.loss_nats.ln() >= line - 1e-12);
+        compared += 1;
     }
+    assert!(compared > 400, "{compared}");
     // The smallest and the largest model bracket nothing, and do not vote.
     for p in &fit.hull {
         let inside = p.params > curves[0].params && p.params < curves[11].params;

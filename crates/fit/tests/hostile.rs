@@ -106,10 +106,9 @@ fn one_slice_gives_no_power_law() {
     let study = everything(rows.collect()).unwrap();
     let why = study.approach2[0].answer.refusal().unwrap();
     assert!(matches!(why, FitError::TooFewMinima { slices: 1, .. }), "{why}");
-    // A single slice has D = k / N: the law may hold or be refused, but it says which.
-    if let Some(fit) = study.approach3.given() {
-        assert!(fit.outcome.is_result() == fit.result.is_some());
-    }
+    // A single slice has D = k / N, which no law of both can be told from.
+    let fit = study.approach3.given().unwrap();
+    assert!(matches!(fit.outcome, Outcome::Degenerate { .. }) && fit.result.is_none(), "{fit:?}");
 }
 
 #[test]
@@ -185,7 +184,9 @@ fn huge_and_tiny_numbers_end_in_a_named_outcome() {
                 r
             })
             .collect();
-        let _ = everything(rows);
+        // One in four is in another unit: whatever is found of them, nothing panics.
+        let mixed = everything(rows);
+        assert!(mixed.is_err() || mixed.is_ok_and(|s| s.rows + s.left_out.len() == 30));
         // All losses alike.
         let flat: Vec<_> = (0..30)
             .map(|k| Observation {
@@ -211,15 +212,13 @@ fn noise_alone_is_never_a_confident_law() {
         })
         .collect();
     let study = everything(rows).unwrap();
-    if let Some(fit) = study.approach3.given()
-        && matches!(fit.outcome, Outcome::Converged { .. })
-    {
-        assert!(!study.warnings.is_empty());
-    }
+    let fit = study.approach3.given().unwrap();
+    assert!(!fit.outcome.is_result(), "{}", fit.outcome);
+    assert!(!study.warnings.is_empty());
 }
 
 #[test]
-fn a_table_of_100_000_rows_is_fitted_in_a_second() {
+fn a_table_of_100_000_rows_is_fitted() {
     let rows: Vec<_> = (0..100_000)
         .map(|k| {
             let n = 1e7 * 10f64.powf(2.5 * (ripple(k) + 1.0) / 2.0);
@@ -237,7 +236,8 @@ fn a_table_of_100_000_rows_is_fitted_in_a_second() {
     let result = fit.result().unwrap();
     assert!((result.parameter("alpha").unwrap().point - 0.35).abs() < 0.01);
     let slices = fit_isoflop(&table, &IsoflopOptions { draws: 10, ..Default::default() });
-    println!("slices: {:?}", slices.map(|s| s.bracketed).map_err(|e| e.to_string()));
+    // Runs drawn anywhere share budgets within 12%, and those that do are slices.
+    assert!(slices.is_ok_and(|s| s.bracketed > 3));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 mod support;
 
-use isoflop_fit::isoflop::{
-    IsoflopOptions, Method, PorianOptions, Unbracketed, fit_isoflop, porian_recipe,
-};
+use isoflop_fit::isoflop::{IsoflopOptions, Method, Unbracketed, fit_isoflop};
 use isoflop_fit::{Observation, Table};
+use support::porian::porian_recipe;
+use support::{near, others};
 
 /// (alpha, beta, A, B, E) of a surface of the bias study.
 type Surface = (f64, f64, f64, f64, f64);
@@ -58,8 +58,7 @@ fn bias(table: &Table, surface: Surface, method: Method) -> (f64, f64) {
 
 #[test]
 fn parabola_bias_is_reproduced_and_corrected() {
-    let Some(gold) = support::gold() else { return };
-    let want = &gold["open_athena_vpnls"]["approach2_bias_noise_free"];
+    let want = &support::reference()["parabola_bias"];
     let mut rows = 0;
     for (name, surface) in SURFACES {
         let l3 = 3f64.log10();
@@ -72,12 +71,8 @@ fn parabola_bias_is_reproduced_and_corrected() {
         for (key, width, shift) in cases {
             let table = grid(surface, width, shift);
             let (b, d) = bias(&table, surface, Method::Parabola);
-            let (b_want, d_want) = (
-                want[&key]["b_err"].as_f64().unwrap(),
-                want[&key]["D_rel_err_at_1e24"].as_f64().unwrap(),
-            );
-            assert!((b - b_want).abs() < 1e-9, "{key}: {b} {b_want}");
-            assert!((d - d_want).abs() < 1e-9, "{key}: {d} {d_want}");
+            near(b, &want[&key][0], 1e-9, &key);
+            near(d, &want[&key][1], 1e-9, &key);
             let (b_corrected, d_corrected) = bias(&table, surface, Method::Corrected);
             println!(
                 "{key}: parabola b {b:.2e} D {d:.2e}; corrected b {b_corrected:.2e} D {d_corrected:.2e}"
@@ -92,14 +87,15 @@ fn parabola_bias_is_reproduced_and_corrected() {
 }
 
 #[test]
+#[ignore = "reads tables that are not ours to ship: set ISOFLOP_REFERENCE to their folder"]
 fn others_slice_minima_are_met() {
-    let Some(gold) = support::gold() else { return };
+    let gold = others::gold();
     for (name, table) in [
-        ("llama3_all133", support::table("oa_llama3_isoflop.csv")),
-        ("llama3_clean116", support::llama3_clean()),
-        ("porian_rw_1_kaplan_repro", support::table("porian_rw_1_kaplan_repro.csv")),
-        ("porian_rw_5_tuned_no_decay", support::table("porian_rw_5_tuned_no_decay.csv")),
-        ("cs336_toy", support::table("cs336_toy_isoflop.csv")),
+        ("llama3_all133", others::table("oa_llama3_isoflop.csv")),
+        ("llama3_clean116", others::llama3_clean()),
+        ("porian_rw_1_kaplan_repro", others::table("porian_rw_1_kaplan_repro.csv")),
+        ("porian_rw_5_tuned_no_decay", others::table("porian_rw_5_tuned_no_decay.csv")),
+        ("cs336_toy", others::table("cs336_toy_isoflop.csv")),
     ] {
         for (key, method) in [("approach2", Method::Parabola), ("akima", Method::Akima)] {
             let options = IsoflopOptions { method, draws: 0, ..Default::default() };
@@ -139,17 +135,18 @@ fn others_slice_minima_are_met() {
 }
 
 #[test]
+#[ignore = "reads tables that are not ours to ship: set ISOFLOP_REFERENCE to their folder"]
 fn porians_exponents_are_met() {
-    let Some(gold) = support::gold() else { return };
+    let gold = others::gold();
     for (k, file) in
         ["porian_rw_1_kaplan_repro.csv", "porian_rw_5_tuned_no_decay.csv"].iter().enumerate()
     {
         let want = gold["porian_2024"]["results"][k]["n_exponent"].as_f64().unwrap();
         let akima = IsoflopOptions { method: Method::Akima, draws: 0, ..Default::default() };
-        let fit = fit_isoflop(&support::table(file), &akima).unwrap();
+        let fit = fit_isoflop(&others::table(file), &akima).unwrap();
         assert!((fit.params.exponent.point - want).abs() < 0.02, "{file}");
         let corrected = IsoflopOptions { draws: 0, ..Default::default() };
-        let fit = fit_isoflop(&support::table(file), &corrected).unwrap();
+        let fit = fit_isoflop(&others::table(file), &corrected).unwrap();
         println!(
             "{file}: theirs {want:.4}, corrected {:.4} of {} slices, shape {:?}",
             fit.params.exponent.point, fit.bracketed, fit.shape
@@ -160,16 +157,16 @@ fn porians_exponents_are_met() {
 }
 
 #[test]
+#[ignore = "reads tables that are not ours to ship: set ISOFLOP_REFERENCE to their folder"]
 fn porians_whole_recipe_is_met() {
-    let Some(gold) = support::gold() else { return };
+    let gold = others::gold();
     let gold = &gold["porian_2024"];
     let tolerance = gold["tol"]["n_exponent_full_recipe"].as_f64().unwrap();
     for (k, file) in
         ["porian_rw_1_kaplan_repro.csv", "porian_rw_5_tuned_no_decay.csv"].iter().enumerate()
     {
         let want = &gold["results"][k];
-        let fit = porian_recipe(&support::table(file), &PorianOptions::default()).unwrap();
-        for (law, key) in [(&fit.params, "n"), (&fit.tokens, "t")] {
+        for (law, key) in porian_recipe(&others::table(file)).iter().zip(["n", "t"]) {
             let number = |k: String| want[k].as_f64().unwrap();
             let interval = law.exponent.interval.unwrap();
             let theirs = &want[format!("{key}_exponent_boot")];
@@ -193,12 +190,20 @@ fn porians_whole_recipe_is_met() {
             }
         }
     }
-    let one_slice = support::table("porian_rw_1_kaplan_repro.csv")
-        .filter("one budget", |r| r.flops > 1e19)
-        .unwrap();
-    assert!(porian_recipe(&one_slice, &PorianOptions::default()).is_err());
-    let silent = PorianOptions { noise_nats: 0.0, ..Default::default() };
-    assert!(porian_recipe(&one_slice, &silent).unwrap_err().to_string().contains("noise"));
+}
+
+#[test]
+fn porians_recipe_is_near_the_law_behind_a_made_table() {
+    // Shares nothing with the crate's own minima but the runs of each slice.
+    let table = support::table("drifting");
+    let akima = IsoflopOptions { method: Method::Akima, draws: 0, ..Default::default() };
+    let ours = fit_isoflop(&table, &akima).unwrap();
+    let [params, tokens] = porian_recipe(&table);
+    for (theirs, ours) in [(&params, &ours.params), (&tokens, &ours.tokens)] {
+        let (theirs, ours) = (theirs.exponent.point, ours.exponent.point);
+        assert!((theirs - ours).abs() < 0.02, "{theirs} {ours}");
+    }
+    assert!((params.exponent.point + tokens.exponent.point - 1.0).abs() < 0.01);
 }
 
 /// Bootstrap spread of the exponent for slices of `runs` runs each, sizes all different.

@@ -26,11 +26,8 @@ fn slices() -> Table {
 
 fn tables() -> Vec<(&'static str, Table)> {
     let mut out = vec![("slices", slices())];
-    if support::reference().is_some() {
-        out.push(("epoch240", support::table("epoch_chinchilla_240.csv")));
-        out.push(("llama3", support::llama3_clean()));
-        out.push(("rw_5", support::table("porian_rw_5_tuned_no_decay.csv")));
-        out.push(("gemstones", support::table("gemstones_hot.csv")));
+    for name in ["scattered", "drifting", "checkpoints"] {
+        out.push((name, support::table(name)));
     }
     out
 }

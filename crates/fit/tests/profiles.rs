@@ -72,7 +72,7 @@ fn an_end_at_a_bound_is_told_from_one_that_was_not_reached() {
     options.intervals.draws = 0;
     let fit = fit_law(&few, law.as_ref(), &options).unwrap();
     println!("{}", fit.outcome);
-    let Ok(result) = fit.result() else { return };
+    let result = fit.result().unwrap();
     let target = Target::Parameter { name: "E".into() };
     let found = profile(&few, law.as_ref(), result, &options, &target).unwrap();
     println!("{:?} {:?} {:?}", found.lo, found.hi, found.ends);

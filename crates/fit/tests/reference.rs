@@ -6,6 +6,7 @@ use isoflop_fit::Objective;
 use isoflop_fit::intervals::IntervalOptions;
 use isoflop_fit::law::Hoffmann;
 use isoflop_fit::parametric::{FitOptions, fit_law};
+use support::{near, others};
 
 fn options(objective: Objective) -> FitOptions {
     let intervals = IntervalOptions { draws: 0, ..Default::default() };
@@ -13,9 +14,10 @@ fn options(objective: Objective) -> FitOptions {
 }
 
 #[test]
+#[ignore = "reads tables that are not ours to ship: set ISOFLOP_REFERENCE to their folder"]
 fn every_gold_fit_is_met() {
-    let Some(gold) = support::gold() else { return };
-    for (name, table) in support::gold_tables() {
+    let gold = others::gold();
+    for (name, table) in others::gold_tables() {
         for (key, objective) in [
             ("mse_linear", Objective::SquaredLinear),
             ("mse_log", Objective::SquaredLog),
@@ -54,15 +56,11 @@ fn every_gold_fit_is_met() {
     }
 }
 
-fn near(got: f64, want: &serde_json::Value, tolerance: f64, what: &str) {
-    let want = want.as_f64().unwrap();
-    assert!((got - want).abs() <= tolerance, "{what}: {got}, wanted {want} within {tolerance}");
-}
-
 #[test]
+#[ignore = "reads tables that are not ours to ship: set ISOFLOP_REFERENCE to their folder"]
 fn epochs_published_point_and_huber_point_are_met() {
-    let Some(gold) = support::gold() else { return };
-    let table = support::table("epoch_chinchilla_240.csv");
+    let gold = others::gold();
+    let table = others::table("epoch_chinchilla_240.csv");
     let gold = &gold["epoch_approach3"];
     let value = |objective| {
         let fit = fit_law(&table, &Hoffmann, &options(objective)).unwrap();
@@ -89,10 +87,11 @@ fn epochs_published_point_and_huber_point_are_met() {
 }
 
 #[test]
+#[ignore = "reads tables that are not ours to ship: set ISOFLOP_REFERENCE to their folder"]
 fn toy_law_is_recovered_to_a_millionth() {
-    let Some(gold) = support::gold() else { return };
+    let gold = others::gold();
     let truth = &gold["synthetic_truth"]["truth"];
-    let table = support::table("cs336_toy_isoflop.csv");
+    let table = others::table("cs336_toy_isoflop.csv");
     for objective in Objective::COMPARED {
         let fit = fit_law(&table, &Hoffmann, &options(objective)).unwrap();
         let result = fit.result().unwrap();
@@ -105,10 +104,11 @@ fn toy_law_is_recovered_to_a_millionth() {
 }
 
 #[test]
+#[ignore = "reads tables that are not ours to ship: set ISOFLOP_REFERENCE to their folder"]
 fn gemstones_published_fit_is_met() {
-    let Some(gold) = support::gold() else { return };
+    let gold = others::gold();
     let want = &gold["gemstones_published_delta1e-3"]["hot"];
-    let table = support::table("gemstones_hot.csv");
+    let table = others::table("gemstones_hot.csv");
     let fit = fit_law(&table, &Hoffmann, &options(Objective::Huber { delta: 1e-3 })).unwrap();
     let result = fit.result().unwrap();
     for name in ["alpha", "beta"] {

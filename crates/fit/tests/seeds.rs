@@ -7,10 +7,10 @@ use isoflop_fit::parametric::{FitOptions, fit_law};
 use isoflop_fit::{Estimate, Objective, Observation, Table};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 
 fn normal(random: &mut ChaCha8Rng) -> f64 {
-    let (u, v): (f64, f64) = (random.random(), random.random());
-    (-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    random.sample(StandardNormal)
 }
 
 /// 6 slices x 7 sizes, each cell with `seeds` seeds; `cell` and `seed` are standard deviations of ln L.
@@ -112,4 +112,12 @@ fn seeds_drawn_with_their_cell_are_no_clusters_ignored() {
         found.warnings.iter().any(|w| matches!(w, Warning::ClustersIgnored { .. }))
     };
     assert!(warned(Resampling::Pairs) && !warned(Resampling::Slices));
+}
+
+#[test]
+fn the_noise_of_seeds_that_nobody_repeated_is_refused_and_not_taken_for_none() {
+    let options = IsoflopOptions { noise: Noise::Seeds, draws: 100, ..Default::default() };
+    let error = fit_isoflop(&table(1, 0.005, 0.002), &options).unwrap_err().to_string();
+    assert!(error.contains("no two runs differ in their seed alone"), "{error}");
+    assert!(error.contains("hint: "), "{error}");
 }

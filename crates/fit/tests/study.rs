@@ -1,47 +1,56 @@
-//! The whole study on real tables.
+//! The whole study.
 
 mod support;
 
 use isoflop_fit::study::{StudyOptions, run};
+use support::others;
 
 #[test]
-fn studies_of_real_tables_hold_together() {
-    if support::reference().is_none() {
-        return;
-    }
-    for (name, table) in [
-        ("epoch240", support::table("epoch_chinchilla_240.csv")),
-        ("llama3", support::llama3_clean()),
-        ("rw_1", support::table("porian_rw_1_kaplan_repro.csv")),
-        ("rw_5", support::table("porian_rw_5_tuned_no_decay.csv")),
-        ("gemstones", support::table("gemstones_hot.csv")),
-        ("cs336", support::table("cs336_toy_isoflop.csv")),
-    ] {
-        let started = std::time::Instant::now();
+fn studies_of_scattered_sliced_and_clustered_tables_hold_together() {
+    for name in support::TABLES {
+        let table = support::table(name);
         let study = run(&table, &[], &StudyOptions::default()).unwrap();
-        println!("== {name} {:?}", started.elapsed());
         for row in &study.exponents {
-            println!(
-                "   {}: {:?} {}",
-                row.approach,
-                row.params.map(|e| (e.point, e.interval)),
-                row.refusal.clone().unwrap_or_default()
-            );
+            println!("{name} {}: {:?} {:?}", row.approach, row.params, row.refusal);
         }
-        for row in &study.objectives {
-            println!("   {}: {:?}", row.objective.name(), row.exponent);
+        let a = study.law().unwrap().exponents.unwrap().params;
+        let interval = a.interval.unwrap();
+        assert!(interval.contains(a.point), "{name}");
+        // Behind `checkpoints` C = 7.1 N^.98 D, behind `drifting` another law.
+        let truth = match name {
+            "drifting" => 0.70 / (0.62 + 0.70),
+            "checkpoints" => 0.3658 / (0.3478 + 0.98 * 0.3658),
+            _ => 0.3658 / (0.3478 + 0.3658),
+        };
+        assert!((a.point - truth).abs() < 0.03, "{name}: {a:?}");
+        assert!(name == "exact" || interval.contains(truth), "{name}: {a:?}");
+        assert_eq!(study.objectives.len(), 5, "{name}");
+        assert!(study.objectives.iter().all(|o| o.exponent.is_some()), "{name}");
+        assert_eq!(study.rows, table.len());
+        let sliced = ["slices", "drifting", "exact"].contains(&name);
+        assert!(!sliced || study.isoflop().unwrap().bracketed > 7, "{name}");
+        assert_eq!(study.held_out.iter().filter(|h| h.given().is_some()).count(), 2, "{name}");
+        // What is said of a study in JSON is all of it.
+        let text = serde_json::to_string(&study).unwrap();
+        for key in ["approach1", "approach2", "approach3", "warnings", "held_out"] {
+            assert!(text.contains(&format!("\"{key}\":")), "{key}");
         }
-        for h in &study.held_out {
-            println!(
-                "   held out {:?}",
-                h.given().map(|h| (h.budgets, h.law_error, h.naive_error))
-            );
+    }
+}
+
+#[test]
+#[ignore = "reads tables that are not ours to ship: set ISOFLOP_REFERENCE to their folder"]
+fn studies_of_others_tables_end() {
+    for (name, table) in others::gold_tables() {
+        let study = run(&table, &[], &StudyOptions::default()).unwrap();
+        for row in &study.exponents {
+            println!("{name} {}: {:?} {:?}", row.approach, row.params, row.refusal);
+            assert!(row.params.is_some() || row.refusal.is_some(), "{name} {}", row.approach);
         }
+        assert!(study.exponents.iter().any(|r| r.params.is_some()), "{name}");
         for w in &study.warnings {
             println!("   ! {w}\n     {}", w.advice());
         }
-        let text = serde_json::to_string(&study).unwrap();
-        assert!(!text.is_empty());
     }
 }
 

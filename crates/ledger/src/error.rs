@@ -13,7 +13,6 @@ pub enum LedgerError {
     Io {
         /// What was tried, as in "cannot ...".
         action: &'static str,
-        /// On what.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,

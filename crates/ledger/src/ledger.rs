@@ -121,7 +121,6 @@ impl Ledger {
         Ok(hash)
     }
 
-    /// The passport of that hash.
     pub fn passport(&self, hash: &str) -> Option<&Passport> {
         self.contents.passports.get(hash)
     }

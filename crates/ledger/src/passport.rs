@@ -69,7 +69,6 @@ pub struct Versions {
     pub numerics: u32,
     /// Commit it was built from, where known at build time.
     pub commit: Option<String>,
-    /// burn.
     pub burn: String,
     /// wgpu; `None` where it took no part.
     pub wgpu: Option<String>,

@@ -6,7 +6,6 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tokens {
     ids: Vec<i32>,
-    /// Replicas, R.
     pub replicas: usize,
     /// Tokens per sequence.
     pub context: usize,
@@ -30,7 +29,6 @@ impl Tokens {
         (Self::new(inputs, replicas, context), Self::new(targets, replicas, context))
     }
 
-    /// The ids, row-major.
     pub fn ids(&self) -> &[i32] {
         &self.ids
     }
@@ -40,7 +38,6 @@ impl Tokens {
         self.ids.len() / self.replicas
     }
 
-    /// Sequences of one replica.
     pub fn sequences(&self) -> usize {
         self.per_replica() / self.context
     }

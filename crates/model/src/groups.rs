@@ -11,8 +11,8 @@ use isoflop_plan::Shape;
 use rayon::prelude::*;
 
 use crate::batch::Tokens;
-use crate::model::Grads;
-use crate::ops::host::Host;
+use crate::host::Host;
+use crate::params::Grads;
 
 /// Tokens of one group, at least, where there is more than one.
 const TOKENS: usize = 512;

@@ -4,7 +4,7 @@
 //! `[R, rows, cols]`, every activation `[R, M, width]` with `M` the tokens of one replica's batch.
 //! `R = 1` is ordinary training; there is one code path. Gradients are written by hand
 //! ([`ops`]), so that a step is a fixed list of operations without a tape. On devices other than the
-//! CPU the operations are [`kernels`].
+//! CPU the operations are kernels of this crate, as far as the device's [`Choices`](kernels::Choices) say so.
 //!
 //! ```
 //! use burn::tensor::Device;
@@ -30,16 +30,22 @@
 
 mod adapter;
 mod batch;
+mod block;
 mod groups;
+mod host;
 pub mod kernels;
 mod model;
 pub mod ops;
 mod optim;
 mod params;
+mod steps;
 
-pub use adapter::{MicroBatch, Steps};
 pub use batch::Tokens;
-pub use model::{Grads, StackModel};
-pub use ops::is_host;
-pub use optim::{OptimState, ReplicaStep, grad_norms, select};
-pub use params::{Group, Init, ParamSpec, count_params, param_specs};
+pub use host::is_host;
+pub use model::StackModel;
+pub use ops::adamw::ReplicaStep;
+pub use ops::attention::takes_matrix_units;
+pub use ops::clip::grad_norms;
+pub use optim::{OptimState, select};
+pub use params::{Grads, Group, Init, ParamSpec, count_params, param_specs};
+pub use steps::{MicroBatch, Steps};

@@ -1,5 +1,6 @@
 //! What weights a shape has: name, group, size, initial distribution, decay.
 
+use burn::tensor::Tensor;
 use isoflop_plan::{Family, ParamCount, Shape};
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -9,22 +10,17 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 pub enum Group {
     /// Token embedding and learned positions.
     Embedding,
-    /// Attention projections.
     Attention,
-    /// MLP projections.
     Mlp,
     /// Normalisation gains and biases.
     Norms,
-    /// Output head.
     Head,
 }
 
 /// Initial distribution of a weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
-    /// All zero.
     Zeros,
-    /// All one.
     Ones,
     /// Normal with this standard deviation.
     Normal(f32),
@@ -35,25 +31,21 @@ pub enum Init {
 pub struct ParamSpec {
     /// Name, as in the checkpoint: `blocks.0.qkv`.
     pub name: String,
-    /// Counting group.
     pub group: Group,
     /// Rows (inputs of a projection).
     pub rows: usize,
     /// Columns (outputs of a projection).
     pub cols: usize,
-    /// Initial distribution.
     pub init: Init,
     /// Whether weight decay applies: matrices yes, gains and biases no.
     pub decay: bool,
 }
 
 impl ParamSpec {
-    /// Number of elements.
     pub fn len(&self) -> usize {
         self.rows * self.cols
     }
 
-    /// Whether the weight has no element.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -98,6 +90,9 @@ fn normal(seed: u64, name: &str, len: usize, std: f32) -> Vec<f32> {
     out.truncate(len);
     out
 }
+
+/// Gradients, one per weight, in the order of [`param_specs`].
+pub type Grads = Vec<Tensor<3>>;
 
 /// All weights of a shape, in a fixed order: embedding, blocks, final norm, head.
 ///

@@ -70,6 +70,7 @@ fn the_first_loss_is_that_of_the_uniform_distribution() {
         let model = StackModel::init(&shape, &[3, 4], Precision::F32, &Device::flex());
         let (inputs, targets) = Tokens::inputs_and_targets(&windows(2, 4, 24, 61), 2, 24);
         let loss: Vec<f32> = model.loss(&inputs, &targets).into_data().try_to_vec().expect("f32");
+        assert_eq!(loss.len(), 2);
         for loss in loss {
             assert!((loss - 61f32.ln()).abs() < 0.03, "{family:?}: {loss}");
         }
@@ -104,15 +105,18 @@ fn a_replica_in_a_stack_is_bitwise_the_replica_alone() {
             let shape = shape(family);
             let (seeds, rates) = ([1, 2, 3, 4], [1e-3, 3e-3, 1e-2, 2e-3]);
             let text = windows(4, 6, 24, 61);
-            let lane = text.len() / 4;
-            let train = |lanes: &[usize]| {
-                let seeds: Vec<u64> = lanes.iter().map(|&i| seeds[i]).collect();
+            let part = text.len() / 4;
+            let train = |replicas: &[usize]| {
+                let seeds: Vec<u64> = replicas.iter().map(|&i| seeds[i]).collect();
                 let mut model = StackModel::init(&shape, &seeds, Precision::F32, &Device::flex());
                 let mut optim = OptimState::new(&model);
-                let text: Vec<i32> =
-                    lanes.iter().flat_map(|&i| &text[i * lane..(i + 1) * lane]).copied().collect();
-                let (inputs, targets) = Tokens::inputs_and_targets(&text, lanes.len(), 24);
-                let steps: Vec<_> = lanes.iter().map(|&i| step(rates[i])).collect();
+                let text: Vec<i32> = replicas
+                    .iter()
+                    .flat_map(|&i| &text[i * part..(i + 1) * part])
+                    .copied()
+                    .collect();
+                let (inputs, targets) = Tokens::inputs_and_targets(&text, replicas.len(), 24);
+                let steps: Vec<_> = replicas.iter().map(|&i| step(rates[i])).collect();
                 for _ in 0..8 {
                     let (_, grads) = model.loss_and_grads(&inputs, &targets, 1e-4, 1.0);
                     optim.update(rule, &mut model, grads, &steps);
@@ -120,14 +124,14 @@ fn a_replica_in_a_stack_is_bitwise_the_replica_alone() {
                 model
             };
             let together = train(&[0, 1, 2, 3]);
-            for lane in 0..4 {
-                let alone = train(&[lane]);
+            for replica in 0..4 {
+                let alone = train(&[replica]);
                 for (i, spec) in alone.specs().iter().enumerate() {
-                    let twin = select(&together.weights()[i], &[lane]);
+                    let twin = select(&together.weights()[i], &[replica]);
                     assert_eq!(
                         bits(&alone.weights()[i]),
                         bits(&twin),
-                        "{family:?}, {rule:?}, {}, replica {lane}",
+                        "{family:?}, {rule:?}, {}, replica {replica}",
                         spec.name
                     );
                 }

@@ -25,19 +25,13 @@ pub enum ShapeError {
     /// The fixed head size does not divide the width.
     #[error("heads of {head_dim} do not fill a width of {width}")]
     HeadDim {
-        /// The width.
         width: usize,
         /// The head size.
         head_dim: usize,
     },
     /// The heads do not divide the width into even parts.
     #[error("{heads} heads do not divide a width of {width} into even parts")]
-    Heads {
-        /// The width.
-        width: usize,
-        /// The heads.
-        heads: usize,
-    },
+    Heads { width: usize, heads: usize },
 }
 
 impl ModelConfig {

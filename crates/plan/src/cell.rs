@@ -30,7 +30,6 @@ pub enum Schedule {
     Constant,
 }
 
-/// Update rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Optimizer {
@@ -53,7 +52,6 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// Its name, as in the configuration.
     pub fn word(self) -> &'static str {
         match self {
             Self::F32 => "f32",
@@ -66,21 +64,14 @@ impl Precision {
 /// Everything about a run that is neither its shape, its length nor its data.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Hyper {
-    /// Sequences per step.
     pub batch_sequences: usize,
-    /// Peak learning rate.
     pub learning_rate: f64,
     /// Warm-up steps, linear from zero.
     pub warmup_steps: u64,
-    /// Schedule after the warm-up.
     pub schedule: Schedule,
-    /// Update rule.
     pub optimizer: Optimizer,
-    /// First-moment decay.
     pub beta1: f64,
-    /// Second-moment decay.
     pub beta2: f64,
-    /// Adam's denominator offset.
     pub epsilon: f64,
     /// Decoupled weight decay, applied to matrices only; scaled by the current learning rate.
     pub weight_decay: f64,
@@ -88,7 +79,6 @@ pub struct Hyper {
     pub clip_norm: Option<f64>,
     /// Weight of the z-loss `mean(log Z ^ 2)` (PaLM, section 5); 0 leaves it out.
     pub z_loss: f64,
-    /// Matrix-product precision.
     pub precision: Precision,
 }
 
@@ -143,11 +133,8 @@ pub struct Cell {
     pub id: CellId,
     /// The compute budget this cell belongs to, in FLOPs; `None` for cells outside any slice.
     pub budget_flops: Option<f64>,
-    /// Architecture.
     pub shape: Shape,
-    /// Optimizer steps.
     pub steps: u64,
-    /// Hyper-parameters.
     pub hyper: Hyper,
     /// Seed of the initial weights and of the batch order.
     pub seed: u64,
@@ -190,7 +177,6 @@ impl Cell {
         Self { id, budget_flops, shape, steps, hyper, seed }
     }
 
-    /// Tokens of one step.
     pub fn batch_tokens(&self) -> u64 {
         (self.hyper.batch_sequences * self.shape.context) as u64
     }

@@ -57,8 +57,8 @@ pub use config::{
 };
 pub use convention::Convention;
 pub use grid::{
-    DataFacts, Evaluation, Grid, HyperSources, MeasuredWidth, PlanWarning, PlannedCell, Reach,
-    StackLimits,
+    DataFacts, Evaluation, Grid, HyperSources, MOST_REPLICAS, MeasuredWidth, PlanWarning,
+    PlannedCell, Reach, StackLimits,
 };
 pub use memory::{Kept, LOGITS_AT_ONCE, MemoryEstimate, stack_memory};
 pub use render::render_plan;

@@ -10,7 +10,6 @@ use crate::{Family, Hyper, Optimizer, Precision, Shape};
 pub struct MemoryEstimate {
     /// f32 master weights, and their half-precision copy where there is one.
     pub weights: u64,
-    /// f32 gradients.
     pub gradients: u64,
     /// Optimizer moments: two per weight for AdamW, one for the matrices of Muon.
     pub moments: u64,

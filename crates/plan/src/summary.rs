@@ -5,18 +5,14 @@ use serde::Serialize;
 use crate::memory::stack_memory;
 use crate::{Convention, Grid, ParamCount, PlannedCell, Shape};
 
-/// One model of a grid.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ModelRow {
-    /// The shape.
     pub shape: Shape,
-    /// Its parameters by group.
     pub params: ParamCount,
     /// Exact training FLOPs per token.
     pub flops_per_token: f64,
     /// The head's share of them.
     pub head_share: f64,
-    /// Cells that train it.
     pub cells: usize,
 }
 
@@ -25,9 +21,7 @@ pub struct ModelRow {
 pub struct SliceRow {
     /// The slice; `None` for runs outside any.
     pub budget_flops: Option<f64>,
-    /// The model.
     pub shape: Shape,
-    /// How many runs there are.
     pub runs: usize,
     /// N, in the grid's convention.
     pub params: f64,
@@ -51,20 +45,15 @@ pub struct SliceRow {
     pub epochs: Option<f64>,
 }
 
-/// One stack.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StackRow {
-    /// Its name.
     pub id: String,
     /// The model of all its cells.
     pub shape: Shape,
-    /// Replicas.
     pub replicas: usize,
     /// Tokens per step and replica.
     pub batch_tokens: u64,
-    /// Steps of its longest cell.
     pub longest_steps: u64,
-    /// Steps of its shortest cell.
     pub shortest_steps: u64,
     /// Exact training FLOPs.
     pub flops: f64,

@@ -7,16 +7,12 @@ mod plain;
 use crate::chart::{Figure, Rich};
 use crate::table::Table;
 
-pub(crate) use plain::wrapped;
-
 /// One figure of the summary: a number in large type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Card {
-    /// What it is.
     pub label: Rich,
     /// The number.
     pub value: Rich,
-    /// Its interval.
     pub interval: Option<Rich>,
     /// What to think of it.
     pub note: Option<Rich>,
@@ -38,7 +34,6 @@ pub enum Block {
     Text(Rich),
     /// Figures, two in a row where they are narrow.
     Figures(Vec<Figure>),
-    /// A table.
     Table(Table),
     /// Names and values.
     Facts(Vec<(Rich, Rich)>),
@@ -79,7 +74,6 @@ impl Section {
 pub struct Document {
     /// Small line above the title.
     pub kicker: Rich,
-    /// Title.
     pub title: Rich,
     /// The result in one sentence.
     pub headline: Rich,

@@ -12,7 +12,7 @@ mod training;
 mod truth;
 
 use isoflop_fit::study::Study;
-use isoflop_fit::{Convention, Estimate, Table as FitTable};
+use isoflop_fit::{Convention, Counting, Estimate, Table as FitTable};
 use isoflop_ledger::{Passport, Record};
 use isoflop_plan::Grid;
 
@@ -172,22 +172,26 @@ fn one_line(text: &str) -> String {
 }
 
 /// How N is counted, for an axis.
-fn params_label(convention: Convention, symbol: &str) -> String {
+fn params_label(convention: Counting, symbol: &str) -> String {
     match convention {
-        Convention::AsGiven => format!("Parameters {symbol}"),
-        Convention::Exact | Convention::TotalSixNd => {
+        Counting::AsGiven => format!("Parameters {symbol}"),
+        Counting::By(Convention::Exact | Convention::SixNd) => {
             format!("Parameters {symbol}, embeddings included")
         }
-        Convention::NonEmbeddingSixNd => format!("Parameters {symbol}, without embedding and head"),
-        Convention::WithHeadSixNd => format!("Parameters {symbol}, without the embedding"),
+        Counting::By(Convention::SixNdNonEmbedding) => {
+            format!("Parameters {symbol}, without embedding and head")
+        }
+        Counting::By(Convention::SixNdNonEmbeddingWithHead) => {
+            format!("Parameters {symbol}, without the embedding")
+        }
     }
 }
 
 /// How C is counted, for an axis.
-fn flops_label(convention: Convention) -> &'static str {
+fn flops_label(convention: Counting) -> &'static str {
     match convention {
-        Convention::AsGiven => "Compute C, FLOPs",
-        Convention::Exact => "Compute C, FLOPs (exact matrix products)",
+        Counting::AsGiven => "Compute C, FLOPs",
+        Counting::By(Convention::Exact) => "Compute C, FLOPs (exact matrix products)",
         _ => "Compute C = 6ND, FLOPs",
     }
 }

@@ -24,7 +24,6 @@ pub enum PngError {
         /// Pixels down.
         height: f64,
     },
-    /// The encoder failed.
     #[error(
         "the PNG encoder failed: {0}\nhint: this is a defect of the program; the SVG is still good"
     )]

@@ -8,24 +8,15 @@
 //! assert!(table.to_text().contains("  1e15  1.2M"));
 //! ```
 
+pub use isoflop_text::Align;
+use isoflop_text::{columns, wrapped};
 use unicode_width::UnicodeWidthStr;
 
 use crate::chart::Rich;
-use crate::document::wrapped;
-
-/// Side to which a column's cells are pushed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
-    /// Text.
-    Left,
-    /// Numbers.
-    Right,
-}
 
 /// What a row is to the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Tone {
-    /// One of many.
     #[default]
     Plain,
     /// The one that counts.
@@ -34,7 +25,6 @@ pub enum Tone {
     Alert,
 }
 
-/// A table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// Heading; empty for none.
@@ -73,48 +63,25 @@ impl Table {
             let text = rich.to_text();
             text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
         };
-        let cell = |cells: &[Rich], i: usize| cells.get(i).map(clean).unwrap_or_default();
-        let heads: Vec<String> = self.columns.iter().map(|(head, _)| clean(head)).collect();
-        let body: Vec<Vec<String>> = self
-            .rows
-            .iter()
-            .map(|(_, cells)| (0..heads.len()).map(|i| cell(cells, i)).collect())
-            .collect();
-        let widths: Vec<usize> = (0..heads.len())
-            .map(|i| {
-                let cells = body.iter().map(|row| row[i].width());
-                cells.chain([heads[i].width()]).max().unwrap_or(0)
-            })
-            .collect();
-        let line = |cells: &[String]| {
-            let mut out = String::new();
-            for (i, cell) in cells.iter().enumerate() {
-                let pad = " ".repeat(widths[i] - cell.width().min(widths[i]));
-                out.push_str("  ");
-                match self.columns[i].1 {
-                    Align::Left => out.push_str(&format!("{cell}{pad}")),
-                    Align::Right => out.push_str(&format!("{pad}{cell}")),
-                }
-            }
-            format!("{}\n", out.trim_end())
-        };
+        let heads = self.columns.iter().map(|(head, _)| clean(head)).collect();
+        let body = self.rows.iter().map(|(_, cells)| cells.iter().map(clean).collect());
+        let aligns: Vec<Align> = self.columns.iter().map(|(_, align)| *align).collect();
+        let rows: Vec<Vec<String>> = std::iter::once(heads).chain(body).collect();
+        let lines = columns(&aligns, &rows);
+        let wide = lines.iter().map(|line| line.width()).max().unwrap_or(0);
         let mut out = String::new();
         if !self.title.is_empty() {
             out.push_str(&format!("{}\n", clean(&self.title)));
         }
-        out.push_str(&line(&heads));
-        let rule: usize = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-        out.push_str(&format!("  {}\n", "─".repeat(rule)));
-        for ((tone, _), cells) in self.rows.iter().zip(&body) {
-            let text = line(cells);
-            match tone {
-                Tone::Plain => out.push_str(&text),
-                Tone::Strong => {
-                    out.push_str(&format!("→ {}", text.strip_prefix("  ").unwrap_or(&text)))
-                }
-                Tone::Alert => {
-                    out.push_str(&format!("! {}", text.strip_prefix("  ").unwrap_or(&text)))
-                }
+        for (i, line) in lines.iter().enumerate() {
+            let mark = match i.checked_sub(1).map(|row| self.rows[row].0) {
+                None | Some(Tone::Plain) => "  ",
+                Some(Tone::Strong) => "→ ",
+                Some(Tone::Alert) => "! ",
+            };
+            out.push_str(&format!("{}\n", format!("{mark}{line}").trim_end()));
+            if i == 0 {
+                out.push_str(&format!("  {}\n", "─".repeat(wide)));
             }
         }
         for note in &self.notes {

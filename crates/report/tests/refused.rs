@@ -1,7 +1,7 @@
 //! Studies in which approaches give no exponent, or no interval: the page says so, and shows the runs.
 
 use isoflop_fit::study::{self, Study, StudyOptions};
-use isoflop_fit::{Convention, Counts, Observation, Table};
+use isoflop_fit::{Convention, Counting, Counts, Observation, Table};
 use isoflop_report::chart::{Figure, Theme};
 use isoflop_report::{Document, Fitted, Page};
 
@@ -33,7 +33,8 @@ fn table(budgets: usize, sizes: usize) -> Table {
 }
 
 fn study(table: &Table, draws: usize, level: f64) -> Study {
-    let mut options = StudyOptions { convention: Convention::Exact, ..StudyOptions::default() };
+    let mut options =
+        StudyOptions { convention: Counting::By(Convention::Exact), ..StudyOptions::default() };
     options.fit.intervals.draws = draws;
     options.fit.intervals.level = level;
     options.isoflop.draws = draws;

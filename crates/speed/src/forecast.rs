@@ -49,7 +49,6 @@ impl Forecast {
         self.stacks.iter().map(|stack| stack.total_flops).sum()
     }
 
-    /// FLOPs done.
     pub fn done_flops(&self) -> f64 {
         self.stacks.iter().map(|stack| stack.done_flops).sum()
     }

@@ -20,7 +20,6 @@ const ROUNDS: usize = 5;
 /// One operation of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OperationTime {
-    /// What it is.
     pub operation: &'static str,
     /// Seconds of one call as kernels; a kernel that works in place is charged a copy of its operand,
     /// which a step does not make.

@@ -29,7 +29,6 @@ pub struct Sample {
     pub width: usize,
     /// Exact FLOPs of one training step of one replica: the size that speed depends on.
     pub step_flops: f64,
-    /// Its replicas.
     pub replicas: usize,
     /// Its tokens per second as a multiple of a single replica's, where that was measured too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,7 +55,6 @@ impl Rates {
             .map(|(flops_per_second, basis)| Rate { flops_per_second, basis })
     }
 
-    /// The rate of a stack.
     pub fn of(&self, stack: &Stack) -> Option<Rate> {
         self.at(stack.cells.first()?.step_flops())
     }

@@ -48,7 +48,7 @@ pub struct Speed {
     /// Seconds that building the models and the first step took, shader compilation and autotuning
     /// included.
     pub first_step_seconds: f64,
-    /// Most memory held, in bytes: by this process on the CPU, by the allocator on a GPU. `None`
+    /// Most memory held since, in bytes: by this process on the CPU, by the allocator on a GPU. `None`
     /// where nothing tells.
     pub peak_memory_bytes: Option<u64>,
 }
@@ -88,7 +88,7 @@ pub fn measure(load: &Load, device: &Device, workers: &Workers) -> Result<Speed,
     let pass = PassSize { tokens: tokens_each, backward: true };
     let check = |_| check_products(device, load.shape, load.hyper.precision, load.replicas, pass);
     each(workers, 0..1, check)?.into_iter().collect::<Result<(), _>>()?;
-    forget_peak_memory(device);
+    let forgotten = forget_peak_memory(device);
     let mut runners = each(workers, 0..workers.count(), |worker| {
         let mut runner = Runner::new(load, worker as u64, device);
         runner.steps(1);
@@ -113,7 +113,7 @@ pub fn measure(load: &Load, device: &Device, workers: &Workers) -> Result<Speed,
         flops_per_second: tokens_per_second * load.shape.flops_per_token().train(),
         step_seconds: workers.count() as f64 * tokens / tokens_per_second,
         first_step_seconds,
-        peak_memory_bytes: memory_bytes(device),
+        peak_memory_bytes: memory_bytes(device).filter(|_| forgotten),
     })
 }
 

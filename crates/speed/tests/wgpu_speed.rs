@@ -23,7 +23,7 @@ const SHAPE: Shape = Shape {
 const SEQUENCES: usize = 8;
 
 fn swiftshader() -> Option<TrainDevice> {
-    let devices = list();
+    let devices = list().devices;
     if !devices.iter().any(|d| d.name.contains("SwiftShader")) {
         let names: Vec<_> = devices.iter().map(|d| d.name.as_str()).collect();
         let required = std::env::var("ISOFLOP_REQUIRE_SWIFTSHADER").is_ok_and(|v| v == "1");

@@ -67,7 +67,6 @@ pub enum StudyError {
     Io {
         /// What was tried.
         action: &'static str,
-        /// On what.
         path: PathBuf,
         /// Why not.
         source: std::io::Error,

@@ -27,9 +27,9 @@ pub fn kept(device: &TrainDevice, kernels: bool) -> Kept {
 /// How large a stack of a study may become on a device: memory is what the user says, or most of what the device has.
 pub fn stack_limits(config: &Config, device: &TrainDevice) -> StackLimits {
     StackLimits {
-        memory_bytes: config.device.memory_bytes.or_else(|| usable_memory_bytes(device)),
+        memory_bytes: config.device.memory_bytes().or_else(|| usable_memory_bytes(device)),
         tensor_bytes: device.tensor_bytes,
-        kept: kept(device, device.kernels),
+        kept: kept(device, device.choices.kernels),
         ..StackLimits::of(config)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use isoflop_fit::{Convention, Counts, FitError, LeftOutReason, Observation, Table};
+use isoflop_fit::{Counts, FitError, LeftOutReason, Observation, Table};
 use isoflop_ledger::{Contents, Record, Status};
 use isoflop_plan::{CellId, Grid, PlannedCell, Schedule};
 
@@ -81,16 +81,6 @@ fn nothing_finished(contents: &Contents) -> FitError {
             _ => "the ledger says why each failed; the same command tries them again",
         }
         .into(),
-    }
-}
-
-/// The convention of fits by its name in a configuration.
-pub fn convention(convention: isoflop_plan::Convention) -> Convention {
-    match convention {
-        isoflop_plan::Convention::Exact => Convention::Exact,
-        isoflop_plan::Convention::SixNd => Convention::TotalSixNd,
-        isoflop_plan::Convention::SixNdNonEmbedding => Convention::NonEmbeddingSixNd,
-        isoflop_plan::Convention::SixNdNonEmbeddingWithHead => Convention::WithHeadSixNd,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use isoflop_data::{Corpus, DataError};
-use isoflop_device::{self as device, DeviceError, Memory, Request, TrainDevice};
+use isoflop_device::{DeviceError, Request, SelfTestCache, TrainDevice};
 use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Settled, now_utc};
 use isoflop_plan::{Config, DeviceConfig, Grid, Precision};
 
@@ -104,7 +104,7 @@ pub fn open_study_device(
 
 /// A device for these precisions, with what the user's cache folder knows of it.
 pub fn request(precisions: Vec<Precision>, auto: bool) -> Request {
-    Request { precisions, auto, memory: Memory::of_user(now_utc()), anew: false }
+    Request { precisions, auto, cache: SelfTestCache::of_user(now_utc()), anew: false }
 }
 
 /// Settles `train.precision = "auto"`: a folder's cells decide, so that none of them is trained twice, else the device.
@@ -145,7 +145,7 @@ pub fn open_device(
     request: &Request,
     observer: &mut dyn Observer,
 ) -> Result<TrainDevice, DeviceError> {
-    let device = device::open_for(config, request, &mut observer.opening());
+    let device = isoflop_device::open_for(config, request, &mut observer.opening());
     observer.clear();
     let device = device?;
     for warning in &device.warnings {

@@ -4,6 +4,8 @@ use isoflop_device::{Peak, TrainDevice};
 use isoflop_ledger::{DevicePassport, Host, Passport, PeakFlops, Versions};
 use isoflop_plan::{Config, PrecisionChoice};
 
+use crate::events::Observer;
+
 /// Commit that this program was built from, where the build knew one.
 const COMMIT: Option<&str> = option_env!("ISOFLOP_COMMIT");
 
@@ -13,8 +15,13 @@ pub(crate) fn without_peaks(config: &Config, device: &TrainDevice, data_sha256: 
 }
 
 /// The same with the device's measured peaks: about half a second per precision.
-pub(crate) fn measured(config: &Config, device: &TrainDevice, data_sha256: &str) -> Passport {
-    by(config, assemble(device.passport(), data_sha256))
+pub(crate) fn measured(
+    config: &Config,
+    device: &TrainDevice,
+    data_sha256: &str,
+    observer: &mut dyn Observer,
+) -> Passport {
+    by(config, assemble(device.passport(&mut |what| observer.warn(what)), data_sha256))
 }
 
 /// With who chose the precision, where the configuration did not.

@@ -8,7 +8,7 @@ use isoflop_fit::isoflop::IsoflopOptions;
 use isoflop_fit::parametric::FitOptions;
 use isoflop_fit::published::published;
 use isoflop_fit::study::{Study, StudyOptions, run};
-use isoflop_fit::{FitError, Table};
+use isoflop_fit::{Counting, FitError, Table};
 use isoflop_ledger::{CONFIG_FILE, Contents, PASSPORT_FILE, Status, write_atomic};
 use isoflop_plan::{Config, Grid};
 use isoflop_report::chart::Theme;
@@ -44,7 +44,6 @@ pub struct Results<'a> {
     pub data: &'a StudyData,
     /// What the folder holds.
     pub contents: &'a Contents,
-    /// The folder.
     pub folder: &'a Path,
 }
 
@@ -120,7 +119,7 @@ fn pretty(json: &serde_json::Value) -> String {
 fn fit(table: &Table, config: &Config) -> Result<Study, FitError> {
     let (draws, level, seed) = (config.fit.bootstrap, config.fit.confidence, config.fit.seed);
     let options = StudyOptions {
-        convention: observations::convention(config.fit.convention),
+        convention: Counting::By(config.fit.convention),
         fit: FitOptions {
             intervals: IntervalOptions { draws, level, seed, ..IntervalOptions::default() },
             ..FitOptions::default()

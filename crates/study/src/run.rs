@@ -43,10 +43,7 @@ pub enum End {
         published: Box<Published>,
     },
     /// It was asked to stop while it trained. Checkpoints hold what is not done: the same call goes on.
-    Interrupted {
-        /// By what.
-        by: String,
-    },
+    Interrupted { by: String },
 }
 
 /// Trains what a configuration's results folder (`study.results`) does not hold yet, fits all it holds and writes the report.
@@ -162,7 +159,7 @@ fn keep_passport(
     if !device.info.is_cpu() {
         observer.note("measuring the device's fastest products");
     }
-    Ok(ledger.keep_passport(passport::measured(config, device, data_sha256))?)
+    Ok(ledger.keep_passport(passport::measured(config, device, data_sha256, observer))?)
 }
 
 fn worth_measuring(ledger: &Ledger, grid: &Grid, passport: &str) -> bool {

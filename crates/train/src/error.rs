@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use isoflop_data::DataError;
 use isoflop_device::WrongProduct;
 
 /// Errors of [`run_stack`](crate::run_stack).
@@ -23,12 +24,10 @@ pub enum TrainError {
         /// What is wrong with it.
         what: String,
     },
-    /// The device failed.
     #[error(
         "the device failed in step {step} of stack {stack}: {what}\nhint: a smaller `train.stack` or `train.micro_batch_sequences` needs less memory; `sweep devices` lists the devices"
     )]
     Device {
-        /// The stack.
         stack: String,
         /// Steps done.
         step: u64,
@@ -38,7 +37,6 @@ pub enum TrainError {
     /// The device computes a matrix product wrong.
     #[error("stack {stack}: {wrong}\nhint: {}", WrongProduct::hint())]
     Product {
-        /// The stack.
         stack: String,
         /// What differs from the CPU.
         wrong: WrongProduct,
@@ -46,10 +44,16 @@ pub enum TrainError {
     /// The stack and the data do not fit together.
     #[error("stack {stack}: {what}\nhint: run `sweep plan` on this configuration")]
     Mismatch {
-        /// The stack.
         stack: String,
         /// What does not fit.
         what: String,
+    },
+    /// The data does not hold a window of the stack's context on each side.
+    #[error("stack {stack}: {source}")]
+    Data {
+        stack: String,
+        /// What is too small.
+        source: DataError,
     },
     /// The system gave no threads.
     #[error(

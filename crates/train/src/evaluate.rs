@@ -3,33 +3,30 @@
 use std::time::Instant;
 
 use burn::tensor::Tensor;
-use isoflop_data::Corpus;
+use isoflop_data::{Dataset, WindowDataset};
 use isoflop_model::{StackModel, Tokens, is_host};
 
+use crate::feed::append;
 use crate::run::read_back::readback_steps;
 
 /// Mean loss of every replica over all held-out windows, nats per token. Windows that do not fill
 /// a last pass make a smaller one. `None` where `go_on`, which is asked after every pass, says no.
 pub(crate) fn evaluate(
     model: &StackModel,
-    corpus: &Corpus,
+    held_out: &WindowDataset,
     sequences: usize,
     mut go_on: impl FnMut() -> bool,
 ) -> Option<Vec<f64>> {
     let context = model.shape().context;
-    let (r, total) = (model.replicas(), corpus.valid_sequences(context));
+    let (r, total) = (model.replicas(), held_out.len());
     let mut sums = vec![0.0f64; r];
     let mut pending: Vec<(usize, Tensor<1>)> = Vec::new();
     // On an adapter losses stay for as many passes as training's do, so that it computes while the next windows are made ready.
     let (host, mut most, mut read_at) = (is_host(&model.device()), 1, Instant::now());
-    let mut window = vec![0i32; context + 1];
     for start in (0..total).step_by(sequences) {
         let count = sequences.min(total - start);
         let mut windows = Vec::with_capacity(count * (context + 1));
-        for index in start..start + count {
-            corpus.valid_sequence(index, context, &mut window);
-            windows.extend_from_slice(&window);
-        }
+        append(held_out, start..start + count, &mut windows);
         let (inputs, targets) = Tokens::inputs_and_targets(&windows.repeat(r), r, context);
         pending.push((count, model.loss(&inputs, &targets)));
         if pending.len() >= most || start + count == total {

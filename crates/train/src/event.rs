@@ -10,7 +10,6 @@ use isoflop_record::{Attempt, Record};
 pub enum Event<'a> {
     /// Some steps were done.
     Step {
-        /// The stack.
         stack: &'a Stack,
         /// Steps done.
         step: u64,
@@ -27,22 +26,17 @@ pub enum Event<'a> {
     /// A part of the held-out tokens was evaluated. An evaluation that is stopped is done again by
     /// whoever goes on from the checkpoint.
     Evaluating {
-        /// The stack.
         stack: &'a Stack,
         /// Steps done.
         step: u64,
     },
     /// The first step on an adapter is about to be made: its kernels are compiled, and some of its products checked. It may take
     /// a while, whose end the next event tells.
-    Compiling {
-        /// The stack.
-        stack: &'a Stack,
-    },
+    Compiling { stack: &'a Stack },
     /// A cell ended.
-    CellDone(Record),
+    CellDone(Box<Record>),
     /// A checkpoint was written.
     Checkpoint {
-        /// Where.
         path: PathBuf,
         /// Steps done.
         step: u64,

@@ -1,9 +1,10 @@
 //! Batches prepared on another thread while the device works.
 
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Scope;
 
-use isoflop_data::Corpus;
+use isoflop_data::{Dataset, WindowDataset, Windows};
 use isoflop_model::Tokens;
 
 /// Which batch is wanted: the step and the seed of every lane.
@@ -13,52 +14,52 @@ pub(crate) struct Request {
     pub(crate) seeds: Vec<u64>,
 }
 
-/// Sizes of a batch.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BatchSize {
-    pub(crate) sequences: usize,
-    pub(crate) context: usize,
-}
-
 /// One step's windows, `[R, sequences, context + 1]`, row-major. A function of the request alone.
-fn windows(corpus: &Corpus, size: BatchSize, request: &Request) -> Vec<i32> {
-    let mut out = Vec::with_capacity(request.seeds.len() * size.sequences * (size.context + 1));
-    let mut window = vec![0i32; size.context + 1];
+fn batch(windows: Windows, sequences: usize, request: &Request) -> Vec<i32> {
+    let first = request.step as usize * sequences;
+    let indices = first..first + sequences;
+    let width = windows.context() + 1;
+    let mut out = Vec::with_capacity(request.seeds.len() * sequences * width);
     for &seed in &request.seeds {
-        for b in 0..size.sequences as u64 {
-            let index = request.step * size.sequences as u64 + b;
-            corpus.train_sequence(seed, index, size.context, &mut window);
-            out.extend_from_slice(&window);
-        }
+        append(&windows.train(seed, indices.end), indices.clone(), &mut out);
     }
     out
+}
+
+/// Appends windows of a dataset to `[.., context + 1]`, row-major.
+pub(crate) fn append(dataset: &WindowDataset, indices: Range<usize>, out: &mut Vec<i32>) {
+    for index in indices {
+        let window = dataset.get(index).expect("a window is read from memory");
+        out.extend_from_slice(&window.tokens);
+    }
 }
 
 /// The running preparation of batches.
 pub(crate) struct Feed {
     requests: SyncSender<Request>,
     batches: Receiver<(Request, Vec<i32>)>,
-    size: BatchSize,
+    sequences: usize,
+    context: usize,
 }
 
 impl Feed {
-    /// Starts the thread; it ends when the feed is dropped.
+    /// Starts the thread that makes batches of `sequences` windows a replica; it ends when the feed is dropped.
     pub(crate) fn start<'scope>(
         scope: &'scope Scope<'scope, '_>,
-        corpus: &'scope Corpus,
-        size: BatchSize,
+        windows: Windows<'scope>,
+        sequences: usize,
     ) -> Self {
         let (requests, inbox) = sync_channel::<Request>(2);
         let (outbox, batches) = sync_channel(2);
         scope.spawn(move || {
             while let Ok(request) = inbox.recv() {
-                let made = windows(corpus, size, &request);
+                let made = batch(windows, sequences, &request);
                 if outbox.send((request, made)).is_err() {
                     return;
                 }
             }
         });
-        Self { requests, batches, size }
+        Self { requests, batches, sequences, context: windows.context() }
     }
 
     /// Asks for a batch ahead of its use.
@@ -81,9 +82,9 @@ impl Feed {
         &self,
         windows: &[i32],
         replicas: usize,
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
     ) -> (Tokens, Tokens) {
-        let BatchSize { sequences, context } = self.size;
+        let (sequences, context) = (self.sequences, self.context);
         if range == (0..sequences) {
             return Tokens::inputs_and_targets(windows, replicas, context);
         }
@@ -94,5 +95,28 @@ impl Feed {
             .copied()
             .collect();
         Tokens::inputs_and_targets(&part, replicas, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use isoflop_data::{Corpus, LanguageOptions};
+
+    #[test]
+    fn a_batch_is_the_windows_of_its_step_and_seeds() {
+        let options = LanguageOptions { vocab: 16, word_end: 0.3, exponent: 1.0, seed: 0 };
+        let corpus = Corpus::synthetic(options, 1000);
+        let windows = corpus.windows(8).unwrap();
+        let request = Request { step: 7, seeds: vec![3, 5] };
+        let mut expected = Vec::new();
+        for seed in [3, 5] {
+            for index in 28..32 {
+                let mut window = vec![0; 9];
+                corpus.train_sequence(seed, index, 8, &mut window);
+                expected.extend(window);
+            }
+        }
+        assert_eq!(batch(windows, 4, &request), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! One lane of a stack: the cells it stands for, and what it has measured.
+//! One replica of a stack: the cells it stands for, and what is measured of them.
 
 use isoflop_plan::{Cell, Stack};
 use serde::{Deserialize, Serialize};
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::schedule::learning_rate;
 use isoflop_record::CurvePoint;
 
-/// Losses added up since the last point of the curve, and the points so far.
+/// What is measured of one cell: losses added up since the last point of its curve, and the points so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Track {
+pub(crate) struct CellProgress {
     sum: f64,
     count: u64,
     pub(crate) curve: Vec<CurvePoint>,
@@ -24,39 +24,40 @@ pub(crate) struct Track {
     running: Option<f64>,
 }
 
-/// One replica. It stands for several cells while these are still the same run: WSD runs that
-/// differ in length alone share their stable part. Longest first; the first is the leader.
+/// What carries one cell's weights in a stack. It stands for several cells while these are still the same run: WSD runs that
+/// differ in length alone share their stable part. It follows the schedule of the longest, which comes first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Replica {
     /// Positions in the stack's list of cells.
     pub(crate) cells: Vec<usize>,
-    /// One track per cell.
-    pub(crate) tracks: Vec<Track>,
+    /// One entry per cell. Checkpoints call them `tracks`.
+    #[serde(rename = "tracks")]
+    pub(crate) progress: Vec<CellProgress>,
     /// Step and reason of a divergence that was noticed.
     pub(crate) lost: Option<(u64, String)>,
 }
 
 impl Replica {
-    /// The lanes that a stack starts with: cells that share a beginning are put together.
+    /// The replicas that a stack starts with: cells that share a beginning are put together.
     pub(crate) fn group(stack: &Stack, wanted: &[usize]) -> Vec<Self> {
         let wanted = |cell: &Cell| wanted.iter().any(|&i| stack.cells[i].id == cell.id);
-        let lane = |cells: Vec<usize>| Self {
-            tracks: vec![Track::default(); cells.len()],
+        let replica = |cells: Vec<usize>| Self {
+            progress: vec![CellProgress::default(); cells.len()],
             cells,
             lost: None,
         };
-        stack.lanes(wanted).into_iter().map(lane).collect()
+        stack.lanes(wanted).into_iter().map(replica).collect()
     }
 
-    /// Cells that take their own way before step `step`; they leave this lane for a lane each.
+    /// Cells that take their own way before step `step`; they leave this replica for one each.
     pub(crate) fn fork(&mut self, cells: &[Cell], step: u64) -> Vec<Self> {
         let mut forked = Vec::new();
         let mut at = 1;
         while at < self.cells.len() {
             let cell = &cells[self.cells[at]];
             if cell.stable_steps() <= step {
-                let (cell, track) = (self.cells.remove(at), self.tracks.remove(at));
-                forked.push(Self { cells: vec![cell], tracks: vec![track], lost: None });
+                let (cell, progress) = (self.cells.remove(at), self.progress.remove(at));
+                forked.push(Self { cells: vec![cell], progress: vec![progress], lost: None });
             } else {
                 at += 1;
             }
@@ -66,8 +67,8 @@ impl Replica {
 
     /// Drops the cells that are not wanted.
     pub(crate) fn retain(&mut self, wanted: impl Fn(usize) -> bool) {
-        let both = self.cells.drain(..).zip(self.tracks.drain(..)).filter(|(c, _)| wanted(*c));
-        (self.cells, self.tracks) = both.collect::<Vec<_>>().into_iter().unzip();
+        let both = self.cells.drain(..).zip(self.progress.drain(..)).filter(|(c, _)| wanted(*c));
+        (self.cells, self.progress) = both.collect::<Vec<_>>().into_iter().unzip();
     }
 
     /// Adds the loss of step `step`; closes a curve point of every cell that is due one.
@@ -79,21 +80,21 @@ impl Replica {
         grad_norm: f64,
         curve_points: usize,
     ) {
-        for (&index, track) in self.cells.iter().zip(&mut self.tracks) {
+        for (&index, progress) in self.cells.iter().zip(&mut self.progress) {
             let cell = &cells[index];
-            track.sum += loss;
-            track.count += 1;
-            track.first_loss.get_or_insert(loss);
-            track.running = Some(running_mean(track.running, loss));
+            progress.sum += loss;
+            progress.count += 1;
+            progress.first_loss.get_or_insert(loss);
+            progress.running = Some(running_mean(progress.running, loss));
             if is_point(step + 1, cell.steps, curve_points as u64) {
-                track.curve.push(CurvePoint {
+                progress.curve.push(CurvePoint {
                     step: step + 1,
                     tokens: (step + 1) * cell.batch_tokens(),
-                    loss_nats: track.sum / track.count as f64,
+                    loss_nats: progress.sum / progress.count as f64,
                     learning_rate: learning_rate(&cell.hyper, step, cell.steps),
                     grad_norm: Some(grad_norm),
                 });
-                (track.sum, track.count) = (0.0, 0);
+                (progress.sum, progress.count) = (0.0, 0);
             }
         }
     }
@@ -101,9 +102,9 @@ impl Replica {
     /// Why this step's numbers mean that the run is lost, if they do.
     pub(crate) fn trouble(&self, loss: f64, grad_norm: f64, vocab: usize) -> Option<String> {
         let uniform = (vocab as f64).ln();
-        let first = self.tracks[0].first_loss.unwrap_or(uniform);
+        let first = self.progress[0].first_loss.unwrap_or(uniform);
         // One batch of a few odd sequences may be worse than guessing; a stretch of them is not.
-        let running = running_mean(self.tracks[0].running, loss);
+        let running = running_mean(self.progress[0].running, loss);
         if !loss.is_finite() {
             Some(format!("the training loss is {loss}"))
         } else if !grad_norm.is_finite() {

@@ -2,8 +2,8 @@
 
 mod checks;
 mod ends;
-mod lanes;
 pub(crate) mod read_back;
+mod replicas;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use isoflop_data::Corpus;
+use isoflop_data::{Corpus, Windows};
 use isoflop_device::panic_message;
 use isoflop_model::{MicroBatch, ReplicaStep, Steps, is_host};
 use isoflop_plan::{Cell, CellId, Stack};
@@ -19,12 +19,12 @@ use isoflop_plan::{Cell, CellId, Stack};
 use crate::checkpoint::{self, State};
 use crate::error::TrainError;
 use crate::event::{Control, Event, StackEnd, TrainOptions};
-use crate::feed::{BatchSize, Feed, Request};
+use crate::feed::{Feed, Request};
 use crate::replica::is_point;
 use crate::schedule::learning_rate;
 use checks::check;
-use lanes::{fresh, holds, resumed};
 use read_back::Pending;
+use replicas::{fresh, holds, resumed};
 
 /// Seconds between progress events.
 const EVENT_SECONDS: f64 = 0.1;
@@ -44,7 +44,7 @@ pub fn run_stack(
     options: &TrainOptions,
     events: &mut dyn FnMut(Event) -> Control,
 ) -> Result<StackEnd, TrainError> {
-    check(stack, corpus)?;
+    let windows = check(stack, corpus)?;
     let wanted: Vec<usize> =
         (0..stack.cells.len()).filter(|&i| !finished.contains(&stack.cells[i].id)).collect();
     if wanted.is_empty() {
@@ -52,7 +52,7 @@ pub fn run_stack(
     }
     let mut steps = 0;
     let result = catch_unwind(AssertUnwindSafe(|| {
-        let mut run = Run::open(stack, &wanted, finished, corpus, device, options)?;
+        let mut run = Run::open(stack, &wanted, finished, windows, device, options)?;
         let end = run.go(events, &mut steps)?;
         if end == StackEnd::Completed
             && let Some(path) = &run.checkpoint
@@ -70,7 +70,7 @@ pub fn run_stack(
 struct Run<'a> {
     stack: &'a Stack,
     finished: &'a BTreeSet<CellId>,
-    corpus: &'a Corpus,
+    windows: Windows<'a>,
     options: &'a TrainOptions,
     checkpoint: Option<PathBuf>,
     state: State,
@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
         stack: &'a Stack,
         wanted: &[usize],
         finished: &'a BTreeSet<CellId>,
-        corpus: &'a Corpus,
+        windows: Windows<'a>,
         device: &Device,
         options: &'a TrainOptions,
     ) -> Result<Self, TrainError> {
@@ -114,7 +114,7 @@ impl<'a> Run<'a> {
         Ok(Self {
             stack,
             finished,
-            corpus,
+            windows,
             options,
             checkpoint,
             latest: vec![f64::NAN; state.replicas.len()],
@@ -136,11 +136,13 @@ impl<'a> Run<'a> {
         self.state.optim.step
     }
 
-    fn leader(&self, lane: usize) -> &'a Cell {
-        &self.cells()[self.state.replicas[lane].cells[0]]
+    /// The longest of a replica's cells, whose schedule it follows.
+    fn longest_cell(&self, replica: usize) -> &'a Cell {
+        &self.cells()[self.state.replicas[replica].cells[0]]
     }
 
-    fn lanes(&self) -> usize {
+    /// Replicas that train.
+    fn width(&self) -> usize {
         self.state.replicas.len()
     }
 
@@ -155,19 +157,17 @@ impl<'a> Run<'a> {
             return Ok(StackEnd::Interrupted);
         }
         let first = &self.cells()[0];
-        let size =
-            BatchSize { sequences: first.hyper.batch_sequences, context: first.shape.context };
-        let corpus = self.corpus;
+        let (windows, sequences) = (self.windows, first.hyper.batch_sequences);
         std::thread::scope(|scope| {
-            let feed = Feed::start(scope, corpus, size);
+            let feed = Feed::start(scope, windows, sequences);
             let (mut saved, mut told, mut told_at) = (Instant::now(), Instant::now(), self.step());
             // An evaluation that was stopped is still due; all else of that step is done.
-            if self.step() > 0 && self.end_step(events) == Control::Stop && self.lanes() > 0 {
+            if self.step() > 0 && self.end_step(events) == Control::Stop && self.width() > 0 {
                 return Ok(StackEnd::Interrupted);
             }
             self.fork();
             let mut asked = self.request(0);
-            if self.lanes() > 0 {
+            if self.width() > 0 {
                 feed.ask(asked.clone());
                 let on_adapter = !is_host(&self.state.model.device());
                 if on_adapter && events(Event::Compiling { stack: self.stack }) == Control::Stop {
@@ -175,48 +175,48 @@ impl<'a> Run<'a> {
                 }
                 self.check_products()?;
             }
-            while self.lanes() > 0 {
+            while self.width() > 0 {
                 *steps = self.step();
                 let started = Instant::now();
-                let windows = feed.take(&self.request(0));
+                let batch = feed.take(&self.request(0));
                 asked = self.request(1);
                 feed.ask(asked.clone());
-                self.train_step(&feed, &windows, size);
+                self.train_step(&feed, &batch, sequences);
                 if self.pending.len() >= self.readback || self.changes_next() {
                     self.read_back();
                 }
                 self.share_time(started.elapsed().as_secs_f64());
-                let lanes = self.lanes();
+                let width = self.width();
                 let mut control = self.end_step(events);
-                if self.lanes() != lanes && self.lanes() > 0 {
+                if self.width() != width && self.width() > 0 {
                     self.check_products()?;
                     self.read_at = Instant::now();
                 }
-                if self.lanes() > 0 && self.request(0) != asked {
+                if self.width() > 0 && self.request(0) != asked {
                     feed.ask(self.request(0));
                 }
                 let waited = told.elapsed().as_secs_f64();
                 if waited >= EVENT_SECONDS {
-                    let lanes = self.lanes().max(1) as u64;
-                    let tokens = (self.step() - told_at) * first.batch_tokens() * lanes;
+                    let width = self.width().max(1) as u64;
+                    let tokens = (self.step() - told_at) * first.batch_tokens() * width;
                     let event = Event::Step {
                         stack: self.stack,
                         step: self.step(),
                         loss: &self.latest,
                         tokens_per_second: tokens as f64 / waited,
-                        active: self.lanes(),
+                        active: self.width(),
                         flops_done: self.flops_done(),
                     };
                     control = worse(control, events(event));
                     (told, told_at) = (Instant::now(), self.step());
                 }
                 let due = saved.elapsed().as_secs_f64() >= self.options.checkpoint_seconds;
-                if self.lanes() > 0 && (due || control == Control::Stop) {
+                if self.width() > 0 && (due || control == Control::Stop) {
                     self.read_back();
                     self.save(events)?;
                     (saved, self.read_at) = (Instant::now(), Instant::now());
                 }
-                if control == Control::Stop && self.lanes() > 0 {
+                if control == Control::Stop && self.width() > 0 {
                     return Ok(StackEnd::Interrupted);
                 }
             }
@@ -224,18 +224,18 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// What the feed is asked for `ahead` steps from now, if the lanes stay as they are.
+    /// What the feed is asked for `ahead` steps from now, if the replicas stay as they are.
     fn request(&self, ahead: u64) -> Request {
-        let seeds = (0..self.lanes()).map(|i| self.leader(i).seed).collect();
+        let seeds = (0..self.width()).map(|i| self.longest_cell(i).seed).collect();
         Request { step: self.step() + ahead, seeds }
     }
 
-    /// One optimizer step of all lanes.
-    fn train_step(&mut self, feed: &Feed, windows: &[i32], size: BatchSize) {
+    /// One optimizer step of all replicas.
+    fn train_step(&mut self, feed: &Feed, batch: &[i32], sequences: usize) {
         let step = self.step();
-        let leaders: Vec<&Cell> = (0..self.lanes()).map(|i| self.leader(i)).collect();
-        let (z, rule) = (leaders[0].hyper.z_loss as f32, leaders[0].hyper.optimizer);
-        let settings: Vec<ReplicaStep> = leaders
+        let longest: Vec<&Cell> = (0..self.width()).map(|i| self.longest_cell(i)).collect();
+        let (z, rule) = (longest[0].hyper.z_loss as f32, longest[0].hyper.optimizer);
+        let settings: Vec<ReplicaStep> = longest
             .iter()
             .map(|cell| ReplicaStep {
                 learning_rate: learning_rate(&cell.hyper, step, cell.steps),
@@ -247,12 +247,12 @@ impl<'a> Run<'a> {
             })
             .collect();
         let micro = self.micro_batch();
-        let batches: Vec<MicroBatch> = (0..size.sequences)
+        let batches: Vec<MicroBatch> = (0..sequences)
             .step_by(micro)
             .map(|start| {
-                let end = (start + micro).min(size.sequences);
-                let (inputs, targets) = feed.tokens(windows, settings.len(), start..end);
-                let share = (end - start) as f32 / size.sequences as f32;
+                let end = (start + micro).min(sequences);
+                let (inputs, targets) = feed.tokens(batch, settings.len(), start..end);
+                let share = (end - start) as f32 / sequences as f32;
                 MicroBatch { inputs, targets, share }
             })
             .collect();
@@ -262,26 +262,26 @@ impl<'a> Run<'a> {
         self.pending.push(Pending { step, loss, norm });
     }
 
-    /// Whether a lane ends, forks or is evaluated after the step just done.
+    /// Whether a replica ends, forks or is evaluated after the step just done.
     fn changes_next(&self) -> bool {
         let step = self.step();
-        (0..self.lanes()).any(|lane| {
-            self.state.replicas[lane].cells.iter().any(|&i| {
+        self.state.replicas.iter().any(|replica| {
+            replica.cells.iter().any(|&i| {
                 let cell = &self.cells()[i];
                 is_point(step, cell.steps, self.options.valid_points as u64)
-                    || cell.stable_steps() <= step && self.state.replicas[lane].cells.len() > 1
+                    || cell.stable_steps() <= step && replica.cells.len() > 1
             })
         })
     }
 
-    /// Splits a step and the time spent on all lanes among them, and among the cells that share a lane.
+    /// Splits a step and the time spent on all replicas among them, and among the cells that share one.
     fn share_time(&mut self, seconds: f64) {
-        let lanes = self.lanes() as f64;
+        let width = self.width() as f64;
         for replica in &mut self.state.replicas {
             let share = 1.0 / replica.cells.len() as f64;
-            for track in &mut replica.tracks {
-                track.train_seconds += seconds / lanes * share;
-                track.computed_steps += share;
+            for progress in &mut replica.progress {
+                progress.train_seconds += seconds / width * share;
+                progress.computed_steps += share;
             }
         }
     }

@@ -88,7 +88,7 @@ fn train(
         let step = match event {
             Event::CellDone(record) => {
                 assert!(!finished.contains(record.id()), "a finished cell came again");
-                done.insert(record.id().clone(), record);
+                done.insert(record.id().clone(), *record);
                 0
             }
             Event::Step { step, .. } => step,
@@ -193,7 +193,7 @@ fn an_evaluation_that_is_stopped_is_done_again() {
                 Event::Evaluating { .. } => passes += 1,
                 Event::CellDone(record) => {
                     assert!(passes < last, "a cell ended after the stop");
-                    pieces.insert(record.result.cell.id.clone(), record);
+                    pieces.insert(record.result.cell.id.clone(), *record);
                 }
                 _ => {}
             }
@@ -227,7 +227,7 @@ fn a_cell_whose_record_was_lost_is_trained_again() {
     let (mut ended, mut warnings) = (Records::new(), Vec::new());
     let end = run_stack(&stack, &BTreeSet::new(), &corpus, &device, &options, &mut |event| {
         match event {
-            Event::CellDone(record) => drop(ended.insert(record.result.cell.id.clone(), record)),
+            Event::CellDone(record) => drop(ended.insert(record.result.cell.id.clone(), *record)),
             Event::Warning(text) => warnings.push(text),
             _ => {}
         }

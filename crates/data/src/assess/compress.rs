@@ -10,7 +10,7 @@ use crate::error::DataError;
 use crate::prepare::{Scan, each_piece};
 use crate::progress::{Progress, ProgressSink, Stage};
 use crate::source::Source;
-use crate::split::{Fate, Split};
+use crate::split::{Assignment, Split};
 
 /// Bytes of text that are compressed, at most.
 pub(super) const SAMPLE_BYTES: u64 = 64 << 20;
@@ -22,16 +22,16 @@ pub(super) fn gzip(
     split: &Split,
     progress: ProgressSink,
 ) -> Result<Gzip, DataError> {
-    let train = |(entry, fate): (&crate::split::Entry, &Fate)| {
-        (*fate == Fate::Train).then_some(entry.bytes)
+    let train = |(entry, assignment): (&crate::split::Entry, &Assignment)| {
+        (*assignment == Assignment::Train).then_some(entry.bytes)
     };
-    let train_bytes: u64 = scanned.entries.iter().zip(&split.fates).filter_map(train).sum();
+    let train_bytes: u64 = scanned.entries.iter().zip(&split.assignments).filter_map(train).sum();
     let total = train_bytes.min(SAMPLE_BYTES);
     let mut encoder = GzEncoder::new(Count(0), Compression::best());
     let mut bytes = 0;
     each_piece(source, scanned, split, &mut |pieces| {
-        for (piece, fate) in pieces {
-            if fate == Fate::Train && bytes < SAMPLE_BYTES {
+        for (piece, assignment) in pieces {
+            if assignment == Assignment::Train && bytes < SAMPLE_BYTES {
                 bytes += piece.text.len() as u64;
                 encoder.write_all(piece.text.as_bytes()).expect("counting does not fail");
             }

@@ -2,106 +2,91 @@
 
 use std::fmt::{Display, Formatter, Result};
 
+use isoflop_text::{facts, thousands};
+
 use super::Assessment;
 use super::compress::SAMPLE_BYTES;
 
 impl Display for Assessment {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let mut row = |name: &str, value: String| writeln!(f, "{name:<26}{value}");
+        let mut rows = Vec::new();
+        let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
         if let Some(text) = &self.text {
             let s = &text.summary;
-            row("source", s.source.clone())?;
-            row("tokenizer", format!("{}, {} tokens", s.tokenizer, self.vocab))?;
-            row("documents", format!("{} (as {} pieces)", count(s.documents), count(s.pieces)))?;
-            row("bytes", count(s.bytes))?;
+            row("source", s.source.clone());
+            row("tokenizer", format!("{}, {} tokens", s.tokenizer, self.vocab));
+            row(
+                "documents",
+                format!("{} (as {} pieces)", thousands(s.documents), thousands(s.pieces)),
+            );
+            row("bytes", thousands(s.bytes));
             let share = 100.0 * s.duplicate_bytes as f64 / s.bytes as f64;
             row(
                 "duplicates removed",
                 format!(
                     "{} pieces, {} bytes ({share:.1}%)",
-                    count(s.duplicate_pieces),
-                    count(s.duplicate_bytes)
+                    thousands(s.duplicate_pieces),
+                    thousands(s.duplicate_bytes)
                 ),
-            )?;
+            );
             if s.beyond_max_pieces > 0 {
                 row(
                     "beyond max_bytes",
                     format!(
                         "{} pieces, {} bytes",
-                        count(s.beyond_max_pieces),
-                        count(s.beyond_max_bytes)
+                        thousands(s.beyond_max_pieces),
+                        thousands(s.beyond_max_bytes)
                     ),
-                )?;
+                );
             }
             if s.empty_documents > 0 {
-                row("empty documents", count(s.empty_documents))?;
+                row("empty documents", thousands(s.empty_documents));
             }
             if s.crlf_documents > 0 {
-                row("CR LF made LF", format!("{} documents", count(s.crlf_documents)))?;
+                row("CR LF made LF", format!("{} documents", thousands(s.crlf_documents)));
             }
             if s.invalid_utf8_sequences > 0 {
                 row(
                     "invalid UTF-8 replaced",
-                    format!("{} sequences", count(s.invalid_utf8_sequences)),
-                )?;
+                    format!("{} sequences", thousands(s.invalid_utf8_sequences)),
+                );
             }
-            row("bytes per token", format!("{:.3}", text.bytes_per_token))?;
+            row("bytes per token", format!("{:.3}", text.bytes_per_token));
             row(
                 "unigram entropy",
                 format!(
                     "{:.4} nats/token, {:.4} bits/byte",
                     self.unigram_nats, text.unigram_bits_per_byte
                 ),
-            )?;
+            );
             let gzip = text.gzip;
             let of = if gzip.bytes >= SAMPLE_BYTES { " (the first of them)" } else { "" };
             row(
                 "gzip -9",
                 format!(
                     "{} of {} bytes{of}, {:.4} bits/byte",
-                    count(gzip.compressed_bytes),
-                    count(gzip.bytes),
+                    thousands(gzip.compressed_bytes),
+                    thousands(gzip.bytes),
                     gzip.bits_per_byte
                 ),
-            )?;
+            );
         }
         if let Some(language) = &self.language {
-            row("source", "synthetic language".into())?;
-            row("vocabulary", count(self.vocab as u64))?;
-            row("true entropy E", format!("{:.5} nats/token", language.entropy_nats))?;
-            row("known word ends only", format!("{:.5} nats/token", language.ignorant_nats))?;
-            row("unigram entropy", format!("{:.5} nats/token", self.unigram_nats))?;
-            row("exponent in rules known", format!("{:.4}", language.rules_exponent))?;
+            row("source", "synthetic language".into());
+            row("vocabulary", thousands(self.vocab as u64));
+            row("true entropy E", format!("{:.5} nats/token", language.entropy_nats));
+            row("known word ends only", format!("{:.5} nats/token", language.ignorant_nats));
+            row("unigram entropy", format!("{:.5} nats/token", self.unigram_nats));
+            row("exponent in rules known", format!("{:.4}", language.rules_exponent));
             row(
                 "exponent in tokens seen",
                 format!("{:.4} (ideal learner)", language.tokens_exponent),
-            )?;
+            );
         }
-        row("held-out tokens", count(self.valid_tokens))?;
-        row("training tokens", self.train_tokens.map_or("endless".into(), count))?;
-        row("sha256", self.sha256.clone())?;
-        self.notes.iter().try_for_each(|note| row("note", note.clone()))
-    }
-}
-
-/// `1234567` as `1,234,567`.
-fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn thousands() {
-        let all = [0, 12, 999, 1000, 1234567].map(super::count);
-        assert_eq!(all, ["0", "12", "999", "1,000", "1,234,567"]);
+        row("held-out tokens", thousands(self.valid_tokens));
+        row("training tokens", self.train_tokens.map_or("endless".into(), thousands));
+        row("sha256", self.sha256.clone());
+        self.notes.iter().for_each(|note| row("note", note.clone()));
+        f.write_str(&facts("", &rows))
     }
 }

@@ -11,9 +11,7 @@ const NAMED: usize = 5;
 /// One side of the split.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
-    /// Pieces of documents.
     pub pieces: u64,
-    /// Bytes of text.
     pub bytes: u64,
     /// Tokens, separators included.
     pub tokens: u64,
@@ -29,41 +27,32 @@ pub struct Summary {
     pub source: String,
     /// The tokenizer in words.
     pub tokenizer: String,
-    /// Vocabulary size.
     pub vocab: usize,
     /// The id before every piece.
     pub separator: u32,
     /// Documents read: files, or lines of JSONL.
     pub documents: u64,
-    /// Pieces they were cut into.
     pub pieces: u64,
     /// Bytes of their text, line ends normalised.
     pub bytes: u64,
     /// Pieces whose content came before, removed.
     pub duplicate_pieces: u64,
-    /// Their bytes.
     pub duplicate_bytes: u64,
     /// Pieces left out because of `max_bytes`.
     pub beyond_max_pieces: u64,
-    /// Their bytes.
     pub beyond_max_bytes: u64,
-    /// Documents without a byte.
     pub empty_documents: u64,
     /// Invalid UTF-8 sequences, replaced by U+FFFD.
     pub invalid_utf8_sequences: u64,
-    /// Documents that had any.
     pub invalid_utf8_documents: u64,
     /// Up to five of them.
     pub invalid_utf8_examples: Vec<String>,
     /// Documents whose CR LF line ends became LF.
     pub crlf_documents: u64,
-    /// Files that were not read.
     pub left_out: LeftOut,
     /// Occurrences of the tokenizer's "unknown" token.
     pub unknown_tokens: u64,
-    /// Trained on.
     pub train: Part,
-    /// Held out.
     pub valid: Part,
 }
 

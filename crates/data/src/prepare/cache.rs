@@ -13,7 +13,7 @@ use crate::corpus::Summary;
 use crate::error::DataError;
 use crate::hash::hex;
 use crate::store::TokenFile;
-use crate::tokenizer::{self, Recipe, Tokenizer};
+use crate::tokenizer::{self, Tokenizer, TokenizerSpec};
 
 /// Raised when the meaning of the files changes.
 pub(crate) const FORMAT: u32 = 1;
@@ -27,7 +27,7 @@ struct Meta {
 }
 
 /// An opened cache folder.
-pub(crate) struct Opened {
+pub(crate) struct CacheEntry {
     pub summary: Summary,
     pub train: TokenFile,
     pub valid: TokenFile,
@@ -36,12 +36,12 @@ pub(crate) struct Opened {
 }
 
 /// Hash of all that decides the token files: documents in order, tokenizer, split.
-pub(super) fn key(config: &DataConfig, recipe: &Recipe, scanned: &Scan) -> String {
+pub(super) fn key(config: &DataConfig, spec: &TokenizerSpec, scanned: &Scan) -> String {
     let mut digest = Sha256::new();
     let max = config.max_bytes.map_or("all".into(), |m| m.to_string());
     digest.update(format!(
         "isoflop cache {FORMAT}\n{}\n{} {} {} {max}\n",
-        recipe.key(),
+        spec.key(),
         config.valid_tokens,
         config.valid_fraction,
         config.seed,
@@ -52,8 +52,9 @@ pub(super) fn key(config: &DataConfig, recipe: &Recipe, scanned: &Scan) -> Strin
     hex(&digest.finalize())
 }
 
-/// Opens a folder and reads its files against their hashes. `None`: it is not there. The error says why it cannot be used.
-pub(super) fn open(folder: &Path, key: &str) -> Result<Option<Opened>, String> {
+/// Opens a folder and checks its files against their hashes. `None`: it is not there. The error
+/// says why it cannot be used.
+pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, String> {
     if !folder.exists() {
         return Ok(None);
     }
@@ -71,11 +72,16 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<Opened>, String> {
         };
         open().map_err(|problem| format!("{name}: {problem}"))
     };
-    let opened = Opened {
+    let tokenizer = tokenizer::reopen(folder).map_err(|e| e.to_string())?;
+    let (vocab, separator) = (meta.summary.vocab, meta.summary.separator);
+    if (tokenizer.vocab(), tokenizer.separator()) != (vocab, separator) {
+        return Err("its tokenizer is missing or not the one that meta.json names".into());
+    }
+    let opened = CacheEntry {
         train: tokens("train.tokens")?,
         valid: tokens("valid.tokens")?,
         valid_bytes: tokens("valid.bytes")?,
-        tokenizer: tokenizer::reopen(folder).map_err(|e| e.to_string())?,
+        tokenizer,
         summary: meta.summary,
     };
     let counts = [opened.train.len(), opened.valid.len(), opened.valid_bytes.len()];
@@ -87,7 +93,7 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<Opened>, String> {
 }
 
 /// Completes a folder under construction and moves it into place.
-pub(super) fn seal(
+pub(super) fn commit(
     temporary: TempDir,
     folder: &Path,
     key: &str,
@@ -116,8 +122,9 @@ pub(super) fn remove(folder: &Path) -> Result<(), DataError> {
 /// Folders under construction carry this in front of their name.
 pub(super) const BUILDING: &str = ".building-";
 
-/// Removes what processes that were killed more than a day ago left under construction.
-pub(super) fn sweep(cache: &Path) -> Result<(), DataError> {
+/// Removes what processes that were killed more than a day ago left under construction. What
+/// does not tell its age may be in use and stays.
+pub(super) fn remove_abandoned(cache: &Path) -> Result<(), DataError> {
     const DAY: Duration = Duration::from_secs(24 * 3600);
     for entry in std::fs::read_dir(cache).map_err(|e| DataError::read(cache, e))? {
         let entry = entry.map_err(|e| DataError::read(cache, e))?;

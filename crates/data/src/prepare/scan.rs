@@ -26,8 +26,9 @@ pub(crate) struct Scan {
     pub left_out: LeftOut,
 }
 
-/// Reads everything once.
+/// Reads everything once, fetching first what is not on disk.
 pub(crate) fn scan(source: &dyn Source, progress: ProgressSink) -> Result<Scan, DataError> {
+    source.fetch(progress)?;
     let mut out = Scan::default();
     let total_bytes = source.total_bytes();
     let mut done_bytes = 0;

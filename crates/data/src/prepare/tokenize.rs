@@ -12,9 +12,9 @@ use crate::error::DataError;
 use crate::hash::{hex, sha256};
 use crate::progress::{Progress, ProgressSink, Stage};
 use crate::source::Source;
-use crate::split::{Fate, Split};
+use crate::split::{Assignment, Split};
 use crate::store::TokenWriter;
-use crate::tokenizer::{Encoded, Recipe, Tokenizer, identity, train_bpe};
+use crate::tokenizer::{Encoded, Tokenizer, TokenizerSpec, identity, train_bpe};
 
 /// A BPE vocabulary is trained on at most this much of the training split, in reading order.
 const BPE_BYTES: usize = 256 << 20;
@@ -25,13 +25,13 @@ pub(super) fn build(
     source: &dyn Source,
     scanned: &Scan,
     split: &Split,
-    recipe: Recipe,
+    spec: TokenizerSpec,
     folder: &Path,
     progress: ProgressSink,
 ) -> Result<Summary, DataError> {
-    let tokenizer = match recipe {
-        Recipe::Ready(tokenizer) => tokenizer,
-        Recipe::Bpe(vocab) => {
+    let tokenizer = match spec {
+        TokenizerSpec::Ready(tokenizer) => tokenizer,
+        TokenizerSpec::Bpe(vocab) => {
             let text = training_text(source, scanned, split, progress)?;
             Box::new(train_bpe(text.iter().map(String::as_str), vocab)?)
         }
@@ -45,19 +45,19 @@ pub(super) fn build(
     each_piece(source, scanned, split, &mut |pieces| {
         let encoded: Vec<_> = pieces
             .par_iter()
-            .map(|(piece, fate)| match fate {
-                Fate::Train | Fate::Reserve(_) => encode(&*tokenizer, &piece.text),
-                Fate::Duplicate | Fate::Beyond => Ok(Encoded::default()),
+            .map(|(piece, assignment)| match assignment {
+                Assignment::Train | Assignment::Reserve(_) => encode(&*tokenizer, &piece.text),
+                Assignment::Duplicate | Assignment::Beyond => Ok(Encoded::default()),
             })
             .collect::<Result<_, _>>()?;
-        for ((piece, fate), encoded) in pieces.iter().zip(encoded) {
+        for ((piece, assignment), encoded) in pieces.iter().zip(encoded) {
             done_bytes += piece.text.len() as u64;
             let is_unknown = |id: &&u32| Some(**id) == tokenizer.unknown();
             unknown += encoded.ids.iter().filter(is_unknown).count() as u64;
-            match fate {
-                Fate::Train => train.push(&encoded, piece.text.len())?,
-                Fate::Reserve(at) => reserve[*at as usize] = encoded,
-                Fate::Duplicate | Fate::Beyond => {}
+            match assignment {
+                Assignment::Train => train.push(&encoded, piece.text.len())?,
+                Assignment::Reserve(at) => reserve[*at as usize] = encoded,
+                Assignment::Duplicate | Assignment::Beyond => {}
             }
         }
         progress(Progress { stage: Stage::Tokenize, done_bytes, total_bytes });
@@ -152,14 +152,14 @@ pub(crate) fn each_piece(
     source: &dyn Source,
     scanned: &Scan,
     split: &Split,
-    sink: &mut dyn FnMut(Vec<(Piece, Fate)>) -> Result<(), DataError>,
+    sink: &mut dyn FnMut(Vec<(Piece, Assignment)>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let mut at = 0;
     batches(source, &mut |batch| {
         let mut out = Vec::new();
         for piece in batch.into_iter().flat_map(|d| d.pieces) {
             match scanned.entries.get(at) {
-                Some(entry) if entry.hash == piece.hash => out.push((piece, split.fates[at])),
+                Some(entry) if entry.hash == piece.hash => out.push((piece, split.assignments[at])),
                 _ => return Err(DataError::Changed { origin: piece.origin }),
             }
             at += 1;
@@ -182,8 +182,8 @@ fn training_text(
     let mut text = Vec::new();
     let mut bytes = 0;
     each_piece(source, scanned, split, &mut |pieces| {
-        for (piece, fate) in pieces {
-            if fate == Fate::Train && bytes < BPE_BYTES {
+        for (piece, assignment) in pieces {
+            if assignment == Assignment::Train && bytes < BPE_BYTES {
                 bytes += piece.text.len();
                 text.push(piece.text);
             }

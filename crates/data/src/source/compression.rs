@@ -10,35 +10,36 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use crate::error::DataError;
 
-/// How a file is packed, told by the end of its name.
+/// Told by the end of a file's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Packing {
-    Plain,
+pub(super) enum Compression {
+    None,
     Gzip,
     Zstd,
 }
 
-impl Packing {
-    /// The packing, and the name without its ending.
+impl Compression {
+    /// Also the name without the ending that told it.
     pub(super) fn of(name: &str) -> (Self, &str) {
-        let endings = [(".gz", Packing::Gzip), (".zst", Packing::Zstd), (".zstd", Packing::Zstd)];
-        for (ending, packing) in endings {
+        let endings =
+            [(".gz", Compression::Gzip), (".zst", Compression::Zstd), (".zstd", Compression::Zstd)];
+        for (ending, compression) in endings {
             if let Some(stem) = name.strip_suffix(ending) {
-                return (packing, stem);
+                return (compression, stem);
             }
         }
-        (Packing::Plain, name)
+        (Compression::None, name)
     }
 }
 
 /// Opens a file for reading its unpacked bytes.
-pub(super) fn open(path: &Path, packing: Packing) -> Result<Box<dyn BufRead>, DataError> {
+pub(super) fn open(path: &Path, compression: Compression) -> Result<Box<dyn BufRead>, DataError> {
     let file = File::open(path).map_err(|e| DataError::read(path, e))?;
     let file = BufReader::with_capacity(1 << 18, file);
-    Ok(match packing {
-        Packing::Plain => Box::new(file),
-        Packing::Gzip => Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(file))),
-        Packing::Zstd => Box::new(BufReader::with_capacity(1 << 18, ZstdFrames::new(file))),
+    Ok(match compression {
+        Compression::None => Box::new(file),
+        Compression::Gzip => Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(file))),
+        Compression::Zstd => Box::new(BufReader::with_capacity(1 << 18, ZstdFrames::new(file))),
     })
 }
 

@@ -1,5 +1,6 @@
 //! From paths, folders and globs to a sorted list of files.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
@@ -41,9 +42,15 @@ pub(super) fn expand(patterns: &[String]) -> Result<Vec<TextFile>, DataError> {
         }
         files[before..].sort_by(|a, b| a.path.cmp(&b.path));
     }
-    let mut seen = std::collections::HashSet::new();
-    files.retain(|file| seen.insert(file.path.canonicalize().unwrap_or(file.path.clone())));
-    Ok(files)
+    let mut seen = HashSet::new();
+    let mut once = Vec::new();
+    for file in files {
+        let real = file.path.canonicalize().map_err(|e| DataError::read(&file.path, e))?;
+        if seen.insert(real) {
+            once.push(file);
+        }
+    }
+    Ok(once)
 }
 
 fn walk(path: &Path, files: &mut Vec<TextFile>) -> Result<(), DataError> {

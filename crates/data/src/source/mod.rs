@@ -7,7 +7,7 @@ mod jsonl;
 mod plain;
 mod text;
 
-pub use cargo::{CargoSource, Manifest, ManifestCrate};
+pub use cargo::{CargoSource, Checksums, CrateChecksum, direct_dependencies};
 pub use text::TextSource;
 
 use isoflop_plan::{DataConfig, DataSource};
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::document::RawDocument;
 use crate::error::DataError;
+use crate::progress::ProgressSink;
 
 /// What takes a source's documents, one after the other.
 pub type DocumentSink<'a> = &'a mut dyn FnMut(RawDocument) -> Result<(), DataError>;
@@ -29,6 +30,15 @@ pub trait Source: Send + Sync {
 
     /// Bytes of text, where that is known without reading it.
     fn total_bytes(&self) -> Option<u64>;
+
+    /// Puts on disk what is not there yet; called before the first [`read`](Source::read).
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be had.
+    fn fetch(&self, _progress: ProgressSink) -> Result<(), DataError> {
+        Ok(())
+    }
 
     /// Hands every document to `sink`, and says what it left out.
     ///
@@ -51,7 +61,7 @@ pub struct LeftOut {
 ///
 /// # Errors
 ///
-/// Paths that match nothing, a broken manifest.
+/// Paths that match nothing; no folder to look for crates in.
 pub fn open(config: &DataConfig) -> Result<Option<Box<dyn Source>>, DataError> {
     Ok(match &config.source {
         DataSource::Cargo => Some(Box::new(CargoSource::embedded()?)),

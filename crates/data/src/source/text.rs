@@ -1,6 +1,6 @@
 //! `source = "text"`: files, folders and globs of plain text or JSONL, plain, gzip or zstd.
 
-use super::compression::{self, Packing};
+use super::compression::{self, Compression};
 use super::files::{self, TextFile};
 use super::{DocumentSink, LeftOut, Source, jsonl, plain};
 use crate::error::DataError;
@@ -50,15 +50,15 @@ impl Source for TextSource {
     }
 
     fn total_bytes(&self) -> Option<u64> {
-        let plain = |f: &TextFile| matches!(layout(f), Ok((Packing::Plain, Layout::Plain)));
+        let plain = |f: &TextFile| matches!(layout(f), Ok((Compression::None, Layout::Plain)));
         self.files.iter().all(plain).then(|| self.files.iter().map(|f| f.bytes).sum())
     }
 
     fn read(&self, sink: DocumentSink<'_>) -> Result<LeftOut, DataError> {
         let mut left_out = LeftOut::default();
         for file in &self.files {
-            let (packing, layout) = layout(file)?;
-            let reader = compression::open(&file.path, packing)?;
+            let (compression, layout) = layout(file)?;
+            let reader = compression::open(&file.path, compression)?;
             match layout {
                 Layout::Jsonl => jsonl::read(&file.path, reader, &self.field, sink)?,
                 Layout::Plain => {
@@ -75,9 +75,9 @@ impl Source for TextSource {
     }
 }
 
-fn layout(file: &TextFile) -> Result<(Packing, Layout), DataError> {
+fn layout(file: &TextFile) -> Result<(Compression, Layout), DataError> {
     let name = file.path.to_string_lossy().to_lowercase();
-    let (packing, stem) = Packing::of(&name);
+    let (compression, stem) = Compression::of(&name);
     if stem.ends_with(".parquet") {
         return Err(DataError::Format {
             path: file.path.clone(),
@@ -86,5 +86,5 @@ fn layout(file: &TextFile) -> Result<(Packing, Layout), DataError> {
         });
     }
     let jsonl = stem.ends_with(".jsonl") || stem.ends_with(".ndjson");
-    Ok((packing, if jsonl { Layout::Jsonl } else { Layout::Plain }))
+    Ok((compression, if jsonl { Layout::Jsonl } else { Layout::Plain }))
 }

@@ -29,7 +29,6 @@ impl TokenFile {
         Ok(Self { map, header })
     }
 
-    /// Number of ids.
     pub(crate) fn len(&self) -> u64 {
         self.header.count
     }

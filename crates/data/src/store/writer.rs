@@ -30,7 +30,6 @@ impl TokenWriter {
         Ok(Self { path: path.into(), file, digest, width, count: 0, buffer: Vec::new() })
     }
 
-    /// Appends ids.
     pub(crate) fn push(&mut self, ids: &[u32]) -> Result<(), DataError> {
         self.buffer.clear();
         if self.width == 2 {

@@ -11,7 +11,7 @@ pub(super) struct Alias {
 }
 
 impl Alias {
-    /// The closest representable distribution to these weights (positive, finite, at most 2^24).
+    /// The closest representable distribution to these weights (positive, finite, 1 to 2^24 of them).
     pub(super) fn new(weights: &[f64]) -> Self {
         let columns = weights.len().next_power_of_two();
         let bits = columns.trailing_zeros();
@@ -20,7 +20,7 @@ impl Alias {
         // Whole units that add up to the total: round down, then give what is left to the largest.
         let mut units: Vec<u128> =
             weights.iter().map(|w| (w / sum * total as f64) as u128).collect();
-        let largest = (0..units.len()).max_by_key(|&i| units[i]).unwrap_or(0);
+        let largest = (0..units.len()).max_by_key(|&i| units[i]).expect("there are outcomes");
         let given: u128 = units.iter().sum();
         units[largest] = units[largest] + total - given;
         let probabilities = units.iter().map(|&u| u as f64 / total as f64).collect();

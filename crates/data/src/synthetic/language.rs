@@ -96,7 +96,6 @@ impl Language {
         Self { options, outcomes, nats, root, letters: letters as u64, bits }
     }
 
-    /// What it was made from.
     pub fn options(&self) -> LanguageOptions {
         self.options
     }

@@ -32,7 +32,7 @@ impl Tokenizer for Bytes {
         Ok(())
     }
 
-    fn to_json(&self) -> Option<String> {
+    fn to_json(&self) -> Option<&str> {
         None
     }
 }

@@ -8,6 +8,7 @@ use crate::error::DataError;
 pub(crate) struct HuggingFace {
     name: String,
     inner: tokenizers::Tokenizer,
+    json: String,
     vocab: usize,
     separator: u32,
     unknown: Option<u32>,
@@ -51,7 +52,11 @@ impl HuggingFace {
             )
         })?;
         let unknown = id(&UNKNOWNS);
-        Ok(Self { name, inner, vocab, separator, unknown })
+        // Later calls would meet the same failure, where it could no longer be told.
+        let json = inner.to_string(false).map_err(|e| {
+            problem(format!("it cannot be written down: {e}"), "use another tokenizer.json")
+        })?;
+        Ok(Self { name, inner, json, vocab, separator, unknown })
     }
 }
 
@@ -95,7 +100,7 @@ impl Tokenizer for HuggingFace {
         Ok(())
     }
 
-    fn to_json(&self) -> Option<String> {
-        self.inner.to_string(false).ok()
+    fn to_json(&self) -> Option<&str> {
+        Some(&self.json)
     }
 }

@@ -1,4 +1,4 @@
-//! How text becomes ids. A new tokenizer is a new file here and a line in [`Recipe`].
+//! How text becomes ids. A new tokenizer is a new file here and a line in [`TokenizerSpec`].
 
 mod bpe;
 mod bytes;
@@ -19,7 +19,6 @@ use crate::hash::{hex, sha256};
 /// Encoded text: ids, and how many bytes of the text each stands for.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Encoded {
-    /// Token ids.
     pub ids: Vec<u32>,
     /// Bytes of text behind each id; they add up to the length of the text. A separator has 0.
     pub bytes: Vec<u16>,
@@ -47,31 +46,30 @@ pub trait Tokenizer: Send + Sync {
     fn encode(&self, text: &str, out: &mut Encoded) -> Result<(), DataError>;
 
     /// The `tokenizer.json`, where there is one.
-    fn to_json(&self) -> Option<String>;
+    fn to_json(&self) -> Option<&str>;
 }
 
 /// A tokenizer to be: everything known before the text is.
-pub(crate) enum Recipe {
-    /// Ready to use.
+pub(crate) enum TokenizerSpec {
     Ready(Box<dyn Tokenizer>),
     /// Byte-level BPE of this vocabulary, trained on the training split.
     Bpe(usize),
 }
 
-impl Recipe {
+impl TokenizerSpec {
     pub(crate) fn new(config: &TokenizerConfig) -> Result<Self, DataError> {
         Ok(match config {
-            TokenizerConfig::Bytes => Recipe::Ready(Box::new(Bytes)),
-            TokenizerConfig::Bpe { vocab } => Recipe::Bpe(*vocab),
-            TokenizerConfig::File { path } => Recipe::Ready(Box::new(file::load(path)?)),
+            TokenizerConfig::Bytes => TokenizerSpec::Ready(Box::new(Bytes)),
+            TokenizerConfig::Bpe { vocab } => TokenizerSpec::Bpe(*vocab),
+            TokenizerConfig::File { path } => TokenizerSpec::Ready(Box::new(file::load(path)?)),
         })
     }
 
     /// Names the tokenizer before it exists; part of the cache key.
     pub(crate) fn key(&self) -> String {
         match self {
-            Recipe::Bpe(vocab) => format!("bpe {vocab}"),
-            Recipe::Ready(tokenizer) => identity(&**tokenizer),
+            TokenizerSpec::Bpe(vocab) => format!("bpe {vocab}"),
+            TokenizerSpec::Ready(tokenizer) => identity(&**tokenizer),
         }
     }
 
@@ -79,7 +77,7 @@ impl Recipe {
     /// held-out documents are taken from.
     pub(crate) fn reserve_bytes_per_token(&self) -> u64 {
         match self {
-            Recipe::Ready(tokenizer) if tokenizer.to_json().is_none() => 1,
+            TokenizerSpec::Ready(tokenizer) if tokenizer.to_json().is_none() => 1,
             _ => 16,
         }
     }

@@ -59,6 +59,22 @@ fn is_rebuilt_when_damaged() {
     assert!(prepare(&config).unwrap().notes().is_empty());
 }
 
+/// Without its file a tokenizer must not pass for bytes.
+#[test]
+fn a_lost_tokenizer_is_trained_again() {
+    let folder = tempfile::tempdir().unwrap();
+    write_text(folder.path(), 30);
+    let config = text_config(folder.path(), TokenizerConfig::Bpe { vocab: 300 });
+    let sha256 = prepare(&config).unwrap().sha256().to_owned();
+    let [built] = &folders(&config.cache)[..] else { panic!("one folder") };
+    fs::remove_file(built.join("tokenizer.json")).unwrap();
+    let corpus = prepare(&config).unwrap();
+    let note = &corpus.notes()[0];
+    assert!(note.starts_with("rebuilt") && note.contains("its tokenizer"), "{note}");
+    assert_eq!(corpus.sha256(), sha256);
+    assert_eq!(corpus.tokenizer().unwrap().vocab(), 300);
+}
+
 #[test]
 fn flipped_tokens_are_found_and_made_anew() {
     let folder = tempfile::tempdir().unwrap();

@@ -13,17 +13,14 @@ pub(super) type Values = Vec<(String, Vec<f32>)>;
 
 /// Something to compute on fixed inputs.
 pub(super) struct Case {
-    /// What it is.
     pub name: String,
     /// Allowed deviation, as a share of the largest value.
     pub allowed: f64,
     run: Box<dyn Fn(&Device, Precision) -> Values>,
 }
 
-/// One comparison.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Check {
-    /// What was computed.
     pub operation: String,
     /// In which precision the matrix products were.
     pub precision: Precision,
@@ -31,7 +28,6 @@ pub struct Check {
     /// infinite where a value is not finite that should be.
     #[serde(with = "as_text")]
     pub deviation: f64,
-    /// What is allowed.
     pub allowed: f64,
 }
 

@@ -6,116 +6,35 @@
 //! multiple of anything, those of the model that go through their data in several rounds, and one
 //! whole optimizer step of two tiny models, their losses and every gradient and weight.
 
+mod cache;
 mod case;
 mod child;
+mod compare;
 mod layers;
-mod memory;
 mod operations;
+mod report;
 mod step;
 mod thorough;
 
+pub use cache::SelfTestCache;
+pub(super) use cache::{CacheKey, Verdict};
 pub use case::Check;
 pub use child::self_test_child_main;
 pub(super) use child::{available as child_available, run as run_in_child};
-pub use memory::Memory;
-pub(super) use memory::{Subject, Verdict};
+pub use report::{Refusal, SelfTest, SelfTestFailure, TestStep};
 pub use thorough::{Finding, test_thoroughly};
 
 use std::time::Instant;
 
-use burn::backend::{Backend, DTypeUsage, Dispatch};
-use burn::tensor::{DType, Device};
+use burn::tensor::Device;
 use isoflop_model::kernels::Choices;
 use isoflop_plan::Precision;
-use serde::{Deserialize, Serialize};
 
 use case::{Case, Values};
-
-/// What a device was compared in, all within what is allowed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct SelfTest {
-    /// One entry per operation and precision.
-    pub checks: Vec<Check>,
-    /// Precisions that the device has and that passed; `f32` is always among them.
-    pub precisions: Vec<Precision>,
-    /// Why attention in half precision keeps off the device's matrix units; `None` where nothing is known against them.
-    pub without_matrix_units: Option<SelfTestFailure>,
-    /// Half precisions that the device claims to have and computes wrong.
-    pub refused: Vec<Refusal>,
-    /// Time it took, compilation of the kernels included.
-    pub seconds: f64,
-    /// When it was made, where its verdict is remembered.
-    pub remembered: Option<String>,
-}
-
-/// A half precision that must not be used.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// Which one.
-    pub precision: Precision,
-    /// What went wrong with it.
-    pub failure: SelfTestFailure,
-}
-
-/// A device that computes something else than the CPU, or breaks down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, thiserror::Error)]
-pub enum SelfTestFailure {
-    /// Wrong numbers.
-    #[error("{}", wrong(.failed, *.total))]
-    Wrong {
-        /// The comparisons that fail, the worst first.
-        failed: Vec<Check>,
-        /// Comparisons made.
-        total: usize,
-    },
-    /// An operation did not come to an end.
-    #[error("{operation} breaks down: {what}")]
-    Broken {
-        /// What was computed.
-        operation: String,
-        /// The driver's or burn's words.
-        what: String,
-    },
-    /// Somebody, or the system for want of memory, ended the process that ran the test.
-    #[error("the test was stopped ({how})")]
-    Stopped {
-        /// How the process ended.
-        how: String,
-    },
-    /// The process that ran the test died, as it does when a driver crashes.
-    #[error("the driver crashed ({status})")]
-    Crashed {
-        /// How the process ended.
-        status: String,
-    },
-}
-
-/// What is being compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TestStep {
-    /// The operation.
-    pub operation: String,
-    /// In which precision.
-    pub precision: Precision,
-    /// Operations before it.
-    pub done: usize,
-    /// Operations in all.
-    pub total: usize,
-}
+use compare::{Compare, Steps, compare_in, of_device, precisions, test_one};
 
 /// What was to be computed where a device cannot be had.
 const OPENING: &str = "opening the device";
-
-impl SelfTestFailure {
-    /// Whether it would come again: not where the test was stopped or the device was not to be had.
-    pub(super) fn lasts(&self) -> bool {
-        match self {
-            Self::Wrong { .. } | Self::Crashed { .. } => true,
-            Self::Broken { operation, .. } => operation != OPENING,
-            Self::Stopped { .. } => false,
-        }
-    }
-}
 
 /// Compares `device` with the CPU, in f32 and in every half precision that it has. Leaves the matrix
 /// units on if all that passed did so with them.
@@ -137,70 +56,18 @@ pub(super) fn test_further(
     let started = Instant::now();
     let all = of_device(asked, device);
     let mut steps = Steps::of(&all);
+    let choices = Choices::of(device);
     let result = report.test(all, &mut |precision, matrix_units| {
-        use_matrix_units(device, matrix_units);
+        Choices { matrix_units, ..choices }.set(device);
         compare_in(precision, device, &mut |operation| tell(&steps.next(operation, precision)))
     });
     report.seconds += started.elapsed().as_secs_f64();
-    use_matrix_units(device, result.is_ok() && report.without_matrix_units.is_none());
+    let matrix_units = result.is_ok() && report.without_matrix_units.is_none();
+    Choices { matrix_units, ..choices }.set(device);
     result.map(|()| report)
 }
 
-/// Lets the device's matrix units be used, or not.
-fn use_matrix_units(device: &Device, matrix_units: bool) {
-    Choices { matrix_units, ..Choices::of(device) }.set(device);
-}
-
-/// The comparisons of a precision, with matrix units or without.
-type Compare<'a> = dyn FnMut(Precision, bool) -> Result<Vec<Check>, SelfTestFailure> + 'a;
-
-/// What came of one precision.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Tested {
-    precision: Precision,
-    result: Result<Vec<Check>, SelfTestFailure>,
-    /// Why it passed without matrix units, where it failed with them.
-    without_matrix_units: Option<SelfTestFailure>,
-}
-
-/// Compares in one precision; a half precision that is wrong with matrix units is tried without.
-fn test_one(precision: Precision, matrix_units: bool, compare: &mut Compare) -> Tested {
-    let mut tested =
-        Tested { precision, result: compare(precision, matrix_units), without_matrix_units: None };
-    if let Err(failure @ SelfTestFailure::Wrong { .. }) = &tested.result
-        && matrix_units
-        && precision != Precision::F32
-    {
-        match compare(precision, false) {
-            Ok(passed) => {
-                tested.without_matrix_units = Some(failure.clone());
-                tested.result = Ok(passed);
-            }
-            Err(broken @ SelfTestFailure::Broken { .. }) => tested.result = Err(broken),
-            Err(_) => {}
-        }
-    }
-    tested
-}
-
 impl SelfTest {
-    /// Files what came of a precision.
-    fn add(&mut self, tested: Tested) -> Result<(), SelfTestFailure> {
-        let Tested { precision, result, without_matrix_units } = tested;
-        match result {
-            Ok(checks) => {
-                self.checks.extend(checks);
-                self.precisions.push(precision);
-            }
-            Err(failure) if precision == Precision::F32 => return Err(failure),
-            Err(failure) => self.refused.push(Refusal { precision, failure }),
-        }
-        if self.without_matrix_units.is_none() {
-            self.without_matrix_units = without_matrix_units;
-        }
-        Ok(())
-    }
-
     /// Tests these precisions in this process.
     fn test(&mut self, all: Vec<Precision>, compare: &mut Compare) -> Result<(), SelfTestFailure> {
         for precision in all {
@@ -215,88 +82,6 @@ impl SelfTest {
         }
         Ok(())
     }
-}
-
-/// What is compared in one precision.
-fn cases(precision: Precision) -> Vec<Case> {
-    let cases = operations::all(precision).into_iter().chain(layers::some(precision));
-    cases.chain(step::some(precision)).collect()
-}
-
-/// Counts what is compared.
-struct Steps {
-    done: usize,
-    total: usize,
-}
-
-impl Steps {
-    fn of(precisions: &[Precision]) -> Self {
-        Self { done: 0, total: precisions.iter().map(|&p| cases(p).len()).sum() }
-    }
-
-    /// The next one. What is compared twice, with matrix units and without, was not counted on.
-    fn next(&mut self, operation: &str, precision: Precision) -> TestStep {
-        let (done, total) = (self.done, self.total.max(self.done + 1));
-        self.done += 1;
-        TestStep { operation: operation.to_owned(), precision, done, total }
-    }
-}
-
-/// Those of these precisions that a device has.
-fn of_device(asked: &[Precision], device: &Device) -> Vec<Precision> {
-    precisions(device).into_iter().filter(|p| asked.contains(p)).collect()
-}
-
-/// The comparisons of one precision.
-fn compare_in(
-    precision: Precision,
-    device: &Device,
-    begins: &mut dyn FnMut(&str),
-) -> Result<Vec<Check>, SelfTestFailure> {
-    let mut checks = Vec::new();
-    for case in cases(precision) {
-        begins(&case.name);
-        let found = case.compare(device, precision);
-        let broken = |what| SelfTestFailure::Broken { operation: case.name.clone(), what };
-        checks.extend(found.map_err(broken)?);
-    }
-    let total = checks.len();
-    let excess = |c: &Check| c.deviation / c.allowed;
-    let (passed, mut failed): (Vec<_>, Vec<_>) = checks.into_iter().partition(Check::passed);
-    if failed.is_empty() {
-        return Ok(passed);
-    }
-    failed.sort_by(|a, b| excess(b).total_cmp(&excess(a)));
-    Err(SelfTestFailure::Wrong { failed, total })
-}
-
-/// Precisions of matrix products that a device has.
-pub(super) fn precisions(device: &Device) -> Vec<Precision> {
-    let all = [
-        (Precision::F32, DType::F32),
-        (Precision::F16, DType::F16),
-        (Precision::Bf16, DType::BF16),
-    ];
-    // Products are all that is computed in half precision. Vulkan has bf16 for them, and to store and convert, without
-    // arithmetic of its own.
-    let usage = |dtype| Dispatch::dtype_usage(device.as_dispatch(), dtype);
-    let has = |&(_, dtype): &(_, DType)| usage(dtype).contains(DTypeUsage::Storage);
-    all.into_iter().filter(has).map(|p| p.0).collect()
-}
-
-fn wrong(failed: &[Check], total: usize) -> String {
-    let count = format!("{} of {total} comparisons fail", failed.len());
-    let Some(worst) = failed.first() else { return count };
-    let by = match worst.deviation.is_finite() {
-        true => format!("{:.1e} of the largest value", worst.deviation),
-        false => "values that are not finite".into(),
-    };
-    format!(
-        "{} in {} differs from the CPU by {by}, {:.0e} is allowed ({count})",
-        worst.operation,
-        worst.precision.word(),
-        worst.allowed
-    )
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Every operation in every precision, to the end, whatever fails on the way.
+//! Every operation in every precision, to the end, whatever fails on the variant.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,6 @@ pub enum Finding {
     Compared(Check),
     /// The device did not come to an end.
     Broken {
-        /// What was computed.
         operation: String,
         /// In which precision; `None` where it did not come that far.
         precision: Option<Precision>,
@@ -40,18 +39,15 @@ impl Finding {
 
 /// What a process that tests tells the one that started it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum News {
-    /// A case is begun.
+pub(super) enum Progress {
     Begins { index: usize, operation: String, precision: Precision },
-    /// It gave this.
     Found(Finding),
-    /// All is done.
     Done,
 }
 
 /// How the model's operations are computed.
 #[derive(Debug, Clone, Copy)]
-struct Way {
+struct Variant {
     kernels: bool,
     /// `None` as a sweep has them on the device.
     planes: Option<Planes>,
@@ -61,52 +57,51 @@ struct Way {
 
 /// Kernels with sums by planes where a sweep makes them so and with matrix units, kernels with
 /// sums through shared memory and without, and tensor operations.
-const WAYS: [Way; 3] = [
-    Way { kernels: true, planes: None, said: "" },
-    Way { kernels: true, planes: Some(Planes::Off), said: " through shared memory" },
-    Way { kernels: false, planes: Some(Planes::Off), said: " by tensor operations" },
+const VARIANTS: [Variant; 3] = [
+    Variant { kernels: true, planes: None, said: "" },
+    Variant { kernels: true, planes: Some(Planes::Off), said: " through shared memory" },
+    Variant { kernels: false, planes: Some(Planes::Off), said: " by tensor operations" },
 ];
 
 /// The cases of these precisions, and how the model's operations are computed in each: what a sweep uses first, in every
 /// precision, for a test may run out of time.
-fn cases(precisions: &[Precision]) -> Vec<(Precision, Case, Way)> {
+fn cases(precisions: &[Precision]) -> Vec<(Precision, Case, Variant)> {
     let mut all = Vec::new();
-    for (place, way) in WAYS.into_iter().enumerate() {
+    for (place, variant) in VARIANTS.into_iter().enumerate() {
         for &precision in precisions {
             let once = operations::all(precision).into_iter().filter(|_| place == 0);
             let cases = once.chain(layers::all(precision)).chain(step::all(precision));
-            all.extend(cases.map(|case| (precision, case.renamed(way.said), way)));
+            all.extend(cases.map(|case| (precision, case.renamed(variant.said), variant)));
         }
     }
     all
 }
 
-/// Compares everything from case `from` on.
-pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(News)) {
-    let before = Choices::of(device);
+/// Compares everything from case `from` on, and leaves the device with the choices of the last one.
+pub(super) fn run(device: &Device, from: usize, tell: &mut dyn FnMut(Progress)) {
+    let usual = Choices::of(device);
     let all = cases(&precisions(device));
-    for (index, (precision, case, way)) in all.into_iter().enumerate().skip(from) {
+    for (index, (precision, case, variant)) in all.into_iter().enumerate().skip(from) {
         let choices = Choices {
-            kernels: way.kernels,
-            planes: way.planes.unwrap_or(before.planes),
-            matrix_units: way.planes.is_none(),
-            ..before
+            kernels: variant.kernels,
+            planes: variant.planes.unwrap_or(usual.planes),
+            matrix_units: variant.planes.is_none(),
+            ..usual
         };
         choices.set(device);
         let operation = case.name.clone();
-        tell(News::Begins { index, operation: operation.clone(), precision });
+        tell(Progress::Begins { index, operation: operation.clone(), precision });
         match case.compare(device, precision) {
             Ok(checks) => {
-                checks.into_iter().for_each(|c| tell(News::Found(Finding::Compared(c))));
+                checks.into_iter().for_each(|c| tell(Progress::Found(Finding::Compared(c))));
             }
             Err(what) => {
                 let precision = Some(precision);
-                tell(News::Found(Finding::Broken { operation, precision, what }));
+                tell(Progress::Found(Finding::Broken { operation, precision, what }));
             }
         }
     }
-    before.set(device);
-    tell(News::Done);
+    tell(Progress::Done);
 }
 
 /// Compares every operation of training on an adapter with the CPU: those of the [`self_test`](super::self_test)
@@ -124,10 +119,10 @@ pub fn test_thoroughly(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !child::available() {
-        child::run_here(&info.id, shader, 0, &mut |news| match news {
-            News::Begins { operation, precision, .. } => begins(&operation, precision),
-            News::Found(finding) => findings.push(finding),
-            News::Done => {}
+        child::test_here(&info.id, shader, 0, &mut |progress| match progress {
+            Progress::Begins { operation, precision, .. } => begins(&operation, precision),
+            Progress::Found(finding) => findings.push(finding),
+            Progress::Done => {}
         });
         return findings;
     }
@@ -135,21 +130,22 @@ pub fn test_thoroughly(
     let mut from = 0;
     for _ in 0..=RESTARTS {
         let (mut current, mut done) = (None, false);
-        let end = child::run_each(&info.id, shader, from, until, &mut |news| match news {
-            News::Begins { index, operation, precision } => {
-                begins(&operation, precision);
-                current = Some((index, operation, precision));
-            }
-            News::Found(finding) => findings.push(finding),
-            News::Done => done = true,
-        });
+        let exit =
+            child::test_each(&info.id, shader, from, until, &mut |progress| match progress {
+                Progress::Begins { index, operation, precision } => {
+                    begins(&operation, precision);
+                    current = Some((index, operation, precision));
+                }
+                Progress::Found(finding) => findings.push(finding),
+                Progress::Done => done = true,
+            });
         if done {
             return findings;
         }
         let late = until.is_some_and(|until| Instant::now() >= until);
         let what = match late {
             true => "the time was up".to_owned(),
-            false => format!("the driver crashed ({end})"),
+            false => exit.failure().to_string(),
         };
         let (operation, precision, next) = match current {
             Some((index, operation, precision)) => (operation, Some(precision), Some(index + 1)),
@@ -174,13 +170,13 @@ mod tests {
     #[test]
     fn the_cpu_is_told_of_case_by_case() {
         let mut all = Vec::new();
-        run(&Device::flex(), 0, &mut |news| all.push(news));
-        assert_eq!(all.last(), Some(&News::Done));
+        run(&Device::flex(), 0, &mut |progress| all.push(progress));
+        assert_eq!(all.last(), Some(&Progress::Done));
         let checks: Vec<&Check> = all
             .iter()
-            .filter_map(|news| match news {
-                News::Found(Finding::Compared(check)) => Some(check),
-                News::Found(broken) => panic!("{broken:?}"),
+            .filter_map(|progress| match progress {
+                Progress::Found(Finding::Compared(check)) => Some(check),
+                Progress::Found(broken) => panic!("{broken:?}"),
                 _ => None,
             })
             .filter(|check| check.precision == Precision::F32)
@@ -197,10 +193,10 @@ mod tests {
         let all = cases(&precisions(&Device::flex()));
         let last = all.len() - 1;
         let mut first = None;
-        run(&Device::flex(), last, &mut |news| {
-            first.get_or_insert(news);
+        run(&Device::flex(), last, &mut |progress| {
+            first.get_or_insert(progress);
         });
-        let Some(News::Begins { index, operation, .. }) = first else { panic!("{first:?}") };
+        let Some(Progress::Begins { index, operation, .. }) = first else { panic!("{first:?}") };
         assert_eq!((index, operation), (last, all[last].1.name.clone()));
     }
 
@@ -208,8 +204,9 @@ mod tests {
     fn what_a_sweep_uses_comes_first_in_every_precision() {
         let all = cases(&[Precision::F32, Precision::F16]);
         let place = |precision, part: &str| {
-            let has =
-                |case: &(Precision, Case, Way)| case.0 == precision && case.1.name.contains(part);
+            let has = |case: &(Precision, Case, Variant)| {
+                case.0 == precision && case.1.name.contains(part)
+            };
             all.iter().position(has)
         };
         let half = place(Precision::F16, "a training step");

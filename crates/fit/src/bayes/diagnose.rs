@@ -1,11 +1,13 @@
 //! Split R-hat and effective sample size (Vehtari et al. 2021, "Rank-normalization, folding, and localization",
 //! equations 1 to 4 and 10; without the rank transform).
 
+use crate::stats::{mean, standard_deviation};
+
 /// Potential scale reduction of half-chains.
 pub(super) fn split_r_hat(chains: &[Vec<f64>]) -> f64 {
     let halves = split(chains);
     let n = halves[0].len() as f64;
-    let means: Vec<f64> = halves.iter().map(|h| crate::estimate::mean(h)).collect();
+    let means: Vec<f64> = halves.iter().map(|h| mean(h)).collect();
     let within = halves.iter().map(|h| variance(h)).sum::<f64>() / halves.len() as f64;
     let between = variance(&means);
     (((n - 1.0) / n * within + between) / within).sqrt()
@@ -16,12 +18,12 @@ pub(super) fn effective_sample_size(chains: &[Vec<f64>]) -> f64 {
     let halves = split(chains);
     let (m, n) = (halves.len() as f64, halves[0].len());
     let within = halves.iter().map(|h| variance(h)).sum::<f64>() / m;
-    let means: Vec<f64> = halves.iter().map(|h| crate::estimate::mean(h)).collect();
+    let means: Vec<f64> = halves.iter().map(|h| mean(h)).collect();
     let total = (n as f64 - 1.0) / n as f64 * within + variance(&means);
     let correlation = |lag: usize| {
         let covariance = |h: &Vec<f64>| {
-            let mean = crate::estimate::mean(h);
-            let products = (0..n - lag).map(|i| (h[i] - mean) * (h[i + lag] - mean));
+            let centre = mean(h);
+            let products = (0..n - lag).map(|i| (h[i] - centre) * (h[i + lag] - centre));
             products.sum::<f64>() / n as f64
         };
         1.0 - (within - halves.iter().map(covariance).sum::<f64>() / m) / total
@@ -52,5 +54,5 @@ fn split(chains: &[Vec<f64>]) -> Vec<Vec<f64>> {
 }
 
 fn variance(values: &[f64]) -> f64 {
-    crate::estimate::standard_deviation(values).powi(2)
+    standard_deviation(values).powi(2)
 }

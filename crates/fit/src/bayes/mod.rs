@@ -10,19 +10,21 @@ mod prior;
 
 pub use prior::Prior;
 
-use rand::SeedableRng;
+use nalgebra::DMatrix;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StudentT;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::compute::{ComputeRule, check_flops};
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
-use crate::intervals::least_draws;
+use crate::intervals::{draw_stream, least_draws};
 use crate::law::{Hoffmann, Law, Sample, SumOfPowers};
 use crate::objective::Objective;
 use crate::parametric::{Allocation, Starts, optimum};
-use crate::solve::{MAX_PARAMETERS, Matrix};
+use crate::stats::median;
 use crate::table::Table;
 use diagnose::{effective_sample_size, split_r_hat};
 
@@ -31,18 +33,13 @@ impl Posterior {
     pub const MODEL: &'static str = "L = E + A / N^alpha + B / D^beta; ln L Student-t with 4 degrees of freedom about the law, scale free; runs independent";
 }
 
-/// Options of the sampler.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct PosteriorOptions {
-    /// Prior.
     pub prior: Prior,
-    /// Chains.
     pub chains: usize,
     /// Steps kept per chain; as many again are spent on warming up.
     pub steps: usize,
-    /// Level of intervals.
     pub level: f64,
-    /// Seed.
     pub seed: u64,
 }
 
@@ -52,17 +49,13 @@ impl Default for PosteriorOptions {
     }
 }
 
-/// One quantity's posterior and its diagnostics.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Marginal {
-    /// Name.
     pub name: String,
     /// Median, standard deviation, central interval.
     #[serde(flatten)]
     pub estimate: Estimate,
-    /// Split R-hat.
     pub r_hat: f64,
-    /// Effective sample size.
     pub effective: f64,
 }
 
@@ -71,11 +64,9 @@ pub struct Marginal {
 pub struct Posterior {
     /// E, A, alpha, B, beta, the scale, and the exponent a.
     pub marginals: Vec<Marginal>,
-    /// Draws in all.
     pub draws: usize,
     /// Steps on which the integrator broke off.
     pub divergent: usize,
-    /// What was asked.
     pub options: PosteriorOptions,
     #[serde(skip)]
     laws: Vec<SumOfPowers>,
@@ -92,33 +83,25 @@ impl Posterior {
     /// [`FitError::BadOption`] unless `flops` is positive and finite.
     pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
         let c = check_flops(flops)?.ln();
-        let rule = &self.compute;
+        let (rule, level) = (&self.compute, self.options.level);
         let of = |f: &dyn Fn(&SumOfPowers) -> f64| {
-            let mut values: Vec<f64> = self.laws.iter().map(f).collect();
-            central(&mut values, self.options.level)
+            central(&mut self.laws.iter().map(f).collect::<Vec<f64>>(), level)
         };
-        let params = |l: &SumOfPowers| l.log_params(c, rule);
-        let tokens = |l: &SumOfPowers| rule.log_tokens(c, l.log_params(c, rule));
-        let mut random = ChaCha8Rng::seed_from_u64(self.options.seed);
-        let mut new: Vec<f64> = self
-            .laws
-            .iter()
-            .zip(&self.scales)
-            .map(|(l, s)| l.least_loss(c, rule) * (s * student(&mut random)).exp())
-            .collect();
-        Allocation {
-            flops,
-            params: of(&params).map(f64::exp),
-            tokens: of(&tokens).map(f64::exp),
-            tokens_per_param: of(&|l| tokens(l) - params(l)).map(f64::exp),
+        let n = |l: &SumOfPowers| l.log_params(c, rule);
+        let d = |l: &SumOfPowers| rule.log_tokens(c, n(l));
+        let split = [of(&n), of(&d), of(&|l| d(l) - n(l))];
+        let student = StudentT::new(TAILS).expect("degrees of freedom above 0");
+        let noise = ChaCha8Rng::seed_from_u64(self.options.seed).sample_iter(student);
+        let runs = self.laws.iter().zip(&self.scales).zip(noise);
+        let mut new: Vec<f64> =
+            runs.map(|((l, s), t)| l.least_loss(c, rule) * (s * t).exp()).collect();
+        Ok(Allocation {
             loss_nats: Some(of(&|l| l.least_loss(c, rule))),
-            new_run_nats: Some(central(&mut new, self.options.level)),
-            extrapolation: flops / self.largest_flops,
-        }
-        .checked()
+            new_run_nats: Some(central(&mut new, level)),
+            ..Allocation::of_logs(flops, split, self.largest_flops)?
+        })
     }
 
-    /// A marginal by name.
     pub fn marginal(&self, name: &str) -> Option<&Marginal> {
         self.marginals.iter().find(|m| m.name == name)
     }
@@ -151,15 +134,18 @@ pub fn posterior(table: &Table, options: &PosteriorOptions) -> Result<Posterior,
     let sample = Sample::new(table);
     let start = optimum(&Hoffmann, &sample, Objective::SquaredLog, Starts::default());
     let density = Density::new(&sample, options.prior);
-    let mut at = start.theta().to_vec();
+    let mut at = start.theta.clone();
     let half = start.value / sample.len() as f64;
     at.push((2.0 * half).sqrt().max(1e-9).ln());
     // A start at a bound would hold the chains there.
     at[0] = at[0].max((0.05 * sample.least_loss()).ln());
-    let scale = density.whitening(&at);
+    let scale = density.whitening(&at).ok_or_else(|| FitError::NoResult {
+        what: "the posterior".into(),
+        why: "its density has no curvature where the search starts".into(),
+        hint: "look for runs with extreme losses, or give a tighter prior (`--prior`)".into(),
+    })?;
     let chain = |k: usize| {
-        let mut random = ChaCha8Rng::seed_from_u64(options.seed);
-        random.set_stream(k as u64 + 1);
+        let mut random = draw_stream(options.seed, k);
         nuts::sample(|z, g| density.log_density(z, g), &at, &scale, options.steps, &mut random)
     };
     let chains: Vec<nuts::Chain> = (0..options.chains.max(2)).into_par_iter().map(chain).collect();
@@ -235,16 +221,8 @@ fn refuse_unmixed(marginals: &[Marginal], divergent: usize, draws: usize) -> Res
 
 /// Median, standard deviation and central interval.
 fn central(values: &mut [f64], level: f64) -> Estimate {
-    let middle = crate::estimate::median(values);
+    let middle = median(values);
     Estimate::from_draws(middle, values, level)
-}
-
-/// A Student-t number with [`TAILS`] degrees of freedom.
-fn student(random: &mut ChaCha8Rng) -> f64 {
-    use crate::isoflop::normal;
-    let z = normal(random);
-    let chi: f64 = (0..TAILS as usize).map(|_| normal(random).powi(2)).sum();
-    z / (chi / TAILS).sqrt()
 }
 
 /// The log density of `(ln E, a, alpha, b, beta, ln scale)`.
@@ -306,22 +284,18 @@ impl<'a> Density<'a> {
     }
 
     /// A lower-triangular factor of the inverse of the negative Hessian at `at`, by differences of the gradient.
-    fn whitening(&self, at: &[f64]) -> Vec<Vec<f64>> {
-        let n = 6;
-        let mut h: Matrix = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
-        let (mut up, mut down) = ([0.0; 6], [0.0; 6]);
-        let mut moved = at.to_vec();
-        for i in 0..n {
-            let step = 1e-5;
-            moved[i] = at[i] + step;
-            self.log_density(&moved, &mut up);
-            moved[i] = at[i] - step;
-            self.log_density(&moved, &mut down);
-            moved[i] = at[i];
-            for j in 0..n {
-                h[i][j] = -(up[j] - down[j]) / (2.0 * step);
-            }
-        }
-        nuts::inverse_factor(&h, n)
+    fn whitening(&self, at: &[f64]) -> Option<DMatrix<f64>> {
+        let step = 1e-5;
+        let gradient = |i: usize, h: f64| {
+            let (mut moved, mut out) = (at.to_vec(), [0.0; 6]);
+            moved[i] += h;
+            self.log_density(&moved, &mut out);
+            out
+        };
+        let columns = (0..6).map(|i| (gradient(i, step), gradient(i, -step)));
+        let differences: Vec<[f64; 6]> = columns
+            .map(|(up, down)| std::array::from_fn(|j| -(up[j] - down[j]) / (2.0 * step)))
+            .collect();
+        nuts::inverse_factor(&DMatrix::from_fn(6, 6, |i, j| differences[i][j]))
     }
 }

@@ -1,48 +1,45 @@
 //! The No-U-Turn sampler (Hoffman & Gelman 2014) with multinomial weights (Betancourt 2017) and a step size by dual
 //! averaging, in coordinates whitened by the curvature at the mode.
 //!
-//! Written here because the posterior has six parameters: the kept crates for it bring a dense linear algebra stack
-//! of over a hundred crates with them.
+//! Written here because the posterior has six parameters: the kept crates for it bring over a hundred crates with them.
 
+use nalgebra::{DMatrix, DVector};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 
-use crate::isoflop::normal;
-use crate::solve::{Matrix, cholesky_solve};
-
-/// Draws of one chain.
 pub(super) struct Chain {
     pub draws: Vec<Vec<f64>>,
     pub divergent: usize,
 }
 
-/// Samples `steps` draws after as many of warming up. `scale` is a lower-triangular factor of the covariance.
+/// Samples `steps` draws after as many of warming up. `scale` is a factor of the covariance.
 pub(super) fn sample(
     log_density: impl Fn(&[f64], &mut [f64]) -> f64,
     centre: &[f64],
-    scale: &[Vec<f64>],
+    scale: &DMatrix<f64>,
     steps: usize,
     random: &mut ChaCha8Rng,
 ) -> Chain {
     let n = centre.len();
-    let unwhiten = |q: &[f64]| -> Vec<f64> {
-        (0..n).map(|i| centre[i] + (0..=i).map(|j| scale[i][j] * q[j]).sum::<f64>()).collect()
+    let centre = DVector::from_column_slice(centre);
+    let unwhiten = |q: &DVector<f64>| &centre + scale * q;
+    let density = |q: &DVector<f64>| {
+        let mut g = DVector::zeros(n);
+        let value = log_density(unwhiten(q).as_slice(), g.as_mut_slice());
+        (if value.is_nan() { f64::NEG_INFINITY } else { value }, scale.tr_mul(&g))
     };
-    let density = |q: &[f64]| -> (f64, Vec<f64>) {
-        let z = unwhiten(q);
-        let mut g = vec![0.0; n];
-        let value = log_density(&z, &mut g);
-        let slope = (0..n).map(|j| (j..n).map(|i| scale[i][j] * g[i]).sum()).collect();
-        (if value.is_nan() { f64::NEG_INFINITY } else { value }, slope)
+    let normal = |random: &mut ChaCha8Rng| -> DVector<f64> {
+        DVector::from_fn(n, |_, _| random.sample(StandardNormal))
     };
     // Chains start apart, so that R-hat can see whether they find each other.
-    let mut q: Vec<f64> = (0..n).map(|_| 1.5 * normal(random)).collect();
+    let mut q = normal(random) * 1.5;
     let mut here = density(&q);
     for _ in 0..50 {
         if here.0.is_finite() {
             break;
         }
-        q.iter_mut().for_each(|v| *v *= 0.5);
+        q *= 0.5;
         here = density(&q);
     }
     let mut step = DualAveraging::new(0.2);
@@ -50,8 +47,8 @@ pub(super) fn sample(
     for k in 0..2 * steps {
         let warm = k < steps;
         let epsilon = if warm { step.current() } else { step.settled() };
-        let p: Vec<f64> = (0..n).map(|_| normal(random)).collect();
-        let energy = 0.5 * dot(&p, &p) - here.0;
+        let p = normal(random);
+        let energy = 0.5 * p.norm_squared() - here.0;
         let edge = Phase { q: q.clone(), p, value: here.0, slope: here.1.clone() };
         let mut tree = Tree::leaf(edge, energy);
         let mut divergent = false;
@@ -86,7 +83,7 @@ pub(super) fn sample(
             step.update(tree.accept / tree.visited.max(1) as f64);
         } else {
             chain.divergent += usize::from(divergent);
-            chain.draws.push(unwhiten(&q));
+            chain.draws.push(unwhiten(&q).as_slice().to_vec());
         }
     }
     chain
@@ -94,10 +91,10 @@ pub(super) fn sample(
 
 #[derive(Clone)]
 struct Phase {
-    q: Vec<f64>,
-    p: Vec<f64>,
+    q: DVector<f64>,
+    p: DVector<f64>,
     value: f64,
-    slope: Vec<f64>,
+    slope: DVector<f64>,
 }
 
 struct Tree {
@@ -114,7 +111,7 @@ struct Tree {
 
 impl Tree {
     fn leaf(phase: Phase, energy0: f64) -> Tree {
-        let energy = 0.5 * dot(&phase.p, &phase.p) - phase.value;
+        let energy = 0.5 * phase.p.norm_squared() - phase.value;
         // Written so that NaN diverges.
         let diverged = !(energy - energy0 < 1000.0);
         Tree {
@@ -131,7 +128,7 @@ impl Tree {
 }
 
 fn grow(
-    density: &impl Fn(&[f64]) -> (f64, Vec<f64>),
+    density: &impl Fn(&DVector<f64>) -> (f64, DVector<f64>),
     from: &Phase,
     depth: usize,
     epsilon: f64,
@@ -168,23 +165,20 @@ fn grow(
     first
 }
 
-fn leapfrog(density: &impl Fn(&[f64]) -> (f64, Vec<f64>), from: &Phase, epsilon: f64) -> Phase {
-    let half = |p: &[f64], g: &[f64]| -> Vec<f64> {
-        p.iter().zip(g).map(|(p, g)| p + 0.5 * epsilon * g).collect()
-    };
-    let p = half(&from.p, &from.slope);
-    let q: Vec<f64> = from.q.iter().zip(&p).map(|(q, p)| q + epsilon * p).collect();
+fn leapfrog(
+    density: &impl Fn(&DVector<f64>) -> (f64, DVector<f64>),
+    from: &Phase,
+    epsilon: f64,
+) -> Phase {
+    let half = &from.p + &from.slope * (0.5 * epsilon);
+    let q = &from.q + &half * epsilon;
     let (value, slope) = density(&q);
-    Phase { p: half(&p, &slope), q, value, slope }
+    Phase { p: half + &slope * (0.5 * epsilon), q, value, slope }
 }
 
 fn turned(left: &Phase, right: &Phase) -> bool {
-    let span: Vec<f64> = right.q.iter().zip(&left.q).map(|(r, l)| r - l).collect();
-    dot(&span, &left.p) < 0.0 || dot(&span, &right.p) < 0.0
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
+    let span = &right.q - &left.q;
+    span.dot(&left.p) < 0.0 || span.dot(&right.p) < 0.0
 }
 
 fn log_add(a: f64, b: f64) -> f64 {
@@ -227,35 +221,17 @@ impl DualAveraging {
     }
 }
 
-/// Lower-triangular `l` with `l l' = h^-1`, adding to the diagonal until `h` is positive definite.
-pub(super) fn inverse_factor(h: &Matrix, n: usize) -> Vec<Vec<f64>> {
-    let mut inverse = vec![vec![0.0; n]; n];
+/// `l` with `l l' = h^-1`, adding to the diagonal until `h` is positive definite; `None` where no addition helps.
+pub(super) fn inverse_factor(h: &DMatrix<f64>) -> Option<DMatrix<f64>> {
+    let n = h.nrows();
+    let largest = h.diagonal().amax().max(1e-12);
     let mut extra = 0.0;
-    let largest = (0..n).map(|k| h[k][k].abs()).fold(1e-12, f64::max);
-    'tries: for _ in 0..30 {
-        let mut raised = *h;
-        for (k, row) in raised.iter_mut().enumerate().take(n) {
-            row[k] += extra;
+    for _ in 0..30 {
+        let raised = h + DMatrix::identity(n, n) * extra;
+        if let Some(factor) = raised.cholesky().and_then(|c| c.inverse().cholesky()) {
+            return Some(factor.unpack());
         }
-        for k in 0..n {
-            let mut unit = [0.0; crate::solve::MAX_PARAMETERS];
-            unit[k] = 1.0;
-            let Some(column) = cholesky_solve(&raised, &unit, n) else {
-                extra = (extra * 4.0).max(1e-10 * largest);
-                continue 'tries;
-            };
-            for i in 0..n {
-                inverse[i][k] = column[i];
-            }
-        }
-        break;
+        extra = (extra * 4.0).max(1e-10 * largest);
     }
-    let mut l = vec![vec![0.0; n]; n];
-    for i in 0..n {
-        for j in 0..=i {
-            let sum = inverse[i][j] - (0..j).map(|k| l[i][k] * l[j][k]).sum::<f64>();
-            l[i][j] = if i == j { sum.max(1e-20).sqrt() } else { sum / l[j][j] };
-        }
-    }
-    l
+    None
 }

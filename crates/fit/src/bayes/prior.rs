@@ -16,9 +16,7 @@ pub enum Prior {
     Given {
         /// (mean, standard deviation) of ln E.
         log_floor: Option<(f64, f64)>,
-        /// ... of alpha.
         alpha: Option<(f64, f64)>,
-        /// ... of beta.
         beta: Option<(f64, f64)>,
     },
 }
@@ -75,7 +73,6 @@ impl Prior {
         Ok(())
     }
 
-    /// In words.
     pub fn describe(&self) -> String {
         let Prior::Given { log_floor, alpha, beta } = self else {
             return "weak: alpha and beta normal(0.4, 0.3), ln E normal(ln of half the least loss, 1.5)".into();

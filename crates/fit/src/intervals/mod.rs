@@ -6,7 +6,7 @@ mod resample;
 pub use profile::{Profile, ProfileEnd, Target, profile};
 pub(crate) use profile::{normal_quantile, student_quantile};
 pub use resample::{Draws, Resampling};
-pub(crate) use resample::{Plan, refit};
+pub(crate) use resample::{Plan, draw_stream, refit};
 
 use serde::Serialize;
 
@@ -24,14 +24,12 @@ pub(crate) fn too_few_draws(draws: usize, level: f64) -> Option<String> {
     })
 }
 
-/// How an interval is made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct IntervalOptions {
     /// `None` picks clusters where runs share one or seeds are repeated, else pairs.
     pub resampling: Option<Resampling>,
     /// Resamples; 0 for no intervals.
     pub draws: usize,
-    /// Level of the intervals.
     pub level: f64,
     /// Seed. The draws do not depend on the number of threads.
     pub seed: u64,

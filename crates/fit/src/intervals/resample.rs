@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::estimate::Estimate;
 use crate::objective::Objective;
 use crate::parametric::{Optimum, thresholds};
-use crate::solve::{MAX_PARAMETERS, Model, Rows};
+use crate::solve::{Model, Rows, Vector, cholesky_solve};
+use crate::stats::{dot, median_size};
 
-/// What is drawn anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Resampling {
@@ -27,7 +27,6 @@ pub enum Resampling {
 }
 
 impl Resampling {
-    /// Name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Resampling::Pairs => "pairs",
@@ -41,7 +40,6 @@ impl Resampling {
 /// Groups of row numbers that a scheme needs.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
-    /// Rows of each cluster.
     pub clusters: Vec<Vec<usize>>,
     /// Cells of each slice, and their rows: those of one cluster are one cell.
     pub slices: Vec<Vec<Vec<usize>>>,
@@ -65,12 +63,10 @@ impl Draws {
         self.thetas.chunks_exact(self.dimension)
     }
 
-    /// Refits that converged.
     pub fn len(&self) -> usize {
         self.thetas.len() / self.dimension
     }
 
-    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.thetas.is_empty()
     }
@@ -106,120 +102,72 @@ pub(crate) fn refit(
     count: usize,
     seed: u64,
 ) -> Draws {
-    let n = best.dimension;
-    let predicted = model.predicted(best.theta());
+    let n = best.theta.len();
+    let predicted = model.predicted(&best.theta);
     let rows = model.sample.len();
-    let residuals: Vec<f64> = model.targets().iter().zip(&predicted).map(|(t, p)| t - p).collect();
+    let residuals = model.residuals(&best.theta);
     // Wild draws: each residual is scaled up by its leverage (HC3; MacKinnon & White 1985).
-    let scaled: Vec<f64> = residuals
-        .iter()
-        .zip(leverages(model, best.theta()))
-        .map(|(r, h)| r / (1.0 - h.min(0.9)))
-        .collect();
-    let mut sizes: Vec<f64> = residuals.iter().map(|r| r.abs()).collect();
-    let width = crate::estimate::median(&mut sizes).max(1e-12) * 1.5;
-    let last = match objective {
-        Objective::Huber { delta } => delta,
-        Objective::SquaredLog | Objective::SquaredLinear => f64::INFINITY,
-        Objective::Absolute => (1e-5 * width).max(1e-13),
-        Objective::Likelihood { delta } => (delta * best.sigma).max(1e-5 * width).max(1e-13),
+    let scale = |(r, h): (&f64, f64)| r / (1.0 - h.min(0.9));
+    let scaled: Vec<f64> = match scheme {
+        Resampling::Wild => {
+            residuals.iter().zip(leverages(model, &best.theta)).map(scale).collect()
+        }
+        _ => Vec::new(),
     };
-    let (deltas, stages) =
-        if last.is_finite() { thresholds(width, last) } else { ([f64::INFINITY; 24], 1) };
-    let base = ChaCha8Rng::seed_from_u64(seed);
-    let scratch =
-        || Scratch { rows: Rows::default(), targets: vec![0.0; rows], weights: vec![0.0; rows] };
-    let thetas: Vec<Option<[f64; MAX_PARAMETERS]>> = (0..count)
-        .into_par_iter()
-        .map_init(scratch, |s, k| {
-            let mut random = base.clone();
-            random.set_stream(k as u64 + 1);
-            let weighted = match scheme {
-                Resampling::Wild => {
-                    for cluster in &plan.clusters {
-                        let sign = if random.random::<bool>() { 1.0 } else { -1.0 };
-                        for &i in cluster {
-                            s.targets[i] = predicted[i] + sign * scaled[i];
-                        }
-                    }
-                    false
-                }
-                _ => {
-                    s.weights.fill(0.0);
-                    count_rows(scheme, plan, &mut s.weights, &mut random);
-                    true
-                }
-            };
-            if weighted {
-                model.fill(&mut s.rows, model.targets(), Some(&s.weights));
-            } else {
-                model.fill(&mut s.rows, &s.targets, None);
+    let width = 1.5 * median_size(&residuals).max(1e-12);
+    let (deltas, stages) = thresholds(width, objective.threshold(width, best.sigma));
+    let scratch = || (Rows::default(), vec![0.0; rows]);
+    let one = |(drawn, values): &mut (Rows, Vec<f64>), k: usize| {
+        let mut random = draw_stream(seed, k);
+        if scheme == Resampling::Wild {
+            for cluster in &plan.clusters {
+                let sign = if random.random::<bool>() { 1.0 } else { -1.0 };
+                cluster.iter().for_each(|&i| values[i] = predicted[i] + sign * scaled[i]);
             }
-            let end = model.minimise(&s.rows, best.theta(), &deltas[..stages]);
-            (end.converged && end.z[..n].iter().all(|v| v.is_finite())).then_some(end.z)
-        })
-        .collect();
-    let kept: Vec<f64> = thetas.iter().flatten().flat_map(|z| z[..n].iter().copied()).collect();
+            model.fill(drawn, values, None);
+        } else {
+            values.fill(0.0);
+            count_rows(scheme, plan, values, &mut random);
+            model.fill(drawn, model.targets(), Some(values));
+        }
+        let end = model.minimise(drawn, &best.theta, &deltas[..stages]);
+        (end.converged && end.z[..n].iter().all(|v| v.is_finite())).then_some(end.z)
+    };
+    let thetas: Vec<Option<Vector>> = (0..count).into_par_iter().map_init(scratch, one).collect();
+    let kept = thetas.iter().flatten().flat_map(|z| z[..n].iter().copied()).collect();
     Draws::new(kept, n, count)
 }
 
-/// Leverage of each run in the linearised fit.
+/// The random numbers of draw `k`, whatever thread makes it.
+pub(crate) fn draw_stream(seed: u64, k: usize) -> ChaCha8Rng {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(k as u64 + 1);
+    random
+}
+
 fn leverages(model: &Model, theta: &[f64]) -> Vec<f64> {
     let n = theta.len();
-    let slopes: Vec<[f64; MAX_PARAMETERS]> = model
-        .sample
-        .points
-        .iter()
-        .map(|p| {
-            let mut g = [0.0; MAX_PARAMETERS];
-            model.law.log_loss(theta, p, &mut g[..n]);
-            g
-        })
-        .collect();
-    let mut gram = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
-    for g in &slopes {
-        for i in 0..n {
-            for j in 0..n {
-                gram[i][j] += g[i] * g[j];
-            }
-        }
-    }
-    let leverage = |g: &[f64; MAX_PARAMETERS]| {
-        crate::solve::cholesky_solve(&gram, g, n)
-            .map_or(n as f64 / slopes.len() as f64, |s| (0..n).map(|k| s[k] * g[k]).sum())
-    };
-    slopes.iter().map(leverage).collect()
+    let gram = model.gram(theta);
+    let slopes = model.slopes(theta);
+    // Of a singular design all runs are taken alike.
+    let alike = n as f64 / slopes.len() as f64;
+    slopes.iter().map(|g| cholesky_solve(&gram, g, n).map_or(alike, |s| dot(&s, g))).collect()
 }
 
-struct Scratch {
-    rows: Rows,
-    targets: Vec<f64>,
-    weights: Vec<f64>,
-}
-
+/// Adds one to the weight of each row drawn.
 fn count_rows(scheme: Resampling, plan: &Plan, weights: &mut [f64], random: &mut ChaCha8Rng) {
-    let rows = weights.len();
+    let mut draw = |groups: &[Vec<usize>]| {
+        for _ in 0..groups.len() {
+            let chosen = &groups[random.random_range(0..groups.len())];
+            chosen.iter().for_each(|&i| weights[i] += 1.0);
+        }
+    };
     match scheme {
-        Resampling::Clusters => {
-            for _ in 0..plan.clusters.len() {
-                for &i in &plan.clusters[random.random_range(0..plan.clusters.len())] {
-                    weights[i] += 1.0;
-                }
-            }
-        }
-        Resampling::Slices => {
-            for slice in &plan.slices {
-                for _ in 0..slice.len() {
-                    for &i in &slice[random.random_range(0..slice.len())] {
-                        weights[i] += 1.0;
-                    }
-                }
-            }
-        }
+        Resampling::Clusters => draw(&plan.clusters),
+        Resampling::Slices => plan.slices.iter().for_each(|slice| draw(slice)),
         Resampling::Pairs | Resampling::Wild => {
-            for _ in 0..rows {
-                weights[random.random_range(0..rows)] += 1.0;
-            }
+            let rows = weights.len();
+            (0..rows).for_each(|_| weights[random.random_range(0..rows)] += 1.0);
         }
     }
 }

@@ -38,16 +38,6 @@ pub(crate) fn minimum(slice: &Slice, loss: &[f64]) -> Result<(Found, Curve), Sli
     Ok((found, Curve { at_runs, plot: slice.plot(|x| value(x).exp()) }))
 }
 
-/// The curve through `(x, y)` at each of `at`.
-pub(super) fn interpolate(x: &[f64], y: &[f64], at: &[f64]) -> Vec<f64> {
-    let slopes = slopes(x, y);
-    let one = |at: &f64| {
-        let k = x.partition_point(|v| v <= at).clamp(1, x.len() - 1) - 1;
-        hermite(x, y, &slopes, k, *at)
-    };
-    at.iter().map(one).collect()
-}
-
 /// Akima's slope at each knot.
 fn slopes(x: &[f64], y: &[f64]) -> Vec<f64> {
     let n = x.len();

@@ -16,6 +16,7 @@
 use super::slices::Slice;
 use super::{Curve, FoundAll, SliceRefusal, Unbracketed};
 use crate::solve::{MAX_PARAMETERS, cholesky_solve};
+use crate::stats::{dot, mean};
 
 const PRIOR_CENTRE: f64 = 0.35;
 const PRIOR_SD: f64 = 0.5;
@@ -122,12 +123,12 @@ impl Basis {
             for _ in 0..2 {
                 for i in 0..j {
                     let (before, rest) = q.split_at_mut(j);
-                    let s: f64 = before[i].iter().zip(&rest[0]).map(|(a, b)| a * b).sum();
+                    let s = dot(&before[i], &rest[0]);
                     r[i][j] += s;
                     rest[0].iter_mut().zip(&before[i]).for_each(|(b, a)| *b -= s * a);
                 }
             }
-            r[j][j] = q[j].iter().map(|a| a * a).sum::<f64>().sqrt();
+            r[j][j] = dot(&q[j], &q[j]).sqrt();
             let inverse = if r[j][j] > 0.0 { 1.0 / r[j][j] } else { 0.0 };
             q[j].iter_mut().for_each(|a| *a *= inverse);
         }
@@ -135,8 +136,7 @@ impl Basis {
     }
 
     fn solve(&self, loss: &[f64]) -> Option<(f64, f64, f64)> {
-        let z: Vec<f64> =
-            self.q.iter().map(|q| q.iter().zip(loss).map(|(a, b)| a * b).sum()).collect();
+        let z: Vec<f64> = self.q.iter().map(|q| dot(q, loss)).collect();
         let v = z[2] / self.r[2][2];
         let u = (z[1] - self.r[1][2] * v) / self.r[1][1];
         let c = (z[0] - self.r[0][1] * u - self.r[0][2] * v) / self.r[0][0];
@@ -147,7 +147,7 @@ impl Basis {
     fn reject(&self, w: &mut [f64]) {
         for _ in 0..2 {
             for q in &self.q {
-                let s: f64 = q.iter().zip(w.iter()).map(|(a, b)| a * b).sum();
+                let s = dot(q, w);
                 w.iter_mut().zip(q).for_each(|(b, a)| *b -= s * a);
             }
         }
@@ -167,8 +167,7 @@ fn squares(
         let Some((_, u, v)) = basis.solve(loss) else { continue };
         let mut residual = loss.to_vec();
         basis.reject(&mut residual);
-        let mean = loss.iter().sum::<f64>() / loss.len() as f64;
-        let weight = 1.0 / (mean * mean);
+        let weight = 1.0 / mean(loss).powi(2);
         // d(model)/d ln alpha and d ln beta, without the part that c, u, v take up.
         let mut by_alpha: Vec<f64> =
             basis.u.iter().zip(&slice.x).map(|(e, x)| -shape.0 * x * u * e).collect();
@@ -176,13 +175,13 @@ fn squares(
             basis.v.iter().zip(&slice.y).map(|(e, y)| -shape.1 * y * v * e).collect();
         basis.reject(&mut by_alpha);
         basis.reject(&mut by_beta);
-        let dot = |a: &[f64], b: &[f64]| weight * a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-        total += dot(&residual, &residual);
+        let weighted = |a: &[f64], b: &[f64]| weight * dot(a, b);
+        total += weighted(&residual, &residual);
         let columns = [&by_alpha, &by_beta];
         for i in 0..2 {
-            slope[i] += dot(columns[i], &residual);
+            slope[i] += weighted(columns[i], &residual);
             for j in 0..2 {
-                matrix[i][j] += dot(columns[i], columns[j]);
+                matrix[i][j] += weighted(columns[i], columns[j]);
             }
         }
     }

@@ -1,18 +1,16 @@
-//! The noise bootstrap of approach 2: new losses around the fitted curves, new minima.
+//! The noise of ln L that the bootstrap of approach 2 draws: how large it is, and what runs share of it.
 
-use rand::{Rng, SeedableRng};
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use rayon::prelude::*;
+use rand_distr::{ChiSquared, Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use super::slices::Slice;
-use super::thin::{Thinned, is_long, thin};
-use super::{
-    Found, FoundAll, IsoflopOptions, LEAST_SLICES, Method, SliceFit, Unbracketed, akima, corrected,
-    parabola,
-};
-use crate::estimate::Estimate;
-use crate::table::{Table, cell_of, cluster_of};
+use super::{FoundAll, IsoflopOptions, Method, Unbracketed, corrected};
+use crate::error::FitError;
+use crate::observation::{cell_of, cluster_of};
+use crate::stats::mean;
+use crate::table::Table;
 
 /// Standard deviation of ln L that the bootstrap draws.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -20,13 +18,10 @@ use crate::table::{Table, cell_of, cluster_of};
 pub enum Noise {
     /// Residuals about the slice curves, or the spread of repeated seeds where that is larger.
     Residual,
-    /// The spread of repeated seeds.
+    /// The spread of repeated seeds; refused where there are none.
     Seeds,
     /// A given value, e.g. 0.005.
-    Given {
-        /// Standard deviation of ln L.
-        sd: f64,
-    },
+    Given { sd: f64 },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,23 +31,37 @@ pub(crate) struct NoiseSd {
     pub free: f64,
 }
 
+impl NoiseSd {
+    /// A draw of the standard deviation: the noise is itself estimated, and a scaled inverse chi-square gives the
+    /// intervals the tails of Student's t.
+    pub fn draw(&self, random: &mut ChaCha8Rng) -> f64 {
+        // Below 4 degrees of freedom the tails have no variance; hold them there.
+        let free = self.free.max(4.0);
+        match ChiSquared::new(free) {
+            Ok(squares) if free.is_finite() => self.value * (free / squares.sample(random)).sqrt(),
+            _ => self.value,
+        }
+    }
+}
+
 pub(crate) fn standard_deviation(
     table: &Table,
     slices: &[&Slice],
     found: &FoundAll,
     voting: &[usize],
     options: &IsoflopOptions,
-) -> NoiseSd {
+) -> Result<NoiseSd, FitError> {
     let seeds = seed_spread(table);
     match options.noise {
-        Noise::Given { sd } => NoiseSd { value: sd, free: f64::INFINITY },
-        Noise::Seeds => seeds.unwrap_or(NoiseSd { value: 0.0, free: f64::INFINITY }),
+        Noise::Given { sd } => Ok(NoiseSd { value: sd, free: f64::INFINITY }),
+        Noise::Seeds => seeds.ok_or_else(|| FitError::NoResult {
+            what: "the noise of repeated seeds".into(),
+            why: "no two runs differ in their seed alone".into(),
+            hint: "train some cells with several seeds, or take the noise of the residuals".into(),
+        }),
         Noise::Residual => {
             let about = residual(slices, found, voting, options);
-            match seeds {
-                Some(s) if s.value > about.value && s.free >= 3.0 => s,
-                _ => about,
-            }
+            Ok(seeds.filter(|s| s.value > about.value && s.free >= 3.0).unwrap_or(about))
         }
     }
 }
@@ -68,12 +77,7 @@ fn residual(
     let (curves, spent): (Vec<&[f64]>, usize) = if options.method == Method::Akima {
         let owned: Vec<Slice> = slices.iter().map(|s| (*s).clone()).collect();
         let mut refusals = vec![None; owned.len()];
-        let mut all = FoundAll {
-            minima: vec![None; owned.len()],
-            curves: vec![super::Curve::default(); owned.len()],
-            shape: None,
-            spent: 0,
-        };
+        let mut all = FoundAll::none(owned.len());
         corrected::find(&owned, &mut refusals, Unbracketed::Extrapolate, &mut all);
         other = all;
         (other.curves.iter().map(|c| c.at_runs.as_slice()).collect(), other.spent)
@@ -92,7 +96,7 @@ fn residual(
 }
 
 /// Pooled standard deviation of ln L over runs that differ only in their seed.
-pub(crate) fn seed_spread(table: &Table) -> Option<NoiseSd> {
+fn seed_spread(table: &Table) -> Option<NoiseSd> {
     let mut cells = std::collections::BTreeMap::<[u64; 8], Vec<f64>>::new();
     for row in table.rows() {
         if let Some(cell) = cell_of(row) {
@@ -101,116 +105,29 @@ pub(crate) fn seed_spread(table: &Table) -> Option<NoiseSd> {
     }
     let (mut sum, mut free) = (0.0, 0.0);
     for cell in cells.values().filter(|c| c.len() > 1) {
-        let mean = crate::estimate::mean(cell);
-        sum += cell.iter().map(|l| (l - mean).powi(2)).sum::<f64>();
+        let middle = mean(cell);
+        sum += cell.iter().map(|l| (l - middle).powi(2)).sum::<f64>();
         free += cell.len() as f64 - 1.0;
     }
     (free > 0.0).then(|| NoiseSd { value: (sum / free).sqrt(), free })
 }
 
-/// Minima of every draw in which at least three slices had one. A slice that has none in a draw does
-/// not vote in it.
-#[derive(Default)]
-pub(crate) struct Boot {
-    pub draws: Vec<Vec<Option<Found>>>,
-    point: Vec<Found>,
-}
-
-impl Boot {
-    /// Adds the interval of minimum `k` to its slice.
-    pub fn fill_minimum(&self, k: usize, slice: &mut SliceFit, level: f64) {
-        let Some(minimum) = &mut slice.minimum else { return };
-        let missing = self.draws.iter().filter(|d| d[k].is_none()).count();
-        slice.no_interval = (missing * 10 > self.draws.len())
-            .then(|| format!("{missing} of {} draws had no minimum", self.draws.len()));
-        let estimate = |f: &dyn Fn(&Found) -> f64| {
-            let found = self.draws.iter().filter_map(|d| d[k].as_ref());
-            let mut values: Vec<f64> = found.map(f).collect();
-            // With many draws without a minimum, those left would understate the interval.
-            if missing * 10 > self.draws.len() {
-                return Estimate::bare(f(&self.point[k]));
-            }
-            Estimate::from_draws(f(&self.point[k]), &mut values, level)
-        };
-        minimum.params = estimate(&|f| f.log_params).map(f64::exp);
-        minimum.tokens = estimate(&|f| f.log_tokens).map(f64::exp);
-        minimum.loss_nats = estimate(&|f| f.loss);
-    }
-}
-
-pub(crate) fn bootstrap(
-    slices: &[&Slice],
-    found: &FoundAll,
-    voting: &[usize],
-    noise: NoiseSd,
-    shared: &Shared,
-    options: &IsoflopOptions,
-) -> Boot {
-    let point: Vec<Found> = voting.iter().filter_map(|&i| found.minima[i]).collect();
-    let curves: Vec<&[f64]> = voting
-        .iter()
-        .zip(slices)
-        .map(|(&i, slice)| match options.method {
-            // Akima has no curve of its own to scatter about but the runs themselves.
-            Method::Akima => slice.loss.as_slice(),
-            _ => found.curves[i].at_runs.as_slice(),
-        })
-        .collect();
-    // An interpolant follows every run; noise that clusters share is drawn by run.
-    let group = options.method != Method::Akima && shared.correlation == 0.0;
-    let thinned: Vec<Thinned> =
-        slices.iter().zip(&curves).map(|(slice, curve)| thin(slice, curve, group)).collect();
-    let drawn_slices: Vec<&Slice> = thinned.iter().map(|t| &t.slice).collect();
-    let redraw = |losses: &[Vec<f64>]| again(&drawn_slices, losses, found.shape, options.method);
-    // What the means of neighbours shift the minima by.
-    let shifts: Vec<Option<Found>> = if group && slices.iter().any(|s| is_long(s)) {
-        let exact: Vec<Vec<f64>> = thinned.iter().map(|t| t.curve.clone()).collect();
-        redraw(&exact).unwrap_or_default()
-    } else {
-        Vec::new()
-    };
-    let shifted = |(k, minimum): (usize, Option<Found>)| {
-        let Some(Some(at)) = shifts.get(k) else { return minimum };
-        minimum.map(|m| Found {
-            log_params: m.log_params - at.log_params + point[k].log_params,
-            log_tokens: m.log_tokens - at.log_tokens + point[k].log_tokens,
-            loss: m.loss * point[k].loss / at.loss,
-            ..m
-        })
-    };
-    let base = ChaCha8Rng::seed_from_u64(options.seed ^ 0x1501_f10b);
-    let one = |k: usize| -> Option<Vec<Option<Found>>> {
-        let mut random = base.clone();
-        random.set_stream(k as u64 + 1);
-        // The noise is itself estimated: a scaled inverse chi-square draw gives the intervals the
-        // tails of Student's t.
-        let sd = noise.value * spread_factor(noise.free, &mut random);
-        let mut draw = shared.draw(&mut random);
-        let mut losses = Vec::with_capacity(thinned.len());
-        for t in &thinned {
-            let rows = t.curve.iter().zip(&t.noise).zip(&t.slice.rows);
-            let loss = rows.map(|((l, n), &i)| l * (sd * n * draw(i, &mut random)).exp());
-            losses.push(loss.collect::<Vec<f64>>());
-        }
-        let minima = redraw(&losses)?;
-        Some(minima.into_iter().enumerate().map(shifted).collect())
-    };
-    let draws = (0..options.draws).into_par_iter().filter_map(one).collect();
-    Boot { draws, point }
-}
-
 /// What the noise of runs of one cluster (checkpoints of one training) has in common.
-pub(crate) struct Shared {
-    /// Intraclass correlation of the residuals about the slice curves.
+pub(crate) struct SharedNoise {
     pub correlation: f64,
     /// Cluster of each row of the table.
     cluster: Vec<usize>,
     clusters: usize,
 }
 
-impl Shared {
+impl SharedNoise {
     /// Measures it over all pairs of runs of one cluster.
-    pub fn new(table: &Table, slices: &[&Slice], found: &FoundAll, voting: &[usize]) -> Shared {
+    pub fn new(
+        table: &Table,
+        slices: &[&Slice],
+        found: &FoundAll,
+        voting: &[usize],
+    ) -> SharedNoise {
         let mut names = std::collections::BTreeMap::new();
         let cluster: Vec<usize> = table
             .rows()
@@ -237,62 +154,23 @@ impl Shared {
         let correlation = (products / pairs) / (squares / rows);
         // Not a number without pairs, or without noise.
         let correlation = if correlation > 0.0 { correlation.min(0.95) } else { 0.0 };
-        Shared { correlation, cluster, clusters }
+        SharedNoise { correlation, cluster, clusters }
     }
 
     /// Standard normal noise of a row, drawn so that runs of one cluster share their part of it.
-    fn draw<'a>(
+    pub fn draw<'a>(
         &'a self,
         random: &mut ChaCha8Rng,
     ) -> impl FnMut(usize, &mut ChaCha8Rng) -> f64 + use<'a> {
         let (common, own) = (self.correlation.sqrt(), (1.0 - self.correlation).sqrt());
         let count = if self.correlation > 0.0 { self.clusters } else { 0 };
-        let by_cluster: Vec<f64> = (0..count).map(|_| normal(random)).collect();
-        move |row, random| match by_cluster.get(self.cluster[row]) {
-            Some(together) => common * together + own * normal(random),
-            None => normal(random),
+        let by_cluster: Vec<f64> = random.sample_iter(StandardNormal).take(count).collect();
+        move |row, random| {
+            let alone: f64 = random.sample(StandardNormal);
+            match by_cluster.get(self.cluster[row]) {
+                Some(together) => common * together + own * alone,
+                None => alone,
+            }
         }
     }
-}
-
-/// The minima of drawn losses. Bracketing is not asked again: the slice passed once, and dropping
-/// draws that stray outside would narrow the interval.
-fn again(
-    slices: &[&Slice],
-    losses: &[Vec<f64>],
-    shape: Option<(f64, f64, f64)>,
-    method: Method,
-) -> Option<Vec<Option<Found>>> {
-    let shape = shape.map(|s| {
-        let borrowed: Vec<&[f64]> = losses.iter().map(|l| l.as_slice()).collect();
-        corrected::refit_shape(slices, &borrowed, s)
-    });
-    let each = |(slice, loss): (&&Slice, &Vec<f64>)| match (method, shape) {
-        (Method::Corrected, Some(shape)) => {
-            let terms = corrected::project(slice, loss, shape)?;
-            corrected::minimum(slice, &terms, shape, Unbracketed::Extrapolate).ok()
-        }
-        (Method::Akima, _) => akima::minimum(slice, loss).ok().map(|m| m.0),
-        _ => parabola::minimum(slice, loss, Unbracketed::Extrapolate).ok().map(|m| m.0),
-    };
-    let found: Vec<Option<Found>> = slices.iter().zip(losses).map(each).collect();
-    (found.iter().flatten().count() >= LEAST_SLICES).then_some(found)
-}
-
-/// `sqrt(free / chi-square(free))`.
-fn spread_factor(free: f64, random: &mut ChaCha8Rng) -> f64 {
-    if !free.is_finite() {
-        return 1.0;
-    }
-    // Below 4 degrees of freedom the tails have no variance; hold them there.
-    let count = (free.round() as usize).clamp(4, 400);
-    let sum: f64 = (0..count).map(|_| normal(random).powi(2)).sum();
-    (count as f64 / sum).sqrt()
-}
-
-/// A standard normal number (Box & Muller 1958).
-pub(crate) fn normal(random: &mut impl Rng) -> f64 {
-    let u: f64 = 1.0 - random.random::<f64>();
-    let v: f64 = random.random();
-    (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
 }

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::{Curve, Found, LEAST_SIZES, Minimum, SliceFit, SliceRefusal, Unbracketed};
 use crate::estimate::Estimate;
+use crate::observation::Observation;
+use crate::stats::{centred, dot, mean, rms};
 use crate::table::Table;
 
-/// Runs of one budget.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Group {
     /// The budget, FLOPs: as given, or the geometric mean of the runs' C.
@@ -53,6 +54,12 @@ pub(crate) fn group_slices(table: &Table) -> Vec<Group> {
     groups.into_iter().map(finish).collect()
 }
 
+/// The index of the first run of each size in ascending ln N, then the end.
+pub(super) fn size_starts(x: &[f64]) -> Vec<usize> {
+    let more = (1..x.len()).filter(|&i| x[i] - x[i - 1] > 1e-9);
+    std::iter::once(0).chain(more).chain([x.len()]).collect()
+}
+
 /// The corrected method looks this factor in N either side of the best size.
 const WINDOW: f64 = 6.0;
 
@@ -60,7 +67,6 @@ const WINDOW: f64 = 6.0;
 #[derive(Debug, Clone)]
 pub(crate) struct Slice {
     pub flops: f64,
-    /// Row numbers in the table.
     pub rows: Vec<usize>,
     /// Centre of ln N.
     pub mx: f64,
@@ -79,26 +85,14 @@ pub(crate) struct Slice {
 
 impl Slice {
     pub fn new(table: &Table, group: &Group) -> Slice {
-        let of = |f: &dyn Fn(&crate::table::Observation) -> f64| -> Vec<f64> {
+        let of = |f: fn(&Observation) -> f64| -> Vec<f64> {
             group.rows.iter().map(|&i| f(&table.rows()[i])).collect()
         };
-        let mut x = of(&|r| r.params.ln());
-        let mut y = of(&|r| r.tokens.ln());
-        let n = x.len() as f64;
-        let (mx, my) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
-        x.iter_mut().for_each(|v| *v -= mx);
-        y.iter_mut().for_each(|v| *v -= my);
-        let xx: f64 = x.iter().map(|v| v * v).sum();
-        let xy: f64 = x.iter().zip(&y).map(|(a, b)| a * b).sum();
-        let slope = if xx > 0.0 { -xy / xx } else { 1.0 };
-        let mut sizes = vec![0];
-        for i in 1..x.len() {
-            if x[i] - x[i - 1] > 1e-9 {
-                sizes.push(i);
-            }
-        }
-        sizes.push(x.len());
-        let loss = of(&|r| r.loss_nats);
+        let (x, mx) = centred(&of(|r| r.params.ln()));
+        let (y, my) = centred(&of(|r| r.tokens.ln()));
+        let xx = dot(&x, &x);
+        let slope = if xx > 0.0 { -dot(&x, &y) / xx } else { 1.0 };
+        let (loss, sizes) = (of(|r| r.loss_nats), size_starts(&x));
         Slice { flops: group.flops, rows: group.rows.clone(), mx, my, x, y, loss, slope, sizes }
     }
 
@@ -107,7 +101,7 @@ impl Slice {
     pub fn local(table: &Table, group: &Group) -> Slice {
         let whole = Slice::new(table, group);
         let (x, means) = whole.by_size(&whole.loss);
-        let best = (0..means.len()).fold(0, |b, k| if means[k] < means[b] { k } else { b });
+        let best = Slice::best_size(&means);
         let near = |k: &usize| (x[*k] - x[best]).abs() <= WINDOW.ln() + 1e-9;
         let mut first = (0..=best).find(near).unwrap_or(best).min(best.saturating_sub(2));
         let mut last = (best..x.len()).rev().find(near).unwrap_or(best);
@@ -133,10 +127,13 @@ impl Slice {
 
     /// Centred ln N and mean loss of each size.
     pub fn by_size(&self, loss: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let mean =
-            |w: &[usize], v: &[f64]| v[w[0]..w[1]].iter().sum::<f64>() / (w[1] - w[0]) as f64;
-        let windows = || self.sizes.windows(2);
-        (windows().map(|w| mean(w, &self.x)).collect(), windows().map(|w| mean(w, loss)).collect())
+        let means = |v: &[f64]| self.sizes.windows(2).map(|w| mean(&v[w[0]..w[1]])).collect();
+        (means(&self.x), means(loss))
+    }
+
+    /// The number of the size whose mean loss is least.
+    fn best_size(means: &[f64]) -> usize {
+        (0..means.len()).fold(0, |best, k| if means[k] < means[best] { k } else { best })
     }
 
     /// Why no method may use this slice.
@@ -148,13 +145,7 @@ impl Slice {
             return None;
         }
         let (_, means) = self.by_size(&self.loss);
-        let mut best = 0;
-        for (k, l) in means.iter().enumerate() {
-            if *l < means[best] {
-                best = k;
-            }
-        }
-        match best {
+        match Slice::best_size(&means) {
             0 => Some(SliceRefusal::FallsTowardsSmall),
             k if k + 1 == means.len() => Some(SliceRefusal::FallsTowardsLarge),
             _ => None,
@@ -199,19 +190,18 @@ impl Slice {
         refusal: Option<SliceRefusal>,
         curve: &Curve,
     ) -> SliceFit {
-        let squares: f64 =
-            self.loss.iter().zip(&curve.at_runs).map(|(l, m)| (l / m).ln().powi(2)).sum();
-        let name = |i: &usize| table.rows()[*i].run.clone();
-        let unused = group.rows.iter().filter(|i| !self.rows.contains(i)).map(name).collect();
+        let row = |i: &usize| &table.rows()[*i];
+        let name = |i: &usize| row(i).run.clone();
+        let residuals: Vec<f64> =
+            self.loss.iter().zip(&curve.at_runs).map(|(l, m)| (l / m).ln()).collect();
         SliceFit {
             flops: group.flops,
-            unused,
-            no_interval: None,
-            runs: group.rows.iter().map(|&i| table.rows()[i].run.clone()).collect(),
+            runs: group.rows.iter().map(name).collect(),
             sizes: self.distinct(),
             used: self.loss.len(),
-            params: group.rows.iter().map(|&i| table.rows()[i].params).collect(),
-            loss_nats: group.rows.iter().map(|&i| table.rows()[i].loss_nats).collect(),
+            unused: group.rows.iter().filter(|i| !self.rows.contains(i)).map(name).collect(),
+            params: group.rows.iter().map(|i| row(i).params).collect(),
+            loss_nats: group.rows.iter().map(|i| row(i).loss_nats).collect(),
             minimum: found.map(|f| Minimum {
                 params: Estimate::bare(f.log_params.exp()),
                 tokens: Estimate::bare(f.log_tokens.exp()),
@@ -219,9 +209,9 @@ impl Slice {
                 curvature: f.curvature,
             }),
             refusal,
-            residual_rms: (!curve.at_runs.is_empty())
-                .then(|| (squares / self.loss.len() as f64).sqrt()),
+            no_interval: None,
             curve: curve.plot.clone(),
+            residual_rms: (!residuals.is_empty()).then(|| rms(&residuals)),
         }
     }
 }

@@ -4,7 +4,8 @@
 //! moves the minimum as the runs themselves would; a draw then costs the same for a hundred runs and for a hundred thousand.
 //! What little the means shift the minimum by is taken off every draw.
 
-use super::slices::Slice;
+use super::slices::{Slice, size_starts};
+use crate::stats::mean;
 
 /// Groups of neighbours that a long slice is drawn as.
 const GROUPS: usize = 200;
@@ -33,16 +34,9 @@ pub(super) fn thin(slice: &Slice, curve: &[f64], group: bool) -> Thinned {
     let runs = slice.loss.len();
     let parts: Vec<std::ops::Range<usize>> =
         (0..GROUPS).map(|k| k * runs / GROUPS..(k + 1) * runs / GROUPS).collect();
-    let means = |values: &[f64]| -> Vec<f64> {
-        parts
-            .iter()
-            .map(|part| values[part.clone()].iter().sum::<f64>() / part.len() as f64)
-            .collect()
-    };
+    let means =
+        |values: &[f64]| parts.iter().map(|part| mean(&values[part.clone()])).collect::<Vec<f64>>();
     let x = means(&slice.x);
-    let mut sizes: Vec<usize> = vec![0];
-    sizes.extend((1..x.len()).filter(|&i| x[i] - x[i - 1] > 1e-9));
-    sizes.push(x.len());
     let thinned = Slice {
         flops: slice.flops,
         rows: parts.iter().map(|part| slice.rows[part.start]).collect(),
@@ -51,7 +45,7 @@ pub(super) fn thin(slice: &Slice, curve: &[f64], group: bool) -> Thinned {
         y: means(&slice.y),
         loss: means(&slice.loss),
         slope: slice.slope,
-        sizes,
+        sizes: size_starts(&x),
         x,
     };
     let noise = parts.iter().map(|part| 1.0 / (part.len() as f64).sqrt()).collect();

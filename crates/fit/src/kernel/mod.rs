@@ -5,11 +5,13 @@
 //! code that the compiler vectorises, and sums are kept in eight lanes that are added in a fixed
 //! order: results are the same to the last bit whatever vector width the machine has.
 
+mod lanes;
 mod math;
 mod power_sum;
 
 pub(crate) use math::{exp, ln};
-pub(crate) use power_sum::{Columns, PowerSum, Restriction};
+pub use power_sum::Slot;
+pub(crate) use power_sum::{Columns, PowerSum};
 
 /// Rows that are worked on together.
 pub(crate) const LANES: usize = 8;

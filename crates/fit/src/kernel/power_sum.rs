@@ -1,6 +1,7 @@
 //! `E + u + v` with `u = exp(a - alpha x)`, `v = exp(b - beta y)`: value, gradient and Hessian of
 //! a robust loss of its residuals over all rows.
 
+use super::lanes::sum_rows;
 use super::{LANES, exp, ln};
 use crate::solve::{Evaluation, MAX_PARAMETERS, Matrix, Problem, within};
 
@@ -48,70 +49,60 @@ impl Columns {
     }
 }
 
-/// Sums over rows: the loss, 5 slopes, 15 curvatures (upper triangle by rows).
-const SUMS: usize = 21;
-type Lanes = [f64; LANES];
+/// Where one of `(ln E, a, alpha, b, beta)` comes from. Tied exponents, a pinned E and one-variable laws share this kernel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Slot {
+    /// The free parameter of this number.
+    Free(usize),
+    Given(f64),
+}
 
-/// The least-squares-like problem over `theta = base + directions * z`.
-///
-/// The five full parameters are `(ln E, a, alpha, b, beta)`. Tied exponents, a pinned E and
-/// one-variable laws are linear restrictions of them, so they share this kernel.
+/// The least-squares-like problem over the free parameters.
 pub(crate) struct PowerSum<'a> {
     pub columns: &'a Columns,
     /// Residual of ln L (true) or of L.
     pub log: bool,
-    pub restriction: &'a Restriction,
+    pub slots: &'a [Slot; 5],
 }
 
-/// `theta = base + sum_k z_k directions_k`.
-#[derive(Debug, Clone)]
-pub(crate) struct Restriction {
-    pub base: [f64; 5],
-    pub directions: Vec<[f64; 5]>,
-    identity: bool,
-}
-
-impl Restriction {
-    /// All five parameters free.
-    pub fn free() -> Self {
-        let mut directions = vec![[0.0; 5]; 5];
-        for (k, direction) in directions.iter_mut().enumerate() {
-            direction[k] = 1.0;
-        }
-        Restriction { base: [0.0; 5], directions, identity: true }
+impl PowerSum<'_> {
+    fn full(&self, z: &[f64]) -> [f64; 5] {
+        self.slots.map(|slot| match slot {
+            Slot::Free(k) => z[k],
+            Slot::Given(value) => value,
+        })
     }
 
-    pub fn new(base: [f64; 5], directions: Vec<[f64; 5]>) -> Self {
-        Restriction { base, directions, identity: false }
+    /// The free parameter of each of the five that have one.
+    fn free(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
+        self.slots.iter().enumerate().filter_map(|(i, slot)| match slot {
+            Slot::Free(k) => Some((i, *k)),
+            Slot::Given(_) => None,
+        })
     }
 
-    pub fn full(&self, z: &[f64]) -> [f64; 5] {
-        if self.identity {
-            return [z[0], z[1], z[2], z[3], z[4]];
-        }
-        let mut theta = self.base;
-        for (k, direction) in self.directions.iter().enumerate() {
-            for j in 0..5 {
-                theta[j] += z[k] * direction[j];
+    fn gather(&self, full: &[[f64; 5]; 5], out: &mut Matrix) {
+        *out = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+        for (i, k) in self.free() {
+            for (j, m) in self.free() {
+                out[k][m] += full[i][j];
             }
         }
-        theta
     }
 }
 
 impl Problem for PowerSum<'_> {
     fn dimension(&self) -> usize {
-        self.restriction.directions.len()
-    }
-
-    fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
-        majorant(self, z, delta, out);
+        self.free().map(|(_, k)| k + 1).max().unwrap_or(0)
     }
 
     fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation) {
-        let theta = self.restriction.full(z);
-        let sums = sum_rows(self.columns, self.log, &theta, delta);
+        let sums = sum_rows(self.columns, self.log, &self.full(z), delta);
         out.value = sums[0];
+        out.gradient = [0.0; MAX_PARAMETERS];
+        for (i, k) in self.free() {
+            out.gradient[k] += sums[1 + i];
+        }
         let mut hessian = [[0.0; 5]; 5];
         let mut next = 6;
         for i in 0..5 {
@@ -121,178 +112,37 @@ impl Problem for PowerSum<'_> {
                 next += 1;
             }
         }
-        if self.restriction.identity {
-            out.gradient[..5].copy_from_slice(&sums[1..6]);
-            for i in 0..5 {
-                out.hessian[i][..5].copy_from_slice(&hessian[i]);
-            }
-            return;
-        }
-        let directions = &self.restriction.directions;
-        debug_assert!(directions.len() <= MAX_PARAMETERS);
-        for (k, direction) in directions.iter().enumerate() {
-            out.gradient[k] = (0..5).map(|i| direction[i] * sums[1 + i]).sum();
-            let mut image = [0.0; 5];
-            for i in 0..5 {
-                image[i] = (0..5).map(|j| hessian[i][j] * direction[j]).sum();
-            }
-            for (m, other) in directions.iter().enumerate() {
-                out.hessian[k][m] = (0..5).map(|i| other[i] * image[i]).sum();
-            }
-        }
+        self.gather(&hessian, &mut out.hessian);
     }
-}
 
-fn majorant(problem: &PowerSum, z: &[f64], delta: f64, out: &mut Matrix) {
-    let theta = problem.restriction.full(z);
-    let [e, a, alpha, b, beta] = theta;
-    let floor = exp(e);
-    let c = problem.columns;
-    let mut full = [[0.0; 5]; 5];
-    for k in 0..c.x.len() {
-        let (u, v) = (exp(a - alpha * c.x[k]), exp(b - beta * c.y[k]));
-        let f = floor + u + v;
-        let (model, scale) = if problem.log { (ln(f), 1.0 / f) } else { (f, 1.0) };
-        let slope = [floor, u, -c.x[k] * u, v, -c.y[k] * v].map(|s| s * scale);
-        let weight = c.weight[k] * within(c.target[k] - model, delta);
-        for i in 0..5 {
-            for j in 0..5 {
-                full[i][j] += weight * slope[i] * slope[j];
-            }
-        }
-    }
-    *out = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
-    for (k, direction) in problem.restriction.directions.iter().enumerate() {
-        for (m, other) in problem.restriction.directions.iter().enumerate() {
+    fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
+        let [e, a, alpha, b, beta] = self.full(z);
+        let floor = exp(e);
+        let c = self.columns;
+        let mut full = [[0.0; 5]; 5];
+        for k in 0..c.x.len() {
+            let (u, v) = (exp(a - alpha * c.x[k]), exp(b - beta * c.y[k]));
+            let f = floor + u + v;
+            let (model, scale) = if self.log { (ln(f), 1.0 / f) } else { (f, 1.0) };
+            let slope = [floor, u, -c.x[k] * u, v, -c.y[k] * v].map(|s| s * scale);
+            let weight = c.weight[k] * within(c.target[k] - model, delta);
             for i in 0..5 {
                 for j in 0..5 {
-                    out[k][m] += direction[i] * full[i][j] * other[j];
+                    full[i][j] += weight * slope[i] * slope[j];
                 }
             }
         }
+        self.gather(&full, out);
     }
-}
-
-fn sum_rows(columns: &Columns, log: bool, theta: &[f64; 5], delta: f64) -> [f64; SUMS] {
-    let lanes = dispatch(columns, log, theta, delta);
-    lanes.map(|l| ((l[0] + l[1]) + (l[2] + l[3])) + ((l[4] + l[5]) + (l[6] + l[7])))
-}
-
-#[cfg(target_arch = "x86_64")]
-fn dispatch(columns: &Columns, log: bool, theta: &[f64; 5], delta: f64) -> [Lanes; SUMS] {
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-    fn wide(columns: &Columns, log: bool, theta: &[f64; 5], delta: f64) -> [Lanes; SUMS] {
-        portable(columns, log, theta, delta)
-    }
-    #[target_feature(enable = "avx2")]
-    fn middle(columns: &Columns, log: bool, theta: &[f64; 5], delta: f64) -> [Lanes; SUMS] {
-        portable(columns, log, theta, delta)
-    }
-    if is_x86_feature_detected!("avx512f")
-        && is_x86_feature_detected!("avx512dq")
-        && is_x86_feature_detected!("avx512vl")
-    {
-        // SAFETY: the features were just detected; the body is safe code.
-        unsafe { wide(columns, log, theta, delta) }
-    } else if is_x86_feature_detected!("avx2") {
-        // SAFETY: as above.
-        unsafe { middle(columns, log, theta, delta) }
-    } else {
-        portable(columns, log, theta, delta)
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn dispatch(columns: &Columns, log: bool, theta: &[f64; 5], delta: f64) -> [Lanes; SUMS] {
-    portable(columns, log, theta, delta)
-}
-
-#[inline(always)]
-fn portable(columns: &Columns, log: bool, theta: &[f64; 5], delta: f64) -> [Lanes; SUMS] {
-    if log { body::<true>(columns, theta, delta) } else { body::<false>(columns, theta, delta) }
-}
-
-#[inline(always)]
-fn each(f: impl Fn(usize) -> f64) -> Lanes {
-    let mut out = [0.0; LANES];
-    for (i, o) in out.iter_mut().enumerate() {
-        *o = f(i);
-    }
-    out
-}
-
-/// With `phi` the model (or its logarithm), `G` its gradient, `r = target - phi` and `psi` the
-/// slope of the loss: gradient `-sum w psi G`, Hessian `sum w (psi' G G' - psi phi'')`.
-#[inline(always)]
-fn body<const LOG: bool>(columns: &Columns, theta: &[f64; 5], delta: f64) -> [Lanes; SUMS] {
-    let [e, a, alpha, b, beta] = *theta;
-    let floor = exp(e);
-    let mut sums = [[0.0; LANES]; SUMS];
-    let blocks = columns.x.len() / LANES;
-    let (xs, ys) = (&columns.x[..blocks * LANES], &columns.y[..blocks * LANES]);
-    let (targets, weights) = (&columns.target[..blocks * LANES], &columns.weight[..blocks * LANES]);
-    for block in 0..blocks {
-        let at = block * LANES;
-        let x: &Lanes = xs[at..at + LANES].try_into().unwrap_or(&[0.0; LANES]);
-        let y: &Lanes = ys[at..at + LANES].try_into().unwrap_or(&[0.0; LANES]);
-        let target: &Lanes = targets[at..at + LANES].try_into().unwrap_or(&[0.0; LANES]);
-        let weight: &Lanes = weights[at..at + LANES].try_into().unwrap_or(&[0.0; LANES]);
-        let u = each(|i| exp(a - alpha * x[i]));
-        let v = each(|i| exp(b - beta * y[i]));
-        let f = each(|i| (floor + u[i]) + v[i]);
-        let scale = each(|i| if LOG { 1.0 / f[i] } else { 1.0 });
-        let model = each(|i| if LOG { ln(f[i]) } else { f[i] });
-        let r = each(|i| target[i] - model[i]);
-        let psi = each(|i| {
-            let low = if r[i] > -delta { r[i] } else { -delta };
-            if low < delta { low } else { delta }
-        });
-        let inside = each(|i| if r[i].abs() <= delta { weight[i] } else { 0.0 });
-        let slope = each(|i| weight[i] * psi[i]);
-        // Coefficient of G G': psi' from the residual, psi from the logarithm's own curvature.
-        let outer = each(|i| if LOG { inside[i] + slope[i] } else { inside[i] });
-        let p0 = each(|i| floor * scale[i]);
-        let p1 = each(|i| u[i] * scale[i]);
-        let p2 = each(|i| -x[i] * p1[i]);
-        let p3 = each(|i| v[i] * scale[i]);
-        let p4 = each(|i| -y[i] * p3[i]);
-        let o0 = each(|i| outer[i] * p0[i]);
-        let o1 = each(|i| outer[i] * p1[i]);
-        let o2 = each(|i| outer[i] * p2[i]);
-        let o3 = each(|i| outer[i] * p3[i]);
-        let o4 = each(|i| outer[i] * p4[i]);
-        for i in 0..LANES {
-            sums[0][i] += slope[i] * (r[i] - 0.5 * psi[i]);
-            sums[1][i] -= slope[i] * p0[i];
-            sums[2][i] -= slope[i] * p1[i];
-            sums[3][i] -= slope[i] * p2[i];
-            sums[4][i] -= slope[i] * p3[i];
-            sums[5][i] -= slope[i] * p4[i];
-            sums[6][i] += o0[i] * p0[i] - slope[i] * p0[i];
-            sums[7][i] += o0[i] * p1[i];
-            sums[8][i] += o0[i] * p2[i];
-            sums[9][i] += o0[i] * p3[i];
-            sums[10][i] += o0[i] * p4[i];
-            sums[11][i] += o1[i] * p1[i] - slope[i] * p1[i];
-            sums[12][i] += o1[i] * p2[i] - slope[i] * p2[i];
-            sums[13][i] += o1[i] * p3[i];
-            sums[14][i] += o1[i] * p4[i];
-            sums[15][i] += o2[i] * p2[i] + slope[i] * x[i] * p2[i];
-            sums[16][i] += o2[i] * p3[i];
-            sums[17][i] += o2[i] * p4[i];
-            sums[18][i] += o3[i] * p3[i] - slope[i] * p3[i];
-            sums[19][i] += o3[i] * p4[i] - slope[i] * p4[i];
-            sums[20][i] += o4[i] * p4[i] + slope[i] * y[i] * p4[i];
-        }
-    }
-    sums
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use super::Slot::{Free, Given};
     use super::*;
 
-    fn columns() -> Columns {
+    /// 19 rows of waves.
+    pub fn columns() -> Columns {
         let mut c = Columns::with_capacity(20);
         for i in 0..19 {
             let t = i as f64;
@@ -306,17 +156,14 @@ mod tests {
     #[test]
     fn gradient_and_hessian_match_differences() {
         let c = columns();
-        let free = Restriction::free();
-        let tied = Restriction::new(
-            [0.1, 0.0, 0.0, 0.0, 0.0],
-            vec![[0.0, 1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0, 1.0], [0.0, 0.0, 0.0, 1.0, 0.0]],
-        );
+        let free = [Free(0), Free(1), Free(2), Free(3), Free(4)];
+        let tied = [Given(0.1), Free(0), Free(1), Free(2), Free(1)];
         for log in [true, false] {
-            for (restriction, z) in
+            for (slots, z) in
                 [(&free, vec![0.3, -0.4, 0.35, -0.8, 0.28]), (&tied, vec![-0.4, 0.3, -0.8])]
             {
                 for delta in [f64::INFINITY, 0.5, 0.07] {
-                    let problem = PowerSum { columns: &c, log, restriction };
+                    let problem = PowerSum { columns: &c, log, slots };
                     let mut here = Evaluation::default();
                     problem.evaluate(&z, delta, &mut here);
                     let h = 1e-6;
@@ -340,15 +187,6 @@ mod tests {
                     }
                 }
             }
-        }
-    }
-
-    #[test]
-    fn every_vector_width_gives_the_same_bits() {
-        let c = columns();
-        let theta = [0.3, -0.4, 0.35, -0.8, 0.28];
-        for log in [true, false] {
-            assert_eq!(dispatch(&c, log, &theta, 0.05), portable(&c, log, &theta, 0.05));
         }
     }
 }

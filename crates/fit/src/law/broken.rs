@@ -1,13 +1,13 @@
 //! Broken power law with one break, `L = E + b X^-c0 (1 + (X / d)^(1/f))^(-c1 f)` (Caballero et al. 2022,
 //! "Broken Neural Scaling Laws", arXiv:2210.14891, equation 1), for single curves.
 
-use super::hoffmann::LEAST_FLOOR;
-use super::{Centre, Law, Point, PowerLaw, Reads, Sample, Variable};
+use super::sum::LEAST_FLOOR;
+use super::{About, Centre, Law, Point, PowerLaw, Sample, Variable};
+use crate::stats::range;
 
 /// One break. Working parameters: `(ln E, ln b', c0, c1, ln d', ln f)`, b and d at the centre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Broken {
-    /// X.
     pub variable: Variable,
 }
 
@@ -18,32 +18,18 @@ fn softplus(t: f64) -> (f64, f64) {
 }
 
 impl Law for Broken {
-    fn name(&self) -> &'static str {
-        match self.variable {
-            Variable::Params => "broken-n",
-            Variable::Tokens => "broken-d",
-            Variable::Flops => "broken-c",
+    fn about(&self) -> About {
+        About {
+            name: self.variable.of_three(["broken-n", "broken-d", "broken-c"]),
+            formula: self.variable.of_three([
+                "L = E + b N^-c0 (1 + (N / d)^(1/f))^(-c1 f)",
+                "L = E + b D^-c0 (1 + (D / d)^(1/f))^(-c1 f)",
+                "L = E + b C^-c0 (1 + (C / d)^(1/f))^(-c1 f)",
+            ]),
+            reference: "Caballero et al. 2022, arXiv:2210.14891, equation 1",
+            parameters: &["E", "b", "c0", "c1", "d", "f"],
+            reads: self.variable.reads(),
         }
-    }
-
-    fn formula(&self) -> &'static str {
-        match self.variable {
-            Variable::Params => "L = E + b N^-c0 (1 + (N / d)^(1/f))^(-c1 f)",
-            Variable::Tokens => "L = E + b D^-c0 (1 + (D / d)^(1/f))^(-c1 f)",
-            Variable::Flops => "L = E + b C^-c0 (1 + (C / d)^(1/f))^(-c1 f)",
-        }
-    }
-
-    fn reference(&self) -> &'static str {
-        "Caballero et al. 2022, arXiv:2210.14891, equation 1"
-    }
-
-    fn parameters(&self) -> &'static [&'static str] {
-        &["E", "b", "c0", "c1", "d", "f"]
-    }
-
-    fn reads(&self) -> Reads {
-        self.variable.reads()
     }
 
     fn log_loss(&self, theta: &[f64], point: &Point, gradient: &mut [f64]) -> f64 {
@@ -79,8 +65,7 @@ impl Law for Broken {
 
     fn starts(&self, sample: &Sample) -> Vec<Vec<f64>> {
         let smooth = PowerLaw { variable: self.variable, floor: true };
-        let x = sample.points.iter().map(|p| self.variable.centred(p));
-        let (lo, hi) = x.fold((f64::INFINITY, f64::NEG_INFINITY), |m, v| (m.0.min(v), m.1.max(v)));
+        let (lo, hi) = range(sample.points.iter().map(|p| self.variable.centred(p)));
         let mut out = Vec::new();
         for start in smooth.starts(sample) {
             for share in [0.3, 0.5, 0.7] {
@@ -95,7 +80,7 @@ impl Law for Broken {
         out
     }
 
-    fn wild_start(&self, sample: &Sample, uniform: &mut dyn FnMut() -> f64) -> Vec<f64> {
+    fn random_start(&self, sample: &Sample, uniform: &mut dyn FnMut() -> f64) -> Vec<f64> {
         let starts = self.starts(sample);
         let mut start =
             starts[((uniform() * starts.len() as f64) as usize).min(starts.len() - 1)].clone();
@@ -131,6 +116,7 @@ impl Law for Broken {
         }
         names
     }
+
     fn own_exponent(&self) -> Option<&'static str> {
         Some("c0")
     }

@@ -1,8 +1,9 @@
 //! `L(N, D) = [(N_c / N)^(alpha_N / alpha_D) + D_c / D]^alpha_D` (Kaplan et al. 2020, "Scaling Laws for
 //! Neural Language Models", equation 1.5). Its one-variable limits are in [`super::PowerLaw`].
 
-use super::hoffmann::EXPONENTS;
-use super::{Centre, Law, Point, Reads, Sample, SumOfPowers};
+use super::sum::EXPONENTS;
+use super::{About, Centre, Law, Point, Reads, Sample, SumOfPowers, best_starts};
+use crate::stats::mean;
 
 /// Kaplan's joint law. Working parameters: `(n, alpha_N, d, alpha_D)` with
 /// `n = (alpha_N / alpha_D) (ln N_c - mean ln N)` and `d = ln D_c - mean ln D`.
@@ -10,24 +11,14 @@ use super::{Centre, Law, Point, Reads, Sample, SumOfPowers};
 pub struct Kaplan;
 
 impl Law for Kaplan {
-    fn name(&self) -> &'static str {
-        "kaplan"
-    }
-
-    fn formula(&self) -> &'static str {
-        "L = [(N_c / N)^(alpha_N / alpha_D) + D_c / D]^alpha_D"
-    }
-
-    fn reference(&self) -> &'static str {
-        "Kaplan et al. 2020, arXiv:2001.08361, equation 1.5"
-    }
-
-    fn parameters(&self) -> &'static [&'static str] {
-        &["N_c", "alpha_N", "D_c", "alpha_D"]
-    }
-
-    fn reads(&self) -> Reads {
-        Reads { params: true, tokens: true, flops: false, unique: false }
+    fn about(&self) -> About {
+        About {
+            name: "kaplan",
+            formula: "L = [(N_c / N)^(alpha_N / alpha_D) + D_c / D]^alpha_D",
+            reference: "Kaplan et al. 2020, arXiv:2001.08361, equation 1.5",
+            parameters: &["N_c", "alpha_N", "D_c", "alpha_D"],
+            reads: Reads::PARAMS_AND_TOKENS,
+        }
     }
 
     fn log_loss(&self, theta: &[f64], point: &Point, gradient: &mut [f64]) -> f64 {
@@ -65,32 +56,23 @@ impl Law for Kaplan {
     }
 
     fn starts(&self, sample: &Sample) -> Vec<Vec<f64>> {
-        let mean = sample.log_loss.iter().sum::<f64>() / sample.len() as f64;
         let mut tried = Vec::new();
         for alpha in [0.04, 0.08, 0.16, 0.3] {
             for beta in [0.05, 0.1, 0.2, 0.35] {
                 for tilt in [-1.0, 0.0, 1.0] {
                     // Both terms together give the mean loss at the centre.
-                    let each = mean / beta - 2f64.ln();
-                    let start = vec![each + tilt, alpha, each - tilt, beta];
-                    let mut gradient = [0.0; 4];
-                    let off = |(p, l): (&Point, &f64)| {
-                        (l - self.log_loss(&start, p, &mut gradient)).powi(2)
-                    };
-                    let sum: f64 = sample.points.iter().zip(&sample.log_loss).map(off).sum();
-                    tried.push((sum, start.clone()));
+                    let each = mean(&sample.log_loss) / beta - 2f64.ln();
+                    tried.push(vec![each + tilt, alpha, each - tilt, beta]);
                 }
             }
         }
-        tried.sort_by(|a, b| a.0.total_cmp(&b.0));
-        tried.into_iter().map(|t| t.1).take(3).collect()
+        best_starts(self, sample, tried)
     }
 
-    fn wild_start(&self, sample: &Sample, uniform: &mut dyn FnMut() -> f64) -> Vec<f64> {
-        let mean = sample.log_loss.iter().sum::<f64>() / sample.len() as f64;
+    fn random_start(&self, sample: &Sample, uniform: &mut dyn FnMut() -> f64) -> Vec<f64> {
         let exponent = |u: f64| 0.03 * 15f64.powf(u);
         let (alpha, beta) = (exponent(uniform()), exponent(uniform()));
-        let each = mean / beta - 2f64.ln();
+        let each = mean(&sample.log_loss) / beta - 2f64.ln();
         let tilt = 3.0 * (uniform() - 0.5);
         vec![each + tilt, alpha, each - tilt, beta]
     }
@@ -101,11 +83,8 @@ impl Law for Kaplan {
 
     fn at_bound(&self, theta: &[f64], _sample: &Sample) -> Vec<&'static str> {
         let outside = |v: f64| !(EXPONENTS.0..EXPONENTS.1).contains(&v);
-        [("alpha_N", theta[1]), ("alpha_D", theta[3])]
-            .iter()
-            .filter(|(_, v)| outside(*v))
-            .map(|(n, _)| *n)
-            .collect()
+        let exponents = [("alpha_N", theta[1]), ("alpha_D", theta[3])];
+        exponents.iter().filter(|(_, v)| outside(*v)).map(|(n, _)| *n).collect()
     }
 
     fn sum_of_powers(&self, theta: &[f64], centre: &Centre) -> Option<SumOfPowers> {

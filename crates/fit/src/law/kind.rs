@@ -12,34 +12,24 @@ use crate::table::Table;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "law", rename_all = "snake_case")]
 pub enum LawKind {
-    /// [`Hoffmann`].
     Hoffmann,
-    /// [`Tied`].
     Tied,
-    /// [`PinnedFloor`].
     Pinned {
-        /// E, nats per token.
         floor_nats: f64,
     },
-    /// [`Kaplan`].
     Kaplan,
-    /// [`Repeated`].
     Repeated,
     /// [`PowerLaw`] without floor: Kaplan's `L(N)`, `L(D)`, `L(C)`.
     Power {
-        /// X.
         variable: Variable,
     },
     /// [`PowerLaw`] with floor.
     Offset {
-        /// X.
         variable: Variable,
     },
     /// Kaplan's `L(C_min)`: C is first corrected for the batch; see [`least_compute`].
     LeastCompute,
-    /// [`Broken`].
     Broken {
-        /// X.
         variable: Variable,
     },
 }
@@ -96,7 +86,6 @@ impl LawKind {
         named.map(|(_, law)| *law).ok_or_else(bad)
     }
 
-    /// The law itself.
     pub fn law(&self) -> Box<dyn Law> {
         match *self {
             LawKind::Hoffmann => Box::new(Hoffmann),

@@ -11,34 +11,34 @@ mod kind;
 mod pinned;
 mod power;
 mod repeated;
+mod sum;
 mod tied;
+mod variable;
 
 pub use broken::Broken;
 pub use hoffmann::Hoffmann;
 pub use kaplan::{Kaplan, least_compute};
 pub use kind::LawKind;
 pub use pinned::PinnedFloor;
-pub use power::{PowerLaw, Variable};
+pub use power::PowerLaw;
 pub use repeated::Repeated;
 pub use tied::Tied;
+pub use variable::Variable;
 
 use crate::error::FitError;
-use crate::kernel::Restriction;
+use crate::kernel::Slot;
+use crate::observation::Observation;
 use crate::solve::{MAX_PARAMETERS, Matrix};
 use crate::table::Table;
 
 /// Where the logarithms are centred: the means of ln N, ln D, ln C over the runs.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Centre {
-    /// Mean of ln N.
     pub log_params: f64,
-    /// Mean of ln D.
     pub log_tokens: f64,
-    /// Mean of ln C.
     pub log_flops: f64,
 }
 
-/// A run as a law sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
     /// ln N minus its centre.
@@ -60,11 +60,8 @@ pub struct Point {
 pub struct Sample {
     /// Where the points are centred.
     pub centre: Centre,
-    /// One per run.
     pub points: Vec<Point>,
-    /// Loss in nats, one per run.
     pub loss: Vec<f64>,
-    /// Its logarithm.
     pub log_loss: Vec<f64>,
 }
 
@@ -72,35 +69,42 @@ impl Sample {
     /// Centred columns of a table.
     pub fn new(table: &Table) -> Sample {
         let rows = table.rows();
-        let mean = |f: &dyn Fn(&crate::table::Observation) -> f64| {
-            rows.iter().map(f).sum::<f64>() / rows.len() as f64
-        };
+        let mean = |f: fn(&Observation) -> f64| rows.iter().map(f).sum::<f64>() / rows.len() as f64;
         let centre = Centre {
-            log_params: mean(&|r| r.params.ln()),
-            log_tokens: mean(&|r| r.tokens.ln()),
-            log_flops: mean(&|r| r.flops.ln()),
+            log_params: mean(|r| r.params.ln()),
+            log_tokens: mean(|r| r.tokens.ln()),
+            log_flops: mean(|r| r.flops.ln()),
         };
-        let points =
-            rows.iter().map(|r| centre.point(r.params, r.tokens, r.flops, r.unique_tokens));
+        Sample::about(centre, rows)
+    }
+
+    /// Rows centred elsewhere than on themselves.
+    pub(crate) fn about(centre: Centre, rows: &[Observation]) -> Sample {
+        let point = |r: &Observation| centre.point(r.params, r.tokens, r.flops, r.unique_tokens);
+        let loss: Vec<f64> = rows.iter().map(|r| r.loss_nats).collect();
+        let log_loss = loss.iter().map(|l| l.ln()).collect();
+        Sample { centre, points: rows.iter().map(point).collect(), loss, log_loss }
+    }
+
+    /// Some of the runs, by number, about the same centre.
+    pub(crate) fn rows(&self, rows: &[usize]) -> Sample {
+        let of = |values: &[f64]| rows.iter().map(|&i| values[i]).collect();
         Sample {
-            centre,
-            points: points.collect(),
-            loss: rows.iter().map(|r| r.loss_nats).collect(),
-            log_loss: rows.iter().map(|r| r.loss_nats.ln()).collect(),
+            centre: self.centre,
+            points: rows.iter().map(|&i| self.points[i]).collect(),
+            loss: of(&self.loss),
+            log_loss: of(&self.log_loss),
         }
     }
 
-    /// Number of runs.
     pub fn len(&self) -> usize {
         self.points.len()
     }
 
-    /// Whether there are no runs.
     pub fn is_empty(&self) -> bool {
         self.points.is_empty()
     }
 
-    /// Smallest loss, in nats.
     pub fn least_loss(&self) -> f64 {
         self.loss.iter().copied().fold(f64::INFINITY, f64::min)
     }
@@ -124,30 +128,36 @@ impl Centre {
 /// What a law reads of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reads {
-    /// N.
     pub params: bool,
-    /// D.
     pub tokens: bool,
-    /// C.
     pub flops: bool,
-    /// Unique tokens.
     pub unique: bool,
+}
+
+impl Reads {
+    pub(crate) const PARAMS_AND_TOKENS: Reads =
+        Reads { params: true, tokens: true, flops: false, unique: false };
+}
+
+/// What a law is, in words.
+#[derive(Debug, Clone, Copy)]
+pub struct About {
+    /// As on the command line.
+    pub name: &'static str,
+    /// In natural parameters.
+    pub formula: &'static str,
+    /// Where it was published.
+    pub reference: &'static str,
+    /// Names of the natural parameters, one per working parameter.
+    pub parameters: &'static [&'static str],
+    pub reads: Reads,
 }
 
 /// A parametric law of the loss.
 ///
 /// `theta` are the *working* parameters: centred, logarithms of what must be positive.
 pub trait Law: Send + Sync + std::fmt::Debug {
-    /// Short name, as on the command line.
-    fn name(&self) -> &'static str;
-    /// Formula in natural parameters.
-    fn formula(&self) -> &'static str;
-    /// Where it comes from.
-    fn reference(&self) -> &'static str;
-    /// Names of the natural parameters, one per working parameter.
-    fn parameters(&self) -> &'static [&'static str];
-    /// What it reads.
-    fn reads(&self) -> Reads;
+    fn about(&self) -> About;
     /// ln L at a point; fills the derivatives by each working parameter.
     fn log_loss(&self, theta: &[f64], point: &Point, gradient: &mut [f64]) -> f64;
     /// Natural parameters of working ones.
@@ -157,11 +167,27 @@ pub trait Law: Send + Sync + std::fmt::Debug {
     /// Data-driven starts, best first.
     fn starts(&self, sample: &Sample) -> Vec<Vec<f64>>;
     /// A start anywhere plausible, from uniform random numbers.
-    fn wild_start(&self, sample: &Sample, uniform: &mut dyn FnMut() -> f64) -> Vec<f64>;
+    fn random_start(&self, sample: &Sample, uniform: &mut dyn FnMut() -> f64) -> Vec<f64>;
     /// Range of each working parameter: the solver stays inside.
     fn range(&self, sample: &Sample) -> Vec<(f64, f64)>;
     /// Names of parameters that sit where no result can be: a vanished E, an exponent of 0.
     fn at_bound(&self, theta: &[f64], sample: &Sample) -> Vec<&'static str>;
+
+    fn name(&self) -> &'static str {
+        self.about().name
+    }
+
+    fn formula(&self) -> &'static str {
+        self.about().formula
+    }
+
+    fn parameters(&self) -> &'static [&'static str] {
+        self.about().parameters
+    }
+
+    fn reads(&self) -> Reads {
+        self.about().reads
+    }
 
     /// Data that the law cannot hold, whatever its parameters; `None` for laws that can hold any.
     fn refuses(&self, _table: &Table) -> Option<FitError> {
@@ -205,17 +231,17 @@ pub trait Law: Send + Sync + std::fmt::Debug {
     }
 
     /// For laws that are sums of powers: how the working parameters map to the fast kernel's.
-    fn fast_form(&self, _sample: &Sample) -> Option<FastForm> {
+    fn fast_form(&self) -> Option<FastForm> {
         None
     }
 }
 
-/// A law as a linear restriction of `(ln E, a, alpha, b, beta)`, for the vectorised kernel.
-#[derive(Debug, Clone)]
+/// What the vectorised kernel takes of a law `E + A / X^alpha + B / Y^beta`.
+#[derive(Debug, Clone, Copy)]
 pub struct FastForm {
-    pub(crate) restriction: Restriction,
-    /// The law reads C in place of N.
-    pub(crate) flops_for_params: bool,
+    pub(crate) slots: [Slot; 5],
+    /// X and Y.
+    pub(crate) variables: [Variable; 2],
 }
 
 /// `L = (E + A / N^alpha + B / D^beta)^power`, coefficients as logarithms.
@@ -223,24 +249,22 @@ pub struct FastForm {
 pub struct SumOfPowers {
     /// ln E; minus infinity where there is none.
     pub log_floor: f64,
-    /// ln A.
     pub log_a: f64,
-    /// Exponent of N.
     pub alpha: f64,
-    /// ln B.
     pub log_b: f64,
-    /// Exponent of D.
     pub beta: f64,
     /// Outer power: 1 but for Kaplan's `L(N, D)`.
     pub power: f64,
 }
 
-/// Least squares of `y` on `x`: (intercept, slope); a flat line where `x` never varies.
-pub(crate) fn log_linear(x: &[f64], y: &[f64]) -> (f64, f64) {
-    let n = x.len() as f64;
-    let (mx, my) = (x.iter().sum::<f64>() / n, y.iter().sum::<f64>() / n);
-    let xx: f64 = x.iter().map(|v| (v - mx).powi(2)).sum();
-    let xy: f64 = x.iter().zip(y).map(|(a, b)| (a - mx) * (b - my)).sum();
-    let slope = if xx > 0.0 { xy / xx } else { 0.0 };
-    (my - slope * mx, slope)
+/// The three starts of least squares of ln L, best first.
+fn best_starts(law: &dyn Law, sample: &Sample, starts: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let off = |start: &Vec<f64>| -> f64 {
+        let mut gradient = vec![0.0; start.len()];
+        let runs = sample.points.iter().zip(&sample.log_loss);
+        runs.map(|(p, l)| (l - law.log_loss(start, p, &mut gradient)).powi(2)).sum()
+    };
+    let mut tried: Vec<(f64, Vec<f64>)> = starts.into_iter().map(|s| (off(&s), s)).collect();
+    tried.sort_by(|a, b| a.0.total_cmp(&b.0));
+    tried.into_iter().map(|t| t.1).take(3).collect()
 }

@@ -5,10 +5,11 @@
 //! `N' = U_N + U_N R_N* (1 - exp(-R_N / R_N*))` with `R_N = N / U_N - 1`, where `U_N = min(N, N_opt(U_D))` is
 //! the best N for U_D tokens: `N_opt(D) = G (D G)^(beta / alpha)`, `G = (alpha A / beta B)^(1 / (alpha + beta))`.
 
-use super::hoffmann::EXPONENTS;
-use super::{Centre, Hoffmann, Law, Point, Reads, Sample, SumOfPowers};
+use super::sum::EXPONENTS;
+use super::{About, Centre, Hoffmann, Law, Point, Reads, Sample, SumOfPowers};
 use crate::error::FitError;
-use crate::table::{Observation, Table};
+use crate::observation::Observation;
+use crate::table::Table;
 
 /// The law of repeated data. Working parameters: Hoffmann's five, `ln R_D*`, `ln R_N*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,24 +24,14 @@ fn decayed(r: f64, log_star: f64) -> (f64, f64, f64) {
 }
 
 impl Law for Repeated {
-    fn name(&self) -> &'static str {
-        "repeated"
-    }
-
-    fn formula(&self) -> &'static str {
-        "L = E + A / N'^alpha + B / D'^beta, D' = U_D (1 + R_D* (1 - exp(-(D / U_D - 1) / R_D*))), N' alike"
-    }
-
-    fn reference(&self) -> &'static str {
-        "Muennighoff et al. 2023, arXiv:2305.16264, equations 5 and 6"
-    }
-
-    fn parameters(&self) -> &'static [&'static str] {
-        &["E", "A", "alpha", "B", "beta", "R_D*", "R_N*"]
-    }
-
-    fn reads(&self) -> Reads {
-        Reads { params: true, tokens: true, flops: false, unique: true }
+    fn about(&self) -> About {
+        About {
+            name: "repeated",
+            formula: "L = E + A / N'^alpha + B / D'^beta, D' = U_D (1 + R_D* (1 - exp(-(D / U_D - 1) / R_D*))), N' alike",
+            reference: "Muennighoff et al. 2023, arXiv:2305.16264, equations 5 and 6",
+            parameters: &["E", "A", "alpha", "B", "beta", "R_D*", "R_N*"],
+            reads: Reads { unique: true, ..Reads::PARAMS_AND_TOKENS },
+        }
     }
 
     fn log_loss(&self, theta: &[f64], point: &Point, gradient: &mut [f64]) -> f64 {
@@ -102,17 +93,7 @@ impl Law for Repeated {
         let fresh: Vec<usize> = (0..sample.len())
             .filter(|&i| sample.points[i].y - sample.points[i].unique < 0.7)
             .collect();
-        let pick = |v: &[f64]| fresh.iter().map(|&i| v[i]).collect::<Vec<f64>>();
-        let base = if fresh.len() >= 6 {
-            Sample {
-                centre: sample.centre,
-                points: fresh.iter().map(|&i| sample.points[i]).collect(),
-                loss: pick(&sample.loss),
-                log_loss: pick(&sample.log_loss),
-            }
-        } else {
-            sample.clone()
-        };
+        let base = if fresh.len() >= 6 { sample.rows(&fresh) } else { sample.clone() };
         let mut out = Vec::new();
         for start in Hoffmann.starts(&base) {
             for (d, n) in [(15.0f64, 5.0f64), (4.0, 20.0)] {
@@ -124,8 +105,8 @@ impl Law for Repeated {
         out
     }
 
-    fn wild_start(&self, sample: &Sample, uniform: &mut dyn FnMut() -> f64) -> Vec<f64> {
-        let mut start = Hoffmann.wild_start(sample, uniform);
+    fn random_start(&self, sample: &Sample, uniform: &mut dyn FnMut() -> f64) -> Vec<f64> {
+        let mut start = Hoffmann.random_start(sample, uniform);
         start.extend([0.7 + 3.0 * uniform(), 0.7 + 3.0 * uniform()]);
         start
     }

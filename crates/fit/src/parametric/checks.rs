@@ -3,7 +3,9 @@
 use crate::error::FitError;
 use crate::intervals::{Plan, Resampling};
 use crate::law::{Law, Sample};
-use crate::table::{Observation, Table};
+use crate::observation::Observation;
+use crate::stats::{Line, rms};
+use crate::table::Table;
 use crate::words::counted;
 
 /// Fewest independent units (runs, or clusters of runs) for a bootstrap: of fewer, most resamples repeat a handful of
@@ -70,9 +72,7 @@ pub(super) fn one_direction(law: &dyn Law, sample: &Sample) -> bool {
 
 /// Root mean square of `y` about its least-squares line in `x`.
 pub(crate) fn spread_about_line(x: &[f64], y: &[f64]) -> f64 {
-    let (middle, slope) = crate::law::log_linear(x, y);
-    let squares: f64 = x.iter().zip(y).map(|(a, b)| (b - middle - slope * a).powi(2)).sum();
-    (squares / x.len() as f64).sqrt()
+    rms(&Line::fit(x, y).residuals(x, y))
 }
 
 /// Why a scheme has too little to resample.

@@ -8,12 +8,12 @@ use crate::error::FitError;
 use crate::estimate::{Estimate, Interval, check_level};
 use crate::intervals::{Draws, least_draws, normal_quantile};
 use crate::law::{Law, Sample, SumOfPowers};
+use crate::stats::dot;
 use crate::table::Table;
 
 /// The best split of one budget.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Allocation {
-    /// C, FLOPs.
     pub flops: f64,
     /// N*.
     pub params: Estimate,
@@ -30,7 +30,34 @@ pub struct Allocation {
 }
 
 impl Allocation {
+    /// The split of which `logs` are the logarithms of N*, D* and D* / N*, without a loss.
+    ///
+    /// # Errors
+    /// As [`Allocation::checked`].
+    pub(crate) fn of_logs(
+        flops: f64,
+        logs: [Estimate; 3],
+        largest_flops: f64,
+    ) -> Result<Allocation, FitError> {
+        let [params, tokens, tokens_per_param] = logs.map(|e| e.map(f64::exp));
+        let extrapolation = flops / largest_flops;
+        let (loss_nats, new_run_nats) = (None, None);
+        Allocation {
+            flops,
+            params,
+            tokens,
+            tokens_per_param,
+            loss_nats,
+            new_run_nats,
+            extrapolation,
+        }
+        .checked()
+    }
+
     /// The split, where double precision holds it.
+    ///
+    /// # Errors
+    /// [`FitError::NoResult`] where it does not.
     pub(crate) fn checked(self) -> Result<Allocation, FitError> {
         let holds = |e: &Estimate| e.point.is_finite() && e.point > 0.0;
         if holds(&self.params) && holds(&self.tokens) && holds(&self.tokens_per_param) {
@@ -103,12 +130,12 @@ impl LawFrontier {
     ) -> Option<LawFrontier> {
         let both = law.reads().params && law.reads().tokens;
         let terms = |z: &[f64]| law.sum_of_powers(z, &sample.centre);
-        let point = terms(best.theta()).filter(|_| both)?;
+        let point = terms(&best.theta).filter(|_| both)?;
         let rows = sample.len() as f64;
-        let free = (rows - best.dimension as f64).max(1.0);
+        let free = (rows - best.theta.len() as f64).max(1.0);
         // Least squares shrinks residuals; give back what the parameters took.
         let inflate = (rows / free).sqrt();
-        let residuals = super::log_residuals(law, best.theta(), sample);
+        let residuals = super::log_residuals(law, &best.theta, sample);
         Some(LawFrontier {
             point,
             draws: refits.iter().filter_map(terms).collect(),
@@ -163,13 +190,9 @@ impl LawFrontier {
         flops / self.largest_flops
     }
 
-    /// Exponents with intervals.
     pub fn exponents(&self) -> Exponents {
-        let (a, b) = self.point.exponents(&self.compute);
-        Exponents {
-            params: self.estimate(a, |t| t.exponents(&self.compute).0),
-            tokens: self.estimate(b, |t| t.exponents(&self.compute).1),
-        }
+        let both = |law: &SumOfPowers| law.exponents(&self.compute);
+        Exponents { params: self.of(|law| both(law).0), tokens: self.of(|law| both(law).1) }
     }
 
     /// The best split of `flops`.
@@ -180,38 +203,21 @@ impl LawFrontier {
     pub fn at(&self, flops: f64) -> Result<Allocation, FitError> {
         let log_flops = check_flops(flops)?.ln();
         let c = &self.compute;
-        let log_params = self.point.log_params(log_flops, c);
-        let log_tokens = c.log_tokens(log_flops, log_params);
-        let loss = self.point.loss(log_params, log_tokens);
-        let params = self.estimate(log_params, |t| t.log_params(log_flops, c));
-        let tokens =
-            self.estimate(log_tokens, |t| c.log_tokens(log_flops, t.log_params(log_flops, c)));
-        let ratio = self.estimate(log_tokens - log_params, |t| {
-            let n = t.log_params(log_flops, c);
-            c.log_tokens(log_flops, n) - n
-        });
-        Allocation {
-            flops,
-            params: params.map(f64::exp),
-            tokens: tokens.map(f64::exp),
-            tokens_per_param: ratio.map(f64::exp),
-            loss_nats: Some(self.estimate(loss, |t| t.least_loss(log_flops, c))),
-            new_run_nats: (!self.residuals.is_empty())
-                .then(|| self.new_run(loss, |t| t.least_loss(log_flops, c))),
-            extrapolation: self.extrapolation(flops),
-        }
-        .checked()
+        let n = |law: &SumOfPowers| law.log_params(log_flops, c);
+        let d = |law: &SumOfPowers| c.log_tokens(log_flops, n(law));
+        let loss = |law: &SumOfPowers| law.least_loss(log_flops, c);
+        let ratio = |law: &SumOfPowers| d(law) - n(law);
+        let logs = [self.of(n), self.of(d), self.of(ratio)];
+        let split = Allocation::of_logs(flops, logs, self.largest_flops)?;
+        Ok(Allocation { loss_nats: Some(self.of(loss)), new_run_nats: self.new_run(loss), ..split })
     }
 
     /// Loss at any N and D: the law's interval, then that of a new run where runs were fitted.
     pub fn loss_at(&self, params: f64, tokens: f64) -> (Estimate, Option<Estimate>) {
-        let (n, d) = (params.ln(), tokens.ln());
-        let loss = self.point.loss(n, d);
-        let new = (!self.residuals.is_empty()).then(|| self.new_run(loss, |t| t.loss(n, d)));
-        (self.estimate(loss, |t| t.loss(n, d)), new)
+        let loss = |law: &SumOfPowers| law.loss(params.ln(), tokens.ln());
+        (self.of(loss), self.new_run(loss))
     }
 
-    /// How C follows from N and D.
     pub fn compute(&self) -> &ComputeRule {
         &self.compute
     }
@@ -222,20 +228,21 @@ impl LawFrontier {
 
     /// Estimate of a function that every law has a value of: over the refits, and to first order where a covariance is known
     /// (draws from that know nothing of how the terms bend together, which refits do).
-    pub(crate) fn estimate(&self, point: f64, value: impl Fn(&SumOfPowers) -> f64) -> Estimate {
+    pub(crate) fn of(&self, value: impl Fn(&SumOfPowers) -> f64) -> Estimate {
+        let point = value(&self.point);
         if let Some(covariance) = &self.covariance {
             return linearised(&self.point, covariance, point, self.level, value);
         }
-        self.estimates([point], |law| [value(law)]).0[0]
+        self.all_of(|law| [value(law)]).0[0]
     }
 
     /// Estimates of functions of the law that are found together, over the draws. Draws without an answer (a loss that
     /// they do not reach) are left out; more than 5% of those leave no interval, and the reason.
-    pub(crate) fn estimates<const K: usize>(
+    pub(crate) fn all_of<const K: usize>(
         &self,
-        point: [f64; K],
         values: impl Fn(&SumOfPowers) -> [f64; K],
     ) -> ([Estimate; K], Option<String>) {
+        let point = values(&self.point);
         let found: Vec<[f64; K]> = self.draws.iter().map(values).collect();
         let answers: Vec<&[f64; K]> =
             found.iter().filter(|v| v.iter().all(|x| x.is_finite())).collect();
@@ -252,27 +259,25 @@ impl LawFrontier {
     }
 
     /// Every refit's loss scattered by one of the fit's residuals, in a fixed rotation that pairs
-    /// each refit with residuals spread over their whole range.
-    fn new_run(&self, point: f64, value: impl Fn(&SumOfPowers) -> f64) -> Estimate {
+    /// each refit with residuals spread over their whole range; `None` where no runs were fitted.
+    fn new_run(&self, loss: impl Fn(&SumOfPowers) -> f64) -> Option<Estimate> {
         let many = self.residuals.len();
-        if self.draws.is_empty() {
-            return Estimate::bare(point);
+        if many == 0 {
+            return None;
         }
         // Enough pairs for smooth tails, whatever the number of refits.
         let repeats = (8 * many / self.draws.len().max(1)).clamp(1, 8);
         let mut values = Vec::with_capacity(self.draws.len() * repeats);
         let mut next = 0usize;
         for draw in &self.draws {
-            let loss = value(draw);
+            let loss = loss(draw);
             for _ in 0..repeats {
-                let v = loss * self.residuals[next % many].exp();
-                next = next.wrapping_add(2_654_435_761 % many.max(1) + 1);
-                if v.is_finite() {
-                    values.push(v);
-                }
+                values.push(loss * self.residuals[next % many].exp());
+                next = next.wrapping_add(2_654_435_761 % many + 1);
             }
         }
-        Estimate::from_draws(point, &mut values, self.level)
+        values.retain(|v| v.is_finite());
+        Some(Estimate::from_draws(loss(&self.point), &mut values, self.level))
     }
 }
 
@@ -290,12 +295,8 @@ fn linearised(
         value(&l)
     };
     let slope: [f64; 5] = std::array::from_fn(|k| (moved(k, 1e-5) - moved(k, -1e-5)) / 2e-5);
-    let mut variance = 0.0;
-    for i in 0..5 {
-        for j in 0..5 {
-            variance += slope[i] * covariance[i][j] * slope[j];
-        }
-    }
+    let row = |i: usize| slope[i] * dot(&covariance[i], &slope);
+    let variance: f64 = (0..5).map(row).sum();
     if !variance.is_finite() {
         return Estimate::bare(point);
     }

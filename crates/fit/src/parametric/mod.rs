@@ -20,16 +20,14 @@ use crate::law::{Centre, Law, Sample, SumOfPowers};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::solve::Model;
+use crate::stats::{median_size, rms};
 use crate::table::Table;
 
 /// What to minimise, from where, and how to make intervals.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Default)]
 pub struct FitOptions {
-    /// What is minimised.
     pub objective: Objective,
-    /// Random starts.
     pub starts: Starts,
-    /// Intervals.
     pub intervals: IntervalOptions,
 }
 
@@ -44,7 +42,6 @@ impl FitOptions {
     }
 }
 
-/// One natural parameter.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Parameter {
     /// As in the law's formula.
@@ -58,15 +55,10 @@ pub struct Parameter {
 /// [`LawFit::result`].
 #[derive(Debug, Clone, Serialize)]
 pub struct LawFit {
-    /// The law's name.
     pub law: String,
-    /// Its formula.
     pub formula: String,
-    /// What was minimised.
     pub objective: Objective,
-    /// Runs used.
     pub rows: usize,
-    /// How it ended.
     pub outcome: Outcome,
     /// Evaluations of the objective with its derivatives, over all starts.
     pub evaluations: usize,
@@ -75,11 +67,9 @@ pub struct LawFit {
     /// Natural parameters where the search stopped: a diagnosis, and no result unless
     /// [`LawFit::outcome`] is.
     pub stopped_at: Vec<(String, f64)>,
-    /// The result, if there is one.
     pub result: Option<LawResult>,
 }
 
-/// A converged fit.
 #[derive(Debug, Clone, Serialize)]
 pub struct LawResult {
     /// Natural parameters. `A` and `B` mean little apart from their exponents (their correlation
@@ -98,20 +88,17 @@ pub struct LawResult {
     pub resampling: Option<Resampling>,
     /// Why there are no intervals, where they were asked for and withheld.
     pub no_interval: Option<String>,
-    /// Refits asked for, and refits that did not converge.
+    /// Refits asked for.
     pub draws: usize,
     /// Refits that did not converge (in no interval).
     pub failed_draws: usize,
-    /// Where logarithms are centred.
     pub centre: Centre,
-    /// How C follows from N and D in this table.
     pub compute: ComputeRule,
     /// Working parameters, full precision.
     pub theta: Vec<f64>,
     /// N*(C), D*(C) and the loss with their bands.
     #[serde(skip)]
     pub frontier: Option<LawFrontier>,
-    /// The refits.
     #[serde(skip)]
     pub refits: Draws,
 }
@@ -119,9 +106,7 @@ pub struct LawResult {
 /// `N* ~ C^a`, `D* ~ C^b`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Exponents {
-    /// a.
     pub params: Estimate,
-    /// b.
     pub tokens: Estimate,
 }
 
@@ -153,7 +138,6 @@ impl LawResult {
         })
     }
 
-    /// A natural parameter by name.
     pub fn parameter(&self, name: &str) -> Option<&Estimate> {
         self.parameters.iter().find(|p| p.name == name).map(|p| &p.estimate)
     }
@@ -169,7 +153,7 @@ pub fn fit_law(table: &Table, law: &dyn Law, options: &FitOptions) -> Result<Law
     checks::data(table, law)?;
     let sample = Sample::new(table);
     let best = optimum(law, &sample, options.objective, options.starts);
-    let natural = law.natural(best.theta(), &sample.centre);
+    let natural = law.natural(&best.theta, &sample.centre);
     let names = law.parameters();
     let mut fit = LawFit {
         law: law.name().into(),
@@ -204,7 +188,7 @@ fn result(
     let wanted = options.intervals;
     let model = Model::new(law, sample, options.objective.is_log());
     let (mut scheme, mut no_interval) = (None, None);
-    let mut refits = Draws::new(Vec::new(), best.dimension, 0);
+    let mut refits = Draws::new(Vec::new(), best.theta.len(), 0);
     let mut failed_draws = 0;
     if wanted.draws > 0 {
         let plan = resampling_plan(table);
@@ -213,18 +197,18 @@ fn result(
             .or_else(|| too_few_draws(wanted.draws, wanted.level));
         if no_interval.is_none() {
             let (draws, seed) = (wanted.draws, wanted.seed);
-            refits = refit(&model, options.objective, best, &plan, chosen, draws, seed);
-            failed_draws = refits.failed();
+            let all = refit(&model, options.objective, best, &plan, chosen, draws, seed);
+            failed_draws = all.failed();
             no_interval = checks::too_many_failures(failed_draws, draws);
-            if no_interval.is_some() {
-                refits = Draws::new(Vec::new(), best.dimension, 0);
+            if no_interval.is_none() {
+                refits = all;
             }
             scheme = Some(chosen);
         }
     }
     let level = wanted.level;
     let centre = sample.centre;
-    let natural = law.natural(best.theta(), &centre);
+    let natural = law.natural(&best.theta, &centre);
     let parameter = |(k, name): (usize, &&str)| Parameter {
         name: name.to_string(),
         estimate: refits.estimate(natural[k], level, |z| law.natural(z, &centre)[k]),
@@ -235,22 +219,20 @@ fn result(
         .checked()
         .ok()
         .and_then(|rule| LawFrontier::new(law, best, sample, &refits, table, rule, level));
-    let log_residuals = log_residuals(law, best.theta(), sample);
-    let mut sizes: Vec<f64> = log_residuals.iter().map(|r| r.abs()).collect();
-    let squares: f64 = sizes.iter().map(|r| r * r).sum();
+    let log_residuals = log_residuals(law, &best.theta, sample);
     LawResult {
         parameters,
-        centred: centred(law, best.theta(), &refits, level),
+        centred: centred(law, &best.theta, &refits, level),
         exponents: frontier.as_ref().map(LawFrontier::exponents),
-        residual_rms: (squares / sizes.len() as f64).sqrt(),
-        residual_median: crate::estimate::median(&mut sizes),
+        residual_rms: rms(&log_residuals),
+        residual_median: median_size(&log_residuals),
         resampling: scheme,
         no_interval,
         draws: wanted.draws,
         failed_draws,
         centre,
         compute,
-        theta: best.theta().to_vec(),
+        theta: best.theta.clone(),
         frontier,
         refits,
     }
@@ -275,8 +257,7 @@ fn centred(law: &dyn Law, theta: &[f64], refits: &Draws, level: f64) -> Vec<Para
 
 /// ln L minus the law's, per run.
 pub(crate) fn log_residuals(law: &dyn Law, theta: &[f64], sample: &Sample) -> Vec<f64> {
-    let predicted = Model::new(law, sample, true).predicted(theta);
-    sample.log_loss.iter().zip(predicted).map(|(l, p)| l - p).collect()
+    Model::new(law, sample, true).residuals(theta)
 }
 
 pub(crate) fn resampling_plan(table: &Table) -> Plan {

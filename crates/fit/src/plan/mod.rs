@@ -17,9 +17,7 @@ use crate::parametric::{Allocation, LawFrontier};
 pub struct SizeRange {
     /// Tolerance, relative to the loss: 0.001 is 0.1%.
     pub tolerance: f64,
-    /// Smallest N.
     pub smallest: Estimate,
-    /// Largest N.
     pub largest: Estimate,
     /// N* over the smallest N.
     pub factor_below: f64,
@@ -30,7 +28,6 @@ pub struct SizeRange {
 /// What training a model away from the best split costs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Overtraining {
-    /// N.
     pub params: f64,
     /// Tokens that bring it to the target loss.
     pub tokens: Estimate,
@@ -47,7 +44,6 @@ pub struct Overtraining {
 /// The least budget for a loss, and its split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LeastBudget {
-    /// C, FLOPs.
     pub flops: Estimate,
     /// Its split: N and D of every draw at the C of that draw, so that their intervals hold that of C. The losses are those of
     /// training the split at the point.
@@ -59,7 +55,6 @@ pub struct LeastBudget {
 /// The model that reaches a loss for the least training plus inference FLOPs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Lifetime {
-    /// N.
     pub params: Estimate,
     /// Tokens that bring it to the loss.
     pub tokens: Estimate,
@@ -101,8 +96,8 @@ impl LawFrontier {
         }
         Ok(SizeRange {
             tolerance,
-            smallest: self.estimate(lo, |l| end(l, -1.0)).map(f64::exp),
-            largest: self.estimate(hi, |l| end(l, 1.0)).map(f64::exp),
+            smallest: self.of(|l| end(l, -1.0)).map(f64::exp),
+            largest: self.of(|l| end(l, 1.0)).map(f64::exp),
             factor_below: (best - lo).exp(),
             factor_above: (hi - best).exp(),
         })
@@ -124,7 +119,7 @@ impl LawFrontier {
         if !point[0].is_finite() {
             return Err(self.below_floor(loss_nats));
         }
-        let (all, no_interval) = self.estimates(point, solve);
+        let (all, no_interval) = self.all_of(solve);
         let [flops, params, tokens, tokens_per_param] = all.map(|e| e.map(f64::exp));
         let best = Allocation { params, tokens, tokens_per_param, ..self.at(point[0].exp())? };
         Ok(LeastBudget { flops, best, no_interval })
@@ -137,14 +132,10 @@ impl LawFrontier {
     pub fn params_for_tokens(&self, tokens: f64) -> Result<(Estimate, Estimate), FitError> {
         positive("tokens", tokens, "give a number of tokens, e.g. 1e11")?;
         let c = self.compute();
-        let log_flops = |law: &SumOfPowers| {
-            // ln D* is linear in ln C.
-            let at = |x: f64| c.log_tokens(x, law.log_params(x, c));
-            (tokens.ln() - at(0.0)) / (at(1.0) - at(0.0))
-        };
-        let params = |law: &SumOfPowers| law.log_params(log_flops(law), c);
-        let flops = self.estimate(log_flops(self.point()), log_flops).map(f64::exp);
-        Ok((self.estimate(params(self.point()), params).map(f64::exp), flops))
+        let best = |law: &SumOfPowers, log_flops: f64| law.log_params(log_flops, c);
+        let flops = |law: &SumOfPowers| crossing(tokens.ln(), |x| c.log_tokens(x, best(law, x)));
+        let params = |law: &SumOfPowers| best(law, flops(law));
+        Ok((self.of(params).map(f64::exp), self.of(flops).map(f64::exp)))
     }
 
     /// The D for which `params` is the best size, and the budget that this makes.
@@ -154,13 +145,9 @@ impl LawFrontier {
     pub fn tokens_for_params(&self, params: f64) -> Result<(Estimate, Estimate), FitError> {
         positive("params", params, "give a number of parameters, e.g. 1e9")?;
         let c = self.compute();
-        let log_flops = |law: &SumOfPowers| {
-            let at = |x: f64| law.log_params(x, c);
-            (params.ln() - at(0.0)) / (at(1.0) - at(0.0))
-        };
-        let tokens = |law: &SumOfPowers| c.log_tokens(log_flops(law), params.ln());
-        let flops = self.estimate(log_flops(self.point()), log_flops).map(f64::exp);
-        Ok((self.estimate(tokens(self.point()), tokens).map(f64::exp), flops))
+        let flops = |law: &SumOfPowers| crossing(params.ln(), |x| law.log_params(x, c));
+        let tokens = |law: &SumOfPowers| c.log_tokens(flops(law), params.ln());
+        Ok((self.of(tokens).map(f64::exp), self.of(flops).map(f64::exp)))
     }
 
     /// What it costs to reach `loss_nats` with a model of `params`, counting 2 N FLOPs per token served
@@ -187,7 +174,7 @@ impl LawFrontier {
             let flops = c.log_flops(n, d);
             [d, flops, flops - self.log_budget(law, loss_nats), (flops.exp() + serve).ln()]
         };
-        let (all, no_interval) = self.estimates(solve(self.point()), solve);
+        let (all, no_interval) = self.all_of(solve);
         let [tokens, flops, extra, lifetime_flops] = all.map(|e| e.map(f64::exp));
         Ok(Overtraining { params, tokens, flops, extra, lifetime_flops, no_interval })
     }
@@ -220,7 +207,7 @@ impl LawFrontier {
         if !point[0].is_finite() {
             return Err(self.below_floor(loss_nats));
         }
-        let (all, no_interval) = self.estimates(point, solve);
+        let (all, no_interval) = self.all_of(solve);
         let [params, tokens, flops, extra, lifetime_flops] = all.map(|e| e.map(f64::exp));
         Ok(Lifetime { params, tokens, flops, extra, lifetime_flops, no_interval })
     }
@@ -249,6 +236,11 @@ impl LawFrontier {
             hint: "ask for a higher loss or a larger model".into(),
         }
     }
+}
+
+/// Where a straight line has a value; ln N* and ln D* are straight in ln C.
+fn crossing(value: f64, line: impl Fn(f64) -> f64) -> f64 {
+    (value - line(0.0)) / (line(1.0) - line(0.0))
 }
 
 /// Largest distance from ln N* that is searched: all of double precision.

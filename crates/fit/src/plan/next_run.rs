@@ -7,19 +7,17 @@
 use serde::Serialize;
 
 use crate::error::FitError;
-use crate::law::Law;
+use crate::law::{Law, Sample};
 use crate::parametric::LawResult;
-use crate::solve::{MAX_PARAMETERS, cholesky_solve};
+use crate::solve::{MAX_PARAMETERS, Model, cholesky_solve};
+use crate::stats::dot;
 use crate::table::Table;
 
 /// A run that could be trained next.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct NextRun {
-    /// N.
     pub params: f64,
-    /// D.
     pub tokens: f64,
-    /// C.
     pub flops: f64,
     /// Standard error of the exponent of N* without it: that of the fit's bootstrap where there is one, else linearised.
     pub before: f64,
@@ -55,15 +53,7 @@ pub fn next_runs(
         law.log_loss(theta, &centre.point(params, tokens, flops, None), &mut g[..n]);
         g
     };
-    let mut information = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
-    for row in table.rows() {
-        let g = slopes(row.params, row.tokens, row.flops);
-        for i in 0..n {
-            for j in 0..n {
-                information[i][j] += g[i] * g[j];
-            }
-        }
-    }
+    let information = Model::new(law, &Sample::new(table), true).gram(theta);
     // Robust scale of the residuals, as for normal ones.
     let variance = (1.4826 * result.residual_median).powi(2).max(1e-18);
     let exponent = |t: &[f64]| {
@@ -81,7 +71,6 @@ pub fn next_runs(
     }
     let solved = cholesky_solve(&information, &by_theta, n)
         .ok_or_else(|| none("the information matrix is singular"))?;
-    let dot = |a: &[f64], b: &[f64]| (0..n).map(|k| a[k] * b[k]).sum::<f64>();
     let before = variance * dot(&by_theta, &solved);
     // Written so that a variance that is not a number is refused.
     if !(before > 1e-24) {

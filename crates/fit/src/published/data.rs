@@ -18,6 +18,31 @@ const NANOCHAT_READ: super::Verified = Read(
     "the log itself; its exponents as printed, coefficients through the geometric mean of its four minima",
 );
 
+/// Of Besiroglu et al.'s parameters.
+#[rustfmt::skip]
+const EPOCH: [[f64; 5]; 5] = [
+    [0.066_655_051_876, -0.027_821_039_463, 0.002_134_113_106, 0.003_973_358_521, -0.001_393_559_963],
+    [-0.027_821_039_463, 0.177_369_609_731, 0.003_602_957_642, -0.001_727_047_294, 0.008_674_264_287],
+    [0.002_134_113_106, 0.003_602_957_642, 0.000_198_868_228, 0.000_126_051_481, 0.000_175_517_866],
+    [0.003_973_358_521, -0.001_727_047_294, 0.000_126_051_481, 0.000_237_177_182, -8.656_299_324e-5],
+    [-0.001_393_559_963, 0.008_674_264_287, 0.000_175_517_866, -8.656_299_324e-5, 0.000_424_488_742],
+];
+
+/// What a publication need not give.
+const BARE: Published = Published {
+    key: "",
+    title: "",
+    source: "",
+    verified: Read(""),
+    convention: "",
+    form: Form::TuningOnly,
+    tuning: None,
+    covariance: None,
+    exponent_interval: None,
+    valid_flops: None,
+    note: "",
+};
+
 /// Every law, by year.
 pub const PUBLISHED: &[Published] = &[
     Published {
@@ -31,11 +56,8 @@ pub const PUBLISHED: &[Published] = &[
             params: Some((3.633191758e-06, 0.73)),
             tokens: Some((8.282687675e+04, 0.27)),
         },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
-        valid_flops: None,
         note: "one learning-rate schedule for all lengths, warm-up and head not counted: Porian et al. 2024 and Pearce & Song 2024 explain its exponent",
+        ..BARE
     },
     Published {
         key: "kaplan2020-joint",
@@ -44,11 +66,8 @@ pub const PUBLISHED: &[Published] = &[
         verified: Copied("five transcriptions of table 2 agree"),
         convention: "parameters without embeddings",
         form: Form::Joint { params: 6.4e13, alpha_n: 0.076, tokens: 1.8e13, alpha_d: 0.103 },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
-        valid_flops: None,
         note: "loss on WebText2; for runs stopped early, not for compute-optimal ones",
+        ..BARE
     },
     Published {
         key: "hoffmann2022-1",
@@ -61,11 +80,9 @@ pub const PUBLISHED: &[Published] = &[
             params: Some((0.088280251, 0.50)),
             tokens: Some((1.976423538, 0.50)),
         },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
         valid_flops: HOFFMANN_RANGE,
         note: "80% intervals: a in [.488, .502], b in [.501, .512]",
+        ..BARE
     },
     Published {
         key: "hoffmann2022-2",
@@ -74,11 +91,9 @@ pub const PUBLISHED: &[Published] = &[
         verified: Copied("eight transcriptions of table 2 agree"),
         convention: TOTAL,
         form: Form::Exponents { params: 0.49, tokens: 0.51 },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
         valid_flops: HOFFMANN_RANGE,
         note: "80% intervals: a in [.462, .534], b in [.483, .529]",
+        ..BARE
     },
     Published {
         key: "hoffmann2022-3",
@@ -95,11 +110,9 @@ pub const PUBLISHED: &[Published] = &[
             b: 410.722_827,
             beta: 0.284_908_3,
         },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
         valid_flops: HOFFMANN_RANGE,
         note: "its optimiser stopped early (Besiroglu et al. 2024): prefer epoch2024",
+        ..BARE
     },
     Published {
         key: "epoch2024",
@@ -110,47 +123,11 @@ pub const PUBLISHED: &[Published] = &[
         ),
         convention: "total parameters, C = 6ND, runs read from Hoffmann et al.'s figure",
         form: Form::Sum { floor: 1.8172, a: 482.01, alpha: 0.3478, b: 2085.43, beta: 0.3658 },
-        tuning: None,
-        covariance: Some([
-            [
-                0.066_655_051_876,
-                -0.027_821_039_463,
-                0.002_134_113_106,
-                0.003_973_358_521,
-                -0.001_393_559_963,
-            ],
-            [
-                -0.027_821_039_463,
-                0.177_369_609_731,
-                0.003_602_957_642,
-                -0.001_727_047_294,
-                0.008_674_264_287,
-            ],
-            [
-                0.002_134_113_106,
-                0.003_602_957_642,
-                0.000_198_868_228,
-                0.000_126_051_481,
-                0.000_175_517_866,
-            ],
-            [
-                0.003_973_358_521,
-                -0.001_727_047_294,
-                0.000_126_051_481,
-                0.000_237_177_182,
-                -8.656_299_324e-5,
-            ],
-            [
-                -0.001_393_559_963,
-                0.008_674_264_287,
-                0.000_175_517_866,
-                -8.656_299_324e-5,
-                0.000_424_488_742,
-            ],
-        ]),
+        covariance: Some(EPOCH),
         exponent_interval: Some((0.4807, 0.5561)),
         valid_flops: HOFFMANN_RANGE,
         note: "fitted with a free scale, which is near least absolute deviations",
+        ..BARE
     },
     Published {
         key: "muennighoff2023",
@@ -166,11 +143,8 @@ pub const PUBLISHED: &[Published] = &[
             b: 1487.716094,
             beta: 0.352_659_6,
         },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
-        valid_flops: None,
         note: "alpha = beta was imposed, so a = b = .5 is not a finding; up to 9e9 parameters and 9e11 tokens",
+        ..BARE
     },
     Published {
         key: "porian2024-kaplan",
@@ -182,11 +156,10 @@ pub const PUBLISHED: &[Published] = &[
             params: Some((4.231_965_918_498_457e-8, 0.835_300_042_491_399_1)),
             tokens: Some((4_152_787.256_480_985, 0.163_366_848_778_630_22)),
         },
-        tuning: None,
-        covariance: None,
         exponent_interval: Some((0.8235, 0.8460)),
         valid_flops: Some((1.25e16, 1.28e19)),
         note: "shows how Kaplan's exponent comes about; not a recommendation",
+        ..BARE
     },
     Published {
         key: "porian2024",
@@ -198,11 +171,10 @@ pub const PUBLISHED: &[Published] = &[
             params: Some((0.118_926_483_974_938, 0.496_895_078_178_852)),
             tokens: Some((1.401_425_999_458_538, 0.503_104_921_821_147_7)),
         },
-        tuning: None,
-        covariance: None,
         exponent_interval: Some((0.4907, 0.5045)),
         valid_flops: Some((1.25e16, 2.56e19)),
         note: "learning rate, batch and beta2 tuned per size",
+        ..BARE
     },
     Published {
         key: "deepseek2024",
@@ -212,10 +184,9 @@ pub const PUBLISHED: &[Published] = &[
         convention: "M is training FLOPs per token (C = M D), attention counted; N* here is M / 6",
         form: Form::Split { params: Some((0.0285833333, 0.5243)), tokens: Some((5.8316, 0.4757)) },
         tuning: Some(DEEPSEEK),
-        covariance: None,
-        exponent_interval: None,
         valid_flops: Some((1e17, 3e20)),
         note: "the exponents move with the quality of the data, by the authors' own account",
+        ..BARE
     },
     Published {
         key: "llama3-2024",
@@ -224,11 +195,9 @@ pub const PUBLISHED: &[Published] = &[
         verified: Read("section 3.2.1, in two copies of the paper's text"),
         convention: "total parameters; N* follows from C = 6ND",
         form: Form::Split { params: None, tokens: Some((0.29, 0.53)) },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
         valid_flops: Some((6e18, 1e22)),
         note: "published to two digits, which predict 1.1e13 tokens at 3.8e25 FLOPs where the paper's own fit says 1.655e13",
+        ..BARE
     },
     Published {
         key: "gemstones2025",
@@ -237,11 +206,8 @@ pub const PUBLISHED: &[Published] = &[
         verified: Recomputed("their 220 checkpoints fitted anew by this crate's tests, to .0005"),
         convention: "total parameters, C counted exactly",
         form: Form::Exponents { params: 0.7088, tokens: 0.2912 },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
-        valid_flops: None,
         note: "alpha = .2929, beta = .7129, E = 2.1431; the exponent is sensitive to which widths and depths are kept",
+        ..BARE
     },
     Published {
         key: "steplaw2025",
@@ -254,10 +220,8 @@ pub const PUBLISHED: &[Published] = &[
             learning_rate: Rule { coefficient: 1.79, params: -0.713, tokens: 0.307, flops: 0.0 },
             batch_tokens: Rule { coefficient: 0.58, params: 0.0, tokens: 0.571, flops: 0.0 },
         }),
-        covariance: None,
-        exponent_interval: None,
-        valid_flops: None,
         note: "says nothing of the best N for a budget; below 1e16 FLOPs it and DeepSeek's rule differ by up to 20 times in batch",
+        ..BARE
     },
     Published {
         key: "nanochat2026-head",
@@ -269,11 +233,9 @@ pub const PUBLISHED: &[Published] = &[
             params: Some((0.021_010_008_08, 0.54)),
             tokens: Some((1.870_906_32, 0.49)),
         },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
         valid_flops: Some((1e18, 1e19)),
         note: "the one of its three countings with a steady ratio, about 10.5 tokens per parameter; Muon, value and bigram embeddings",
+        ..BARE
     },
     Published {
         key: "nanochat2026-total",
@@ -285,11 +247,9 @@ pub const PUBLISHED: &[Published] = &[
             params: Some((91.883_532_4, 0.37)),
             tokens: Some((1.220_672_986, 0.50)),
         },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
         valid_flops: Some((1e18, 1e19)),
         note: "the same runs as nanochat2026-head: three quarters of the parameters are embedding tables",
+        ..BARE
     },
     Published {
         key: "nanochat2026-layers",
@@ -301,10 +261,8 @@ pub const PUBLISHED: &[Published] = &[
             params: Some((1.962_371_149e-5, 0.70)),
             tokens: Some((55.785_384_33, 0.41)),
         },
-        tuning: None,
-        covariance: None,
-        exponent_interval: None,
         valid_flops: Some((1e18, 1e19)),
         note: "the same runs as nanochat2026-head: shows how far counting alone moves the exponent",
+        ..BARE
     },
 ];

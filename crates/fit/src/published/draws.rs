@@ -1,9 +1,10 @@
 //! Laws drawn from the covariance of a published law's parameters.
 
-use rand::SeedableRng;
+use nalgebra::{SMatrix, SVector};
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 
-use crate::isoflop::normal;
 use crate::law::SumOfPowers;
 
 /// Pairs of draws, one on either side of the law: what is linear in the parameters keeps its middle.
@@ -11,12 +12,15 @@ const PAIRS: usize = 5000;
 
 /// Normal draws around `law` with the covariance of `(ln A, ln B, ln E, alpha, beta)`, always the same ones.
 pub(super) fn draws(law: &SumOfPowers, covariance: &[[f64; 5]; 5]) -> Vec<SumOfPowers> {
-    let root = cholesky(covariance);
+    // A root by eigenvectors, which also a direction without variance has.
+    let eigen = SMatrix::<f64, 5, 5>::from_fn(|i, j| covariance[i][j]).symmetric_eigen();
+    let scale = SMatrix::from_diagonal(&eigen.eigenvalues.map(|v| v.max(0.0).sqrt()));
+    let root = eigen.eigenvectors * scale;
     let mut random = ChaCha8Rng::seed_from_u64(0);
     let mut out = Vec::with_capacity(2 * PAIRS);
     for _ in 0..PAIRS {
-        let z: [f64; 5] = std::array::from_fn(|_| normal(&mut random));
-        let step = root.map(|row| row.iter().zip(z).map(|(r, z)| r * z).sum::<f64>());
+        let z = SVector::<f64, 5>::from_fn(|_, _| random.sample(StandardNormal));
+        let step = root * z;
         for sign in [1.0, -1.0] {
             out.push(SumOfPowers {
                 log_a: law.log_a + sign * step[0],
@@ -29,23 +33,6 @@ pub(super) fn draws(law: &SumOfPowers, covariance: &[[f64; 5]; 5]) -> Vec<SumOfP
         }
     }
     out
-}
-
-/// The lower-triangular L with `L L' = matrix`; a direction without variance stays at 0.
-fn cholesky(matrix: &[[f64; 5]; 5]) -> [[f64; 5]; 5] {
-    let mut l = [[0.0; 5]; 5];
-    for i in 0..5 {
-        for j in 0..=i {
-            let known: f64 = (0..j).map(|k| l[i][k] * l[j][k]).sum();
-            let left = matrix[i][j] - known;
-            l[i][j] = match i == j {
-                true => left.max(0.0).sqrt(),
-                false if l[j][j] > 0.0 => left / l[j][j],
-                false => 0.0,
-            };
-        }
-    }
-    l
 }
 
 #[cfg(test)]

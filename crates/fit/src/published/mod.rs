@@ -19,29 +19,9 @@ use crate::law::SumOfPowers;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Form {
     /// `E + A / N^alpha + B / D^beta`.
-    Sum {
-        /// E, nats.
-        floor: f64,
-        /// A.
-        a: f64,
-        /// Exponent of N.
-        alpha: f64,
-        /// B.
-        b: f64,
-        /// Exponent of D.
-        beta: f64,
-    },
+    Sum { floor: f64, a: f64, alpha: f64, b: f64, beta: f64 },
     /// `[(N_c / N)^(alpha_N / alpha_D) + D_c / D]^alpha_D`.
-    Joint {
-        /// N_c.
-        params: f64,
-        /// alpha_N.
-        alpha_n: f64,
-        /// D_c.
-        tokens: f64,
-        /// alpha_D.
-        alpha_d: f64,
-    },
+    Joint { params: f64, alpha_n: f64, tokens: f64, alpha_d: f64 },
     /// Power laws of the best split: (coefficient, exponent) of N*(C) and D*(C), C in FLOPs.
     Split {
         /// N*.
@@ -65,16 +45,13 @@ pub enum Form {
 pub struct Rule {
     /// Value where N, D and C are 1.
     pub coefficient: f64,
-    /// Power of N.
     pub params: f64,
-    /// Power of D.
     pub tokens: f64,
     /// Power of C, FLOPs.
     pub flops: f64,
 }
 
 impl Rule {
-    /// Its value.
     pub fn at(&self, params: f64, tokens: f64, flops: f64) -> f64 {
         self.coefficient
             * params.powf(self.params)
@@ -83,12 +60,9 @@ impl Rule {
     }
 }
 
-/// Best peak learning rate and batch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Tuning {
-    /// Peak learning rate.
     pub learning_rate: Rule,
-    /// Batch, tokens per step.
     pub batch_tokens: Rule,
 }
 
@@ -114,22 +88,14 @@ impl std::fmt::Display for Verified {
     }
 }
 
-/// A published law.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Published {
-    /// Name on the command line.
     pub key: &'static str,
-    /// What it is.
     pub title: &'static str,
-    /// Where its figures stand.
     pub source: &'static str,
-    /// How they were checked.
     pub verified: Verified,
-    /// How N and C are counted.
     pub convention: &'static str,
-    /// The figures.
     pub form: Form,
-    /// Best learning rate and batch, where published.
     pub tuning: Option<Tuning>,
     /// Covariance of `(ln A, ln B, ln E, alpha, beta)`, where known.
     pub covariance: Option<[[f64; 5]; 5]>,
@@ -137,7 +103,6 @@ pub struct Published {
     pub exponent_interval: Option<(f64, f64)>,
     /// Range of C of its runs, FLOPs.
     pub valid_flops: Option<(f64, f64)>,
-    /// What to beware of.
     pub note: &'static str,
 }
 

@@ -44,16 +44,7 @@ impl Published {
         }
         let (n, d) = self.lines().ok_or_else(|| self.no_split())?;
         let (n, d) = (n.0 + n.1 * c, d.0 + d.1 * c);
-        Allocation {
-            flops,
-            params: Estimate::bare(n.exp()),
-            tokens: Estimate::bare(d.exp()),
-            tokens_per_param: Estimate::bare((d - n).exp()),
-            loss_nats: None,
-            new_run_nats: None,
-            extrapolation: flops / self.largest_flops(),
-        }
-        .checked()
+        Allocation::of_logs(flops, [n, d, d - n].map(Estimate::bare), self.largest_flops())
     }
 
     /// The N for which `tokens` is the best number of tokens, and the budget that this makes.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::Form;
 use crate::error::FitError;
-use crate::law::log_linear;
+use crate::stats::Line;
 
 /// Embedding parameters per cube root of the other ones: Kaplan's shapes with 32,000 words.
 const GAMMA: f64 = 47_491.0;
@@ -79,7 +79,7 @@ pub fn reconcile(form: &Form) -> Result<Reconciled, FitError> {
             let values = [flops, params, least, least - floor];
             logs.iter_mut().zip(values).for_each(|(column, v)| column.push(v.ln()));
         }
-        let slope = |k: usize| log_linear(&logs[0], &logs[k]).1;
+        let slope = |k: usize| Line::fit(&logs[0], &logs[k]).slope;
         Counted { params: slope(1), loss: slope(2), loss_above_floor: slope(3) }
     };
     // C of which N is the best size, in closed form: dL/dN = 0 along C = 6 N D.
@@ -97,7 +97,7 @@ pub fn reconcile(form: &Form) -> Result<Reconciled, FitError> {
         law: beta / (alpha + beta),
         non_embedding: study(&|n| n, BUDGETS),
         total: study(&total_params, BUDGETS_TOTAL),
-        large: log_linear(&logs, &params).1,
+        large: Line::fit(&logs, &params).slope,
     })
 }
 

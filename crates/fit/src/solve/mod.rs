@@ -6,15 +6,13 @@ mod rows;
 
 pub(crate) use linear::{cholesky_solve, condition_number, nonnegative_least_squares};
 pub(crate) use newton::{Solution, minimise};
-pub(crate) use rows::{Model, Rows};
+pub(crate) use rows::{Model, OnRows, Rows};
 
-/// Most parameters that a law may have.
 pub const MAX_PARAMETERS: usize = 10;
 
 pub(crate) type Vector = [f64; MAX_PARAMETERS];
 pub(crate) type Matrix = [[f64; MAX_PARAMETERS]; MAX_PARAMETERS];
 
-/// Value, gradient and Hessian at a point.
 #[derive(Debug, Clone)]
 pub(crate) struct Evaluation {
     pub value: f64,
@@ -35,7 +33,6 @@ impl Default for Evaluation {
 /// Something to minimise: a sum over rows of the Huber loss with threshold `delta` (infinite for
 /// squares).
 pub(crate) trait Problem {
-    /// Number of parameters.
     fn dimension(&self) -> usize;
     /// Fills `out` at `z`.
     fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation);
@@ -44,6 +41,21 @@ pub(crate) trait Problem {
     fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix);
     /// Moves `z` back into the region where the law is defined.
     fn confine(&self, _z: &mut [f64]) {}
+}
+
+/// Adds `weight * g g'`.
+pub(crate) fn add_outer(out: &mut Matrix, g: &[f64], weight: f64) {
+    for i in 0..g.len() {
+        for j in 0..g.len() {
+            out[i][j] += weight * g[i] * g[j];
+        }
+    }
+}
+
+/// `g' a h`.
+pub(crate) fn quadratic(g: &[f64], a: &Matrix, h: &[f64]) -> f64 {
+    let row = |i: usize| (0..h.len()).map(|j| g[i] * a[i][j] * h[j]).sum::<f64>();
+    (0..g.len()).map(row).sum()
 }
 
 /// `psi(r) / r`: the weight that a residual keeps in a weighted least squares with the same slope.

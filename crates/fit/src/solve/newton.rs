@@ -6,9 +6,9 @@
 //! in `delta`, after Madsen & Nielsen 1993, "A finite smoothing algorithm for linear l1
 //! estimation"), which keeps the Hessian informative.
 
-use super::{Evaluation, MAX_PARAMETERS, Matrix, Problem, Vector, cholesky_solve};
+use super::{Evaluation, MAX_PARAMETERS, Matrix, Problem, Vector, cholesky_solve, quadratic};
+use crate::stats::dot;
 
-/// Where a minimisation ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Solution {
     pub z: Vector,
@@ -90,7 +90,7 @@ fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, toleranc
         for k in 0..n {
             step[k] = trial[k] - solution.z[k];
         }
-        let expected = expected_decrease(&here, &step, n);
+        let expected = expected_decrease(&here, &step[..n]);
         let small = step[..n].iter().all(|s| s.abs() < 1e-13);
         // A step that promises next to nothing: the optimum, to rounding.
         if small || expected.abs() <= tolerance * here.value.abs() {
@@ -192,16 +192,9 @@ fn newton_step(here: &Evaluation, scale: &Vector, damping: &mut f64, n: usize) -
     None
 }
 
-fn expected_decrease(here: &Evaluation, step: &Vector, n: usize) -> f64 {
-    let mut slope = 0.0;
-    let mut curve = 0.0;
-    for i in 0..n {
-        slope += here.gradient[i] * step[i];
-        for j in 0..n {
-            curve += step[i] * here.hessian[i][j] * step[j];
-        }
-    }
-    let quadratic = -slope - 0.5 * curve;
+fn expected_decrease(here: &Evaluation, step: &[f64]) -> f64 {
+    let slope = dot(&here.gradient, step);
+    let quadratic = -slope - 0.5 * quadratic(step, &here.hessian, step);
     // With an indefinite Hessian the model can promise less than the slope alone does.
     if quadratic > 0.0 { quadratic } else { -0.5 * slope }
 }

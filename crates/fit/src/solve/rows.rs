@@ -1,7 +1,7 @@
 //! A law on runs as a problem for the solver: the vectorised kernel for sums of powers, a plain
 //! loop for every other law.
 
-use super::{Evaluation, MAX_PARAMETERS, Matrix, Problem, Solution, minimise, within};
+use super::{Evaluation, MAX_PARAMETERS, Matrix, Problem, Solution, add_outer, minimise, within};
 use crate::kernel::{Columns, PowerSum};
 use crate::law::{FastForm, Law, Point, Sample};
 
@@ -23,19 +23,7 @@ pub(crate) struct Rows {
 
 impl<'a> Model<'a> {
     pub fn new(law: &'a dyn Law, sample: &'a Sample, log: bool) -> Self {
-        let (fast, range) = (law.fast_form(sample), law.range(sample));
-        Model { law, sample, log, fast, range }
-    }
-
-    pub fn dimension(&self) -> usize {
-        self.range.len()
-    }
-
-    /// Moves parameters back into the law's range.
-    pub fn confine(&self, z: &mut [f64]) {
-        for (value, (lo, hi)) in z.iter_mut().zip(&self.range) {
-            *value = value.clamp(*lo, *hi);
-        }
+        Model { law, sample, log, fast: law.fast_form(), range: law.range(sample) }
     }
 
     /// What residuals are taken of.
@@ -53,20 +41,19 @@ impl<'a> Model<'a> {
 
     /// Replaces the content of `rows`. Rows of weight 0 are left out.
     pub fn fill(&self, rows: &mut Rows, targets: &[f64], weights: Option<&[f64]>) {
-        let weight = |i: usize| weights.map_or(1.0, |w| w[i]);
         rows.columns.clear();
         rows.points.clear();
         for (i, point) in self.sample.points.iter().enumerate() {
-            let w = weight(i);
-            if w == 0.0 {
+            let weight = weights.map_or(1.0, |w| w[i]);
+            if weight == 0.0 {
                 continue;
             }
             match &self.fast {
                 Some(form) => {
-                    let x = if form.flops_for_params { point.c } else { point.x };
-                    rows.columns.push(x, point.y, targets[i], w);
+                    let [x, y] = form.variables.map(|v| v.centred(point));
+                    rows.columns.push(x, y, targets[i], weight);
                 }
-                None => rows.points.push((*point, targets[i], w)),
+                None => rows.points.push((*point, targets[i], weight)),
             }
         }
         rows.columns.pad();
@@ -74,43 +61,7 @@ impl<'a> Model<'a> {
 
     /// Minimises from `start` along the thresholds `deltas`.
     pub fn minimise(&self, rows: &Rows, start: &[f64], deltas: &[f64]) -> Solution {
-        match &self.fast {
-            Some(form) => {
-                let columns = &rows.columns;
-                let problem = PowerSum { columns, log: self.log, restriction: &form.restriction };
-                minimise(&Confined { problem, range: &self.range }, start, deltas)
-            }
-            None => {
-                let problem = Plain { model: self, rows: &rows.points };
-                minimise(&Confined { problem, range: &self.range }, start, deltas)
-            }
-        }
-    }
-
-    /// Value, gradient and Hessian at `theta`.
-    pub fn evaluate(&self, rows: &Rows, theta: &[f64], delta: f64) -> Evaluation {
-        let mut out = Evaluation::default();
-        match &self.fast {
-            Some(form) => {
-                let columns = &rows.columns;
-                PowerSum { columns, log: self.log, restriction: &form.restriction }
-                    .evaluate(theta, delta, &mut out);
-            }
-            None => Plain { model: self, rows: &rows.points }.evaluate(theta, delta, &mut out),
-        }
-        out
-    }
-
-    /// See [`Problem::majorant`].
-    pub fn majorant(&self, rows: &Rows, theta: &[f64], delta: f64, out: &mut Matrix) {
-        match &self.fast {
-            Some(form) => {
-                let columns = &rows.columns;
-                PowerSum { columns, log: self.log, restriction: &form.restriction }
-                    .majorant(theta, delta, out);
-            }
-            None => Plain { model: self, rows: &rows.points }.majorant(theta, delta, out),
-        }
+        minimise(&OnRows { model: self, rows }, start, deltas)
     }
 
     /// The model's value where residuals live (ln L or L), per run.
@@ -122,67 +73,76 @@ impl<'a> Model<'a> {
         };
         self.sample.points.iter().map(at).collect()
     }
-}
 
-/// Keeps another problem's parameters in their ranges.
-struct Confined<'a, P> {
-    problem: P,
-    range: &'a [(f64, f64)],
-}
-
-impl<P: Problem> Problem for Confined<'_, P> {
-    fn dimension(&self) -> usize {
-        self.problem.dimension()
+    pub fn residuals(&self, theta: &[f64]) -> Vec<f64> {
+        self.targets().iter().zip(self.predicted(theta)).map(|(t, p)| t - p).collect()
     }
 
-    fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation) {
-        self.problem.evaluate(z, delta, out);
+    /// Derivatives of ln L by each parameter, per run.
+    pub fn slopes(&self, theta: &[f64]) -> Vec<[f64; MAX_PARAMETERS]> {
+        let at = |p: &Point| {
+            let mut slope = [0.0; MAX_PARAMETERS];
+            self.law.log_loss(theta, p, &mut slope[..theta.len()]);
+            slope
+        };
+        self.sample.points.iter().map(at).collect()
     }
 
-    fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
-        self.problem.majorant(z, delta, out);
-    }
-
-    fn confine(&self, z: &mut [f64]) {
-        for (value, (lo, hi)) in z.iter_mut().zip(self.range) {
-            *value = value.clamp(*lo, *hi);
+    /// `J'J` of ln L.
+    pub fn gram(&self, theta: &[f64]) -> Matrix {
+        let mut gram = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+        for slope in self.slopes(theta) {
+            add_outer(&mut gram, &slope[..theta.len()], 1.0);
         }
+        gram
     }
 }
 
-struct Plain<'a> {
-    model: &'a Model<'a>,
-    rows: &'a [(Point, f64, f64)],
+/// A model with one (re)sample, as a problem within the law's ranges.
+pub(crate) struct OnRows<'a> {
+    pub model: &'a Model<'a>,
+    pub rows: &'a Rows,
 }
 
-impl Problem for Plain<'_> {
+impl OnRows<'_> {
+    pub fn at(&self, z: &[f64], delta: f64) -> Evaluation {
+        let mut out = Evaluation::default();
+        self.evaluate(z, delta, &mut out);
+        out
+    }
+
+    fn fast(&self) -> Option<PowerSum<'_>> {
+        let form = self.model.fast.as_ref()?;
+        Some(PowerSum { columns: &self.rows.columns, log: self.model.log, slots: &form.slots })
+    }
+
+    /// The model's value and slopes at a point, of ln L or of L.
+    fn value(&self, z: &[f64], point: &Point, slope: &mut [f64]) -> f64 {
+        let value = self.model.law.log_loss(z, point, slope);
+        if self.model.log {
+            return value;
+        }
+        slope.iter_mut().for_each(|s| *s *= value.exp());
+        value.exp()
+    }
+}
+
+impl Problem for OnRows<'_> {
     fn dimension(&self) -> usize {
-        self.model.dimension()
+        self.model.range.len()
     }
 
     fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation) {
+        if let Some(fast) = self.fast() {
+            return fast.evaluate(z, delta, out);
+        }
         let n = self.dimension();
-        let law = self.model.law;
-        out.value = 0.0;
-        out.gradient = [0.0; MAX_PARAMETERS];
-        out.hessian = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+        *out = Evaluation { value: 0.0, ..Evaluation::default() };
         let mut slope = [0.0; MAX_PARAMETERS];
         let mut curve = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
-        for (point, target, weight) in self.rows {
-            let mut model = law.log_loss(z, point, &mut slope[..n]);
-            law.curvature(z, point, &mut curve);
-            if !self.model.log {
-                // L = e^phi: L' = L phi', L'' = L (phi'' + phi' phi').
-                model = model.exp();
-                for i in 0..n {
-                    for j in 0..n {
-                        curve[i][j] = model * (curve[i][j] + slope[i] * slope[j]);
-                    }
-                }
-                for s in &mut slope[..n] {
-                    *s *= model;
-                }
-            }
+        for (point, target, weight) in &self.rows.points {
+            let model = self.value(z, point, &mut slope[..n]);
+            self.model.law.curvature(z, point, &mut curve);
             let r = target - model;
             let psi = r.clamp(-delta, delta);
             let inside = if r.abs() <= delta { *weight } else { 0.0 };
@@ -190,28 +150,35 @@ impl Problem for Plain<'_> {
             for i in 0..n {
                 out.gradient[i] -= weight * psi * slope[i];
                 for j in 0..n {
-                    out.hessian[i][j] += inside * slope[i] * slope[j] - weight * psi * curve[i][j];
+                    let outer = slope[i] * slope[j];
+                    // L = e^phi: L'' = L (phi'' + phi' phi').
+                    let curve = if self.model.log {
+                        curve[i][j]
+                    } else {
+                        model * curve[i][j] + outer / model
+                    };
+                    out.hessian[i][j] += inside * outer - weight * psi * curve;
                 }
             }
         }
     }
 
     fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
+        if let Some(fast) = self.fast() {
+            return fast.majorant(z, delta, out);
+        }
         let n = self.dimension();
         let mut slope = [0.0; MAX_PARAMETERS];
         *out = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
-        for (point, target, weight) in self.rows {
-            let mut model = self.model.law.log_loss(z, point, &mut slope[..n]);
-            if !self.model.log {
-                model = model.exp();
-                slope[..n].iter_mut().for_each(|s| *s *= model);
-            }
-            let weight = weight * within(target - model, delta);
-            for i in 0..n {
-                for j in 0..n {
-                    out[i][j] += weight * slope[i] * slope[j];
-                }
-            }
+        for (point, target, weight) in &self.rows.points {
+            let model = self.value(z, point, &mut slope[..n]);
+            add_outer(out, &slope[..n], weight * within(target - model, delta));
+        }
+    }
+
+    fn confine(&self, z: &mut [f64]) {
+        for (value, (lo, hi)) in z.iter_mut().zip(&self.model.range) {
+            *value = value.clamp(*lo, *hi);
         }
     }
 }

@@ -13,12 +13,10 @@ use crate::validate::{
     residual_structure,
 };
 
-/// Checks of one law.
 #[derive(Debug, Clone, Serialize)]
 pub struct LawChecks {
     /// The exponent of a law that gives no N*(C), by name.
     pub own_exponent: Option<&'static str>,
-    /// The exponent under each objective.
     pub objectives: Vec<ObjectiveRow>,
     /// Forecasts of the top 1 and 2 budgets; refused where the law fitted to the rest is no result.
     pub held_out: Vec<Answer<HeldOut>>,
@@ -26,7 +24,6 @@ pub struct LawChecks {
     pub residuals: Option<Residuals>,
     /// Outliers of the law; `None` unless it converged.
     pub outliers: Option<Outliers>,
-    /// The exponent without each slice.
     pub without_slice: Vec<LeftOutSlice>,
 }
 
@@ -40,7 +37,7 @@ pub fn check_law(
 ) -> LawChecks {
     let fitted = fit.and_then(|f| f.result.as_ref());
     tell("residuals and outliers");
-    let residuals = fitted.and_then(|r| residual_structure(table, law, r).ok());
+    let residuals = fitted.map(|r| residual_structure(table, law, r));
     let outliers = fitted.map(|r| outliers(table, law, r, options));
     tell("the law without each slice");
     let without_slice =

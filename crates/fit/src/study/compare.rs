@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Answer, IsoflopRow, StudyOptions};
-use crate::convention::Convention;
+use crate::counting::Counting;
 use crate::envelope::EnvelopeFit;
 use crate::error::FitError;
 use crate::estimate::Estimate;
@@ -15,10 +15,8 @@ use crate::parametric::{FitOptions, LawFit, LawResult, data, fit_law};
 use crate::table::Table;
 use crate::validate::exponent;
 
-/// Exponents by one approach.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ExponentRow {
-    /// Approach and method.
     pub approach: String,
     /// a, of N*(C); `None` where refused.
     pub params: Option<Estimate>,
@@ -28,23 +26,17 @@ pub struct ExponentRow {
     pub refusal: Option<String>,
 }
 
-/// The exponent under one objective.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObjectiveRow {
-    /// The objective.
     pub objective: Objective,
-    /// How the fit ended.
     pub outcome: Outcome,
     /// a, or what [`Law::own_exponent`] names; `None` unless it converged.
     pub exponent: Option<f64>,
 }
 
-/// The exponents under one convention.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConventionRow {
-    /// How N and C are counted.
-    pub convention: Convention,
-    /// Runs that have the counts.
+    pub convention: Counting,
     pub rows: usize,
     /// a by approach 2.
     pub slices: Option<Estimate>,
@@ -215,7 +207,7 @@ pub(super) fn conventions(
     options: &StudyOptions,
 ) -> Vec<ConventionRow> {
     let mut out: Vec<(ConventionRow, Vec<(f64, f64)>)> = Vec::new();
-    for convention in std::iter::once(options.convention).chain(Convention::ALL) {
+    for convention in std::iter::once(options.convention).chain(Counting::ALL) {
         if out.iter().any(|(row, _)| row.convention == convention) {
             continue;
         }
@@ -231,13 +223,13 @@ pub(super) fn conventions(
         };
         out.push((row, counts));
     }
-    let place = |c: Convention| Convention::ALL.iter().position(|x| *x == c);
+    let place = |c: Counting| Counting::ALL.iter().position(|x| *x == c);
     let mut rows: Vec<ConventionRow> = out.into_iter().map(|(row, _)| row).collect();
     rows.sort_by_key(|r| place(r.convention));
     rows
 }
 
-fn other(convention: Convention, table: &Table, options: &StudyOptions) -> ConventionRow {
+fn other(convention: Counting, table: &Table, options: &StudyOptions) -> ConventionRow {
     // Enough draws for an interval in a table of comparison.
     let draws = |n: usize| n.min(300);
     let isoflop = IsoflopOptions { draws: draws(options.isoflop.draws), ..options.isoflop };
@@ -250,7 +242,7 @@ fn other(convention: Convention, table: &Table, options: &StudyOptions) -> Conve
 }
 
 fn row(
-    convention: Convention,
+    convention: Counting,
     rows: usize,
     second: &Answer<IsoflopFit>,
     third: &Answer<LawFit>,

@@ -1,6 +1,7 @@
 //! Warnings from what a study found.
 
 use super::compare::ObjectiveRow;
+use super::dependence::clusters;
 use super::{Answer, LawChecks, Study};
 use crate::compute::ComputeRule;
 use crate::error::FitError;
@@ -9,8 +10,9 @@ use crate::isoflop::{Method, group_slices};
 use crate::left_out::{LeftOut, LeftOutReason};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
-use crate::parametric::{LEAST_UNITS, LawFit, resampling_plan};
-use crate::table::{Observation, Table, cluster_of};
+use crate::parametric::LawFit;
+use crate::stats::{centred, dot, range, robust_deviation};
+use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals};
 use crate::warning::Warning;
 
@@ -58,13 +60,6 @@ pub fn law_warnings(table: &Table, fit: &LawFit, checks: &LawChecks) -> Vec<Warn
     law(&checked, &mut out);
     narrow(checked.fit, &mut out);
     out
-}
-
-/// The doubt about `method`, which takes all runs as independent, where they are not.
-pub fn clusters_ignored(table: &Table, method: &str) -> Option<Warning> {
-    let (clusters, rows) = (table.clusters().len(), table.len());
-    let method = method.to_string();
-    (clusters < rows).then_some(Warning::ClustersIgnored { method, clusters, rows })
 }
 
 /// A law and what its checks found.
@@ -126,71 +121,9 @@ fn reasons(left: &[LeftOut]) -> Vec<String> {
     by_reason.iter().map(line).collect()
 }
 
-/// Runs that are not independent, or may not be.
-fn clusters(table: &Table, fit: Option<&LawFit>, out: &mut Vec<Warning>) {
-    let rows = table.len();
-    let clusters = table.clusters().len();
-    let named = |r: &Observation| r.cluster.is_some();
-    let by_column = table.rows().iter().any(named);
-    let names: std::collections::BTreeSet<&str> = table.rows().iter().map(cluster_of).collect();
-    if names.len() < rows && !by_column {
-        out.push(Warning::RepeatedNames { names: names.len(), rows });
-    }
-    if clusters < rows && clusters < LEAST_UNITS {
-        out.push(Warning::FewClusters { clusters, rows, needed: LEAST_UNITS });
-    }
-    let scheme = fit.and_then(|f| f.result.as_ref()).and_then(|r| r.resampling);
-    let method = |scheme: Resampling| format!("intervals of the law, by {},", scheme.name());
-    match scheme {
-        Some(scheme @ Resampling::Pairs) => out.extend(clusters_ignored(table, &method(scheme))),
-        // Draws whole the part of a cluster that lies in one slice.
-        Some(scheme @ Resampling::Slices) if drawn_in_slices(table) > clusters => {
-            out.extend(clusters_ignored(table, &method(scheme)));
-        }
-        _ => {}
-    }
-    if names.len() == rows && !by_column {
-        checkpoints(table, out);
-    }
-}
-
 /// An error with its hint behind it.
 fn one_line(error: &FitError) -> String {
     error.to_string().replace("\nhint: ", "; ")
-}
-
-/// Cells that are drawn within their slices.
-fn drawn_in_slices(table: &Table) -> usize {
-    resampling_plan(table).slices.iter().map(Vec::len).sum()
-}
-
-/// Fewest runs of one N that look like the checkpoints of one training.
-const LEAST_CHECKPOINTS: usize = 6;
-
-/// Runs that differ in D alone, many for each N, and nothing that says they are independent.
-fn checkpoints(table: &Table, out: &mut Vec<Warning>) {
-    if table.rows().iter().any(|r| r.seed.is_some()) {
-        return;
-    }
-    let bits = |v: Option<f64>| v.map_or(0, f64::to_bits);
-    let mut lengths = std::collections::BTreeMap::<_, Vec<u64>>::new();
-    for r in table.rows() {
-        let shape = [r.params.to_bits(), bits(r.width), bits(r.depth)];
-        let rest = [bits(r.learning_rate), bits(r.batch_tokens)];
-        lengths.entry((shape, rest, r.hardware.as_deref())).or_default().push(r.tokens.to_bits());
-    }
-    let mut found = (0, 0);
-    for all in lengths.values_mut() {
-        let runs = all.len();
-        all.sort_unstable();
-        all.dedup();
-        if all.len() == runs && runs >= LEAST_CHECKPOINTS {
-            found = (found.0 + 1, found.1 + runs);
-        }
-    }
-    if found.1 * 10 >= table.len() * 8 {
-        out.push(Warning::Checkpoints { groups: found.0, rows: found.1 });
-    }
 }
 
 /// Approaches without a result, and results without an interval.
@@ -276,8 +209,7 @@ fn slices(table: &Table, study: &Study, out: &mut Vec<Warning>) {
 /// Runs above their slice's curve by 1% and by 5 robust standard deviations.
 fn mistuned(table: &Table, study: &Study) -> Vec<String> {
     let Some(law) = study.residuals.as_ref() else { return Vec::new() };
-    let mut sizes: Vec<f64> = law.log_residuals.iter().map(|r| r.abs()).collect();
-    let scale = 1.4826 * crate::estimate::median(&mut sizes);
+    let scale = robust_deviation(&law.log_residuals);
     let bad = |r: f64| r > 0.01 && r > 5.0 * scale;
     table
         .rows()
@@ -329,9 +261,7 @@ fn law(checked: &Checked, out: &mut Vec<Warning>) {
     {
         out.push(Warning::OutliersMove { with, without, count: o.runs.len() });
     }
-    let found: Vec<f64> = checked.objectives.iter().filter_map(|o| o.exponent).collect();
-    let lowest = found.iter().copied().fold(f64::INFINITY, f64::min);
-    let highest = found.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let (lowest, highest) = range(checked.objectives.iter().filter_map(|o| o.exponent));
     if highest - lowest > half.max(0.02) {
         out.push(Warning::ObjectivesDisagree { lowest, highest });
     }
@@ -346,9 +276,7 @@ fn law(checked: &Checked, out: &mut Vec<Warning>) {
 
 /// Pearson's correlation; `None` where either never varies.
 fn correlation(x: &[f64], y: &[f64]) -> Option<f64> {
-    let (mx, my) = (crate::estimate::mean(x), crate::estimate::mean(y));
-    let xy: f64 = x.iter().zip(y).map(|(a, b)| (a - mx) * (b - my)).sum();
-    let xx: f64 = x.iter().map(|a| (a - mx).powi(2)).sum();
-    let yy: f64 = y.iter().map(|b| (b - my).powi(2)).sum();
-    (xx > 0.0 && yy > 0.0).then(|| xy / (xx * yy).sqrt())
+    let (x, y) = (centred(x).0, centred(y).0);
+    let (xx, yy) = (dot(&x, &x), dot(&y, &y));
+    (xx > 0.0 && yy > 0.0).then(|| dot(&x, &y) / (xx * yy).sqrt())
 }

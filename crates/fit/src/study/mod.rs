@@ -2,16 +2,18 @@
 
 mod checks;
 mod compare;
+mod dependence;
 mod doubts;
 
 pub use checks::{LawChecks, check_law};
 pub use compare::{ConventionRow, ExponentRow, ObjectiveRow};
-pub use doubts::{clusters_ignored, law_warnings};
+pub use dependence::clusters_ignored;
+pub use doubts::law_warnings;
 
 use serde::Serialize;
 
 use crate::compute::ComputeRule;
-use crate::convention::Convention;
+use crate::counting::Counting;
 use crate::envelope::{Curve, EnvelopeFit, EnvelopeOptions, curves_of, fit_envelope};
 use crate::error::FitError;
 use crate::estimate::check_level;
@@ -23,18 +25,14 @@ use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals};
 use crate::warning::Warning;
 
-/// A result, or why there is none.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer<T> {
-    /// The result.
     Given(T),
-    /// Why there is none.
     Refused(FitError),
 }
 
 impl<T> Answer<T> {
-    /// The result, if there is one.
     pub fn given(&self) -> Option<&T> {
         match self {
             Answer::Given(value) => Some(value),
@@ -42,7 +40,6 @@ impl<T> Answer<T> {
         }
     }
 
-    /// Why there is none.
     pub fn refusal(&self) -> Option<&FitError> {
         match self {
             Answer::Given(_) => None,
@@ -60,25 +57,20 @@ impl<T> From<Result<T, FitError>> for Answer<T> {
     }
 }
 
-/// What to run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StudyOptions {
-    /// How N and C are counted.
-    pub convention: Convention,
-    /// The law of approach 3.
+    pub convention: Counting,
     pub law: LawKind,
-    /// Its fit.
     pub fit: FitOptions,
     /// Approach 2; its method is the first of those compared.
     pub isoflop: IsoflopOptions,
-    /// Approach 1.
     pub envelope: EnvelopeOptions,
 }
 
 impl Default for StudyOptions {
     fn default() -> Self {
         StudyOptions {
-            convention: Convention::AsGiven,
+            convention: Counting::AsGiven,
             law: LawKind::Hoffmann,
             fit: FitOptions::default(),
             isoflop: IsoflopOptions::default(),
@@ -99,36 +91,24 @@ impl StudyOptions {
     }
 }
 
-/// Approach 2 by one method.
 #[derive(Debug, Clone, Serialize)]
 pub struct IsoflopRow {
-    /// The method.
     pub method: Method,
-    /// What it gave.
     pub answer: Answer<IsoflopFit>,
     /// Where it refused a power law: the slices, with the minima that there are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceFit>,
 }
 
-/// Everything about one table.
 #[derive(Debug, Clone, Serialize)]
 pub struct Study {
-    /// What was asked.
     pub options: StudyOptions,
-    /// Runs used.
     pub rows: usize,
-    /// Rows that no fit saw.
     pub left_out: Vec<LeftOut>,
-    /// Largest C, FLOPs.
     pub largest_flops: f64,
-    /// How C follows from N and D.
     pub compute: ComputeRule,
-    /// Lower envelope.
     pub approach1: Answer<EnvelopeFit>,
-    /// Slice minima, the chosen method first.
     pub approach2: Vec<IsoflopRow>,
-    /// Parametric law.
     pub approach3: Answer<LawFit>,
     /// Exponents of all approaches side by side.
     pub exponents: Vec<ExponentRow>,
@@ -140,7 +120,6 @@ pub struct Study {
     pub disagreements: Vec<String>,
     /// The exponent that objectives, outliers and slices are compared by: `a` of N*(C), or the law's own.
     pub exponent_name: &'static str,
-    /// The exponent under each objective.
     pub objectives: Vec<ObjectiveRow>,
     /// The exponents under each convention that the table has counts for.
     pub conventions: Vec<ConventionRow>,
@@ -150,14 +129,11 @@ pub struct Study {
     pub residuals: Option<Residuals>,
     /// Outliers of the law; `None` unless it converged.
     pub outliers: Option<Outliers>,
-    /// The exponent without each slice.
     pub without_slice: Vec<LeftOutSlice>,
-    /// Doubts.
     pub warnings: Vec<Warning>,
 }
 
 impl Study {
-    /// The chosen method's approach 2.
     pub fn isoflop(&self) -> Option<&IsoflopFit> {
         self.approach2.first().and_then(|r| r.answer.given())
     }
@@ -177,7 +153,6 @@ impl Study {
         }
     }
 
-    /// The parametric fit, if it converged.
     pub fn law(&self) -> Option<&crate::parametric::LawResult> {
         self.approach3.given().and_then(|f| f.result.as_ref())
     }

@@ -8,10 +8,11 @@ use serde::Serialize;
 use crate::error::FitError;
 use crate::isoflop::group_slices;
 use crate::law::{Law, Sample};
+use crate::observation::Observation;
 use crate::outcome::Outcome;
 use crate::parametric::{FitOptions, data, optimum};
 use crate::solve::Model;
-use crate::table::{Observation, Table};
+use crate::table::Table;
 use crate::words::counted;
 
 /// A forecast of held-out runs. Errors are relative, `|L - L_law| / L`.
@@ -19,13 +20,10 @@ use crate::words::counted;
 pub struct HeldOut {
     /// Budgets held out; 0 where runs come in no slices, and those of largest C are.
     pub budgets: usize,
-    /// Runs that the law was fitted to.
     pub train_runs: usize,
-    /// Runs that it forecast.
     pub test_runs: usize,
     /// Largest C held out over largest C fitted.
     pub scale_up: f64,
-    /// How the fit ended.
     pub outcome: Outcome,
     /// Mean relative error of the law (ARE).
     pub law_error: f64,
@@ -35,7 +33,6 @@ pub struct HeldOut {
     pub law_signed: f64,
     /// Mean relative error of the best loss seen.
     pub naive_error: f64,
-    /// Whether the naive forecast is better.
     pub law_loses: bool,
 }
 
@@ -75,16 +72,8 @@ pub fn hold_out(
     data(train, law)?;
     let sample = Sample::new(train);
     let best = optimum(law, &sample, options.objective, options.starts);
-    let held = Sample {
-        points: test
-            .iter()
-            .map(|r| sample.centre.point(r.params, r.tokens, r.flops, r.unique_tokens))
-            .collect(),
-        loss: test.iter().map(|r| r.loss_nats).collect(),
-        log_loss: test.iter().map(|r| r.loss_nats.ln()).collect(),
-        centre: sample.centre,
-    };
-    let forecast = Model::new(law, &held, false).predicted(best.theta());
+    let held = Sample::about(sample.centre, test);
+    let forecast = Model::new(law, &held, false).predicted(&best.theta);
     let n = test.len() as f64;
     let off: Vec<f64> = forecast.iter().zip(&held.loss).map(|(f, l)| (f - l) / l).collect();
     let seen = sample.least_loss();

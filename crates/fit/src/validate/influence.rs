@@ -6,12 +6,12 @@ use crate::isoflop::group_slices;
 use crate::law::{Law, Sample};
 use crate::outcome::Outcome;
 use crate::parametric::{FitOptions, LawResult, log_residuals, optimum};
+use crate::stats::robust_deviation;
 use crate::table::Table;
 
 /// A run that lies far from the law.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outlier {
-    /// Its name.
     pub run: String,
     /// ln L minus the law's.
     pub log_residual: f64,
@@ -36,9 +36,7 @@ impl Outliers {
 /// A fit without one slice.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LeftOutSlice {
-    /// Budget of the slice left out, FLOPs.
     pub flops: f64,
-    /// How the fit ended.
     pub outcome: Outcome,
     /// The law's exponent; `None` unless the fit converged.
     pub exponent: Option<f64>,
@@ -53,10 +51,8 @@ pub fn outliers(
 ) -> Outliers {
     let sample = Sample::new(table);
     let residuals = log_residuals(law, &result.theta, &sample);
-    let mut sizes: Vec<f64> = residuals.iter().map(|r| r.abs()).collect();
-    let scale = 1.4826 * crate::estimate::median(&mut sizes);
     // Rounding in the losses is no scale to measure outliers by.
-    let scale = scale.max(1e-9);
+    let scale = robust_deviation(&residuals).max(1e-9);
     let mut runs: Vec<Outlier> = table
         .rows()
         .iter()
@@ -125,10 +121,10 @@ pub(crate) fn exponent(
     let exponent = match law.own_exponent() {
         Some(own) => {
             let at = law.parameters().iter().position(|name| *name == own);
-            at.map(|k| law.natural(best.theta(), &sample.centre)[k])
+            at.map(|k| law.natural(&best.theta, &sample.centre)[k])
         }
         None => law
-            .sum_of_powers(best.theta(), &sample.centre)
+            .sum_of_powers(&best.theta, &sample.centre)
             .filter(|_| compute.checked().is_ok())
             .map(|p| p.exponents(&compute).0),
     };

@@ -2,18 +2,20 @@
 
 use serde::Serialize;
 
-use crate::error::FitError;
 use crate::intervals::student_quantile;
 use crate::law::Law;
+use crate::observation::Observation;
 use crate::parametric::{LawResult, log_residuals};
-use crate::table::{Observation, Table};
+use crate::stats::{centred, dot, robust_deviation};
+use crate::table::Table;
 
 /// Residuals of ln L against one variable.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ResidualTrend {
     /// `N`, `D`, `C` or `N / D`.
     pub variable: String,
-    /// Student's t of the slope of the residuals in its logarithm; 0 where that never varies.
+    /// Student's t of the slope of the residuals in its logarithm; 0 where that never varies, infinite where slope and bend
+    /// leave nothing over.
     pub slope_t: f64,
     /// The same of the square of the logarithm beside the slope: bends.
     pub bend_t: f64,
@@ -32,15 +34,7 @@ pub struct Residuals {
     pub trends: Vec<ResidualTrend>,
 }
 
-/// Residuals of a fit.
-///
-/// # Errors
-/// None today; kept for laws whose residuals may not exist.
-pub fn residual_structure(
-    table: &Table,
-    law: &dyn Law,
-    result: &LawResult,
-) -> Result<Residuals, FitError> {
+pub fn residual_structure(table: &Table, law: &dyn Law, result: &LawResult) -> Residuals {
     let sample = crate::law::Sample::new(table);
     let residuals = log_residuals(law, &result.theta, &sample);
     let variables: [(&str, fn(&Observation) -> f64); 4] = [
@@ -56,7 +50,7 @@ pub fn residual_structure(
             trend(name, &x, &residuals)
         })
         .collect();
-    Ok(Residuals { log_residuals: residuals, trends })
+    Residuals { log_residuals: residuals, trends }
 }
 
 fn trend(name: &str, x: &[f64], residuals: &[f64]) -> ResidualTrend {
@@ -89,35 +83,29 @@ const LEAST_RUNS: usize = 10;
 
 /// Residuals no further out than 4 robust standard deviations: a few outliers neither make a trend nor hide one.
 fn clipped(residuals: &[f64]) -> Vec<f64> {
-    let mut sizes: Vec<f64> = residuals.iter().map(|r| r.abs()).collect();
-    let far = 4.0 * 1.4826 * crate::estimate::median(&mut sizes);
+    let far = 4.0 * robust_deviation(residuals);
     residuals.iter().map(|r| r.clamp(-far, far)).collect()
 }
 
-/// Student's t of both terms of `y = m + slope x + bend x^2` by least squares, the square taken beside the line.
+/// Student's t of both terms of `y = m + slope x + bend x^2` by least squares, the square taken beside the line. 0 for a
+/// term that `x` cannot tell: a variable of two values has a slope and no bend.
 fn slope_and_bend(x: &[f64], y: &[f64]) -> [f64; 2] {
     let n = x.len() as f64;
-    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-    let centred = |v: &[f64]| {
-        let mean = crate::estimate::mean(v);
-        v.iter().map(|a| a - mean).collect::<Vec<f64>>()
-    };
-    let (line, y) = (centred(x), centred(y));
-    let squares = centred(&line.iter().map(|a| a * a).collect::<Vec<f64>>());
-    let length = product(&line, &line);
+    let (line, y) = (centred(x).0, centred(y).0);
+    let squares = centred(&line.iter().map(|a| a * a).collect::<Vec<f64>>()).0;
+    let length = dot(&line, &line);
     if !(length > 1e-12 * n) {
         return [0.0; 2];
     }
-    let along = product(&squares, &line) / length;
+    let along = dot(&squares, &line) / length;
     let bend: Vec<f64> = squares.iter().zip(&line).map(|(s, l)| s - along * l).collect();
-    // A variable of two values has a slope and no bend.
-    let directions =
-        [Some(&line), Some(&bend).filter(|b| product(b, b) > 1e-9 * length * length / n)];
-    let explained = directions.map(|d| d.map_or(0.0, |d| product(d, &y).powi(2) / product(d, d)));
-    let left = product(&y, &y) - explained[0] - explained[1];
+    let bends = dot(&bend, &bend) > 1e-9 * length * length / n;
+    // The part of `y` along each direction of unit length.
+    let part = |d: &[f64]| dot(d, &y) / dot(d, d).sqrt();
+    let parts = [part(&line), if bends { part(&bend) } else { 0.0 }];
+    let left = dot(&y, &y) - dot(&parts, &parts);
     let deviation = (left.max(0.0) / (n - 3.0).max(1.0)).sqrt();
-    let t = |d: &Vec<f64>| product(d, &y) / product(d, d).sqrt() / deviation;
-    directions.map(|d| d.map(t).filter(|t| t.is_finite()).unwrap_or(0.0))
+    parts.map(|p| if p == 0.0 { 0.0 } else { p / deviation })
 }
 
 #[cfg(test)]
@@ -134,6 +122,9 @@ mod tests {
             (slope - 7.27958175).abs() < 1e-8 && (bend - -0.898552479).abs() < 1e-8,
             "{slope} {bend}"
         );
+        // All of it on a line: beyond any doubt, and said so.
+        let [slope, _] = slope_and_bend(&[0.0, 1.0, 2.0, 3.0], &[0.0, 1.0, 2.0, 3.0]);
+        assert!(slope > 1e6, "{slope}");
         // Two values: a slope, no bend. One: neither.
         assert_eq!(slope_and_bend(&[0.0, 0.0, 1.0, 1.0], &[1.0, 2.0, 3.0, 5.0])[1], 0.0);
         assert_eq!(slope_and_bend(&[2.0; 4], &[1.0, 2.0, 3.0, 5.0]), [0.0; 2]);

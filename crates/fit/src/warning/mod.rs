@@ -8,105 +8,78 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Warning {
-    /// Rows were left out.
     RowsLeftOut {
-        /// How many.
         count: usize,
         /// How many of them the caller left out on purpose.
         asked: usize,
         /// Every reason, with how many rows it holds for and the first few of them.
         reasons: Vec<String>,
     },
-    /// An approach gave no result.
     NoResult {
-        /// Which.
         approach: String,
-        /// Why.
         why: String,
     },
     /// Too few clusters of runs for an interval.
     FewClusters {
-        /// How many.
         clusters: usize,
-        /// Runs in them.
         rows: usize,
-        /// How many it takes.
         needed: usize,
     },
     /// Rows of one run name are taken as one cluster.
     RepeatedNames {
-        /// Different names.
         names: usize,
-        /// Runs.
         rows: usize,
     },
     /// Intervals that take runs of one cluster as independent.
     ClustersIgnored {
-        /// Whose.
         method: String,
-        /// Clusters.
         clusters: usize,
-        /// Runs in them.
         rows: usize,
     },
     /// Runs that look like checkpoints of fewer trainings, and are taken as independent.
     Checkpoints {
         /// Groups of runs that differ in D alone.
         groups: usize,
-        /// Runs in them.
         rows: usize,
     },
     /// Intervals were asked for and withheld.
     NoInterval {
-        /// Whose.
         method: String,
-        /// Why.
         why: String,
     },
     /// A slice's losses hardly differ near its minimum.
     FlatMinimum {
-        /// Budget, FLOPs.
         flops: f64,
         /// Factor between the ends of the interval of N*.
         factor: f64,
     },
     /// N and D move together.
     CollinearDesign {
-        /// Correlation of ln N and ln D.
         correlation: f64,
     },
     /// An answer beyond 100 times the largest compute.
     FarExtrapolation {
-        /// C, FLOPs.
         flops: f64,
-        /// C over the largest C.
         factor: f64,
     },
-    /// Neighbouring budgets are less than a factor 1.8 apart.
+    /// Neighbouring budgets are less than a factor 1.5 apart.
     BudgetsTooClose {
-        /// Smallest factor.
         factor: f64,
     },
     /// Fewer than 5 budgets.
     FewBudgets {
-        /// How many.
         budgets: usize,
     },
     /// Slices with fewer than 6 sizes.
     FewSizes {
-        /// Slices concerned.
         slices: usize,
-        /// Fewest sizes.
         sizes: usize,
     },
-    /// Slices without a bracketed minimum.
     UnbracketedSlices {
-        /// Slices concerned, with reasons.
         slices: Vec<String>,
     },
     /// Runs well above their slice: probably badly tuned.
     MistunedCells {
-        /// Their names.
         runs: Vec<String>,
     },
     /// C does not follow from N and D by one rule.
@@ -114,83 +87,58 @@ pub enum Warning {
         /// Root mean square of ln C about the best rule.
         residual: f64,
     },
-    /// Few starts found the optimum.
     FewStartsAgree {
-        /// Share.
         agreeing: f64,
     },
-    /// Outliers move the exponent.
     OutliersMove {
-        /// Exponent with them.
         with: f64,
-        /// Exponent without.
         without: f64,
-        /// How many there are.
         count: usize,
     },
     /// Held-out budgets are forecast worse than by the best loss seen.
     LawLosesToNaive {
-        /// What was held out.
         held_out: String,
-        /// Mean relative error of the law.
         law: f64,
         /// Mean relative error of the naive forecast.
         naive: f64,
     },
     /// What the largest budgets hold could not be forecast from the rest.
     NoForecast {
-        /// Why.
         why: String,
     },
-    /// Residuals depend on a variable.
     ResidualStructure {
-        /// Which ones.
         variables: Vec<String>,
     },
-    /// Objectives disagree about the exponent.
     ObjectivesDisagree {
-        /// Smallest exponent.
         lowest: f64,
-        /// Largest exponent.
         highest: f64,
     },
-    /// Approaches disagree beyond their intervals.
     ApproachesDisagree {
-        /// In words.
         sentence: String,
     },
     /// Minima scatter more than the noise explains.
     ScatteredMinima {
-        /// Factor.
         factor: f64,
     },
-    /// Bootstrap refits failed.
     FailedDraws {
-        /// How many.
         failed: usize,
-        /// Of how many.
         draws: usize,
     },
     /// The intervals asked for hold the truth less often than they say.
     NarrowIntervals {
-        /// Which.
         method: String,
         /// How often 95% intervals held the truth where that was simulated, at the worst.
         coverage: f64,
     },
     /// One slice decides the exponent.
     InfluentialSlice {
-        /// Its budget, FLOPs.
         flops: f64,
-        /// Exponent without it.
         without: f64,
-        /// Exponent with it.
         with: f64,
     },
 }
 
 impl Warning {
-    /// What to do about it.
     pub fn advice(&self) -> &'static str {
         match self {
             Warning::RowsLeftOut { count, asked, .. } if count == asked => {

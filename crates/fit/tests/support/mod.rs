@@ -1,83 +1,100 @@
-//! Reads the reference tables, where they are.
+//! Tables for the tests: those of `data`, which NumPy and SciPy were asked about, and made ones.
 #![allow(dead_code)]
 
+pub mod akima;
 pub mod made;
+pub mod others;
+pub mod porian;
 
-use std::path::PathBuf;
+use std::path::Path;
 
+use isoflop_fit::parametric::LawFrontier;
 use isoflop_fit::{Observation, Table};
+use serde_json::Value;
 
-/// The folder of reference tables; `None` (saying so) where it is absent.
-pub fn reference() -> Option<PathBuf> {
-    let folder = std::env::var_os("ISOFLOP_REFERENCE").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/references/fit"),
-        PathBuf::from,
-    );
-    if folder.join("reference.json").is_file() {
-        return Some(folder);
+/// The tables of `data`.
+pub const TABLES: [&str; 5] = ["scattered", "slices", "drifting", "checkpoints", "exact"];
+
+/// What NumPy and SciPy find in the tables of `data`.
+pub fn reference() -> Value {
+    json(&data().join("reference.json"))
+}
+
+/// A table of `data`.
+pub fn table(name: &str) -> Table {
+    Table::new(rows(&data().join(format!("{name}.csv")), |_| true)).unwrap()
+}
+
+pub fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+pub fn near(got: f64, want: &Value, tolerance: f64, what: &str) {
+    let want = number(want);
+    assert!((got - want).abs() <= tolerance, "{what}: {got}, wanted {want} within {tolerance}");
+}
+
+/// Within a share of the value wanted.
+pub fn close(got: f64, want: &Value, share: f64, what: &str) {
+    near(got, want, share * number(want).abs(), what);
+}
+
+/// The optimum of the law behind the tables at three budgets, and the sizes and losses around it.
+pub fn flat_as_computed(frontier: &LawFrontier) {
+    let reference = reference();
+    let budgets = reference["flatness"].as_object().unwrap();
+    assert_eq!(budgets.len(), 3);
+    for (key, want) in budgets {
+        let flops: f64 = key.parse().unwrap();
+        let at = frontier.at(flops).unwrap();
+        let (n, best) = (at.params.point, at.loss_nats.unwrap().point);
+        close(n, &want["params"], 1e-6, key);
+        close(best, &want["loss"], 1e-9, key);
+        close(at.tokens_per_param.point, &want["tokens_per_param"], 1e-6, key);
+        for (factor, pair) in want["times"].as_object().unwrap() {
+            let factor: f64 = factor.parse().unwrap();
+            let share = |n: f64| frontier.loss_at(n, flops / 6.0 / n).0.point / best - 1.0;
+            near(share(n * factor), &pair[0], 1e-7, key);
+            near(share(n / factor), &pair[1], 1e-7, key);
+        }
+        for (tolerance, pair) in want["within"].as_object().unwrap() {
+            let range = frontier.sizes_within(flops, tolerance.parse().unwrap()).unwrap();
+            close(range.factor_above, &pair[0], 1e-6, key);
+            close(range.factor_below, &pair[1], 1e-6, key);
+        }
     }
-    println!("skipped: no reference tables at {}", folder.display());
-    None
 }
 
-/// `reference.json`.
-pub fn gold() -> Option<serde_json::Value> {
-    let text = std::fs::read_to_string(reference()?.join("reference.json")).unwrap();
-    Some(serde_json::from_str(&text).unwrap())
+fn data() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data")
 }
 
-/// Rows of a table; `keep` sees the cells by header.
-pub fn rows(name: &str, keep: impl Fn(&dyn Fn(&str) -> String) -> bool) -> Vec<Observation> {
-    let text = std::fs::read_to_string(reference().unwrap().join(name)).unwrap();
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&text(path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Rows of a table, the runs numbered where they have no names; `keep` sees the cells by header.
+fn rows(path: &Path, keep: impl Fn(&dyn Fn(&str) -> Option<String>) -> bool) -> Vec<Observation> {
+    let text = text(path);
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
     let mut out = Vec::new();
-    for line in lines {
+    for (k, line) in lines.enumerate() {
         let cells: Vec<&str> = line.split(',').collect();
-        let cell = |h: &str| {
-            let at = header.iter().position(|x| *x == h);
-            at.map(|i| cells[i].to_string()).unwrap_or_default()
-        };
+        let cell = |h: &str| header.iter().position(|x| *x == h).map(|i| cells[i].to_string());
         if !keep(&cell) {
             continue;
         }
-        let number = |h: &str| cell(h).parse::<f64>().unwrap();
-        let mut row = Observation::new(
-            cell("run"),
-            number("params"),
-            number("tokens"),
-            number("flops"),
-            number("loss"),
-        );
-        if header.contains(&"model") {
-            row.cluster = Some(cell("model"));
-        }
+        let number = |h: &str| cell(h).unwrap().parse::<f64>().unwrap();
+        let name = cell("run").unwrap_or_else(|| k.to_string());
+        let (n, d, c) = (number("params"), number("tokens"), number("flops"));
+        let mut row = Observation::new(name, n, d, c, number("loss"));
+        row.cluster = cell("model");
         out.push(row);
     }
     out
-}
-
-/// A whole table.
-pub fn table(name: &str) -> Table {
-    Table::new(rows(name, |_| true)).unwrap()
-}
-
-/// The Llama 3 rows that are not marked as outliers.
-pub fn llama3_clean() -> Table {
-    Table::new(rows("oa_llama3_isoflop.csv", |cell| cell("oa_outlier") == "0")).unwrap()
-}
-
-/// The tables of `gold_fits`, by name.
-pub fn gold_tables() -> Vec<(&'static str, Table)> {
-    vec![
-        ("epoch240", table("epoch_chinchilla_240.csv")),
-        ("epoch245", table("epoch_chinchilla_245.csv")),
-        ("llama3_all133", table("oa_llama3_isoflop.csv")),
-        ("llama3_clean116", llama3_clean()),
-        ("porian_rw_1_kaplan_repro", table("porian_rw_1_kaplan_repro.csv")),
-        ("porian_rw_5_tuned_no_decay", table("porian_rw_5_tuned_no_decay.csv")),
-        ("gemstones_hot", table("gemstones_hot.csv")),
-        ("kyotakano234", table("kyotakano_llm_234.csv")),
-        ("cs336_toy", table("cs336_toy_isoflop.csv")),
-    ]
 }

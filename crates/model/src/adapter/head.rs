@@ -5,11 +5,11 @@ use std::ops::Range;
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::LOGITS_AT_ONCE;
 
-use crate::kernels::launch::{dims, empty, empty_of, view};
-use crate::kernels::product::{self, Into, Side, product};
-use crate::kernels::{Choices, cross_entropy};
-
 use super::parts::Parts;
+use crate::kernels::Choices;
+use crate::kernels::tensors::{dims, empty, empty_of, view};
+use crate::ops::cross_entropy::kernel as cross_entropy;
+use crate::ops::linear::product::{self, Epilogue, Side, product};
 
 /// Whole replicas, or some rows of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,10 +67,10 @@ pub(super) struct Gradient<'a> {
     /// Position of the projection's weight.
     pub weight: usize,
     /// Whether gradients of the weight are added to what is there.
-    pub again: bool,
+    pub accumulate: bool,
 }
 
-/// Writes the mean loss of each replica `[R]`, times `share`, to `loss`, or adds it `again`. With `gradient` returns that of the
+/// Writes the mean loss of each replica `[R]`, times `share`, to `loss`, or adds it (`accumulate`). With `gradient` returns that of the
 /// hidden states.
 pub(super) fn run(
     hidden: &CubeTensor,
@@ -78,7 +78,7 @@ pub(super) fn run(
     targets: &CubeTensor,
     loss: &CubeTensor,
     share: f32,
-    again: bool,
+    accumulate: bool,
     gradient: Option<Gradient>,
     choices: Choices,
 ) -> Option<CubeTensor> {
@@ -90,20 +90,20 @@ pub(super) fn run(
         let x = part(hidden, &piece);
         let w = of_replicas(weight, &piece.replicas);
         let logits = empty_of(hidden, [here[0], here[1], vocab], hidden.dtype);
-        product(Side::plain(&x), Side::plain(&w), &logits, Into::New, choices);
+        product(Side::plain(&x), Side::plain(&w), &logits, Epilogue::Store, choices);
         let ids = part(targets, &piece);
         let asked = gradient.as_ref().map(|g| (g.z, g.scale));
         let losses = cross_entropy::launch(&logits, &ids, asked, choices);
         // Rows of a replica after its first ones.
         let more = done.as_ref() == Some(&piece.replicas);
         let mean = (loss, piece.replicas.start);
-        cross_entropy::means(&losses, share / m as f32, mean, again || more);
+        cross_entropy::means(&losses, share / m as f32, mean, accumulate || more);
         done = Some(piece.replicas.clone());
         let (Some(g), Some(dhidden)) = (&gradient, &dhidden) else { continue };
         let to = g.parts.of_projection(g.weight, [d, vocab], piece.replicas.clone());
-        let count = g.parts.places[g.weight].parts;
+        let count = g.parts.layouts[g.weight].parts;
         let dx = part(dhidden, &piece);
-        product::gradients(&logits, [&w, &x], &dx, (&to, count), g.again || more, choices);
+        product::gradients(&logits, [&w, &x], &dx, (&to, count), g.accumulate || more, choices);
     }
     dhidden
 }

@@ -2,17 +2,11 @@
 //!
 //! All weights lie in one piece of memory, their copy in half precision in another ([`packed`]); gradients are written to their
 //! places by whoever makes them, in parts that are added up once ([`parts`]). So a step is the launches of the forward and
-//! backward pass ([`pass`]) and three more ([`update`]), whose buffers are the same from step to step: they are recorded once and
-//! replayed ([`steps`]).
+//! backward pass ([`pass`], [`backward`]) and three more ([`update`]), whose buffers are the same from step to step.
 
+mod backward;
 mod head;
 pub(crate) mod packed;
 pub(crate) mod parts;
-mod pass;
-mod steps;
+pub(crate) mod pass;
 pub(crate) mod update;
-
-pub(crate) use packed::Packed;
-pub(crate) use pass::{Batch, Pass};
-pub(crate) use steps::factors;
-pub use steps::{MicroBatch, Steps};

@@ -1,19 +1,21 @@
 //! The weights of a stack in one piece of memory.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use burn::backend::Cube;
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::Shape;
 
-use crate::kernels::flat::{self, BLOCK};
-use crate::kernels::launch::{empty_of, view};
-use crate::kernels::{Choices, launch, primitive};
+use crate::kernels::Choices;
+use crate::kernels::elementwise::copy;
+use crate::kernels::flat::{BLOCK, Entry, Tables};
+use crate::kernels::tensors::{dims, empty_of, primitive, rows_of, view};
+use crate::ops::adamw::kernel::to_half;
 use crate::params::ParamSpec;
 
 /// Where the weights of a shape begin, each of all replicas, and how many elements there are in all.
-pub(crate) fn places(specs: &[ParamSpec], replicas: usize) -> (Vec<usize>, usize) {
+pub(crate) fn offsets(specs: &[ParamSpec], replicas: usize) -> (Vec<usize>, usize) {
     let mut next = 0;
     let starts = specs.iter().map(|spec| {
         let at = next;
@@ -25,14 +27,13 @@ pub(crate) fn places(specs: &[ParamSpec], replicas: usize) -> (Vec<usize>, usize
 
 /// Tensors of a shape's weights, `[R, rows, cols]` each, in one flat `f32` tensor.
 pub(crate) fn pack(tensors: Vec<Tensor<3>>, specs: &[ParamSpec]) -> (CubeTensor, Vec<CubeTensor>) {
-    let tensors: Vec<CubeTensor> =
-        tensors.into_iter().map(|t| launch::rows_of(primitive(t))).collect();
-    let [replicas, ..] = launch::dims::<3>(&tensors[0]);
-    let (starts, total) = places(specs, replicas);
+    let tensors: Vec<CubeTensor> = tensors.into_iter().map(|t| rows_of(primitive(t))).collect();
+    let [replicas, ..] = dims::<3>(&tensors[0]);
+    let (starts, total) = offsets(specs, replicas);
     let flat = empty_of(&tensors[0], [total], DType::F32);
     let views = views(&flat, &starts, specs, replicas);
     for (tensor, view) in tensors.iter().zip(&views) {
-        flat::place(tensor, view);
+        copy(tensor, view);
     }
     (flat, views)
 }
@@ -46,11 +47,6 @@ pub(crate) fn views(
 ) -> Vec<CubeTensor> {
     let view = |(spec, &at): (&ParamSpec, &usize)| view(flat, at, [replicas, spec.rows, spec.cols]);
     specs.iter().zip(starts).map(view).collect()
-}
-
-/// A tensor of burn's that shares the memory.
-pub(crate) fn tensor<const D: usize>(cube: &CubeTensor) -> Tensor<D> {
-    Tensor::from_primitive::<Cube>(cube.clone())
 }
 
 /// A number that no other piece of memory of this process has.
@@ -76,6 +72,8 @@ pub(crate) struct Packed {
     pub half: Option<CubeTensor>,
     /// Each as products take it.
     pub operands: Vec<CubeTensor>,
+    /// See [`Packed::whole_gradients`].
+    whole_gradients: OnceLock<Tables>,
 }
 
 impl Packed {
@@ -88,8 +86,8 @@ impl Packed {
         choices: Choices,
     ) -> Self {
         let (flat, each) = pack(weights, specs);
-        let [replicas, ..] = launch::dims::<3>(&each[0]);
-        let (starts, total) = places(specs, replicas);
+        let [replicas, ..] = dims::<3>(&each[0]);
+        let (starts, total) = offsets(specs, replicas);
         let half = cast.map(|dtype| empty_of(&flat, [total], dtype));
         let operands = half.as_ref().map(|half| views(half, &starts, specs, replicas));
         let packed = Self {
@@ -101,24 +99,43 @@ impl Packed {
             flat,
             each,
             half,
+            whole_gradients: OnceLock::new(),
         };
-        packed.halve();
+        packed.to_half();
         packed
     }
 
     /// Makes the copy in half precision anew.
-    pub fn halve(&self) {
+    pub fn to_half(&self) {
         if let Some(half) = &self.half {
-            flat::halve(&self.flat, half);
+            to_half(&self.flat, half);
         }
     }
 
     /// Overwrites the weights.
     pub fn replace(&self, weights: &[Tensor<3>]) {
         for (to, from) in self.each.iter().zip(weights) {
-            flat::place(&launch::rows_of(primitive(from.clone())), to);
+            copy(&rows_of(primitive(from.clone())), to);
         }
-        self.halve();
+        self.to_half();
+    }
+
+    /// Tables of gradients that are in one part and lie as the weights do, sent to the device once.
+    pub fn whole_gradients(&self, specs: &[ParamSpec], device: &Device) -> &Tables {
+        self.whole_gradients.get_or_init(|| {
+            let (starts, _) = offsets(specs, self.replicas);
+            let entry = |(spec, at): (&ParamSpec, usize)| Entry {
+                at,
+                per_replica: spec.len(),
+                decays: spec.decay,
+                parts_at: at,
+                parts: 1,
+                part_stride: spec.len(),
+                replica_stride: spec.len(),
+            };
+            let entries: Vec<Entry> = specs.iter().zip(starts).map(entry).collect();
+            Tables::new(&entries, self.replicas, device)
+        })
     }
 
     /// Type of activations.

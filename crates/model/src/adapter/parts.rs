@@ -5,10 +5,13 @@ use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::Family;
 
 use super::packed;
+use crate::kernels::Choices;
 use crate::kernels::flat::{Entry, Tables};
-use crate::kernels::launch::{empty, view};
-use crate::kernels::{Choices, attention, embedding, norm, product};
-use crate::ops::attention::Dims;
+use crate::kernels::launch::chunks;
+use crate::kernels::tensors::{empty, view};
+use crate::ops::attention::{self, Dims};
+use crate::ops::embedding;
+use crate::ops::linear::product;
 use crate::params::ParamSpec;
 
 /// Parts begin at multiples of this many elements: places of buffers that every device takes (256 bytes).
@@ -16,7 +19,7 @@ const ALIGNMENT: usize = 64;
 
 /// A gradient's parts, `[R, parts, rows * cols]`; queries' and keys' gains are side by side in the parts of the former.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Layout {
     pub at: usize,
     pub parts: usize,
     /// Elements of a part.
@@ -27,7 +30,7 @@ pub(crate) struct Place {
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub flat: CubeTensor,
-    pub places: Vec<Place>,
+    pub layouts: Vec<Layout>,
     pub tables: Tables,
     replicas: usize,
 }
@@ -48,15 +51,15 @@ impl Parts {
         let m = d.sequences * d.context;
         let mut next = 0;
         let mut take = |parts: usize, len: usize| {
-            let place = Place { at: next, parts, len };
+            let layout = Layout { at: next, parts, len };
             next = (next + r * parts * len).next_multiple_of(ALIGNMENT);
-            place
+            layout
         };
         let last = specs.len() - 1;
-        let mut places: Vec<Place> = Vec::new();
+        let mut layouts: Vec<Layout> = Vec::new();
         for (i, spec) in specs.iter().enumerate() {
-            let place = if i == 0 {
-                take(embedding::chunks(m, spec.rows), spec.len())
+            let layout = if i == 0 {
+                take(embedding::kernel::chunks(m, spec.rows), spec.len())
             } else if family == Family::Gpt2 && i == 1 {
                 take(1, spec.len())
             } else if spec.is_projection() {
@@ -65,39 +68,34 @@ impl Parts {
                 let (r, m) = if i == last { head } else { (r, m) };
                 take(product::splits(r, m, sizes, matrix), spec.len())
             } else if spec.name.ends_with("q_norm") {
-                take(attention::chunks(d), 2 * d.head_dim)
+                take(attention::kernel::chunks(d), 2 * d.head_dim)
             } else if spec.name.ends_with("k_norm") {
-                let queries = *places.last().expect("keys follow queries");
-                Place { at: queries.at + d.head_dim, ..queries }
+                let queries = *layouts.last().expect("keys follow queries");
+                Layout { at: queries.at + d.head_dim, ..queries }
             } else {
-                take(norm::chunks(m), spec.len())
+                take(chunks(m), spec.len())
             };
-            places.push(place);
+            layouts.push(layout);
         }
-        let (starts, _) = packed::places(specs, r);
-        let entry = |((spec, place), at): ((&ParamSpec, &Place), usize)| Entry {
+        let (starts, _) = packed::offsets(specs, r);
+        let entry = |((spec, layout), at): ((&ParamSpec, &Layout), usize)| Entry {
             at,
             per_replica: spec.len(),
             decays: spec.decay,
-            parts_at: place.at,
-            parts: place.parts,
-            part_stride: place.len,
-            replica_stride: place.parts * place.len,
+            parts_at: layout.at,
+            parts: layout.parts,
+            part_stride: layout.len,
+            replica_stride: layout.parts * layout.len,
         };
-        let entries: Vec<Entry> = specs.iter().zip(&places).zip(starts).map(entry).collect();
+        let entries: Vec<Entry> = specs.iter().zip(&layouts).zip(starts).map(entry).collect();
         let flat = empty(like, [next.max(1)]);
-        Self { flat, places, tables: Tables::new(&entries, r, device), replicas: r }
-    }
-
-    /// Gradients that are whole.
-    pub fn of_flat(flat: CubeTensor, tables: Tables, replicas: usize) -> Self {
-        Self { flat, places: Vec::new(), tables, replicas }
+        Self { flat, layouts, tables: Tables::new(&entries, r, device), replicas: r }
     }
 
     /// The parts of a gradient as `[R, parts, len]`.
     pub fn of(&self, weight: usize) -> CubeTensor {
-        let place = self.places[weight];
-        view(&self.flat, place.at, [self.replicas, place.parts, place.len])
+        let layout = self.layouts[weight];
+        view(&self.flat, layout.at, [self.replicas, layout.parts, layout.len])
     }
 
     /// The parts of a projection's gradient as products write them, `[replicas * parts, rows, cols]`, for some of the replicas.
@@ -107,8 +105,8 @@ impl Parts {
         [rows, cols]: [usize; 2],
         replicas: std::ops::Range<usize>,
     ) -> CubeTensor {
-        let place = self.places[weight];
-        let at = place.at + replicas.start * place.parts * place.len;
-        view(&self.flat, at, [replicas.len() * place.parts, rows, cols])
+        let layout = self.layouts[weight];
+        let at = layout.at + replicas.start * layout.parts * layout.len;
+        view(&self.flat, at, [replicas.len() * layout.parts, rows, cols])
     }
 }

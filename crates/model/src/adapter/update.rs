@@ -4,11 +4,11 @@ use burn::tensor::{Tensor, TensorData};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::packed::{self, Packed};
-use super::parts::Parts;
-use crate::kernels::flat::{self, Entry, PER_REPLICA, Tables, Update};
-use crate::kernels::launch::empty;
-use crate::kernels::primitive;
-use crate::optim::ReplicaStep;
+use crate::kernels::flat::Tables;
+use crate::kernels::tensors::{empty, primitive, tensor};
+use crate::ops::adamw::PER_REPLICA;
+use crate::ops::adamw::kernel::{Update, adamw};
+use crate::ops::clip::kernel::{gather, norms};
 use crate::params::ParamSpec;
 
 /// Moments of all weights, flat.
@@ -20,18 +20,18 @@ pub(crate) struct Moments {
     pub second: CubeTensor,
 }
 
-/// Moves the weights by the gradients in `parts`, times `factor`. `factors` are those of [`flat::FACTORS`]. Returns the norms `[R]`
+/// Moves the weights by the gradients in `parts`, times `factor`; `tables` tell where these lie. `factors` are those of [`factors`](crate::ops::adamw::factors). Returns the norms `[R]`
 /// before clipping.
 pub(crate) fn update(
     packed: &Packed,
     moments: &Moments,
-    parts: &Parts,
+    (parts, tables): (&CubeTensor, &Tables),
     gradients: &CubeTensor,
     factors: &CubeTensor,
     factor: f32,
 ) -> CubeTensor {
-    let squares = flat::gather(&parts.flat, &parts.tables, gradients, factor);
-    let [norms, scales] = flat::norms(&squares, factors);
+    let squares = gather(parts, tables, gradients, factor);
+    let [norms, scales] = norms(&squares, factors);
     let update = Update {
         gradients,
         scales: &scales,
@@ -41,36 +41,24 @@ pub(crate) fn update(
         second: &moments.second,
         half: packed.half.as_ref(),
     };
-    flat::adamw(update, &parts.tables);
+    adamw(update, tables);
     norms
 }
 
-/// [`update`] by whole gradients. Returns their norms `[R]`.
-pub(crate) fn whole(
+/// [`update`] by whole gradients and the `factors` of [`factors`](crate::ops::adamw::factors). Returns their norms `[R]`.
+pub(crate) fn update_by_gradients(
     packed: &Packed,
     moments: &Moments,
     grads: Vec<Tensor<3>>,
     specs: &[ParamSpec],
-    settings: &[ReplicaStep],
-    step: u64,
+    factors: Vec<f32>,
 ) -> CubeTensor {
     let r = packed.replicas;
     let (flat, _) = packed::pack(grads, specs);
-    let (starts, _) = packed::places(specs, r);
-    let entry = |(spec, at): (&ParamSpec, usize)| Entry {
-        at,
-        per_replica: spec.len(),
-        decays: spec.decay,
-        parts_at: at,
-        parts: 1,
-        part_stride: spec.len(),
-        replica_stride: spec.len(),
-    };
-    let entries: Vec<Entry> = specs.iter().zip(starts).map(entry).collect();
-    let device = packed::tensor::<1>(&packed.flat).device();
-    let parts = Parts::of_flat(flat.clone(), Tables::new(&entries, r, &device), r);
-    let factors = TensorData::new(super::factors(settings, step), [r, PER_REPLICA]);
+    let device = tensor::<1>(packed.flat.clone()).device();
+    let tables = packed.whole_gradients(specs, &device);
+    let factors = TensorData::new(factors, [r, PER_REPLICA]);
     let factors = primitive(Tensor::<2>::from_data(factors, &device));
     let gradients = empty(&flat, [flat.meta.num_elements()]);
-    update(packed, moments, &parts, &gradients, &factors, 1.0)
+    update(packed, moments, (&flat, tables), &gradients, &factors, 1.0)
 }

@@ -7,7 +7,7 @@ use super::launch::Rows;
 /// The row of this unit, of `rows` rows that cubes share out along y, and whether there is one: units
 /// beyond the last row work on it too, for all of a cube meet in the sums.
 #[cube]
-pub(super) fn row(rows: usize) -> (usize, bool) {
+pub(crate) fn row(rows: usize) -> (usize, bool) {
     let row = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
     (min(row, rows - 1), row < rows)
 }
@@ -17,7 +17,7 @@ pub(super) fn row(rows: usize) -> (usize, bool) {
 /// Where a row is a plane, its units exchange values without memory. Else `scratch`, which has one
 /// element for every unit of the cube, and all units of the cube call this together.
 #[cube]
-pub(super) fn sum(value: f32, scratch: &mut Shared<[f32]>, #[comptime] rows: Rows) -> f32 {
+pub(crate) fn sum(value: f32, scratch: &mut Shared<[f32]>, #[comptime] rows: Rows) -> f32 {
     if comptime!(rows.planes) {
         plane_sum(value)
     } else {
@@ -27,7 +27,7 @@ pub(super) fn sum(value: f32, scratch: &mut Shared<[f32]>, #[comptime] rows: Row
 
 /// Largest `value` of the units of a row, as [`sum`].
 #[cube]
-pub(super) fn largest(value: f32, scratch: &mut Shared<[f32]>, #[comptime] rows: Rows) -> f32 {
+pub(crate) fn largest(value: f32, scratch: &mut Shared<[f32]>, #[comptime] rows: Rows) -> f32 {
     if comptime!(rows.planes) {
         plane_max(value)
     } else {
@@ -68,7 +68,7 @@ fn by_halves(
 /// `UNIT_POS_Y = 0` get it, the others get parts of it. `down` is the cube's size along y, a power
 /// of two.
 #[cube]
-pub(super) fn sum_down(value: f32, scratch: &mut Shared<[f32]>, #[comptime] down: usize) -> f32 {
+pub(crate) fn sum_down(value: f32, scratch: &mut Shared<[f32]>, #[comptime] down: usize) -> f32 {
     let unit = UNIT_POS as usize;
     let width = CUBE_DIM_X as usize;
     sync_cube();

@@ -9,8 +9,9 @@ use std::ops::Range;
 use burn::tensor::{DType, Tensor};
 use isoflop_plan::LOGITS_AT_ONCE;
 
-use super::{cross_entropy, is_host, linear};
+use super::{cross_entropy, linear};
 use crate::batch::Tokens;
+use crate::host::is_host;
 
 /// What the backward pass of the head gives.
 pub struct Gradients {

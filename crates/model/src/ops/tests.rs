@@ -98,12 +98,12 @@ impl Op<'_> {
                 value(&inputs)
             };
             let slope = (moved(1.0) - moved(-1.0)) / (2.0 * f64::from(h));
-            let along: f64 =
+            let derivative: f64 =
                 want[i].iter().zip(&direction).map(|(&g, &d)| f64::from(g) * f64::from(d)).sum();
             let size: f64 = want[i].iter().map(|&g| f64::from(g).powi(2)).sum::<f64>().sqrt();
             assert!(
-                (slope - along).abs() < 3e-3 * size.max(0.1),
-                "{}, input {i}: slope {slope}, gradient {along} (size {size})",
+                (slope - derivative).abs() < 3e-3 * size.max(0.1),
+                "{}, input {i}: slope {slope}, gradient {derivative} (size {size})",
                 self.name
             );
         }
@@ -145,7 +145,7 @@ fn norms() {
             name: "rms norm and a residual",
             shapes: vec![[r, m, d], [r, 1, d]],
             forward: &|x| norm::forward(&x[0], &x[1], None).0 + x[0].clone(),
-            plain: &|x| norm::forward_plain(&x[0], &x[1], None) + x[0].clone(),
+            plain: &|x| norm::plain::forward(&x[0], &x[1], None) + x[0].clone(),
             backward: &|x, dy| {
                 let saved = norm::forward(&x[0], &x[1], None).1;
                 let g = norm::backward(saved, &x[1], false, dy.clone(), Some(dy));
@@ -157,7 +157,7 @@ fn norms() {
             name: "layer norm",
             shapes: vec![[r, m, d], [r, 1, d], [r, 1, d]],
             forward: &|x| norm::forward(&x[0], &x[1], Some(&x[2])).0,
-            plain: &|x| norm::forward_plain(&x[0], &x[1], Some(&x[2])),
+            plain: &|x| norm::plain::forward(&x[0], &x[1], Some(&x[2])),
             backward: &|x, dy| {
                 let saved = norm::forward(&x[0], &x[1], Some(&x[2])).1;
                 let g = norm::backward(saved, &x[1], true, dy, None);
@@ -177,7 +177,7 @@ fn attentions() {
             name: "attention",
             shapes: vec![qkv],
             forward: &|x| attention::forward(x[0].clone(), None, dims, None).0,
-            plain: &|x| attention::forward_plain(&x[0], None, dims),
+            plain: &|x| attention::plain::forward(&x[0], None, dims),
             backward: &|x, dy| {
                 let saved = attention::forward(x[0].clone(), None, dims, None).1;
                 vec![attention::backward(saved, None, dims, dy, None).qkv]
@@ -189,7 +189,7 @@ fn attentions() {
             name: "attention with normed, rotated queries and keys",
             shapes: vec![qkv, [2, 1, head_dim], [2, 1, head_dim]],
             forward: &|x| attention::forward(x[0].clone(), Some(&gains(x)), dims, None).0,
-            plain: &|x| attention::forward_plain(&x[0], Some(&gains(x)), dims),
+            plain: &|x| attention::plain::forward(&x[0], Some(&gains(x)), dims),
             backward: &|x, dy| {
                 let norm = gains(x);
                 let saved = attention::forward(x[0].clone(), Some(&norm), dims, None).1;
@@ -209,7 +209,7 @@ fn activations() {
             name: "activation",
             shapes: vec![[2, 33, 20]],
             forward: &|x| activation::forward(&x[0], kind),
-            plain: &|x| activation::forward_plain(&x[0], kind),
+            plain: &|x| activation::plain::forward(&x[0], kind),
             backward: &|x, dy| vec![activation::backward(x[0].clone(), kind, dy)],
         }
         .check();
@@ -229,7 +229,7 @@ fn embeddings() {
         shapes: vec![[r, v, d], [r, t, d]],
         forward: &|x| embedding::forward(&x[0], Some(&x[1]), &tokens),
         plain: &|x| {
-            let y = embedding::forward_plain(&x[0], &tokens).reshape([r, 3, t, d]);
+            let y = embedding::plain::forward(&x[0], &tokens).reshape([r, 3, t, d]);
             (y + x[1].clone().reshape([r, 1, t, d])).reshape([r, 3 * t, d])
         },
         backward: &|_, dy| {
@@ -244,23 +244,35 @@ fn embeddings() {
 fn cross_entropies() {
     let (r, m, v, z, scale) = (2, 70, 37, 1e-2, 0.5);
     let targets = Tokens::new(ids(r * m, v), r, 10);
-    let total = |x: &[Tensor<3>]| {
+    let rows = |x: &[Tensor<3>]| {
         let at = targets.tensor(&x[0].device());
-        let (losses, log_sum) = cross_entropy::row_losses(&x[0], &at);
-        ((losses + log_sum.clone() * log_sum * z).mean_dim(1)) * scale
+        cross_entropy::plain::row_losses(&x[0], &at)
     };
-    Op {
-        name: "cross-entropy with z-loss",
-        shapes: vec![[r, m, v]],
-        forward: &total,
-        plain: &total,
-        backward: &|x, dy| {
-            let (_, g) =
-                cross_entropy::loss_and_grad(x[0].clone(), &targets, z as f32, scale as f32);
-            vec![g * dy]
-        },
+    let with_z = |loss: Tensor<3>, log_sum: Tensor<3>, z: f64| {
+        loss + (log_sum.clone() * log_sum * z).mean_dim(1) * scale
+    };
+    for z in [0.0, z] {
+        // The z-loss is in the gradient alone, so that its value is added here.
+        Op {
+            name: "cross-entropy with z-loss",
+            shapes: vec![[r, m, v]],
+            forward: &|x| {
+                let logits = x[0].clone();
+                let loss = cross_entropy::loss_and_grad(logits, &targets, z as f32, scale as f32).0;
+                with_z(loss.reshape([r, 1, 1]), rows(x).1, z)
+            },
+            plain: &|x| {
+                let (losses, log_sum) = rows(x);
+                with_z(losses.mean_dim(1) * scale, log_sum, z)
+            },
+            backward: &|x, dy| {
+                let (_, g) =
+                    cross_entropy::loss_and_grad(x[0].clone(), &targets, z as f32, scale as f32);
+                vec![g * dy]
+            },
+        }
+        .check();
     }
-    .check();
     let logits = values(r * m * v, 5);
     let (host, auto) = (Device::flex(), Device::flex().autodiff());
     let want = cross_entropy::loss(on(&auto, &logits, [r, m, v]), &targets);

@@ -1,55 +1,27 @@
 //! Update rules over all weights of a stack, with settings per replica.
 
-mod adamw;
-mod clip;
 mod muon;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use isoflop_plan::Optimizer;
 
 use crate::adapter::packed;
 use crate::adapter::update::{self, Moments};
-use crate::kernels::flat::FACTORS;
-use crate::model::{Grads, StackModel};
-use crate::params::ParamSpec;
-
-pub use clip::grad_norms;
-
-/// Settings of one replica for one step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ReplicaStep {
-    /// Learning rate of this step, schedule and warm-up applied.
-    pub learning_rate: f64,
-    /// Decoupled weight decay of matrices, times the learning rate.
-    pub weight_decay: f64,
-    /// First-moment decay.
-    pub beta1: f64,
-    /// Second-moment decay.
-    pub beta2: f64,
-    /// Adam's denominator offset.
-    pub epsilon: f64,
-    /// Global gradient-norm limit.
-    pub clip_norm: Option<f64>,
-}
+use crate::kernels::tensors::tensor;
+use crate::model::StackModel;
+use crate::ops::adamw::{self, ReplicaStep, Slot};
+use crate::ops::clip::{self, grad_norms};
+use crate::params::{Grads, ParamSpec};
 
 /// Moments of every weight, `[R, rows, cols]` each, and the steps taken.
 #[derive(Debug, Clone)]
 pub struct OptimState {
-    /// Steps taken so far.
     pub step: u64,
     /// First moments (momentum).
     pub first: Vec<Tensor<3>>,
-    /// Second moments.
     pub second: Vec<Tensor<3>>,
     /// On adapters with kernels: the memory that both lie in.
     packed: Option<Moments>,
-}
-
-impl ReplicaStep {
-    /// The numbers that the update of step `step` multiplies by, in the kernel's order.
-    pub(crate) fn factors(&self, step: u64, decays: bool) -> [f32; FACTORS] {
-        adamw::Factors::new(self, step, decays).for_kernel()
-    }
 }
 
 impl OptimState {
@@ -72,7 +44,7 @@ impl OptimState {
         }
         let move_to_one = |tensors: &mut Vec<Tensor<3>>| {
             let (flat, views) = packed::pack(std::mem::take(tensors), specs);
-            *tensors = views.iter().map(packed::tensor).collect();
+            *tensors = views.into_iter().map(tensor).collect();
             flat
         };
         let (first, second) = (move_to_one(&mut self.first), move_to_one(&mut self.second));
@@ -98,8 +70,10 @@ impl OptimState {
             && let Some(packed) = model.packed()
         {
             let moments = self.moments(model.specs());
-            let norms = update::whole(packed, &moments, grads, model.specs(), replicas, self.step);
-            return packed::tensor(&norms);
+            let factors = adamw::factors(replicas, self.step);
+            let norms =
+                update::update_by_gradients(packed, &moments, grads, model.specs(), factors);
+            return tensor(norms);
         }
         // What follows puts other tensors in their places.
         self.packed = None;
@@ -135,13 +109,6 @@ pub fn select(tensor: &Tensor<3>, keep: &[usize]) -> Tensor<3> {
     Tensor::cat(parts, 0)
 }
 
-/// A weight and its moments.
-struct Slot<'a> {
-    weight: &'a mut Tensor<3>,
-    first: &'a mut Tensor<3>,
-    second: &'a mut Tensor<3>,
-}
-
 /// Independent matrices that one weight holds side by side.
 fn parts(spec: &ParamSpec) -> usize {
     match spec.name.rsplit('.').next() {
@@ -149,17 +116,4 @@ fn parts(spec: &ParamSpec) -> usize {
         Some("gate_up") => 2,
         _ => 1,
     }
-}
-
-/// One number per replica as `[R, 1, 1]`.
-fn per_replica(values: impl Iterator<Item = f64>, device: &Device) -> Tensor<3> {
-    let values: Vec<f32> = values.map(|v| v as f32).collect();
-    let shape = [values.len(), 1, 1];
-    Tensor::from_data(burn::tensor::TensorData::new(values, shape), device)
-}
-
-/// Takes a tensor out of its place, so that an operation owns it alone and works in place.
-fn take(tensor: &mut Tensor<3>) -> Tensor<3> {
-    let empty = Tensor::empty([1, 1, 1], &tensor.device());
-    std::mem::replace(tensor, empty)
 }

@@ -5,7 +5,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{ReplicaStep, Slot, per_replica, take};
+use crate::ops::adamw::{ReplicaStep, Slot, per_replica, take};
 
 /// Momentum; the step uses Nesterov's look-ahead.
 const MOMENTUM: f64 = 0.95;

@@ -1,15 +1,14 @@
 //! `[[grid.cells]]`: cells one by one.
 
-use super::entries::number;
 use super::error::ErrorKind;
 use super::grid::{FLOPS, PARAMS, RATIOS};
-use super::range::{above_to, from_to};
-use super::section::Section;
+use super::keys::{Key, cell_key};
+use super::table::Table;
+use super::takes::{above_to, from_to, number, whole};
 
 /// One explicit cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellSpec {
-    /// Its size.
     pub size: CellSize,
     /// How long it trains.
     pub length: Length,
@@ -39,112 +38,84 @@ pub enum CellSize {
 pub enum Length {
     /// Until it has spent these FLOPs; cells of equal FLOPs are a slice.
     Flops(f64),
-    /// Tokens.
     Tokens(f64),
     /// Optimizer steps.
     Steps(u64),
-    /// Tokens per parameter.
     TokensPerParam(f64),
 }
 
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key<CellSpec>] = &[
+    cell_key("width", whole(4, 65_536, "").multiple_of(4), "64", "width of the model",
+        |c| match &mut c.size { CellSize::Width(width) => Some(width), _ => None })
+        .without(&["params"]).required(),
+    cell_key("params", number(PARAMS, "parameters"), "1e6",
+        "size of the model, snapped to the nearest real shape",
+        |c| match &mut c.size { CellSize::Params(params) => Some(params), _ => None })
+        .without(&["width"]).required(),
+    cell_key("flops", number(FLOPS, "FLOPs"), "1e12",
+        "length of the training; cells with equal `flops` form a slice",
+        |c| match &mut c.length { Length::Flops(flops) => Some(flops), _ => None })
+        .without(&["tokens", "steps", "tokens_per_param"]).required(),
+    cell_key("tokens", number(from_to(1.0, 1e15), "tokens"), "1e6", "length of the training",
+        |c| match &mut c.length { Length::Tokens(tokens) => Some(tokens), _ => None })
+        .without(&["flops", "steps", "tokens_per_param"]).required(),
+    cell_key("steps", whole(1, 1_000_000_000, "optimizer steps"), "1000", "length of the training",
+        |c| match &mut c.length { Length::Steps(steps) => Some(steps), _ => None })
+        .without(&["flops", "tokens", "tokens_per_param"]).required(),
+    cell_key("tokens_per_param", number(RATIOS, "tokens per parameter"), "20",
+        "length of the training",
+        |c| match &mut c.length { Length::TokensPerParam(ratio) => Some(ratio), _ => None })
+        .without(&["flops", "tokens", "steps"]).required(),
+    cell_key("depth", whole(1, 65_536, "blocks"), "4", "instead of the rule of `[model]`",
+        |c| match c.size { CellSize::Width(_) => Some(&mut c.depth), _ => None })
+        .without(&["params"]),
+    cell_key("heads", whole(1, 65_536, "attention heads"), "4", "instead of the rule of `[model]`",
+        |c| match c.size { CellSize::Width(_) => Some(&mut c.heads), _ => None })
+        .without(&["params"]),
+    cell_key("hidden", whole(1, 65_536, ""), "256",
+        "hidden width of the MLP, instead of the rule of `[model]`",
+        |c| match c.size { CellSize::Width(_) => Some(&mut c.hidden), _ => None })
+        .without(&["params"]),
+    cell_key("learning_rate", number(above_to(0.0, 10.0), ""), "3e-3",
+        "peak learning rate, instead of `[train]`'s", |c| Some(&mut c.learning_rate)),
+    cell_key("batch_tokens", number(from_to(1.0, 1e9), "tokens"), "8192",
+        "batch of a step, instead of `[train]`'s", |c| Some(&mut c.batch_tokens)),
+];
+
 impl CellSpec {
-    /// `None` where the cell is refused; the reasons are logged.
-    pub(crate) fn read(s: Section<'_>) -> Option<Self> {
-        let size = read_size(&s);
-        let length = read_length(&s);
-        let by_shape = |key| s.whole(key, 1..=65_536).map(|n| n as usize);
-        let (depth, heads, hidden) = (by_shape("depth"), by_shape("heads"), by_shape("hidden"));
-        if matches!(size, Some(CellSize::Params(_))) {
-            for key in ["depth", "heads", "hidden"] {
-                s.forbid(key, "`params`", "give the `width` of a model whose shape you choose");
-            }
-        }
-        if let (Some(CellSize::Width(width)), Some(heads)) = (size, heads)
+    /// Logs what is wrong with it.
+    pub(super) fn read(table: &Table<'_>) -> Self {
+        // What stands here until the key that is there, or missing, is read.
+        let size = match table.has("params") && !table.has("width") {
+            true => CellSize::Params(f64::NAN),
+            false => CellSize::Width(0),
+        };
+        let lengths = [
+            ("flops", Length::Flops(f64::NAN)),
+            ("tokens", Length::Tokens(f64::NAN)),
+            ("steps", Length::Steps(0)),
+            ("tokens_per_param", Length::TokensPerParam(f64::NAN)),
+        ];
+        let length = lengths.iter().find(|(key, _)| table.has(key)).unwrap_or(&lengths[0]).1;
+        let (depth, heads, hidden, learning_rate, batch_tokens) = (None, None, None, None, None);
+        let mut cell = Self { size, length, depth, heads, hidden, learning_rate, batch_tokens };
+        table.read(&mut cell, KEYS);
+        if let (CellSize::Width(width), Some(heads)) = (cell.size, cell.heads)
             && !(width.is_multiple_of(heads) && (width / heads).is_multiple_of(2))
         {
-            s.fault(
-                ErrorKind::OutOfRange,
-                "heads",
-                format!("a number of heads that divides the width {width} into even parts"),
-                heads.to_string(),
-                "leave out `heads` to take the rule",
-            );
+            let expected =
+                format!("a number of heads that divides the width {width} into even parts");
+            let hint = "leave out `heads` to take the rule";
+            table.fault(ErrorKind::OutOfRange, "heads", expected, hint);
         }
-        let learning_rate = s.number("learning_rate", above_to(0.0, 10.0));
-        let batch_tokens = s.number("batch_tokens", from_to(1.0, 1e9));
-        s.finish();
-        Some(Self {
-            size: size?,
-            length: length?,
-            depth,
-            heads,
-            hidden,
-            learning_rate,
-            batch_tokens,
-        })
+        cell
     }
 
     /// The cell as an inline table.
-    pub(crate) fn entry(&self) -> String {
-        let mut parts = vec![match self.size {
-            CellSize::Width(width) => format!("width = {width}"),
-            CellSize::Params(params) => format!("params = {}", number(params)),
-        }];
-        parts.push(match self.length {
-            Length::Flops(x) => format!("flops = {}", number(x)),
-            Length::Tokens(x) => format!("tokens = {}", number(x)),
-            Length::Steps(steps) => format!("steps = {steps}"),
-            Length::TokensPerParam(x) => format!("tokens_per_param = {}", number(x)),
-        });
-        let shape = [("depth", self.depth), ("heads", self.heads), ("hidden", self.hidden)];
-        parts.extend(shape.iter().filter_map(|(key, x)| x.map(|x| format!("{key} = {x}"))));
-        let numbers = [("learning_rate", self.learning_rate), ("batch_tokens", self.batch_tokens)];
-        parts.extend(numbers.iter().filter_map(|(k, x)| x.map(|x| format!("{k} = {}", number(x)))));
-        format!("{{ {} }}", parts.join(", "))
-    }
-}
-
-fn read_size(s: &Section<'_>) -> Option<CellSize> {
-    match (s.has("width"), s.has("params")) {
-        (true, both) => {
-            if both {
-                s.forbid("params", "`width`", "a cell has one size: leave out one of the two");
-            }
-            let width = s.whole("width", 4..=65_536)?;
-            if !width.is_multiple_of(4) {
-                let hint = format!("write `width = {}`", width.next_multiple_of(4));
-                s.fault(ErrorKind::OutOfRange, "width", "a multiple of 4", width.to_string(), hint);
-                return None;
-            }
-            Some(CellSize::Width(width as usize))
-        }
-        (false, true) => s.number("params", PARAMS).map(CellSize::Params),
-        (false, false) => {
-            let hint = "add `width = 64` or `params = 1e6`";
-            s.fault(ErrorKind::MissingKey, "", "a size", "a cell without one", hint);
-            None
-        }
-    }
-}
-
-fn read_length(s: &Section<'_>) -> Option<Length> {
-    let keys = ["flops", "tokens", "steps", "tokens_per_param"];
-    let given: Vec<&'static str> = keys.into_iter().filter(|k| s.has(k)).collect();
-    if let [first, rest @ ..] = given.as_slice() {
-        for key in rest {
-            s.forbid(key, &format!("`{first}`"), "a cell has one length: leave out the others");
-        }
-    }
-    match given.first().copied() {
-        Some("flops") => s.number("flops", FLOPS).map(Length::Flops),
-        Some("tokens") => s.number("tokens", from_to(1.0, 1e15)).map(Length::Tokens),
-        Some("steps") => s.whole("steps", 1..=1_000_000_000).map(Length::Steps),
-        Some(_) => s.number("tokens_per_param", RATIOS).map(Length::TokensPerParam),
-        None => {
-            let hint =
-                "add `flops = 1e12`, `tokens = 1e6`, `steps = 1000` or `tokens_per_param = 20`";
-            s.fault(ErrorKind::MissingKey, "", "a length", "a cell without one", hint);
-            None
-        }
+    pub(super) fn toml(&self) -> String {
+        let mut cell = self.clone();
+        let entry = |key: &Key<Self>| Some(format!("{} = {}", key.name, key.value(&mut cell)?));
+        format!("{{ {} }}", KEYS.iter().filter_map(entry).collect::<Vec<_>>().join(", "))
     }
 }

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use super::entries::{Entries, list, quoted};
-use super::error::ErrorKind;
-use super::range::{above_to, from_to};
-use super::section::Section;
+use super::keys::{
+    Effect::{Cells, Nothing},
+    Key, key,
+};
+use super::takes::{List, above_to, from_to, number, text, whole, whole_from, words};
+use super::value::{Field, Plain, Refused, Value};
 use super::words::nearest;
 
 /// Resolved `[data]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataConfig {
-    /// Where the bytes or tokens come from.
     pub source: DataSource,
     /// How text becomes tokens; `None` exactly for the synthetic source, which writes token ids.
     pub tokenizer: Option<TokenizerConfig>,
@@ -49,21 +50,14 @@ pub enum TokenizerConfig {
     /// One token per byte; a vocabulary of 256.
     Bytes,
     /// Byte-level BPE trained on the training split.
-    Bpe {
-        /// Vocabulary size.
-        vocab: usize,
-    },
-    /// A `tokenizer.json`.
-    File {
-        /// Its path, relative to the working directory.
-        path: PathBuf,
-    },
+    Bpe { vocab: usize },
+    /// A `tokenizer.json`, its path relative to the working directory.
+    File { path: PathBuf },
 }
 
 /// Parameters of the synthetic language.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SyntheticConfig {
-    /// Vocabulary size.
     pub vocab: usize,
     /// Probability that a word ends after any letter, inside (0, 1).
     pub word_end: f64,
@@ -71,147 +65,125 @@ pub struct SyntheticConfig {
     pub exponent: f64,
 }
 
-#[derive(Clone, Copy)]
-enum SourceWord {
-    Cargo,
-    Text,
-    Synthetic,
+impl Default for DataConfig {
+    fn default() -> Self {
+        Self {
+            source: DataSource::Cargo,
+            tokenizer: Some(TokenizerConfig::Bytes),
+            valid_fraction: 0.05,
+            valid_tokens: 131_072,
+            max_bytes: None,
+            seed: 0,
+            cache: "runs/cache".into(),
+        }
+    }
 }
 
-const SYNTHETIC_KEYS: [&str; 2] = ["word_end", "exponent"];
+const TEXT: &[&str] = &["source = \"text\""];
+const SYNTHETIC: &[&str] = &["source = \"synthetic\""];
+const NOT_SYNTHETIC: &[&str] = &["source = \"cargo\"", "source = \"text\""];
+
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("source", words(&["cargo", "text", "synthetic"]), "\"text\"",
+        "where the data comes from", Cells, |c| Some(&mut c.data)),
+    key("paths", text("a file, folder or glob").listed(List::Ordered), "[\"corpus/**/*.txt\"]",
+        "the text to train on, relative to the working directory", Cells,
+        |c| match &mut c.data.source { DataSource::Text { paths, .. } => Some(paths), _ => None })
+        .with(TEXT).required(),
+    key("field", text("text"), "\"text\"",
+        "the field of a JSONL line that holds its text", Cells,
+        |c| match &mut c.data.source { DataSource::Text { field, .. } => Some(field), _ => None })
+        .with(TEXT),
+    key("vocab", whole(3, 65_536, "tokens"), "64",
+        "vocabulary of the synthetic language", Cells,
+        |c| Some(&mut c.data.synthetic()?.vocab)).with(SYNTHETIC),
+    key("word_end", number(from_to(0.001, 0.999), ""), "0.3",
+        "probability that a word ends after any letter", Cells,
+        |c| Some(&mut c.data.synthetic()?.word_end)).with(SYNTHETIC),
+    key("exponent", number(from_to(0.0, 4.0), ""), "3.0",
+        "Zipf exponent of the letters that may follow a prefix", Cells,
+        |c| Some(&mut c.data.synthetic()?.exponent)).with(SYNTHETIC),
+    key("tokenizer", text("the path of a `tokenizer.json`").or(&["bytes", "bpe"]), "\"bpe\"",
+        "how text becomes tokens", Cells,
+        |c| Some(c.data.tokenizer.as_mut()?)).with(NOT_SYNTHETIC),
+    key("vocab", whole(257, 1_000_000, "tokens"), "4096",
+        "vocabulary of the BPE that is trained", Cells,
+        |c| match &mut c.data.tokenizer { Some(TokenizerConfig::Bpe { vocab }) => Some(vocab), _ => None })
+        .with(&["tokenizer = \"bpe\""]),
+    key("valid_fraction", number(above_to(0.0, 0.5), ""), "0.05",
+        "share of the documents that is held out", Cells,
+        |c| { c.data.tokenizer.as_ref()?; Some(&mut c.data.valid_fraction) }).with(NOT_SYNTHETIC),
+    key("max_bytes", whole_from(1, "bytes").or(&["all"]), "1e9",
+        "text to read at most", Cells,
+        |c| { c.data.tokenizer.as_ref()?; Some(&mut c.data.max_bytes) }).with(NOT_SYNTHETIC),
+    key("valid_tokens", whole(1, 1_000_000_000, "tokens"), "131072",
+        "held-out tokens that every evaluation runs over", Cells, |c| Some(&mut c.data.valid_tokens)),
+    key("seed", whole_from(0, ""), "0",
+        "seed of the split and of the synthetic language", Cells, |c| Some(&mut c.data.seed)),
+    key("cache", text("a folder"), "\"runs/cache\"",
+        "folder for token shards, shared by studies", Nothing, |c| Some(&mut c.data.cache)),
+];
 
 impl DataConfig {
-    pub(crate) fn read(s: Section<'_>) -> Self {
-        let words = [
-            ("cargo", SourceWord::Cargo),
-            ("text", SourceWord::Text),
-            ("synthetic", SourceWord::Synthetic),
-        ];
-        let source = match s.choice("source", &words).unwrap_or(SourceWord::Cargo) {
-            SourceWord::Cargo => {
-                let hint = "write `source = \"text\"` to train on your own files";
-                s.forbid("paths", "`source = \"cargo\"`", hint);
-                s.forbid("field", "`source = \"cargo\"`", hint);
-                DataSource::Cargo
-            }
-            SourceWord::Text => {
-                if !s.has("paths") {
-                    s.fault(
-                        ErrorKind::MissingKey,
-                        "paths",
-                        "the files to train on",
-                        "nothing",
-                        "add `paths = [\"corpus/**/*.txt\"]` to [data]",
-                    );
-                }
-                DataSource::Text {
-                    paths: s.texts("paths").unwrap_or_default(),
-                    field: s.text("field").unwrap_or_else(|| "text".into()),
-                }
-            }
-            SourceWord::Synthetic => DataSource::Synthetic(SyntheticConfig::read(&s)),
-        };
-        let synthetic = matches!(source, DataSource::Synthetic(_));
-        if !synthetic {
-            for key in SYNTHETIC_KEYS {
-                s.forbid(key, "text data", "write `source = \"synthetic\"`, or leave the key out");
-            }
-        }
-        let config = Self {
-            tokenizer: if synthetic { None } else { Some(read_tokenizer(&s)) },
-            valid_fraction: if synthetic {
-                0.0
-            } else {
-                s.number("valid_fraction", above_to(0.0, 0.5)).unwrap_or(0.05)
-            },
-            valid_tokens: s.whole("valid_tokens", 1..=1_000_000_000).unwrap_or(131_072),
-            max_bytes: if synthetic {
-                None
-            } else {
-                s.whole_or("max_bytes", 1..=i64::MAX as u64, "all").flatten()
-            },
-            seed: s.whole("seed", 0..=i64::MAX as u64).unwrap_or(0),
-            cache: s.text("cache").map_or_else(|| PathBuf::from("runs/cache"), PathBuf::from),
-            source,
-        };
-        s.finish();
-        config
-    }
-
-    pub(crate) fn entries(&self) -> Entries {
-        let mut e = Entries::new("data");
-        match &self.source {
-            DataSource::Cargo => e.text("source", "cargo"),
-            DataSource::Text { paths, field } => {
-                e.text("source", "text");
-                e.put("paths", list(paths, |p| quoted(p)));
-                e.text("field", field);
-            }
-            DataSource::Synthetic(language) => {
-                e.text("source", "synthetic");
-                e.put("vocab", language.vocab.to_string());
-                e.number("word_end", language.word_end);
-                e.number("exponent", language.exponent);
-            }
-        }
-        match &self.tokenizer {
-            None => {}
-            Some(TokenizerConfig::Bytes) => e.text("tokenizer", "bytes"),
-            Some(TokenizerConfig::Bpe { vocab }) => {
-                e.text("tokenizer", "bpe");
-                e.put("vocab", vocab.to_string());
-            }
-            Some(TokenizerConfig::File { path }) => e.text("tokenizer", &path.to_string_lossy()),
-        }
-        if self.tokenizer.is_some() {
-            e.number("valid_fraction", self.valid_fraction);
-            e.whole_or("max_bytes", self.max_bytes, "all");
-        }
-        e.put("valid_tokens", self.valid_tokens.to_string());
-        e.put("seed", self.seed.to_string());
-        e.text("cache", &self.cache.to_string_lossy());
-        e
-    }
-}
-
-impl SyntheticConfig {
-    fn read(s: &Section<'_>) -> Self {
-        for key in ["paths", "field", "tokenizer", "valid_fraction", "max_bytes"] {
-            let hint =
-                "a synthetic language is endless and writes its own tokens: leave the key out";
-            s.forbid(key, "`source = \"synthetic\"`", hint);
-        }
-        Self {
-            vocab: s.whole("vocab", 3..=65_536).unwrap_or(64) as usize,
-            word_end: s.number("word_end", from_to(0.001, 0.999)).unwrap_or(0.3),
-            exponent: s.number("exponent", from_to(0.0, 4.0)).unwrap_or(3.0),
+    fn synthetic(&mut self) -> Option<&mut SyntheticConfig> {
+        match &mut self.source {
+            DataSource::Synthetic(language) => Some(language),
+            _ => None,
         }
     }
 }
 
-fn read_tokenizer(s: &Section<'_>) -> TokenizerConfig {
-    let name = s.text("tokenizer");
-    if name.as_deref() == Some("bpe") {
-        let vocab = s.whole("vocab", 257..=1_000_000).unwrap_or(4096) as usize;
-        return TokenizerConfig::Bpe { vocab };
+/// The source, which decides what else there is to say.
+impl Field for DataConfig {
+    fn set(&mut self, value: Value) -> Result<(), Refused> {
+        self.source = match String::from_value(value).as_deref() {
+            Some("text") => DataSource::Text { paths: Vec::new(), field: "text".into() },
+            Some("synthetic") => {
+                // An endless language that writes its own tokens.
+                (self.tokenizer, self.valid_fraction, self.max_bytes) = (None, 0.0, None);
+                let (vocab, word_end, exponent) = (64, 0.3, 3.0);
+                DataSource::Synthetic(SyntheticConfig { vocab, word_end, exponent })
+            }
+            _ => DataSource::Cargo,
+        };
+        Ok(())
     }
-    let hint = "only `tokenizer = \"bpe\"` and the synthetic language have a size of your choice";
-    s.forbid("vocab", "this tokenizer", hint);
-    match name.as_deref() {
-        None | Some("bytes") => TokenizerConfig::Bytes,
-        Some(path) if path.ends_with(".json") => TokenizerConfig::File { path: path.into() },
-        Some(other) => {
-            s.fault(
-                ErrorKind::OutOfRange,
-                "tokenizer",
-                "\"bytes\" or \"bpe\" or the path of a `tokenizer.json`",
-                format!("{other:?}"),
-                match nearest(other, &["bytes", "bpe"]) {
+
+    fn get(&self) -> Value {
+        let word = match self.source {
+            DataSource::Cargo => "cargo",
+            DataSource::Text { .. } => "text",
+            DataSource::Synthetic(_) => "synthetic",
+        };
+        Value::Text(word.into())
+    }
+}
+
+impl Field for TokenizerConfig {
+    fn set(&mut self, value: Value) -> Result<(), Refused> {
+        let Value::Text(name) = value else { return Ok(()) };
+        *self = match name.as_str() {
+            "bytes" => Self::Bytes,
+            "bpe" => Self::Bpe { vocab: 4096 },
+            path if path.ends_with(".json") => Self::File { path: path.into() },
+            other => {
+                let expected = "\"bytes\" or \"bpe\" or the path of a `tokenizer.json`".into();
+                let hint = match nearest(other, &["bytes", "bpe"]) {
                     Some(word) => format!("did you mean \"{word}\"?"),
                     None => "the path of a tokenizer ends in `.json`".into(),
-                },
-            );
-            TokenizerConfig::Bytes
+                };
+                return Err(Refused { expected, hint });
+            }
+        };
+        Ok(())
+    }
+
+    fn get(&self) -> Value {
+        match self {
+            Self::Bytes => Value::Text("bytes".into()),
+            Self::Bpe { .. } => Value::Text("bpe".into()),
+            Self::File { path } => path.to_value(),
         }
     }
 }

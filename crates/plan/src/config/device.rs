@@ -1,27 +1,20 @@
 //! `[device]`: where the training runs. Nothing here may change a result beyond rounding.
 
-use super::entries::Entries;
-use super::range::above_to;
-use super::section::Section;
-use super::train::Setting;
-
-const GIB: f64 = (1u64 << 30) as f64;
-const SHADERS: &[(&str, Shader)] =
-    &[("auto", Shader::Auto), ("spirv", Shader::Spirv), ("wgsl", Shader::Wgsl)];
-const KERNELS: &[(&str, Kernels)] =
-    &[("auto", Kernels::Auto), ("on", Kernels::On), ("off", Kernels::Off)];
+use super::keys::{Effect::Nothing, Key, key};
+use super::takes::{above_to, number, text, whole, words};
+use super::value::{Plain, Value, Word};
+use super::words::words;
 
 /// Resolved `[device]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeviceConfig {
-    /// Which device.
     pub name: DeviceName,
     /// Which shader compiler, on devices that have a choice.
     pub shader: Shader,
     /// Whether the model's operations are kernels of their own, on devices other than the CPU.
     pub kernels: Kernels,
-    /// Memory the training may use, in bytes; `None` asks the device.
-    pub memory_bytes: Option<u64>,
+    /// Memory the training may use, in GiB; `None` asks the device.
+    pub memory_gib: Option<f64>,
     /// Stacks that train at once, the processor's threads shared among them; `None` chooses: as many
     /// as there are threads and memory on the CPU, one on a GPU.
     pub stacks_at_once: Option<usize>,
@@ -32,7 +25,6 @@ pub struct DeviceConfig {
 pub enum DeviceName {
     /// Discrete GPU, else integrated GPU, else the CPU; never a software adapter.
     Auto,
-    /// The CPU.
     Cpu,
     /// The first GPU in the order of `Auto`; an error where there is none.
     Gpu,
@@ -47,7 +39,6 @@ pub enum Shader {
     Auto,
     /// SPIR-V (Vulkan).
     Spirv,
-    /// WGSL.
     Wgsl,
 }
 
@@ -56,60 +47,66 @@ pub enum Shader {
 pub enum Kernels {
     /// Kernels, where they pass the start-up self-test.
     Auto,
-    /// Kernels.
     On,
-    /// Tensor operations.
     Off,
 }
+
+words!(Shader: "auto" = Self::Auto, "spirv" = Self::Spirv, "wgsl" = Self::Wgsl);
+words!(Kernels: "auto" = Self::Auto, "on" = Self::On, "off" = Self::Off);
 
 impl DeviceConfig {
     /// A device with everything else left to the program.
     pub fn named(name: DeviceName) -> Self {
-        Self {
-            name,
-            shader: Shader::Auto,
-            kernels: Kernels::Auto,
-            memory_bytes: None,
-            stacks_at_once: None,
-        }
+        let (shader, kernels) = (Shader::Auto, Kernels::Auto);
+        Self { name, shader, kernels, memory_gib: None, stacks_at_once: None }
     }
 
-    pub(crate) fn read(s: Section<'_>) -> Self {
-        let name = match s.text("name").as_deref() {
-            None | Some("auto") => DeviceName::Auto,
-            Some("cpu") => DeviceName::Cpu,
-            Some("gpu") => DeviceName::Gpu,
-            Some(part) => DeviceName::Named(part.into()),
-        };
-        let shader = s.choice("shader", SHADERS).unwrap_or(Shader::Auto);
-        let kernels = s.choice("kernels", KERNELS).unwrap_or(Kernels::Auto);
-        let memory_bytes = match s.number_or("memory_gib", above_to(0.0, 4096.0), &[("auto", ())]) {
-            Some(Setting::Value(gib)) => Some((gib * GIB) as u64),
-            _ => None,
-        };
-        let stacks_at_once = s.whole_or("stacks_at_once", 1..=256, "auto").flatten();
-        s.finish();
-        let stacks_at_once = stacks_at_once.map(|n| n as usize);
-        Self { name, shader, kernels, memory_bytes, stacks_at_once }
+    /// Memory the training may use, in bytes; `None` asks the device.
+    pub fn memory_bytes(&self) -> Option<u64> {
+        self.memory_gib.map(|gib| (gib * (1u64 << 30) as f64) as u64)
+    }
+}
+
+impl Default for DeviceConfig {
+    fn default() -> Self {
+        Self::named(DeviceName::Auto)
+    }
+}
+
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("name", text("part of an adapter's name").or(&["auto", "cpu", "gpu"]), "\"auto\"",
+        "the device to train on", Nothing, |c| Some(&mut c.device.name)),
+    key("shader", words(Shader::NAMES), "\"auto\"",
+        "the shader compiler", Nothing, |c| Some(&mut c.device.shader)),
+    key("kernels", words(Kernels::NAMES), "\"auto\"",
+        "the model's operations as kernels of their own, or as tensor operations; not on the CPU", Nothing,
+        |c| Some(&mut c.device.kernels)),
+    key("memory_gib", number(above_to(0.0, 4096.0), "GiB").or(&["auto"]), "16",
+        "memory that training may use", Nothing, |c| Some(&mut c.device.memory_gib)),
+    key("stacks_at_once", whole(1, 256, "stacks").or(&["auto"]), "2",
+        "stacks that train at once, sharing the processor's threads; on a GPU 1", Nothing,
+        |c| Some(&mut c.device.stacks_at_once)),
+];
+
+impl Plain for DeviceName {
+    fn from_value(value: Value) -> Option<Self> {
+        let Value::Text(name) = value else { return None };
+        Some(match name.as_str() {
+            "auto" => Self::Auto,
+            "cpu" => Self::Cpu,
+            "gpu" => Self::Gpu,
+            _ => Self::Named(name),
+        })
     }
 
-    pub(crate) fn entries(&self) -> Entries {
-        let mut e = Entries::new("device");
-        e.text(
-            "name",
-            match &self.name {
-                DeviceName::Auto => "auto",
-                DeviceName::Cpu => "cpu",
-                DeviceName::Gpu => "gpu",
-                DeviceName::Named(part) => part,
-            },
-        );
-        let shader = SHADERS.iter().find(|(_, s)| *s == self.shader);
-        e.text("shader", shader.map_or("auto", |(name, _)| name));
-        let kernels = KERNELS.iter().find(|(_, k)| *k == self.kernels);
-        e.text("kernels", kernels.map_or("auto", |(name, _)| name));
-        e.number_or("memory_gib", self.memory_bytes.map(|b| b as f64 / GIB), "auto");
-        e.whole_or("stacks_at_once", self.stacks_at_once, "auto");
-        e
+    fn to_value(&self) -> Value {
+        let name = match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+            Self::Named(part) => part,
+        };
+        Value::Text(name.into())
     }
 }

@@ -5,14 +5,12 @@ use std::fmt;
 /// Everything that is wrong with a configuration, in the order of the file. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors {
-    /// The errors, by line.
     pub errors: Vec<ConfigError>,
 }
 
 /// One thing that is wrong with a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// What sort of mistake it is.
     pub kind: ErrorKind,
     /// The file, as it was named by the caller.
     pub file: String,
@@ -20,11 +18,8 @@ pub struct ConfigError {
     pub place: Option<Place>,
     /// The key, such as `grid.budgets[2]`, a section, or empty for the whole file.
     pub key: String,
-    /// What would have been right.
     pub expected: String,
-    /// What stands there instead.
     pub found: String,
-    /// What to do about it.
     pub hint: String,
 }
 
@@ -37,14 +32,12 @@ pub struct Place {
     pub column: usize,
     /// Characters that are meant, at least 1.
     pub length: usize,
-    /// The text of the line.
     pub text: String,
 }
 
 /// The sorts of mistakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The file cannot be read.
     Unreadable,
     /// It is not TOML.
     Syntax,
@@ -92,6 +85,12 @@ impl fmt::Display for ConfigErrors {
             write!(f, "{error}")?;
         }
         Ok(())
+    }
+}
+
+impl From<ConfigError> for ConfigErrors {
+    fn from(error: ConfigError) -> Self {
+        Self { errors: vec![error] }
     }
 }
 

@@ -2,17 +2,15 @@
 
 use crate::Convention;
 
-use super::entries::{Entries, quoted};
-use super::grid::CONVENTIONS;
-use super::range::from_below;
-use super::section::Section;
+use super::keys::{Effect::Fit, Key, key};
+use super::takes::{from_below, number, whole, whole_from, words};
+use super::value::Word;
 
 /// Resolved `[fit]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitConfig {
     /// How N and C are counted in the fits that stand first; all the others are reported too.
     pub convention: Convention,
-    /// Bootstrap resamples.
     pub bootstrap: usize,
     /// Level of the intervals, such as .95.
     pub confidence: f64,
@@ -20,24 +18,21 @@ pub struct FitConfig {
     pub seed: u64,
 }
 
-impl FitConfig {
-    pub(crate) fn read(s: Section<'_>) -> Self {
-        let config = Self {
-            convention: s.choice("convention", CONVENTIONS).unwrap_or(Convention::Exact),
-            bootstrap: s.whole("bootstrap", 0..=1_000_000).unwrap_or(1000) as usize,
-            confidence: s.number("confidence", from_below(0.5, 1.0)).unwrap_or(0.95),
-            seed: s.whole("seed", 0..=i64::MAX as u64).unwrap_or(0),
-        };
-        s.finish();
-        config
-    }
-
-    pub(crate) fn entries(&self) -> Entries {
-        let mut e = Entries::new("fit");
-        e.put("convention", quoted(self.convention.name()));
-        e.put("bootstrap", self.bootstrap.to_string());
-        e.number("confidence", self.confidence);
-        e.put("seed", self.seed.to_string());
-        e
+impl Default for FitConfig {
+    fn default() -> Self {
+        Self { convention: Convention::Exact, bootstrap: 1000, confidence: 0.95, seed: 0 }
     }
 }
+
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("convention", words(Convention::NAMES), "\"6nd-total\"",
+        "how N and C are counted in the fits that come first in the report", Fit,
+        |c| Some(&mut c.fit.convention)),
+    key("bootstrap", whole(0, 1_000_000, "resamples"), "1000",
+        "bootstrap resamples", Fit, |c| Some(&mut c.fit.bootstrap)),
+    key("confidence", number(from_below(0.5, 1.0), ""), "0.95",
+        "level of the intervals", Fit, |c| Some(&mut c.fit.confidence)),
+    key("seed", whole_from(0, ""), "0",
+        "seed of the bootstrap", Fit, |c| Some(&mut c.fit.seed)),
+];

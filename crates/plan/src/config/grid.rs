@@ -2,45 +2,41 @@
 
 use crate::Convention;
 
-use super::cells::CellSpec;
-use super::entries::{Entries, list, number, quoted};
-use super::error::ErrorKind;
-use super::range::{Span, above_to, from_to};
-use super::section::Section;
+use toml::de::DeValue;
 
-/// Words of the `convention` keys.
-pub(crate) const CONVENTIONS: &[(&str, Convention)] = &[
-    ("exact", Convention::Exact),
-    ("6nd-total", Convention::SixNd),
-    ("6nd-non-embedding", Convention::SixNdNonEmbedding),
-    ("6nd-with-head", Convention::SixNdNonEmbeddingWithHead),
-];
+use super::cells::CellSpec;
+use super::error::ErrorKind;
+use super::keys::{
+    Effect::{Grid, Nothing},
+    Key, key,
+};
+use super::table::Table;
+use super::takes::{
+    List, Range, above_to, cell, from_to, nested, number, whole, whole_from, words,
+};
+use super::value::Word;
+use super::words::words;
 
 /// Training FLOPs a budget may ask for.
-pub(crate) const FLOPS: Span = from_to(1e6, 1e27);
+pub(crate) const FLOPS: Range = from_to(1e6, 1e27);
 /// Parameter counts one may ask for.
-pub(crate) const PARAMS: Span = from_to(100.0, 1e13);
+pub(crate) const PARAMS: Range = from_to(100.0, 1e13);
 /// Ratios of tokens to parameters one may ask for.
-pub(crate) const RATIOS: Span = from_to(1e-3, 1e6);
+pub(crate) const RATIOS: Range = from_to(1e-3, 1e6);
 
 /// Resolved `[grid]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridConfig {
-    /// How the cells are laid out.
     pub design: Design,
     /// Every cell is trained once with each.
     pub seeds: Vec<u64>,
-    /// Factors on the learning rate.
     pub lr_multipliers: Vec<f64>,
-    /// Factors on the batch.
     pub batch_multipliers: Vec<f64>,
-    /// How the two combine.
     pub multipliers: MultiplierDesign,
     /// How N and C are counted in this section.
     pub convention: Convention,
     /// How far a cell's FLOPs may be from its budget, as a fraction of it.
     pub tolerance: f64,
-    /// Fewest optimizer steps of a cell.
     pub min_steps: u64,
 }
 
@@ -51,18 +47,14 @@ pub enum Design {
     Budgets {
         /// FLOPs, ascending.
         budgets: Vec<f64>,
-        /// The models of each budget.
         sizes: Sizes,
     },
     /// Every size trained for each ratio of tokens to parameters. Cannot identify the law where
     /// there is but one ratio.
     TokensPerParam {
-        /// Ratios, ascending.
         ratios: Vec<f64>,
-        /// The models.
         sizes: Sizes,
     },
-    /// One by one.
     Cells(Vec<CellSpec>),
 }
 
@@ -79,7 +71,6 @@ pub enum Sizes {
         count: usize,
         /// Largest over expected size, and expected over smallest.
         spread: f64,
-        /// The expected optimum.
         optimum: OptimumRule,
     },
 }
@@ -89,7 +80,6 @@ pub enum Sizes {
 pub struct OptimumRule {
     /// Parameters at one FLOP.
     pub coefficient: f64,
-    /// Exponent of compute.
     pub exponent: f64,
 }
 
@@ -113,193 +103,134 @@ pub enum MultiplierDesign {
     Product,
 }
 
-const MULTIPLIERS: &[(&str, MultiplierDesign)] =
-    &[("one-at-a-time", MultiplierDesign::OneAtATime), ("product", MultiplierDesign::Product)];
+words!(MultiplierDesign: "one-at-a-time" = Self::OneAtATime, "product" = Self::Product);
+words!(Convention:
+    "exact" = Self::Exact,
+    "6nd-total" = Self::SixNd,
+    "6nd-non-embedding" = Self::SixNdNonEmbedding,
+    "6nd-with-head" = Self::SixNdNonEmbeddingWithHead,
+);
+
+impl Default for GridConfig {
+    fn default() -> Self {
+        Self {
+            design: Design::Budgets { budgets: Vec::new(), sizes: Sizes::AROUND_OPTIMUM },
+            seeds: vec![0],
+            lr_multipliers: vec![1.0],
+            batch_multipliers: vec![1.0],
+            multipliers: MultiplierDesign::OneAtATime,
+            convention: Convention::Exact,
+            tolerance: 0.01,
+            min_steps: 100,
+        }
+    }
+}
+
+const FACTORS: Range = above_to(0.0, 1e3);
+const NO_SPREAD: &[&str] = &["widths", "params", "tokens_per_param", "cells"];
+
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("budgets", number(FLOPS, "FLOPs").listed(List::Set), "[1e12, 2.5e12, 6e12, 1.5e13, 4e13]",
+        "training FLOPs of each slice", Grid,
+        |c| match &mut c.grid.design { Design::Budgets { budgets, .. } => Some(budgets), _ => None })
+        .without(&["tokens_per_param", "cells"]).required(),
+    key("tokens_per_param", number(RATIOS, "tokens per parameter").listed(List::Set), "[5, 10, 20, 40, 80]",
+        "instead of budgets: for each of `widths` or `params`", Grid,
+        |c| match &mut c.grid.design { Design::TokensPerParam { ratios, .. } => Some(ratios), _ => None })
+        .without(&["budgets", "cells"]).required(),
+    key("cells", cell().listed(List::Ordered), "[{ width = 64, tokens = 1e6 }]",
+        "instead of all that: the cells one by one, see below", Grid,
+        |c| match &mut c.grid.design { Design::Cells(cells) => Some(cells), _ => None })
+        .without(&["budgets", "tokens_per_param", "widths", "params", "sizes"]).required(),
+    key("widths", whole(4, 65_536, "").multiple_of(4).listed(List::Sets), "[64, 96, 128, 192, 256]",
+        "widths of the models", Grid,
+        |c| match c.grid.sizes()? { Sizes::Widths(widths) => Some(widths), _ => None })
+        .without(&["params", "cells"]).required(),
+    key("params", number(PARAMS, "parameters").listed(List::Set), "[1e6, 2e6, 4e6, 8e6]",
+        "sizes of the models, snapped to the nearest real shape", Grid,
+        |c| match c.grid.sizes()? { Sizes::Params(params) => Some(params), _ => None })
+        .without(&["widths", "cells"]).required(),
+    key("sizes", whole(2, 64, "models"), "7",
+        "models per budget, spread around the expected optimum", Grid,
+        |c| match c.grid.sizes()? { Sizes::Auto { count, .. } => Some(count), _ => None })
+        .without(NO_SPREAD),
+    key("spread", number(above_to(1.0, 64.0), ""), "4",
+        "how far sizes reach either side of the expected optimum, as a factor", Grid,
+        |c| match c.grid.sizes()? { Sizes::Auto { spread, .. } => Some(spread), _ => None })
+        .without(NO_SPREAD),
+    key("optimum_coefficient", number(above_to(0.0, 1e6), ""), "0.09",
+        "a of the expected optimum N = a C^b", Grid,
+        |c| match c.grid.sizes()? { Sizes::Auto { optimum, .. } => Some(&mut optimum.coefficient), _ => None })
+        .without(NO_SPREAD),
+    key("optimum_exponent", number(from_to(0.2, 0.9), ""), "0.5",
+        "b of the expected optimum N = a C^b", Grid,
+        |c| match c.grid.sizes()? { Sizes::Auto { optimum, .. } => Some(&mut optimum.exponent), _ => None })
+        .without(NO_SPREAD),
+    key("seeds", whole_from(0, "").listed(List::Ordered), "[0, 1, 2]",
+        "every cell is trained once with each seed", Grid, |c| Some(&mut c.grid.seeds)),
+    key("lr_multipliers", number(FACTORS, "").listed(List::Set), "[0.5, 1, 2]",
+        "every cell is trained with its learning rate times each", Grid,
+        |c| Some(&mut c.grid.lr_multipliers)),
+    key("batch_multipliers", number(FACTORS, "").listed(List::Set), "[0.5, 1, 2]",
+        "every cell is trained with its batch times each", Grid,
+        |c| Some(&mut c.grid.batch_multipliers)),
+    key("multipliers", words(MultiplierDesign::NAMES), "\"product\"",
+        "how learning-rate and batch multipliers combine", Grid, |c| Some(&mut c.grid.multipliers)),
+    key("convention", words(Convention::NAMES), "\"6nd-total\"",
+        "how N and C are counted in this section", Grid, |c| Some(&mut c.grid.convention)),
+    key("tolerance", number(above_to(0.0, 0.2), ""), "0.01",
+        "how far a cell's FLOPs may be from its budget, as a fraction", Nothing,
+        |c| Some(&mut c.grid.tolerance)),
+    key("min_steps", whole(1, 1_000_000, "optimizer steps"), "100",
+        "fewest that a cell may have", Nothing, |c| Some(&mut c.grid.min_steps)),
+];
 
 impl GridConfig {
-    pub(crate) fn read(s: Section<'_>) -> Self {
-        let factors = above_to(0.0, 1e3);
-        let config = Self {
-            design: read_design(&s),
-            seeds: s.wholes("seeds", 0..=i64::MAX as u64).unwrap_or_else(|| vec![0]),
-            lr_multipliers: sorted(s.numbers("lr_multipliers", factors)).unwrap_or(vec![1.0]),
-            batch_multipliers: sorted(s.numbers("batch_multipliers", factors)).unwrap_or(vec![1.0]),
-            multipliers: s
-                .choice("multipliers", MULTIPLIERS)
-                .unwrap_or(MultiplierDesign::OneAtATime),
-            convention: s.choice("convention", CONVENTIONS).unwrap_or(Convention::Exact),
-            tolerance: s.number("tolerance", above_to(0.0, 0.2)).unwrap_or(0.01),
-            min_steps: s.whole("min_steps", 1..=1_000_000).unwrap_or(100),
+    /// Takes the design that the keys of the file speak of; they are read into it afterwards.
+    pub(super) fn lay_out(&mut self, table: &Table<'_>) {
+        let sizes = match (table.has("widths"), table.has("params")) {
+            (true, _) => Sizes::Widths(Vec::new()),
+            (false, true) => Sizes::Params(Vec::new()),
+            // Sizes are spread around the optimum of a budget, which ratios do not have.
+            _ if table.has("tokens_per_param") => Sizes::Widths(Vec::new()),
+            _ => Sizes::AROUND_OPTIMUM,
         };
-        s.finish();
-        config
+        self.design = match (table.has("cells"), table.has("tokens_per_param")) {
+            (true, _) => Design::Cells(Vec::new()),
+            (false, true) => Design::TokensPerParam { ratios: Vec::new(), sizes },
+            (false, false) => Design::Budgets { budgets: Vec::new(), sizes },
+        };
     }
 
-    pub(crate) fn entries(&self) -> Entries {
-        let mut e = Entries::new("grid");
-        match &self.design {
-            Design::Budgets { budgets, sizes } => {
-                e.put("budgets", list(budgets, |x| number(*x)));
-                sizes.entries(&mut e);
-            }
-            Design::TokensPerParam { ratios, sizes } => {
-                e.put("tokens_per_param", list(ratios, |x| number(*x)));
-                sizes.entries(&mut e);
-            }
-            Design::Cells(cells) => e.put("cells", list(cells, CellSpec::entry)),
+    /// Logs lists of widths that are not one per budget.
+    pub(super) fn check_widths(&self, table: &Table<'_>) {
+        let budgets = match &self.design {
+            Design::Budgets { budgets, sizes: Sizes::Widths(_) } => Some(budgets.len()),
+            Design::TokensPerParam { sizes: Sizes::Widths(_), .. } => None,
+            _ => return,
+        };
+        let Some(value @ DeValue::Array(lists)) = table.get("widths") else { return };
+        // No budgets have been refused already.
+        if nested(value) && budgets != Some(lists.len()) && budgets != Some(0) {
+            let expected = match budgets {
+                Some(n) => format!("one list of widths, or one for each of the {n} budgets"),
+                None => "one list of widths".into(),
+            };
+            let hint = "write `widths = [64, 96, 128]` to use the same ones everywhere";
+            table.fault(ErrorKind::Contradiction, "widths", expected, hint);
         }
-        e.put("seeds", list(&self.seeds, u64::to_string));
-        e.put("lr_multipliers", list(&self.lr_multipliers, |x| number(*x)));
-        e.put("batch_multipliers", list(&self.batch_multipliers, |x| number(*x)));
-        let multipliers = MULTIPLIERS.iter().find(|(_, m)| *m == self.multipliers);
-        e.text("multipliers", multipliers.map_or("", |(name, _)| name));
-        e.put("convention", quoted(self.convention.name()));
-        e.number("tolerance", self.tolerance);
-        e.put("min_steps", self.min_steps.to_string());
-        e
+    }
+
+    fn sizes(&mut self) -> Option<&mut Sizes> {
+        match &mut self.design {
+            Design::Budgets { sizes, .. } | Design::TokensPerParam { sizes, .. } => Some(sizes),
+            Design::Cells(_) => None,
+        }
     }
 }
 
 impl Sizes {
-    fn entries(&self, e: &mut Entries) {
-        let widths = |w: &Vec<usize>| list(w, usize::to_string);
-        match self {
-            Sizes::Widths(lists) => match lists.as_slice() {
-                [one] => e.put("widths", widths(one)),
-                many => e.put("widths", list(many, widths)),
-            },
-            Sizes::Params(params) => e.put("params", list(params, |x| number(*x))),
-            Sizes::Auto { count, spread, optimum } => {
-                e.put("sizes", count.to_string());
-                e.number("spread", *spread);
-                e.number("optimum_coefficient", optimum.coefficient);
-                e.number("optimum_exponent", optimum.exponent);
-            }
-        }
-    }
-}
-
-fn read_design(s: &Section<'_>) -> Design {
-    if s.has("cells") {
-        let hint = "list the cells, or describe a grid of budgets and sizes, not both";
-        for key in ["budgets", "tokens_per_param", "widths", "params", "sizes"] {
-            s.forbid(key, "`cells`", hint);
-        }
-        forbid_auto(s, "`cells`");
-        let cells = s.tables("cells", "grid.cells").unwrap_or_default();
-        return Design::Cells(cells.into_iter().filter_map(CellSpec::read).collect());
-    }
-    if s.has("tokens_per_param") {
-        s.forbid("budgets", "`tokens_per_param`", "leave out one of the two");
-        s.forbid("sizes", "`tokens_per_param`", "give `widths` or `params`");
-        let ratios = sorted(s.numbers("tokens_per_param", RATIOS)).unwrap_or_default();
-        if !s.has("widths") && !s.has("params") && !s.has("sizes") {
-            s.fault(
-                ErrorKind::MissingKey,
-                "",
-                "the sizes that `tokens_per_param` is for",
-                "nothing",
-                "add `widths = [64, 128, 256]` or `params = [1e6, 4e6, 16e6]` to [grid]",
-            );
-        }
-        return Design::TokensPerParam { ratios, sizes: read_sizes(s, None) };
-    }
-    if !s.has("budgets") {
-        s.fault(
-            ErrorKind::MissingKey,
-            "",
-            "`budgets`, `tokens_per_param` or `cells`",
-            "none of them",
-            "add `budgets = [1e12, 2.5e12, 6e12, 1.5e13, 4e13]` to [grid]",
-        );
-    }
-    let budgets = sorted(s.numbers("budgets", FLOPS)).unwrap_or_default();
-    let sizes = read_sizes(s, Some(budgets.len()));
-    Design::Budgets { budgets, sizes }
-}
-
-/// `budgets` is how many there are, and `None` where sizes cannot depend on one.
-fn read_sizes(s: &Section<'_>, budgets: Option<usize>) -> Sizes {
-    let given: Vec<&'static str> =
-        ["widths", "params", "sizes"].into_iter().filter(|k| s.has(k)).collect();
-    if let [first, rest @ ..] = given.as_slice() {
-        for key in rest {
-            s.forbid(
-                key,
-                &format!("`{first}`"),
-                "sizes are given in one way: leave out the others",
-            );
-        }
-    }
-    match given.first() {
-        Some(&"widths") => {
-            forbid_auto(s, "`widths`");
-            read_widths(s, budgets)
-        }
-        Some(&"params") => {
-            forbid_auto(s, "`params`");
-            Sizes::Params(sorted(s.numbers("params", PARAMS)).unwrap_or_default())
-        }
-        _ => Sizes::Auto {
-            count: s.whole("sizes", 2..=64).unwrap_or(7) as usize,
-            spread: s.number("spread", above_to(1.0, 64.0)).unwrap_or(4.0),
-            optimum: OptimumRule {
-                coefficient: s
-                    .number("optimum_coefficient", above_to(0.0, 1e6))
-                    .unwrap_or(OptimumRule::DEFAULT.coefficient),
-                exponent: s
-                    .number("optimum_exponent", from_to(0.2, 0.9))
-                    .unwrap_or(OptimumRule::DEFAULT.exponent),
-            },
-        },
-    }
-}
-
-fn read_widths(s: &Section<'_>, budgets: Option<usize>) -> Sizes {
-    let Some(mut lists) = s.wholes_nested("widths", 4..=65_536) else {
-        return Sizes::Widths(Vec::new());
-    };
-    for (i, widths) in lists.iter_mut().enumerate() {
-        for (j, width) in widths.iter().enumerate().filter(|(_, w)| !w.is_multiple_of(4)) {
-            let nested = s.is_nested("widths");
-            let key = if nested { format!("widths[{i}][{j}]") } else { format!("widths[{j}]") };
-            s.fault(
-                ErrorKind::OutOfRange,
-                &key,
-                "a multiple of 4",
-                width.to_string(),
-                format!("write {}", width.next_multiple_of(4)),
-            );
-        }
-        widths.sort_unstable();
-    }
-    if s.is_nested("widths") && budgets.is_none_or(|n| n != lists.len()) {
-        let expected = match budgets {
-            Some(n) => format!("one list of widths, or one for each of the {n} budgets"),
-            None => "one list of widths".into(),
-        };
-        let hint = "write `widths = [64, 96, 128]` to use the same ones everywhere";
-        s.fault(
-            ErrorKind::Contradiction,
-            "widths",
-            expected,
-            format!("{} lists", lists.len()),
-            hint,
-        );
-    }
-    Sizes::Widths(lists.into_iter().map(|l| l.into_iter().map(|w| w as usize).collect()).collect())
-}
-
-fn forbid_auto(s: &Section<'_>, with: &str) {
-    for key in ["spread", "optimum_coefficient", "optimum_exponent"] {
-        s.forbid(key, with, "only sizes spread around an expected optimum (`sizes = 7`) have one");
-    }
-}
-
-/// Order has no meaning in these lists, so that equal sets are equal configurations.
-fn sorted(list: Option<Vec<f64>>) -> Option<Vec<f64>> {
-    list.map(|mut list| {
-        list.sort_by(f64::total_cmp);
-        list
-    })
+    const AROUND_OPTIMUM: Self =
+        Self::Auto { count: 7, spread: 4.0, optimum: OptimumRule::DEFAULT };
 }

@@ -1,28 +1,30 @@
 //! The configuration: one TOML file, resolved to plain values with every default filled in.
 
 mod cells;
+mod compare;
 mod data;
 mod device;
-mod entries;
 mod error;
 mod fit;
 mod grid;
 pub mod keys;
 mod model;
-mod origin;
-mod range;
-mod section;
+mod reference;
+mod source_file;
 mod study;
+mod table;
+mod takes;
 mod train;
+mod value;
 mod words;
 
 use std::cell::RefCell;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
 use toml::de::{DeTable, DeValue};
 
 pub use cells::{CellSize, CellSpec, Length};
+pub use compare::Difference;
 pub use data::{DataConfig, DataSource, SyntheticConfig, TokenizerConfig};
 pub use device::{DeviceConfig, DeviceName, Kernels, Shader};
 pub use error::{ConfigError, ConfigErrors, ErrorKind, Place};
@@ -30,54 +32,29 @@ pub use fit::FitConfig;
 pub use grid::{Design, GridConfig, MultiplierDesign, OptimumRule, Sizes};
 pub use keys::Effect;
 pub use model::{DepthRule, ModelConfig};
+pub use reference::reference;
 pub use study::StudyConfig;
+pub use takes::{Kind, List, Range, Takes};
 pub use train::{
     Beta2Rule, DecayRule, PrecisionChoice, RateRule, Setting, TrainConfig, WarmupRule,
 };
 
-use entries::Entries;
-use origin::Origin;
-use section::{Log, Section};
+use keys::SECTIONS;
+use source_file::SourceFile;
+use table::{Log, Table};
 
 /// A checked configuration with every default resolved. Two are equal where all their values are,
 /// wherever they were written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// `[study]`
     pub study: StudyConfig,
-    /// `[data]`
     pub data: DataConfig,
-    /// `[model]`
     pub model: ModelConfig,
-    /// `[grid]`
     pub grid: GridConfig,
-    /// `[train]`
     pub train: TrainConfig,
-    /// `[device]`
     pub device: DeviceConfig,
-    /// `[fit]`
     pub fit: FitConfig,
-    origin: Origin,
-}
-
-/// One key that two configurations do not agree on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The key, such as `grid.budgets`.
-    pub key: String,
-    /// The first configuration's value as TOML; `None` where the key has no meaning there.
-    pub old: Option<String>,
-    /// The second configuration's value.
-    pub new: Option<String>,
-    /// What the change touches.
-    pub effect: Effect,
-}
-
-impl std::fmt::Display for Difference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "not there".into());
-        write!(f, "{}: {} -> {}", self.key, show(&self.old), show(&self.new))
-    }
+    file: SourceFile,
 }
 
 impl Config {
@@ -91,10 +68,8 @@ impl Config {
         let file = path.to_string_lossy();
         let text = std::fs::read_to_string(path).map_err(|e| {
             let hint = "give the path of a configuration with `--config`";
-            let origin = Origin::new(&file, "");
-            let error =
-                origin.error(ErrorKind::Unreadable, "", "a readable file", e.to_string(), hint);
-            ConfigErrors { errors: vec![error] }
+            let (source, kind) = (SourceFile::new(&file, ""), ErrorKind::Unreadable);
+            source.error(kind, "", "a readable file", e.to_string(), hint)
         })?;
         Self::parse(&text, &file)
     }
@@ -105,36 +80,54 @@ impl Config {
     ///
     /// All that is wrong with it, in the order of the file.
     pub fn parse(text: &str, file: &str) -> Result<Self, ConfigErrors> {
-        let mut origin = Origin::new(file, text);
-        let root = DeTable::parse(text).map_err(|e| {
-            let hint = "TOML is `key = value` under `[section]`; text stands in double quotes";
-            let (kind, found) = (ErrorKind::Syntax, e.message());
-            let error = origin.error_at(e.span(), kind, "", "TOML", found, hint);
-            ConfigErrors { errors: vec![error] }
-        })?;
-        let root = root.into_inner();
-        origin.index(&root);
-        let log = Log { origin, errors: RefCell::default() };
-        report_unknown_sections(&root, &log);
-
-        let section = |name| Section::new(&log, name, table_of(&root, name, &log));
-        let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
-        let study = StudyConfig::read(section("study"), &stem);
-        let data = DataConfig::read(section("data"));
-        let model = ModelConfig::read(section("model"));
-        let grid = GridConfig::read(section("grid"));
-        let train = TrainConfig::read(section("train"));
-        let device = DeviceConfig::read(section("device"));
-        let fit = FitConfig::read(section("fit"));
-
-        let Log { origin, errors } = log;
-        let mut errors = errors.into_inner();
+        let (config, mut errors) = Self::read(text, file)?;
         if errors.is_empty() {
-            return Ok(Self { study, data, model, grid, train, device, fit, origin });
+            return Ok(config);
         }
         errors.sort_by_key(|e| e.place.as_ref().map(|p| (p.line, p.column)));
         errors.dedup();
         Err(ConfigErrors { errors })
+    }
+
+    /// What `text` sets on top of the defaults, and all that is wrong with it but its syntax.
+    fn read(text: &str, file: &str) -> Result<(Self, Vec<ConfigError>), ConfigErrors> {
+        let mut source = SourceFile::new(file, text);
+        let root = DeTable::parse(text).map_err(|e| {
+            let hint = "TOML is `key = value` under `[section]`; text stands in double quotes";
+            let (kind, found) = (ErrorKind::Syntax, e.message());
+            source.error_at(e.span(), kind, "", "TOML", found, hint)
+        })?;
+        let root = root.into_inner();
+        source.index(&root);
+        let log = Log { file: source, errors: RefCell::default() };
+        report_unknown_sections(&root, &log);
+
+        let table = |name: &'static str| {
+            Table::new(&log, name.to_string(), name, table_of(&root, name, &log))
+        };
+        let tables: Vec<Table<'_>> = SECTIONS.iter().map(|section| table(section.name)).collect();
+        let mut config = Self {
+            study: StudyConfig::of_file(file),
+            data: DataConfig::default(),
+            model: ModelConfig::default(),
+            grid: GridConfig::default(),
+            train: TrainConfig::default(),
+            device: DeviceConfig::default(),
+            fit: FitConfig::default(),
+            file: SourceFile::default(),
+        };
+        for (section, table) in SECTIONS.iter().zip(&tables) {
+            if section.name == "grid" {
+                config.grid.lay_out(table);
+            }
+            table.read(&mut config, section.keys);
+            if section.name == "grid" {
+                config.grid.check_widths(table);
+            }
+        }
+        let Log { file, errors } = log;
+        config.file = file;
+        Ok((config, errors.into_inner()))
     }
 
     /// Settles what `train.precision = "auto"` stands for, before cells are made: their ids have it. What the file sets stays.
@@ -144,70 +137,9 @@ impl Config {
         }
     }
 
-    /// The whole configuration as TOML, defaults included. Parses back to an equal one.
-    pub fn resolved_toml(&self) -> String {
-        let sections: Vec<String> = self
-            .entries()
-            .iter()
-            .map(|section| {
-                let lines: String =
-                    section.list.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-                format!("[{}]\n{lines}", section.section)
-            })
-            .collect();
-        sections.join("\n")
-    }
-
-    /// Every key that `new` gives another value than `self`, in the order of the reference.
-    pub fn differences(&self, new: &Self) -> Vec<Difference> {
-        let (old, new) = (self.entries(), new.entries());
-        let value = |sections: &[Entries], key: &keys::Key| {
-            let section = sections.iter().find(|s| s.section == key.section)?;
-            section.list.iter().find(|(name, _)| *name == key.name).map(|(_, v)| v.clone())
-        };
-        keys::KEYS
-            .iter()
-            .map(|key| (key, value(&old, key), value(&new, key)))
-            .filter(|(_, old, new)| old != new)
-            .map(|(key, old, new)| Difference {
-                key: format!("{}.{}", key.section, key.name),
-                old,
-                new,
-                effect: key.effect,
-            })
-            .collect()
-    }
-
-    /// A name for all that decides the results of the cells, and which cells there are: 16 hex
-    /// digits, the same for any two configurations that differ in paths, device and fit alone.
-    pub fn study_hash(&self) -> String {
-        let mut hash = Sha256::new();
-        for section in self.entries() {
-            for (name, value) in section.list {
-                let effect = keys::find(section.section, name).map(|k| k.effect);
-                if matches!(effect, Some(Effect::Cells | Effect::Grid)) {
-                    hash.update(format!("{}.{name} = {value}\n", section.section));
-                }
-            }
-        }
-        hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
-    }
-
-    fn entries(&self) -> Vec<Entries> {
-        vec![
-            self.study.entries(),
-            self.data.entries(),
-            self.model.entries(),
-            self.grid.entries(),
-            self.train.entries(),
-            self.device.entries(),
-            self.fit.entries(),
-        ]
-    }
-
     /// Where the file says `key`, as `grid.toml:12:8`; `None` where it does not.
     pub fn place(&self, key: &str) -> Option<String> {
-        self.origin.place_of(key)
+        self.file.place_of(key)
     }
 
     /// The error that `key` is at fault for, at its place in the file.
@@ -218,7 +150,7 @@ impl Config {
         found: impl Into<String>,
         hint: impl Into<String>,
     ) -> Box<ConfigError> {
-        Box::new(self.origin.error(ErrorKind::ImpossibleGrid, key, expected, found, hint))
+        Box::new(self.file.error(ErrorKind::ImpossibleGrid, key, expected, found, hint))
     }
 }
 
@@ -227,7 +159,7 @@ fn table_of<'a>(root: &'a DeTable<'a>, name: &str, log: &Log) -> Option<&'a DeTa
         DeValue::Table(table) => Some(table),
         _ => {
             let hint = format!("write `[{name}]` on a line of its own, and its keys below");
-            let error = log.origin.error(ErrorKind::WrongType, name, "a section", "a value", hint);
+            let error = log.file.error(ErrorKind::WrongType, name, "a section", "a value", hint);
             log.push(error);
             None
         }
@@ -235,17 +167,17 @@ fn table_of<'a>(root: &'a DeTable<'a>, name: &str, log: &Log) -> Option<&'a DeTa
 }
 
 fn report_unknown_sections(root: &DeTable<'_>, log: &Log) {
-    let known: Vec<&str> = keys::SECTIONS.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
     for (key, _) in root.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
         let name = key.get_ref();
         let hint = match words::nearest(name, &known) {
             Some(near) => format!("did you mean `[{near}]`?"),
-            None => match keys::KEYS.iter().find(|k| k.name == name) {
-                Some(k) => format!("`{name}` is a key of [{}]", k.section),
+            None => match keys::section_of(name) {
+                Some(section) => format!("`{name}` is a key of [{section}]"),
                 None => format!("the sections are {}", known.join(", ")),
             },
         };
-        log.push(log.origin.error_at(
+        log.push(log.file.error_at(
             Some(key.span()),
             ErrorKind::UnknownKey,
             name,

@@ -2,20 +2,17 @@
 
 use crate::Family;
 
-use super::entries::Entries;
-use super::error::ErrorKind;
-use super::range::from_to;
-use super::section::Section;
-use super::train::Setting;
+use super::keys::{Effect::Cells, Key, key};
+use super::takes::{from_to, number, whole, words};
+use super::value::{Plain, Value, Word};
+use super::words::words;
 
 /// Resolved `[model]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelConfig {
-    /// Architecture family.
     pub family: Family,
     /// Tokens per training sequence.
     pub context: usize,
-    /// How many blocks.
     pub depth: DepthRule,
     /// Size of an attention head; `None` takes the rule.
     pub head_dim: Option<usize>,
@@ -29,70 +26,67 @@ pub enum DepthRule {
     /// The same number at every width.
     Fixed(usize),
     /// Width over `aspect_ratio`, rounded, and at least `min_depth`.
-    Aspect {
-        /// Width per block.
-        aspect_ratio: f64,
-        /// Fewest blocks.
-        min_depth: usize,
-    },
+    Aspect { aspect_ratio: f64, min_depth: usize },
 }
 
-impl ModelConfig {
-    pub(crate) fn read(s: Section<'_>) -> Self {
-        let family = s
-            .choice("family", &[("llama", Family::Llama), ("gpt2", Family::Gpt2)])
-            .unwrap_or(Family::Llama);
-        let context = s.whole("context", 8..=65_536).unwrap_or(256) as usize;
-        let depth = match s.whole_or("depth", 1..=256, "auto").flatten() {
-            Some(depth) => {
-                let hint = "leave out `depth`, or the keys of the rule it replaces";
-                s.forbid("aspect_ratio", "a fixed `depth`", hint);
-                s.forbid("min_depth", "a fixed `depth`", hint);
-                DepthRule::Fixed(depth as usize)
-            }
-            None => DepthRule::Aspect {
-                aspect_ratio: s.number("aspect_ratio", from_to(4.0, 1024.0)).unwrap_or(64.0),
-                min_depth: s.whole("min_depth", 1..=64).unwrap_or(2) as usize,
-            },
-        };
-        let head_dim = s.whole_or("head_dim", 2..=512, "auto").flatten();
-        if let Some(odd) = head_dim.filter(|h| h % 2 == 1) {
-            s.fault(
-                ErrorKind::OutOfRange,
-                "head_dim",
-                "an even number, since rotary positions turn pairs",
-                odd.to_string(),
-                format!("write `head_dim = {}`", odd + 1),
-            );
+words!(Family: "llama" = Self::Llama, "gpt2" = Self::Gpt2);
+
+impl DepthRule {
+    const DEFAULT: Self = Self::Aspect { aspect_ratio: 64.0, min_depth: 2 };
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            family: Family::Llama,
+            context: 256,
+            depth: DepthRule::DEFAULT,
+            head_dim: None,
+            mlp_ratio: None,
         }
-        let mlp_ratio = match s.number_or("mlp_ratio", from_to(1.0, 16.0), &[("auto", ())]) {
-            Some(Setting::Value(ratio)) => Some(ratio),
-            _ => None,
-        };
-        s.finish();
-        Self { family, context, depth, head_dim: head_dim.map(|h| h as usize), mlp_ratio }
+    }
+}
+
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("family", words(Family::NAMES), "\"llama\"",
+        "the architecture family", Cells, |c| Some(&mut c.model.family)),
+    key("context", whole(8, 65_536, "tokens"), "256",
+        "length of a training sequence", Cells, |c| Some(&mut c.model.context)),
+    key("depth", whole(1, 256, "blocks").or(&["auto"]), "4",
+        "blocks at every width, instead of the rule width / aspect_ratio", Cells,
+        |c| Some(&mut c.model.depth)),
+    key("aspect_ratio", number(from_to(4.0, 1024.0), ""), "64",
+        "width per block", Cells,
+        |c| match &mut c.model.depth {
+            DepthRule::Aspect { aspect_ratio, .. } => Some(aspect_ratio),
+            DepthRule::Fixed(_) => None,
+        }).with(&["depth = \"auto\""]),
+    key("min_depth", whole(1, 64, "blocks"), "2",
+        "blocks at small widths", Cells,
+        |c| match &mut c.model.depth {
+            DepthRule::Aspect { min_depth, .. } => Some(min_depth),
+            DepthRule::Fixed(_) => None,
+        }).with(&["depth = \"auto\""]),
+    // Rotary positions turn pairs.
+    key("head_dim", whole(2, 512, "").multiple_of(2).or(&["auto"]), "32",
+        "size of an attention head, instead of the rule near 4 sqrt(width), 8 to 128", Cells,
+        |c| Some(&mut c.model.head_dim)),
+    key("mlp_ratio", number(from_to(1.0, 16.0), "").or(&["auto"]), "4",
+        "hidden width of the MLP over the width, instead of 8/3 (llama), 4 (gpt2)", Cells,
+        |c| Some(&mut c.model.mlp_ratio)),
+];
+
+/// A number of blocks, or the word for the rule.
+impl Plain for DepthRule {
+    fn from_value(value: Value) -> Option<Self> {
+        Some(Option::<usize>::from_value(value)?.map_or(Self::DEFAULT, Self::Fixed))
     }
 
-    pub(crate) fn entries(&self) -> Entries {
-        let mut e = Entries::new("model");
-        e.text(
-            "family",
-            match self.family {
-                Family::Llama => "llama",
-                Family::Gpt2 => "gpt2",
-            },
-        );
-        e.put("context", self.context.to_string());
-        match self.depth {
-            DepthRule::Fixed(depth) => e.put("depth", depth.to_string()),
-            DepthRule::Aspect { aspect_ratio, min_depth } => {
-                e.text("depth", "auto");
-                e.number("aspect_ratio", aspect_ratio);
-                e.put("min_depth", min_depth.to_string());
-            }
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Fixed(depth) => depth.to_value(),
+            Self::Aspect { .. } => Value::None,
         }
-        e.whole_or("head_dim", self.head_dim, "auto");
-        e.number_or("mlp_ratio", self.mlp_ratio, "auto");
-        e
     }
 }

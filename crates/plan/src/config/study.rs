@@ -1,49 +1,66 @@
 //! `[study]`: what the study is called and where it is kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::entries::Entries;
-use super::error::ErrorKind;
-use super::section::Section;
+use super::keys::{Effect::Nothing, Key, key};
+use super::takes::text;
+use super::value::{Field, Refused, Value};
 
 /// Resolved `[study]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StudyConfig {
-    /// Name of the study.
+    /// Letters, digits, `-`, `_` and `.`.
     pub name: String,
     /// Folder of its results, relative to the working directory.
     pub results: PathBuf,
 }
 
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("name", text("letters, digits, `-`, `_`, `.`"), "\"quickstart\"",
+        "the study's name", Nothing, |c| Some(&mut c.study)),
+    key("results", text("a folder"), "\"runs/quickstart\"",
+        "the folder that results are kept in", Nothing, |c| Some(&mut c.study.results)),
+];
+
 impl StudyConfig {
-    pub(crate) fn read(s: Section<'_>, file_stem: &str) -> Self {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let named = s.text("name");
-        if let Some(name) = named.as_ref().filter(|n| !n.chars().all(plain) || n.starts_with('.')) {
-            let safe: String = name.chars().map(|c| if plain(c) { c } else { '-' }).collect();
-            s.fault(
-                ErrorKind::OutOfRange,
-                "name",
-                "a name of letters, digits, `-`, `_` and `.`, which begins with no dot",
-                format!("{name:?}"),
-                format!("write `name = \"{}\"`", safe.trim_start_matches('.')),
-            );
+    /// The study of a file, named after it.
+    pub(super) fn of_file(file: &str) -> Self {
+        let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
+        match safe(&stem) {
+            name if name.is_empty() => Self::named("study".into()),
+            name => Self::named(name),
         }
-        let name = named.unwrap_or_else(|| {
-            let stem: String = file_stem.chars().map(|c| if plain(c) { c } else { '-' }).collect();
-            let stem = stem.trim_start_matches('.');
-            if stem.is_empty() { "study".into() } else { stem.into() }
-        });
-        let results =
-            s.text("results").map_or_else(|| PathBuf::from("runs").join(&name), PathBuf::from);
-        s.finish();
-        Self { name, results }
     }
 
-    pub(crate) fn entries(&self) -> Entries {
-        let mut e = Entries::new("study");
-        e.text("name", &self.name);
-        e.text("results", &self.results.to_string_lossy());
-        e
+    pub(super) fn named(name: String) -> Self {
+        Self { results: PathBuf::from("runs").join(&name), name }
     }
+}
+
+/// The name, which the folder of results follows.
+impl Field for StudyConfig {
+    fn set(&mut self, value: Value) -> Result<(), Refused> {
+        let Value::Text(name) = value else { return Ok(()) };
+        let safe = safe(&name);
+        if name != safe {
+            return Err(Refused {
+                expected: "a name of letters, digits, `-`, `_` and `.`, which begins with no dot"
+                    .into(),
+                hint: format!("write `name = \"{safe}\"`"),
+            });
+        }
+        *self = Self::named(name);
+        Ok(())
+    }
+
+    fn get(&self) -> Value {
+        Value::Text(self.name.clone())
+    }
+}
+
+fn safe(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let name: String = name.chars().map(|c| if plain(c) { c } else { '-' }).collect();
+    name.trim_start_matches('.').into()
 }

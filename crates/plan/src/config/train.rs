@@ -1,38 +1,34 @@
 //! `[train]`: hyper-parameters, or the rules they come from, and how runs are driven.
 
+use crate::grid::MOST_REPLICAS;
 use crate::{Optimizer, Precision, Schedule};
 
-use super::entries::{Entries, number, quoted};
-use super::range::{above_to, from_below, from_to};
-use super::section::Section;
+use super::keys::{
+    Effect::{Cells, Nothing},
+    Key, key,
+};
+use super::takes::{above_to, from_below, from_to, number, whole, words};
+use super::value::{Plain, Value, Word};
+use super::words::words;
 
 /// Resolved `[train]` section.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainConfig {
-    /// Peak learning rate.
     pub learning_rate: Setting<RateRule>,
     /// Tokens per step.
     pub batch_tokens: Setting<RateRule>,
-    /// Second-moment decay.
     pub beta2: Setting<Beta2Rule>,
     /// Warm-up, in steps.
     pub warmup_steps: Setting<WarmupRule>,
-    /// First-moment decay.
     pub beta1: f64,
-    /// Adam's denominator offset.
     pub epsilon: f64,
-    /// Decoupled weight decay.
     pub weight_decay: Setting<DecayRule>,
     /// Schedule after the warm-up.
     pub schedule: Schedule,
-    /// Update rule.
     pub optimizer: Optimizer,
-    /// Matrix-product precision.
     pub precision: PrecisionChoice,
-    /// Global gradient-norm limit.
     pub clip_norm: Option<f64>,
-    /// Weight of the z-loss.
-    pub z_loss: f64,
+    pub z_loss: Option<f64>,
     /// Most replicas in a stack; `None` leaves it to a measurement.
     pub stack: Option<usize>,
     /// Sequences per forward and backward pass; smaller than the batch where memory is short.
@@ -44,7 +40,6 @@ pub struct TrainConfig {
     pub curve_points: usize,
     /// Held-out evaluations per cell, spread evenly, the last at the end; at least 1.
     pub valid_points: usize,
-    /// Seconds between checkpoints.
     pub checkpoint_seconds: f64,
 }
 
@@ -60,7 +55,6 @@ pub enum Setting<R> {
 /// Choice of the precision of matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrecisionChoice {
-    /// This one.
     Fixed(Precision),
     /// The fastest that the device computes right: a half precision that it has matrix units for, else f32. `None` until a
     /// device, or cells that were trained before, decide ([`Config::decide_precision`](super::Config::decide_precision)).
@@ -114,154 +108,149 @@ pub enum DecayRule {
     Customary,
 }
 
-const RATE_RULES: &[(&str, RateRule)] = &[
-    ("measured", RateRule::Measured),
-    ("steplaw", RateRule::StepLaw),
-    ("deepseek", RateRule::DeepSeek),
-    ("auto", RateRule::Measured),
-];
-const BETA2_RULES: &[(&str, Beta2Rule)] =
-    &[("half-life", Beta2Rule::HalfLife), ("auto", Beta2Rule::HalfLife)];
-const WARMUP_RULES: &[(&str, WarmupRule)] =
-    &[("params-tokens", WarmupRule::ParamsTokens), ("auto", WarmupRule::ParamsTokens)];
-const DECAY_RULES: &[(&str, DecayRule)] =
-    &[("customary", DecayRule::Customary), ("auto", DecayRule::Customary)];
-const OPTIMIZERS: &[(&str, Optimizer)] = &[("adamw", Optimizer::AdamW), ("muon", Optimizer::Muon)];
-const PRECISIONS: &[(&str, PrecisionChoice)] = &[
-    ("f32", PrecisionChoice::Fixed(Precision::F32)),
-    ("f16", PrecisionChoice::Fixed(Precision::F16)),
-    ("bf16", PrecisionChoice::Fixed(Precision::Bf16)),
-    ("auto", PrecisionChoice::Auto(None)),
-];
+words!(RateRule:
+    "measured" = Self::Measured,
+    "steplaw" = Self::StepLaw,
+    "deepseek" = Self::DeepSeek,
+    "auto" = Self::Measured,
+);
+words!(Beta2Rule: "half-life" = Self::HalfLife, "auto" = Self::HalfLife);
+words!(WarmupRule: "params-tokens" = Self::ParamsTokens, "auto" = Self::ParamsTokens);
+words!(DecayRule: "customary" = Self::Customary, "auto" = Self::Customary);
+words!(Optimizer: "adamw" = Self::AdamW, "muon" = Self::Muon);
+words!(PrecisionChoice:
+    "f32" = Self::Fixed(Precision::F32),
+    "f16" = Self::Fixed(Precision::F16),
+    "bf16" = Self::Fixed(Precision::Bf16),
+    "auto" = Self::Auto(None),
+    // Decided since, but not asked for.
+    "auto" = Self::Auto(Some(Precision::F32)),
+    "auto" = Self::Auto(Some(Precision::F16)),
+    "auto" = Self::Auto(Some(Precision::Bf16)),
+);
 
-#[derive(Clone, Copy)]
-enum ScheduleWord {
-    Cosine,
-    Wsd,
-    Constant,
-}
-
-impl TrainConfig {
-    pub(crate) fn read(s: Section<'_>) -> Self {
-        let config = Self {
-            learning_rate: s
-                .number_or("learning_rate", above_to(0.0, 10.0), RATE_RULES)
-                .unwrap_or(Setting::Rule(RateRule::Measured)),
-            batch_tokens: s
-                .number_or("batch_tokens", from_to(1.0, 1e9), RATE_RULES)
-                .unwrap_or(Setting::Rule(RateRule::Measured)),
-            beta2: s
-                .number_or("beta2", from_below(0.0, 1.0), BETA2_RULES)
-                .unwrap_or(Setting::Rule(Beta2Rule::HalfLife)),
-            warmup_steps: s
-                .number_or("warmup_steps", from_to(0.0, 1e9), WARMUP_RULES)
-                .unwrap_or(Setting::Rule(WarmupRule::ParamsTokens)),
-            beta1: s.number("beta1", from_below(0.0, 1.0)).unwrap_or(0.9),
-            epsilon: s.number("epsilon", above_to(0.0, 1e-3)).unwrap_or(1e-8),
-            weight_decay: s
-                .number_or("weight_decay", from_to(0.0, 10.0), DECAY_RULES)
-                .unwrap_or(Setting::Rule(DecayRule::Customary)),
-            schedule: read_schedule(&s),
-            optimizer: s.choice("optimizer", OPTIMIZERS).unwrap_or(Optimizer::AdamW),
-            precision: s
-                .choice("precision", PRECISIONS)
-                .unwrap_or(PrecisionChoice::Fixed(Precision::F32)),
-            clip_norm: read_or_off(&s, "clip_norm", 1e6, Some(1.0)),
-            z_loss: read_or_off(&s, "z_loss", 1.0, None).unwrap_or(0.0),
-            stack: s.whole_or("stack", 1..=256, "auto").flatten().map(|n| n as usize),
-            micro_batch_sequences: s
-                .whole_or("micro_batch_sequences", 1..=1_000_000, "auto")
-                .flatten()
-                .map(|n| n as usize),
-            eval_sequences: s.whole("eval_sequences", 1..=4096).unwrap_or(16) as usize,
-            curve_points: s.whole("curve_points", 2..=10_000).unwrap_or(200) as usize,
-            valid_points: s.whole("valid_points", 1..=1000).unwrap_or(1) as usize,
-            checkpoint_seconds: s
-                .number("checkpoint_seconds", from_to(0.1, 86_400.0))
-                .unwrap_or(60.0),
-        };
-        s.finish();
-        config
-    }
-
-    pub(crate) fn entries(&self) -> Entries {
-        let mut e = Entries::new("train");
-        e.put("learning_rate", setting(self.learning_rate, RATE_RULES));
-        e.put("batch_tokens", setting(self.batch_tokens, RATE_RULES));
-        e.text("optimizer", word(self.optimizer, OPTIMIZERS));
-        e.number("beta1", self.beta1);
-        e.put("beta2", setting(self.beta2, BETA2_RULES));
-        e.number("epsilon", self.epsilon);
-        e.put("weight_decay", setting(self.weight_decay, DECAY_RULES));
-        e.put("warmup_steps", setting(self.warmup_steps, WARMUP_RULES));
-        match self.schedule {
-            Schedule::Cosine { final_fraction } => {
-                e.text("schedule", "cosine");
-                e.number("final_fraction", final_fraction);
-            }
-            Schedule::Wsd { cooldown_fraction } => {
-                e.text("schedule", "wsd");
-                e.number("cooldown_fraction", cooldown_fraction);
-            }
-            Schedule::Constant => e.text("schedule", "constant"),
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: Setting::Rule(RateRule::Measured),
+            batch_tokens: Setting::Rule(RateRule::Measured),
+            beta2: Setting::Rule(Beta2Rule::HalfLife),
+            warmup_steps: Setting::Rule(WarmupRule::ParamsTokens),
+            beta1: 0.9,
+            epsilon: 1e-8,
+            weight_decay: Setting::Rule(DecayRule::Customary),
+            schedule: COSINE,
+            optimizer: Optimizer::AdamW,
+            precision: PrecisionChoice::Fixed(Precision::F32),
+            clip_norm: Some(1.0),
+            z_loss: None,
+            stack: None,
+            micro_batch_sequences: None,
+            eval_sequences: 16,
+            curve_points: 200,
+            valid_points: 1,
+            checkpoint_seconds: 60.0,
         }
-        e.number_or("clip_norm", self.clip_norm, "off");
-        e.number_or("z_loss", Some(self.z_loss).filter(|z| *z > 0.0), "off");
-        let precision = match self.precision {
-            PrecisionChoice::Auto(_) => PrecisionChoice::Auto(None),
-            fixed => fixed,
+    }
+}
+
+const COSINE: Schedule = Schedule::Cosine { final_fraction: 0.1 };
+
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    key("learning_rate", number(above_to(0.0, 10.0), "").or(RateRule::NAMES), "3e-3",
+        "peak learning rate, or the rule that gives it per cell", Cells,
+        |c| Some(&mut c.train.learning_rate)),
+    key("batch_tokens", number(from_to(1.0, 1e9), "tokens").or(RateRule::NAMES), "16384",
+        "batch of a step, or the rule that gives it per cell", Cells,
+        |c| Some(&mut c.train.batch_tokens)),
+    key("optimizer", words(Optimizer::NAMES), "\"adamw\"",
+        "the update rule", Cells, |c| Some(&mut c.train.optimizer)),
+    key("beta1", number(from_below(0.0, 1.0), ""), "0.9",
+        "first-moment decay", Cells, |c| Some(&mut c.train.beta1)),
+    key("beta2", number(from_below(0.0, 1.0), "").or(Beta2Rule::NAMES), "0.95",
+        "second-moment decay, or the rule that gives it per cell", Cells,
+        |c| Some(&mut c.train.beta2)),
+    key("epsilon", number(above_to(0.0, 1e-3), ""), "1e-8",
+        "offset of Adam's denominator", Cells, |c| Some(&mut c.train.epsilon)),
+    key("weight_decay", number(from_to(0.0, 10.0), "").or(DecayRule::NAMES), "0.1",
+        "decoupled weight decay; the rule is 0.1", Cells, |c| Some(&mut c.train.weight_decay)),
+    key("warmup_steps", number(from_to(0.0, 1e9), "optimizer steps").or(WarmupRule::NAMES), "100",
+        "linear warm-up, or the rule that gives it per cell", Cells,
+        |c| Some(&mut c.train.warmup_steps)),
+    key("schedule", words(&["cosine", "wsd", "constant"]), "\"wsd\"",
+        "the learning-rate schedule after the warm-up", Cells, |c| Some(&mut c.train.schedule)),
+    key("final_fraction", number(from_to(0.0, 1.0), ""), "0.1",
+        "last learning rate over the peak", Cells,
+        |c| match &mut c.train.schedule {
+            Schedule::Cosine { final_fraction } => Some(final_fraction),
+            _ => None,
+        }).with(&["schedule = \"cosine\""]),
+    key("cooldown_fraction", number(above_to(0.0, 1.0), ""), "0.2",
+        "share of the steps spent in the decay", Cells,
+        |c| match &mut c.train.schedule {
+            Schedule::Wsd { cooldown_fraction } => Some(cooldown_fraction),
+            _ => None,
+        }).with(&["schedule = \"wsd\""]),
+    key("clip_norm", number(above_to(0.0, 1e6), "").or(&["off"]), "1.0",
+        "limit of the global gradient norm", Cells, |c| Some(&mut c.train.clip_norm)),
+    key("z_loss", number(above_to(0.0, 1.0), "").or(&["off"]), "1e-4",
+        "weight of the z-loss", Cells, |c| Some(&mut c.train.z_loss)),
+    key("precision", words(&["f32", "f16", "bf16", "auto"]), "\"f32\"",
+        "arithmetic of the matrix products; `\"auto\"` takes bf16, else f16, where the device has matrix units for it and computes it right, else f32",
+        Cells, |c| Some(&mut c.train.precision)),
+    key("stack", whole(1, MOST_REPLICAS as u64, "cells").or(&["auto"]), "4",
+        "most cells that train in lock-step as one program; `\"auto\"` measures what pays", Nothing,
+        |c| Some(&mut c.train.stack)),
+    key("micro_batch_sequences", whole(1, 1_000_000, "sequences").or(&["auto"]), "8",
+        "sequences per pass, where memory is short", Nothing,
+        |c| Some(&mut c.train.micro_batch_sequences)),
+    key("eval_sequences", whole(1, 4096, "sequences"), "16",
+        "sequences per evaluation pass, the same for every cell", Cells,
+        |c| Some(&mut c.train.eval_sequences)),
+    key("curve_points", whole(2, 10_000, "points"), "200",
+        "points of the loss curve kept per cell", Nothing, |c| Some(&mut c.train.curve_points)),
+    key("valid_points", whole(1, 1000, "evaluations"), "10",
+        "held-out evaluations per cell, the last one at the end", Nothing,
+        |c| Some(&mut c.train.valid_points)),
+    key("checkpoint_seconds", number(from_to(0.1, 86_400.0), "seconds"), "60",
+        "time between checkpoints", Nothing, |c| Some(&mut c.train.checkpoint_seconds)),
+];
+
+/// A number, or the word for a rule.
+impl<R: Word> Plain for Setting<R> {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Number(x) => Some(Self::Value(x)),
+            word => R::from_value(word).map(Self::Rule),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Value(x) => Value::Number(*x),
+            Self::Rule(rule) => rule.to_value(),
+        }
+    }
+}
+
+/// The word alone; the figure that goes with it is a key of its own.
+impl Plain for Schedule {
+    fn from_value(value: Value) -> Option<Self> {
+        match String::from_value(value)?.as_str() {
+            "cosine" => Some(COSINE),
+            "wsd" => Some(Self::Wsd { cooldown_fraction: 0.2 }),
+            "constant" => Some(Self::Constant),
+            _ => None,
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        let word = match self {
+            Self::Cosine { .. } => "cosine",
+            Self::Wsd { .. } => "wsd",
+            Self::Constant => "constant",
         };
-        e.text("precision", word(precision, PRECISIONS));
-        e.whole_or("stack", self.stack, "auto");
-        e.whole_or("micro_batch_sequences", self.micro_batch_sequences, "auto");
-        e.put("eval_sequences", self.eval_sequences.to_string());
-        e.put("curve_points", self.curve_points.to_string());
-        e.put("valid_points", self.valid_points.to_string());
-        e.number("checkpoint_seconds", self.checkpoint_seconds);
-        e
-    }
-}
-
-fn read_schedule(s: &Section<'_>) -> Schedule {
-    let words = [
-        ("cosine", ScheduleWord::Cosine),
-        ("wsd", ScheduleWord::Wsd),
-        ("constant", ScheduleWord::Constant),
-    ];
-    let schedule = s.choice("schedule", &words).unwrap_or(ScheduleWord::Cosine);
-    if !matches!(schedule, ScheduleWord::Cosine) {
-        s.forbid("final_fraction", "this schedule", "only `schedule = \"cosine\"` has one");
-    }
-    if !matches!(schedule, ScheduleWord::Wsd) {
-        s.forbid("cooldown_fraction", "this schedule", "only `schedule = \"wsd\"` has one");
-    }
-    match schedule {
-        ScheduleWord::Cosine => Schedule::Cosine {
-            final_fraction: s.number("final_fraction", from_to(0.0, 1.0)).unwrap_or(0.1),
-        },
-        ScheduleWord::Wsd => Schedule::Wsd {
-            cooldown_fraction: s.number("cooldown_fraction", above_to(0.0, 1.0)).unwrap_or(0.2),
-        },
-        ScheduleWord::Constant => Schedule::Constant,
-    }
-}
-
-/// A positive number, or `"off"`, which is `None`.
-fn read_or_off(s: &Section<'_>, key: &'static str, most: f64, default: Option<f64>) -> Option<f64> {
-    match s.number_or(key, above_to(0.0, most), &[("off", ())]) {
-        Some(Setting::Value(x)) => Some(x),
-        Some(Setting::Rule(())) => None,
-        None => default,
-    }
-}
-
-fn word<T: PartialEq>(value: T, words: &[(&'static str, T)]) -> &'static str {
-    words.iter().find(|(_, w)| *w == value).map_or("", |(name, _)| name)
-}
-
-fn setting<R: PartialEq>(value: Setting<R>, words: &[(&'static str, R)]) -> String {
-    match value {
-        Setting::Value(x) => number(x),
-        Setting::Rule(rule) => quoted(word(rule, words)),
+        Value::Text(word.into())
     }
 }

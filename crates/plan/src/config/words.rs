@@ -1,22 +1,18 @@
-//! Words for values, ranges and near misses in error messages.
-
-use std::ops::RangeInclusive;
+//! Words for values and near misses in error messages.
 
 use toml::de::DeValue;
 
-use super::keys;
-use super::range::plain;
-
-/// The hint for a key that does not exist.
-pub(crate) fn unknown_hint(name: &str, section: &str, known: &[&str]) -> String {
-    if let Some(near) = nearest(name, known) {
-        return format!("did you mean `{near}`?");
-    }
-    if let Some(other) = keys::KEYS.iter().find(|k| k.name == name && k.section != section) {
-        return format!("`{name}` is a key of [{}]", other.section);
-    }
-    format!("[{section}] has {}", known.join(", "))
+/// Ties the variants of a type to the words of the file. Where two words stand for one, the first is
+/// written.
+macro_rules! words {
+    ($type:ty: $($name:literal = $value:expr),+ $(,)?) => {
+        impl $crate::config::value::Word for $type {
+            const NAMES: &'static [&'static str] = &[$($name),+];
+            const VALUES: &'static [Self] = &[$($value),+];
+        }
+    };
 }
+pub(crate) use words;
 
 /// The word most like `word`, if one is like it at all.
 pub(crate) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
@@ -37,6 +33,17 @@ pub(crate) fn as_number(value: &DeValue<'_>) -> Option<f64> {
     }
 }
 
+/// TOML's integers have 63 bits and a sign; a float is a whole number below 2^53.
+pub(crate) fn as_whole(value: &DeValue<'_>) -> Option<u64> {
+    let whole = match value {
+        DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix()).ok()?,
+        _ => {
+            as_number(value).filter(|x| x.fract() == 0.0 && x.abs() <= (1u64 << 53) as f64)? as i64
+        }
+    };
+    u64::try_from(whole).ok()
+}
+
 pub(crate) fn describe(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("{:?}", text.as_ref()),
@@ -52,20 +59,22 @@ pub(crate) fn describe(value: &DeValue<'_>) -> String {
     }
 }
 
-pub(crate) fn describe_whole(range: &RangeInclusive<u64>) -> String {
-    let end = *range.end();
-    if end == i64::MAX as u64 {
-        return format!("a whole number from {}", range.start());
-    }
-    let end = if end >= 1_000_000 { plain(end as f64) } else { end.to_string() };
-    format!("a whole number from {} to {end}", range.start())
-}
-
-pub(crate) fn or_words<T>(words: &[(&str, T)]) -> String {
-    words.iter().map(|(w, _)| format!(" or \"{w}\"")).collect()
+/// A number as one would type it: `65536`, `1e26`, `0.5`.
+pub(crate) fn plain(x: f64) -> String {
+    if x != 0.0 && (x.abs() >= 1e6 || x.abs() < 1e-3) { format!("{x:e}") } else { format!("{x}") }
 }
 
 pub(crate) fn one_of(names: &[&str]) -> String {
     let quoted: Vec<String> = names.iter().map(|n| format!("\"{n}\"")).collect();
     quoted.join(" or ")
+}
+
+/// `a, b or c`, each in backticks.
+pub(crate) fn alternatives(names: &[impl std::fmt::Display]) -> String {
+    let names: Vec<String> = names.iter().map(|n| format!("`{n}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    }
 }

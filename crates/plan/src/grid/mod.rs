@@ -17,13 +17,12 @@ use crate::rules::Provenance;
 use crate::{Cell, Convention, Stack};
 
 pub use reach::Reach;
-pub use stacks::StackLimits;
+pub use stacks::{MOST_REPLICAS, StackLimits};
 pub use warning::PlanWarning;
 
 /// What a plan needs to know about the data.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DataFacts {
-    /// The tokenizer's vocabulary size.
     pub vocab: usize,
     /// Training tokens there are; `None` where they never end.
     pub train_tokens: Option<u64>,
@@ -40,7 +39,6 @@ pub struct Grid {
     pub cells: Vec<PlannedCell>,
     /// The same cells in the groups that train together, cheapest first.
     pub stacks: Vec<Stack>,
-    /// What is doubtful about the design.
     pub warnings: Vec<PlanWarning>,
     /// How N and C of the design were counted.
     pub convention: Convention,
@@ -65,7 +63,6 @@ pub struct Evaluation {
 /// A cell and how it came about.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlannedCell {
-    /// The cell.
     pub cell: Cell,
     /// Factor on the learning rate that the rule or the user gives.
     pub lr_multiplier: f64,
@@ -80,17 +77,11 @@ pub struct PlannedCell {
 /// Where the hyper-parameters of a cell come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct HyperSources {
-    /// Of the learning rate.
     pub learning_rate: Provenance,
-    /// Of the batch.
     pub batch: Provenance,
-    /// Of the second-moment decay.
     pub beta2: Provenance,
-    /// Of the warm-up.
     pub warmup: Provenance,
-    /// Of the weight decay.
     pub weight_decay: Provenance,
-    /// Of the precision.
     pub precision: Provenance,
 }
 

@@ -14,8 +14,8 @@ use super::MeasuredWidth;
 /// company until the device is full.
 const DEFAULT_WIDTH: usize = 8;
 
-/// Most replicas that are ever tried.
-const MOST_REPLICAS: usize = 4096;
+/// Most replicas of a stack, asked for with `train.stack` or measured.
+pub const MOST_REPLICAS: usize = 4096;
 
 /// How large a stack may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl StackLimits {
     pub fn of(config: &Config) -> Self {
         Self {
             max_width: config.train.stack.unwrap_or(DEFAULT_WIDTH),
-            memory_bytes: config.device.memory_bytes,
+            memory_bytes: config.device.memory_bytes(),
             micro_batch_sequences: config.train.micro_batch_sequences,
             tensor_bytes: None,
             kept: Kept::All,

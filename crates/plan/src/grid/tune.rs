@@ -213,7 +213,7 @@ fn hyper(
         epsilon: train.epsilon,
         weight_decay,
         clip_norm: train.clip_norm,
-        z_loss: train.z_loss,
+        z_loss: train.z_loss.unwrap_or(0.0),
         precision: train.precision.known().unwrap_or(Precision::F32),
     };
     let sources = HyperSources {

@@ -1,15 +1,15 @@
 //! The plan as text for a terminal.
 
-pub(crate) mod figures;
-mod table;
+mod figures;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use isoflop_text::{Align, bytes, columns, counted, percent, rough_duration};
+
 use crate::{Convention, Grid, PlannedCell, Provenance, SliceRow, TimeEstimate};
 
-use figures::{bytes, count, counted, duration, flops, percent, rate};
-use table::table;
+use figures::{flops, rate};
 
 /// All of a plan: models, slices, hyper-parameters and their sources, stacks, data, time and
 /// doubts. `expected` is the time it would take on the device that was asked.
@@ -54,7 +54,7 @@ fn models(grid: &Grid) -> String {
             count(p.norms as f64),
             count(p.head as f64),
             count(row.flops_per_token),
-            percent(row.head_share),
+            percent(row.head_share, 0, false),
             row.cells.to_string(),
         ]
     });
@@ -196,13 +196,13 @@ fn stacks(grid: &Grid) -> String {
             row.batch_tokens.to_string(),
             steps,
             flops(row.flops),
-            bytes(row.memory_bytes),
+            bytes(row.memory_bytes as f64),
         ]
     });
     let head = ["model", "replicas", "batch", "steps", "FLOPs", "memory"];
     format!(
         "Stacks, in order (memory at whole batches, estimated: {} at most)\n{}",
-        bytes(most),
+        bytes(most as f64),
         table(&head, lines)
     )
 }
@@ -210,11 +210,8 @@ fn stacks(grid: &Grid) -> String {
 fn data(grid: &Grid) -> String {
     let needed = grid.tokens_needed() as f64;
     let text = |tokens: f64| {
-        let bytes = grid
-            .data
-            .bytes_per_token
-            .map(|b| format!(", {} of text", figures::bytes((b * tokens) as u64)));
-        format!("{} tokens{}", count(tokens), bytes.unwrap_or_default())
+        let text = grid.data.bytes_per_token.map(|b| format!(", {} of text", bytes(b * tokens)));
+        format!("{} tokens{}", count(tokens), text.unwrap_or_default())
     };
     let there = match (grid.data.train_tokens, grid.most_epochs()) {
         (Some(there), Some(epochs)) => {
@@ -236,7 +233,7 @@ fn time(grid: &Grid, expected: Option<&TimeEstimate>) -> String {
     };
     format!(
         "Time: about {} on {device} at {} FLOP/s, with {} FLOPs of evaluation{unsure}\n",
-        duration(*seconds),
+        rough_duration(*seconds),
         flops(speed),
         flops(grid.evaluation_flops()),
     )
@@ -251,4 +248,18 @@ fn warnings(grid: &Grid) -> String {
         let _ = writeln!(out, "warning: {warning}\n  hint: {}", warning.advice());
     }
     out
+}
+
+/// The first column to the left, the others to the right; indented by two.
+fn table<const N: usize>(head: &[&str; N], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut aligns = [Align::Right; N];
+    aligns[0] = Align::Left;
+    let head = head.iter().map(ToString::to_string).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    columns(&aligns, &rows).iter().map(|line| format!("  {line}\n")).collect()
+}
+
+/// `34.6k`
+fn count(x: f64) -> String {
+    isoflop_text::count(x, 3)
 }

@@ -100,6 +100,14 @@ impl RateRule {
         }
     }
 
+    /// What the rule's rate was fitted on, where batches follow `batch`, a rule if any.
+    pub fn rate_fitted(self, batch: Option<Self>) -> Option<Fitted> {
+        match (self, batch) {
+            (Self::Measured, Some(Self::StepLaw)) => measured::fitted_with_step_law_batches(),
+            _ => self.fitted(),
+        }
+    }
+
     /// What the rule was fitted on; `None` where it has not been fitted.
     pub fn fitted(self) -> Option<Fitted> {
         match self {
@@ -168,6 +176,28 @@ mod tests {
         assert_eq!(fitted.outside(&SHAPE, 1e10), 1.0);
         assert_eq!(fitted.outside(&SHAPE, 1e8), 10.0);
         assert_eq!(fitted.outside(&SHAPE, 4e11), 4.0);
+    }
+
+    #[test]
+    fn the_measured_rate_meets_step_law_where_that_was_fitted() {
+        let Fitted { params, tokens } = steplaw::FITTED;
+        // Both are powers of N and D, so that the farthest points are corners. Depth 12, width 768 has
+        // 9e7 non-embedding parameters; width and depth scale it to the ends of the range.
+        for (depth, width) in [(8, 768), (20, 2048)] {
+            let shape = Shape { depth, width, hidden: width * 8 / 3, ..SHAPE };
+            let n = shape.params().non_embedding() as f64;
+            assert!(
+                (0.9..1.1).contains(&(n / params.0)) || (0.9..1.1).contains(&(n / params.1)),
+                "{n}"
+            );
+            for d in [tokens.0, tokens.1] {
+                let batch = RateRule::StepLaw.batch_tokens(&shape, d);
+                let measured = RateRule::Measured.learning_rate(&shape, d, batch);
+                let factor = measured / RateRule::StepLaw.learning_rate(&shape, d, batch);
+                let most = measured::STEP_LAW_FACTOR;
+                assert!((1.0 / most..most).contains(&factor), "{n} {d}: {factor}");
+            }
+        }
     }
 
     #[test]

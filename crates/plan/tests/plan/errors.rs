@@ -127,12 +127,15 @@ fn no_text_makes_it_panic() {
         Just("[{ width = 8, steps = 1 }]"),
         Just("[{ width = [] }]"),
     ];
-    let keys = isoflop_plan::config::keys::KEYS;
+    let sections = isoflop_plan::config::keys::SECTIONS.iter();
+    let keys: Vec<String> = sections
+        .flat_map(|s| s.keys.iter().map(|key| format!("{}.{}", s.name, key.name)))
+        .collect();
     let line = (0..keys.len(), value);
     proptest!(|(lines in prop::collection::vec(line, 1..6))| {
         let mut text = String::new();
         for (i, value) in lines {
-            text += &format!("{}.{} = {}\n", keys[i].section.trim_end_matches(".cells"), keys[i].name, value);
+            text += &format!("{} = {}\n", keys[i], value);
         }
         if let Err(e) = Config::parse(&text, "x.toml") {
             prop_assert!(!e.errors.is_empty());

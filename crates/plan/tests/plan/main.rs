@@ -3,5 +3,8 @@
 mod config;
 mod errors;
 mod grid;
+mod keys;
 mod readme;
 mod shipped;
+mod stacks;
+mod warnings;

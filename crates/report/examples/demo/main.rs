@@ -8,7 +8,7 @@ mod made_up;
 use std::path::PathBuf;
 
 use isoflop_fit::study::{self, StudyOptions};
-use isoflop_fit::{Convention, Table};
+use isoflop_fit::{Convention, Counting, Table};
 use isoflop_report::chart::Theme;
 use isoflop_report::{Fitted, Page, render_png};
 
@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let records = made_up::records();
     let passport = made_up::passport();
     let table = Table::new(made_up::observations(&records))?;
-    let mut options = StudyOptions { convention: Convention::Exact, ..StudyOptions::default() };
+    let mut options =
+        StudyOptions { convention: Counting::By(Convention::Exact), ..StudyOptions::default() };
     // Few draws: the demo is for looking at, and is often built without optimisation.
     options.fit.intervals.draws = 100;
     options.isoflop.draws = 100;

@@ -50,7 +50,6 @@ pub enum Symbol {
     Circle,
     /// Square on its corner.
     Diamond,
-    /// Square.
     Square,
     /// Triangle, point up.
     Triangle,
@@ -80,9 +79,7 @@ impl From<(f64, f64)> for Dot {
 /// Points.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dots {
-    /// Where.
     pub at: Vec<Dot>,
-    /// Symbol of all.
     pub symbol: Symbol,
     /// Radius in pixels.
     pub radius: f64,
@@ -205,7 +202,6 @@ pub struct Note {
     pub y: f64,
     /// Shifts in pixels, right and down: the first where all are free, else the one that covers least.
     pub shifts: Vec<(f64, f64)>,
-    /// The text.
     pub text: Rich,
     /// How it hangs on the point.
     pub anchor: Anchor,
@@ -218,7 +214,6 @@ pub struct Note {
 pub enum Mark {
     /// Points.
     Dots(Dots),
-    /// A line.
     Line(Line),
     /// An area.
     Band(Band),

@@ -1,12 +1,9 @@
 //! A document as text for a terminal, and as Markdown.
 
-use unicode_width::UnicodeWidthStr;
+use isoflop_text::{facts, wrapped};
 
 use super::{Block, Document};
 use crate::chart::Rich;
-
-/// Width of paragraphs in a terminal. Tables are as wide as they need to be.
-const COLUMNS: usize = 100;
 
 impl Document {
     /// Text for a terminal: headline, numbers, tables, warnings. Figures and folded sections are
@@ -20,15 +17,13 @@ impl Document {
         if !self.cards.is_empty() {
             out.push('\n');
         }
-        let wide = self.cards.iter().map(|c| clean(&c.label).chars().count()).max().unwrap_or(0);
-        for card in &self.cards {
-            let label = clean(&card.label);
-            let pad = " ".repeat(wide - label.chars().count());
+        let cards = self.cards.iter().map(|card| {
             let interval =
                 card.interval.as_ref().map(|i| format!(" {}", clean(i))).unwrap_or_default();
             let note = card.note.as_ref().map(|n| format!("  ({})", clean(n))).unwrap_or_default();
-            out.push_str(&format!("  {label}{pad}  {}{interval}{note}\n", clean(&card.value)));
-        }
+            (clean(&card.label), format!("{}{interval}{note}", clean(&card.value)))
+        });
+        out.push_str(&facts("  ", &cards.collect::<Vec<_>>()));
         for section in self.sections.iter().filter(|s| !s.folded) {
             let mut body = String::new();
             for block in &section.blocks {
@@ -39,15 +34,10 @@ impl Document {
                         body.push_str(&wrapped(&clean(text), "", ""));
                     }
                     Block::Table(table) => body.push_str(&format!("\n{}", table.to_text())),
-                    Block::Facts(facts) => {
+                    Block::Facts(rows) => {
+                        let rows = rows.iter().map(|(name, value)| (clean(name), clean(value)));
                         body.push('\n');
-                        let wide =
-                            facts.iter().map(|(k, _)| clean(k).chars().count()).max().unwrap_or(0);
-                        for (name, value) in facts {
-                            let name = clean(name);
-                            let pad = " ".repeat(wide - name.chars().count());
-                            body.push_str(&format!("  {name}{pad}  {}\n", clean(value)));
-                        }
+                        body.push_str(&facts("  ", &rows.collect::<Vec<_>>()));
                     }
                     Block::Code(code) => {
                         body.push('\n');
@@ -134,25 +124,4 @@ impl Document {
         }
         out
     }
-}
-
-/// Breaks a paragraph at spaces; `first` and `next` stand before its lines.
-pub(crate) fn wrapped(text: &str, first: &str, next: &str) -> String {
-    let mut out = String::new();
-    let mut line = first.to_owned();
-    let mut empty = true;
-    for word in text.split(' ').filter(|w| !w.is_empty()) {
-        if !empty && line.width() + 1 + word.width() > COLUMNS {
-            out.push_str(&format!("{line}\n"));
-            line = next.to_owned();
-            empty = true;
-        }
-        if !empty {
-            line.push(' ');
-        }
-        line.push_str(word);
-        empty = false;
-    }
-    out.push_str(&format!("{line}\n"));
-    out
 }

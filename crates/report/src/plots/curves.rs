@@ -16,7 +16,6 @@ pub enum CurveX {
 /// The curve of one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingCurve {
-    /// Name.
     pub name: String,
     /// Parameters, N.
     pub params: f64,
@@ -26,14 +25,12 @@ pub struct TrainingCurve {
     pub diverged_at: Option<f64>,
 }
 
-/// All training curves.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingCurves {
     /// What the curves run along.
     pub along: CurveX,
     /// A sentence below the title.
     pub subtitle: Option<Rich>,
-    /// The curves.
     pub curves: Vec<TrainingCurve>,
 }
 

@@ -12,7 +12,6 @@ use crate::number;
 /// One estimate.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ForestRow {
-    /// What it is.
     pub name: String,
     /// The estimate; `None` where it was refused.
     pub estimate: Option<Estimate>,
@@ -27,7 +26,6 @@ pub struct ForestRow {
 pub struct Reference {
     /// Short name.
     pub name: String,
-    /// Value.
     pub value: f64,
 }
 

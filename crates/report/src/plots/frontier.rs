@@ -12,7 +12,6 @@ use crate::number;
 /// One run, and the compute it had spent at each point of its curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FrontierRun {
-    /// Name.
     pub name: String,
     /// Parameters, N.
     pub params: f64,
@@ -29,7 +28,6 @@ pub struct Frontier {
     pub subtitle: Option<Rich>,
     /// How C is counted, for the axis.
     pub flops_label: String,
-    /// All runs.
     pub runs: Vec<FrontierRun>,
     /// `(C, loss)` at the minimum of each slice.
     pub minima: Vec<(f64, Estimate)>,

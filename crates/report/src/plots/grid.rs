@@ -18,10 +18,8 @@ pub enum GridState {
     Pending,
 }
 
-/// One cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridCell {
-    /// Name.
     pub name: String,
     /// Parameters, N.
     pub params: f64,
@@ -36,7 +34,6 @@ pub struct GridCell {
 pub struct GridMap {
     /// A sentence below the title.
     pub subtitle: Option<Rich>,
-    /// The cells.
     pub cells: Vec<GridCell>,
     /// `(budget, [(N, D)])` lines of equal compute, largest N last: the label stands there.
     pub budgets: Vec<(f64, Vec<(f64, f64)>)>,

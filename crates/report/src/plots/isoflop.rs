@@ -49,7 +49,6 @@ pub struct IsoflopSlice {
     pub unused: Vec<String>,
     /// Fitted curve, `(N, loss)`.
     pub curve: Vec<(f64, f64)>,
-    /// Its minimum.
     pub minimum: SliceMinimum,
 }
 
@@ -60,7 +59,6 @@ pub struct IsoflopPlot {
     pub subtitle: Option<Rich>,
     /// How N is counted, for the axis: `Parameters N (all)`.
     pub params_label: String,
-    /// The slices.
     pub slices: Vec<IsoflopSlice>,
     /// `N*(C)` as `(N*, loss)` along the minima, smallest budget first; empty for none.
     pub ridge: Vec<(f64, f64)>,

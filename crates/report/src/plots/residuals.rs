@@ -10,7 +10,6 @@ use crate::number;
 /// One run's residual.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Residual {
-    /// Name.
     pub name: String,
     /// Parameters, N.
     pub params: f64,
@@ -29,7 +28,6 @@ pub struct Residual {
 pub struct Residuals {
     /// A sentence below the title.
     pub subtitle: Option<Rich>,
-    /// The runs.
     pub runs: Vec<Residual>,
 }
 

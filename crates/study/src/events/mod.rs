@@ -5,7 +5,7 @@ mod update;
 
 use std::time::Instant;
 
-use isoflop_device::Opening;
+use isoflop_device::OpenEvent;
 use isoflop_report::number;
 
 pub(crate) use training::Training;
@@ -33,16 +33,16 @@ impl dyn Observer + '_ {
     }
 
     /// What the opening of a device reports to.
-    pub fn opening(&mut self) -> impl FnMut(Opening) {
+    pub fn opening(&mut self) -> impl FnMut(OpenEvent) {
         let mut began: Option<Instant> = None;
-        move |opening| match opening {
-            Opening::Opens { device, shader, kernels } => {
+        move |event| match event {
+            OpenEvent::Opening { device, shader, kernels } => {
                 began = None;
                 self.tell(&Update::Tested);
                 let without = if kernels { "" } else { ", without kernels of the model's own" };
                 self.note(format!("opening {device} with {shader} shaders{without}"));
             }
-            Opening::Tests(step) => {
+            OpenEvent::Testing(step) => {
                 if began.is_none() {
                     self.note(
                         "self-test: it computes what training does, compared with the CPU; later starts know the verdict",
@@ -57,7 +57,7 @@ impl dyn Observer + '_ {
                     seconds,
                 });
             }
-            Opening::Tested { seconds, comparisons } => {
+            OpenEvent::Tested { seconds, comparisons } => {
                 began = None;
                 self.tell(&Update::Tested);
                 self.note(format!(
@@ -65,13 +65,16 @@ impl dyn Observer + '_ {
                     number::duration(seconds)
                 ));
             }
-            Opening::Doubt(text) => self.warn(text),
+            OpenEvent::Warning(text) => self.warn(text),
         }
     }
 
     /// What the preparation of data reports to.
     pub fn data(&mut self) -> impl FnMut(isoflop_data::Progress) {
         |progress| {
+            if progress.stage == isoflop_data::Stage::Fetch {
+                return self.note(format!("data: {}", progress.stage.label()));
+            }
             self.tell(&Update::Preparing {
                 stage: progress.stage.label(),
                 done_bytes: progress.done_bytes,

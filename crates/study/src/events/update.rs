@@ -34,7 +34,6 @@ pub enum Update<'a> {
     Testing {
         /// What is being computed.
         operation: &'a str,
-        /// In which precision.
         precision: &'static str,
         /// Operations done.
         done: usize,
@@ -53,13 +52,9 @@ pub enum Update<'a> {
         stacks: usize,
     },
     /// The kernels of a stack's first step are compiled.
-    Compiling {
-        /// The stack.
-        stack: StackName<'a>,
-    },
+    Compiling { stack: StackName<'a> },
     /// Some steps of a stack were done.
     Step {
-        /// The stack.
         stack: StackName<'a>,
         /// Steps done.
         step: u64,
@@ -81,10 +76,7 @@ pub enum Update<'a> {
         overall: Overall,
     },
     /// Nothing more is to come from a stack.
-    StackEnded {
-        /// The stack.
-        stack: StackName<'a>,
-    },
+    StackEnded { stack: StackName<'a> },
     /// Training is over, for now or for good.
     Stopped {
         /// The whole sweep.
@@ -113,13 +105,10 @@ pub struct Share {
 /// The whole sweep at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Overall {
-    /// FLOPs done.
     pub done_flops: f64,
-    /// FLOPs in all.
     pub total_flops: f64,
     /// Cells ended.
     pub done_cells: usize,
-    /// Cells in all.
     pub total_cells: usize,
     /// Seconds left; `None` while unknown.
     pub seconds_left: Option<f64>,
@@ -128,7 +117,6 @@ pub struct Overall {
 /// A stack, for programs and for people.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StackName<'a> {
-    /// Its id.
     pub id: &'a str,
     /// Its shape and width.
     pub label: &'a str,

@@ -28,7 +28,6 @@ pub(crate) struct Prepared<'a> {
     pub grid: &'a Grid,
     /// The data.
     pub corpus: &'a Corpus,
-    /// The device.
     pub device: &'a TrainDevice,
     /// How large stacks may become on it.
     pub limits: StackLimits,
@@ -47,10 +46,7 @@ pub(crate) enum End {
         failed: usize,
     },
     /// It was asked to stop; checkpoints hold what is not done.
-    Interrupted {
-        /// By what.
-        by: String,
-    },
+    Interrupted { by: String },
 }
 
 /// What the stacks that train at once share, one at a time.

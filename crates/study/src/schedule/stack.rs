@@ -74,7 +74,7 @@ pub(super) fn train_stack(
                 shared.training.step(index, step, loss, tokens_per_second);
             }
             Event::CellDone(record) => {
-                if let Err(error) = shared.keep(record) {
+                if let Err(error) = shared.keep(*record) {
                     failure.get_or_insert(error);
                 }
             }

@@ -9,7 +9,7 @@ use isoflop_fit::isoflop::{IsoflopOptions, Method};
 use isoflop_fit::law::LawKind;
 use isoflop_fit::parametric::{FitOptions, Starts};
 use isoflop_fit::study::StudyOptions;
-use isoflop_fit::{Convention, Objective};
+use isoflop_fit::{Counting, Objective};
 
 use crate::cli::OutputArgs;
 
@@ -237,9 +237,9 @@ impl ModelArgs {
         let Some(method) = Method::ALL.into_iter().find(|m| m.name() == self.method) else {
             bail!("--method {} is not known\nhint: corrected, parabola or akima", self.method)
         };
-        let named = Convention::ALL.into_iter().find(|c| c.name() == self.convention);
+        let named = Counting::ALL.into_iter().find(|c| c.name() == self.convention);
         let Some(convention) = named else {
-            let names = Convention::ALL.map(Convention::name).join(", ");
+            let names = Counting::ALL.map(Counting::name).join(", ");
             bail!("--convention {} is not known\nhint: {names}", self.convention)
         };
         let schemes =

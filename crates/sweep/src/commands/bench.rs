@@ -54,13 +54,13 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     if !device.info.is_cpu() {
         progress.note("measuring the device's fastest products");
     }
-    let before = measure_peak(&device.device, &device.info, request.precision);
+    let before = peak(&request, &device, progress);
     found.lock().peak = before;
     for model in &request.models {
         for stacks in at_once(&request, model, &device) {
             for &kernels in &request.kernels {
-                let mode = Mode { stacks, kernels: kernels.unwrap_or(device.kernels) };
-                let choices = Choices { kernels: mode.kernels, ..Choices::of(&device.device) };
+                let mode = Mode { stacks, kernels: kernels.unwrap_or(device.choices.kernels) };
+                let choices = Choices { kernels: mode.kernels, ..device.choices };
                 choices.set(&device.device);
                 for &replicas in &request.replicas {
                     match replicas {
@@ -77,7 +77,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         }
     }
     // A busy machine shows its peak now and then: the better of two counts.
-    let after = measure_peak(&device.device, &device.info, request.precision);
+    let after = peak(&request, &device, progress);
     device.wait();
     let rate = |peak: &Peak| peak.flops_per_second;
     let peak = [before, after].into_iter().flatten().max_by(|a, b| rate(a).total_cmp(&rate(b)));
@@ -88,6 +88,17 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     found.print(&device, args.output.json)?;
     let failed = found.measured.iter().any(|m| m.result.is_err());
     Ok(ExitCode::from(if failed { FAILED } else { 0 }))
+}
+
+/// The device's fastest products, or a word on why they could not be measured.
+fn peak(request: &BenchRequest, device: &TrainDevice, progress: &mut dyn Observer) -> Option<Peak> {
+    match measure_peak(&device.device, &device.info, request.precision) {
+        Ok(peak) => Some(peak),
+        Err(what) => {
+            progress.warn(format!("no peak could be measured: {what}"));
+            None
+        }
+    }
 }
 
 /// What has been measured so far.
@@ -195,7 +206,7 @@ fn one(
         replicas,
         stacks_at_once: mode.stacks,
         kernels: mode.kernels,
-        usual: mode.kernels == device.kernels,
+        usual: mode.kernels == device.choices.kernels,
         precision: request.precision,
         result: Err(String::new()),
     };

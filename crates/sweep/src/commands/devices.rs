@@ -4,11 +4,11 @@ mod test;
 
 use std::process::ExitCode;
 
-use isoflop_device::{list, pick};
+use isoflop_device::list;
 use isoflop_plan::DeviceConfig;
 
 use crate::cli::{DevicesArgs, device_name};
-use crate::print;
+use crate::{print, progress};
 
 /// Prints the devices, or tests one.
 pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
@@ -19,10 +19,14 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn show(args: &DevicesArgs) -> anyhow::Result<()> {
-    let devices = list();
+    let listed = list();
+    let mut observer = progress::observer(&args.output);
+    for failure in &listed.failures {
+        observer.warn(failure.to_string());
+    }
     let name = args.device.as_deref().unwrap_or("auto");
     let config = DeviceConfig::named(device_name(name));
-    let choice = pick(&config, &devices);
+    let choice = listed.pick(&config);
     if args.output.json {
         let picked = choice
             .as_ref()
@@ -30,7 +34,8 @@ fn show(args: &DevicesArgs) -> anyhow::Result<()> {
             .map(|choice| serde_json::json!({ "id": choice.info.id, "why": choice.why }));
         let json = serde_json::json!({
             "schema": 1,
-            "devices": devices,
+            "devices": listed.devices,
+            "not_listed": listed.failures,
             "asked_for": name,
             "picked": picked,
         });
@@ -38,7 +43,7 @@ fn show(args: &DevicesArgs) -> anyhow::Result<()> {
         choice?;
         return Ok(());
     }
-    for device in &devices {
+    for device in &listed.devices {
         let mut facts = Vec::new();
         facts.extend(
             device

@@ -31,7 +31,6 @@ pub struct Fitted {
     pub schema: u32,
     /// Where the runs came from.
     pub source: RunsSource,
-    /// The study.
     pub study: Study,
     /// Forecasts of budgets.
     pub forecasts: Vec<Forecast>,
@@ -61,17 +60,12 @@ pub struct Fitted {
 /// The best split of one budget by every approach that has one.
 #[derive(Debug, Serialize)]
 pub struct Forecast {
-    /// FLOPs.
     pub flops: f64,
-    /// By the envelope.
     pub envelope: Option<Allocation>,
-    /// By the slices.
     pub slices: Option<Allocation>,
-    /// By the law.
     pub law: Option<Allocation>,
     /// Sizes within a tolerance of the best loss, by the law.
     pub sizes: Vec<SizeRange>,
-    /// By the posterior.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub posterior: Option<Allocation>,
     /// By published laws, where asked.

@@ -15,7 +15,6 @@ use table_file::TextTable;
 /// Where runs came from, for headings and JSON.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct RunsSource {
-    /// The path.
     pub path: String,
     /// How C was had.
     pub flops: String,
@@ -24,7 +23,6 @@ pub struct RunsSource {
     pub notes: Vec<String>,
 }
 
-/// Reads the runs.
 pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
     let (table, origin) = match (&args.results, &args.csv, &args.jsonl) {
         (Some(folder), _, _) => results(folder)?,

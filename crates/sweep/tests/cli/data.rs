@@ -81,3 +81,19 @@ fn the_assessment_stands_without_a_grid() {
     let json: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert!(json["largest_budgets"].is_null());
 }
+
+#[test]
+fn crates_that_are_missing_are_fetched_or_the_reason_is_told() {
+    let bench = Bench::with(&TEXT.replace("source = \"text\"\npaths = [\"texts\"]", ""));
+    let output = bench
+        .command(&["data", "--config", "tiny.toml"])
+        .env("CARGO_HOME", bench.path("nothing"))
+        .env("CARGO", "/no/such/cargo")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let told = stderr(&output);
+    assert!(told.contains("data: fetching crates with `cargo fetch --locked`"), "{told}");
+    assert!(told.contains("/no/such/cargo did not start"), "{told}");
+    assert!(told.contains("\nhint: it takes Cargo and a network"), "{told}");
+}

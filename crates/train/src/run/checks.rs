@@ -1,14 +1,14 @@
 //! What has to hold before a stack trains.
 
-use isoflop_data::Corpus;
+use isoflop_data::{Corpus, Dataset, Windows};
 use isoflop_device::{PassSize, check_products};
 use isoflop_plan::Stack;
 
 use super::Run;
 use crate::error::TrainError;
 
-/// Whether the stack and the data fit together.
-pub(super) fn check(stack: &Stack, corpus: &Corpus) -> Result<(), TrainError> {
+/// The windows that the stack trains on, if it and the data fit together.
+pub(super) fn check<'a>(stack: &Stack, corpus: &'a Corpus) -> Result<Windows<'a>, TrainError> {
     let mismatch = |what: String| TrainError::Mismatch { stack: stack.id.clone(), what };
     let Some(first) = stack.cells.first() else {
         return Err(mismatch("it has no cells".into()));
@@ -35,11 +35,9 @@ pub(super) fn check(stack: &Stack, corpus: &Corpus) -> Result<(), TrainError> {
             format!("its vocabulary is {}, the data's {}", first.shape.vocab, corpus.vocab());
         return Err(mismatch(what));
     }
-    if corpus.valid_sequences(first.shape.context) == 0 {
-        let what = format!("no held-out window of {} tokens", first.shape.context);
-        return Err(mismatch(what));
-    }
-    Ok(())
+    corpus
+        .windows(first.shape.context)
+        .map_err(|source| TrainError::Data { stack: stack.id.clone(), source })
 }
 
 impl Run<'_> {
@@ -49,9 +47,8 @@ impl Run<'_> {
         let context = first.shape.context;
         let of = |sequences, backward| PassSize { tokens: sequences * context, backward };
         let (batch, micro) = (first.hyper.batch_sequences, self.micro_batch());
-        let (held_out, pass) =
-            (self.corpus.valid_sequences(context), self.options.eval_sequences.max(1));
-        let (training, evaluated) = (self.lanes(), self.evaluated_at_once().min(self.lanes()));
+        let (held_out, pass) = (self.windows.valid().len(), self.options.eval_sequences.max(1));
+        let (training, evaluated) = (self.width(), self.evaluated_at_once().min(self.width()));
         let passes = [
             (micro, true, training),
             (batch % micro, true, training),

@@ -12,7 +12,7 @@ use super::Run;
 const READBACK_STEPS: usize = 16;
 const READBACK_SECONDS: f64 = 0.5;
 
-/// A loss and a gradient norm per lane, still on the device.
+/// A loss and a gradient norm per replica, still on the device.
 pub(super) struct Pending {
     pub step: u64,
     pub loss: Tensor<1>,
@@ -26,19 +26,19 @@ impl Run<'_> {
             return;
         }
         let pending = std::mem::take(&mut self.pending);
-        let lanes = self.lanes();
+        let width = self.width();
         let all = pending.iter().flat_map(|p| [p.loss.clone(), p.norm.clone()]).collect();
         let all = Tensor::cat(all, 0).into_data();
         let all: Vec<f32> = all.try_to_vec().expect("losses are f32");
-        for (p, values) in pending.iter().zip(all.chunks_exact(2 * lanes)) {
-            for lane in 0..lanes {
-                let (loss, norm) = (f64::from(values[lane]), f64::from(values[lanes + lane]));
-                self.latest[lane] = loss;
+        for (p, values) in pending.iter().zip(all.chunks_exact(2 * width)) {
+            for index in 0..width {
+                let (loss, norm) = (f64::from(values[index]), f64::from(values[width + index]));
+                self.latest[index] = loss;
                 let points = self.options.curve_points;
                 let cells = self.cells();
-                let vocab = self.leader(lane).shape.vocab;
-                let precision = self.leader(lane).hyper.precision;
-                let replica = &mut self.state.replicas[lane];
+                let longest = self.longest_cell(index);
+                let (vocab, precision) = (longest.shape.vocab, longest.hyper.precision);
+                let replica = &mut self.state.replicas[index];
                 if replica.lost.is_none() {
                     let lost = replica.trouble(loss, norm, vocab);
                     replica.lost =

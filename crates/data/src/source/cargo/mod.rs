@@ -1,96 +1,106 @@
-//! `source = "cargo"`: the Rust sources of a fixed list of this project's own dependencies.
+//! `source = "cargo"`: the Rust sources of a fixed list of crates.
 //!
-//! Cargo has put them on the disk of every machine that built this program, and crates.io never
-//! changes a published version, so the text is the same everywhere. `manifest.json` lists crate,
-//! version, file count, bytes and SHA-256; every run checks them. Only crates that are built on
-//! every platform are listed, and only their `.rs` files are read.
+//! `corpus/Cargo.toml` names them and `corpus/Cargo.lock` fixes what Cargo downloads; neither has
+//! to do with what this program is built from. crates.io never changes a published version, so the
+//! text is the same everywhere. `corpus/checksums.json` holds file count, bytes and SHA-256 of each
+//! crate; every run checks them. Only `.rs` files are read.
 
-mod manifest;
+mod checksums;
+mod lock;
 mod registry;
 
-pub use manifest::{Manifest, ManifestCrate};
+pub use checksums::{Checksums, CrateChecksum};
+pub use lock::direct_dependencies;
 
 use std::path::PathBuf;
 
 use super::{DocumentSink, LeftOut, Source};
 use crate::document::RawDocument;
 use crate::error::DataError;
+use crate::progress::{Progress, ProgressSink, Stage};
 
-const EMBEDDED: &str = include_str!("../../../manifest.json");
+const MANIFEST: &str = include_str!("../../../corpus/Cargo.toml");
+const LOCK: &str = include_str!("../../../corpus/Cargo.lock");
+const CHECKSUMS: &str = include_str!("../../../corpus/checksums.json");
 
-/// The unpacked crates of a [`Manifest`].
+/// The unpacked crates of some [`Checksums`].
 #[derive(Debug, Clone)]
 pub struct CargoSource {
-    manifest: Manifest,
+    checksums: Checksums,
     registry: PathBuf,
     may_fetch: bool,
 }
 
 impl CargoSource {
-    /// The crates of the built-in manifest, from Cargo's own folder (`CARGO_HOME`, else
-    /// `~/.cargo`). A missing crate is fetched with `cargo fetch --locked`.
+    /// The crates of `corpus/`, from Cargo's own folder (`CARGO_HOME`, else `~/.cargo`). Those
+    /// that are missing there, [`fetch`](Source::fetch) downloads.
     ///
     /// # Errors
     ///
-    /// [`DataError::Manifest`] if the built-in manifest is broken.
+    /// [`DataError::Corpus`], [`DataError::CargoHome`].
     pub fn embedded() -> Result<Self, DataError> {
         Ok(Self {
-            manifest: Manifest::parse(EMBEDDED)?,
-            registry: registry::sources_folder(),
+            checksums: Checksums::parse(CHECKSUMS)?,
+            registry: registry::sources_folder()?,
             may_fetch: true,
         })
     }
 
-    /// The crates of any manifest, from any folder laid out like Cargo's `registry/src`. Nothing
-    /// is fetched.
-    pub fn at(manifest: Manifest, registry: PathBuf) -> Self {
-        Self { manifest, registry, may_fetch: false }
+    /// Any crates, from any folder laid out like Cargo's `registry/src`. Nothing is fetched.
+    pub fn at(checksums: Checksums, registry: PathBuf) -> Self {
+        Self { checksums, registry, may_fetch: false }
     }
 
-    /// The list of crates.
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+    /// What is read, and what it must hold.
+    pub fn checksums(&self) -> &Checksums {
+        &self.checksums
     }
 
-    fn folder(&self, entry: &ManifestCrate) -> Result<PathBuf, DataError> {
-        let find = || registry::find(&self.registry, &entry.name, &entry.version);
-        if let Some(folder) = find() {
-            return Ok(folder);
-        }
-        let mut detail = String::new();
-        if self.may_fetch {
-            match registry::fetch() {
-                Ok(()) => {
-                    if let Some(folder) = find() {
-                        return Ok(folder);
-                    }
-                }
-                Err(said) => detail = format!("; {said}"),
+    fn folder(&self, entry: &CrateChecksum) -> Result<Option<PathBuf>, DataError> {
+        registry::find(&self.registry, &entry.name, &entry.version)
+    }
+
+    fn missing(&self) -> Result<Vec<&CrateChecksum>, DataError> {
+        let mut out = Vec::new();
+        for entry in &self.checksums.crates {
+            if self.folder(entry)?.is_none() {
+                out.push(entry);
             }
         }
-        Err(DataError::CrateMissing {
-            name: entry.name.clone(),
-            version: entry.version.clone(),
-            registry: self.registry.clone(),
-            detail,
-        })
+        Ok(out)
     }
 }
 
 impl Source for CargoSource {
     fn describe(&self) -> String {
-        let files: u64 = self.manifest.crates.iter().map(|c| c.files).sum();
-        format!("{files} Rust files of {} crates", self.manifest.crates.len())
+        let files: u64 = self.checksums.crates.iter().map(|c| c.files).sum();
+        format!("{files} Rust files of {} crates", self.checksums.crates.len())
     }
 
     fn total_bytes(&self) -> Option<u64> {
-        Some(self.manifest.crates.iter().map(|c| c.bytes).sum())
+        Some(self.checksums.crates.iter().map(|c| c.bytes).sum())
+    }
+
+    fn fetch(&self, progress: ProgressSink) -> Result<(), DataError> {
+        let missing = self.missing()?;
+        let Some(first) = missing.first().filter(|_| self.may_fetch) else { return Ok(()) };
+        progress(Progress { stage: Stage::Fetch, done_bytes: 0, total_bytes: None });
+        registry::fetch(&registry::program(), MANIFEST, LOCK).map_err(|problem| DataError::Fetch {
+            missing: missing.len(),
+            first: format!("{} {}", first.name, first.version),
+            registry: self.registry.clone(),
+            problem,
+        })
     }
 
     fn read(&self, sink: DocumentSink<'_>) -> Result<LeftOut, DataError> {
-        for entry in &self.manifest.crates {
-            let folder = self.folder(entry)?;
-            let (found, files) = manifest::measure(&folder, &entry.name, &entry.version)?;
+        for entry in &self.checksums.crates {
+            let folder = self.folder(entry)?.ok_or_else(|| DataError::CrateMissing {
+                name: entry.name.clone(),
+                version: entry.version.clone(),
+                registry: self.registry.clone(),
+            })?;
+            let (found, files) = checksums::measure(&folder, &entry.name, &entry.version)?;
             if found != *entry {
                 let problem = format!(
                     "expected {} files, {} bytes, sha256 {}; found {} files, {} bytes, sha256 {}",

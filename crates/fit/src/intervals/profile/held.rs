@@ -4,7 +4,8 @@ use super::Target;
 use crate::compute::ComputeRule;
 use crate::error::FitError;
 use crate::law::{Law, Sample};
-use crate::solve::{MAX_PARAMETERS, Model, Rows};
+use crate::solve::{MAX_PARAMETERS, OnRows, cholesky_solve};
+use crate::stats::dot;
 
 /// The held quantity as a function of the working parameters.
 pub(super) struct Held<'a> {
@@ -94,17 +95,17 @@ impl<'a> Held<'a> {
         out
     }
 
-    /// About one standard error.
-    pub fn step(&self, model: &Model, rows: &Rows, delta: f64, theta: &[f64], scale: f64) -> f64 {
+    /// About one standard error, for a walk that adapts its strides.
+    pub fn step(&self, problem: &OnRows, delta: f64, theta: &[f64], scale: f64) -> f64 {
         let n = theta.len();
         let slope = self.slope(theta);
         // For a robust loss the Hessian counts the few runs within delta; squares tell the shape.
-        let wide = model.evaluate(rows, theta, f64::INFINITY);
-        let narrow = model.evaluate(rows, theta, delta);
+        let wide = problem.at(theta, f64::INFINITY);
+        let narrow = problem.at(theta, delta);
         let ratio =
             (0..n).map(|k| narrow.hessian[k][k] / wide.hessian[k][k]).sum::<f64>() / n as f64;
-        let flat = crate::solve::cholesky_solve(&wide.hessian, &slope, n);
-        let variance = flat.map_or(f64::NAN, |s| (0..n).map(|k| s[k] * slope[k]).sum::<f64>());
+        let flat = cholesky_solve(&wide.hessian, &slope, n);
+        let variance = flat.map_or(f64::NAN, |s| dot(&s, &slope));
         let step = (2.0 * variance / (scale * ratio.max(1e-6))).sqrt();
         if step.is_finite() && step > 0.0 { step } else { 1e-3 }
     }

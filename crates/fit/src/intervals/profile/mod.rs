@@ -19,26 +19,22 @@ use crate::estimate::Interval;
 use crate::law::{Law, Sample};
 use crate::objective::Objective;
 use crate::parametric::{FitOptions, LawResult};
-use crate::solve::{Evaluation, Matrix, Model, Problem, Rows, minimise};
+use crate::solve::{Evaluation, Matrix, Model, OnRows, Problem, add_outer, minimise};
+use crate::stats::robust_deviation;
 use crate::table::Table;
 
 /// Most steps to either side.
 const MOST_STEPS: usize = 60;
 
-/// What is held.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Target {
     /// A natural parameter by name, e.g. `alpha`; positive ones in logarithms inside.
     Parameter {
-        /// Its name.
         name: String,
     },
-    /// The exponent of N*(C).
     Exponent,
-    /// N* at a budget.
     Params {
-        /// FLOPs.
         flops: f64,
     },
 }
@@ -55,27 +51,21 @@ pub enum ProfileEnd {
     NotReached,
 }
 
-/// A profile.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Profile {
-    /// What was held.
     pub target: Target,
-    /// Its value at the fit.
     pub point: f64,
     /// The interval; an end is `None` where the profile did not rise to the level: see [`Profile::ends`].
     pub lo: Option<f64>,
-    /// Upper end.
     pub hi: Option<f64>,
     /// What stopped the profile below and above.
     pub ends: [ProfileEnd; 2],
-    /// Level.
     pub level: f64,
     /// (value, deviance) along the profile, ascending in value.
     pub curve: Vec<(f64, f64)>,
 }
 
 impl Profile {
-    /// Both ends.
     pub fn interval(&self) -> Option<Interval> {
         Some(Interval { lo: self.lo?, hi: self.hi?, level: self.level })
     }
@@ -103,7 +93,8 @@ pub fn profile(
         Objective::Likelihood { .. } => 0.01 * result.residual_median,
     };
     let theta = &result.theta;
-    let best = model.evaluate(&rows, theta, delta).value;
+    let problem = OnRows { model: &model, rows: &rows };
+    let best = problem.at(theta, delta).value;
     let scale = deviance_scale(&model, theta, delta, best);
     let limit = student_quantile(0.5 + 0.5 * options.intervals.level, free(&model)).powi(2);
     let here = held.value(theta);
@@ -111,15 +102,15 @@ pub fn profile(
         return Err(held.missing());
     }
     held.moves(theta)?;
-    let step = held.step(&model, &rows, delta, theta, scale);
+    let step = held.step(&problem, delta, theta, scale);
     let weight = 1e3 / (scale * step * step);
     let mut curve = vec![(held.shown(here), 0.0)];
     // The point of the profile next to `aim`, from `at` on: its value and deviance.
     let towards = |aim: f64, at: &mut [f64]| {
-        let problem = Pulled { model: &model, rows: &rows, held: &held, aim, weight };
-        let solution = minimise(&problem, at, &[delta]);
+        let pulled = Pulled { problem: &problem, held: &held, aim, weight };
+        let solution = minimise(&pulled, at, &[delta]);
         at.copy_from_slice(&solution.z[..at.len()]);
-        let deviance = scale * (model.evaluate(&rows, at, delta).value - best);
+        let deviance = scale * (problem.at(at, delta).value - best);
         (held.value(at), deviance.max(0.0))
     };
     let (mut limits, mut ends) = ([None, None], [ProfileEnd::NotReached; 2]);
@@ -166,7 +157,7 @@ pub fn profile(
 }
 
 fn free(model: &Model) -> f64 {
-    (model.sample.len() as f64 - model.dimension() as f64).max(1.0)
+    (model.sample.len() as f64 - model.law.parameters().len() as f64).max(1.0)
 }
 
 /// Deviance per unit of the objective.
@@ -174,12 +165,9 @@ fn deviance_scale(model: &Model, theta: &[f64], delta: f64, best: f64) -> f64 {
     if delta.is_infinite() {
         return free(model) / best.max(f64::MIN_POSITIVE);
     }
-    let predicted = model.predicted(theta);
-    let r: Vec<f64> = model.targets().iter().zip(&predicted).map(|(t, p)| t - p).collect();
+    let r = model.residuals(theta);
     let n = r.len() as f64;
-    let mut sizes: Vec<f64> = r.iter().map(|v| v.abs()).collect();
-    let spread = 1.4826 * crate::estimate::median(&mut sizes);
-    let width = (1.06 * spread * n.powf(-0.2)).max(1e-12);
+    let width = (1.06 * robust_deviation(&r) * n.powf(-0.2)).max(1e-12);
     // P(|r| < delta) with a Gaussian kernel.
     let inside = |v: f64| normal_cdf((delta - v) / width) - normal_cdf((-delta - v) / width);
     let slope = r.iter().map(|v| inside(*v)).sum::<f64>() / n;
@@ -211,8 +199,7 @@ fn crossing(
 
 /// The objective plus a pull of the held quantity towards `aim`.
 struct Pulled<'a> {
-    model: &'a Model<'a>,
-    rows: &'a Rows,
+    problem: &'a OnRows<'a>,
     held: &'a Held<'a>,
     aim: f64,
     weight: f64,
@@ -220,33 +207,26 @@ struct Pulled<'a> {
 
 impl Problem for Pulled<'_> {
     fn dimension(&self) -> usize {
-        self.model.dimension()
+        self.problem.dimension()
     }
 
     fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation) {
-        *out = self.model.evaluate(self.rows, z, delta);
+        self.problem.evaluate(z, delta, out);
         let off = self.held.value(z) - self.aim;
         let slope = self.held.slope(z);
         out.value += 0.5 * self.weight * off * off;
         for i in 0..z.len() {
             out.gradient[i] += self.weight * off * slope[i];
-            for j in 0..z.len() {
-                out.hessian[i][j] += self.weight * slope[i] * slope[j];
-            }
         }
+        add_outer(&mut out.hessian, &slope[..z.len()], self.weight);
     }
 
     fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
-        self.model.majorant(self.rows, z, delta, out);
-        let slope = self.held.slope(z);
-        for i in 0..z.len() {
-            for j in 0..z.len() {
-                out[i][j] += self.weight * slope[i] * slope[j];
-            }
-        }
+        self.problem.majorant(z, delta, out);
+        add_outer(out, &self.held.slope(z)[..z.len()], self.weight);
     }
 
     fn confine(&self, z: &mut [f64]) {
-        self.model.confine(z);
+        self.problem.confine(z);
     }
 }

@@ -2,7 +2,8 @@
 
 use burn::tensor::{Tensor, activation::softmax};
 
-use super::{Dims, Grads, QkNorm, device_tables};
+use super::dims::{Dims, QkNorm};
+use super::rope::device_tables;
 use crate::ops::norm::EPSILON;
 
 /// `[context, head_dim/2]` tables as `[1, 1, 1, context, head_dim/2]`.
@@ -50,7 +51,7 @@ fn normed(x: &Tensor<5>, g: &Tensor<3>, d: Dims, cos: &Tensor<5>, sin: &Tensor<5
 }
 
 /// Softmax weights `[R, B, H, T, T]` of (normed) queries and keys.
-fn weights(q: &Tensor<5>, k: &Tensor<5>, d: Dims) -> Tensor<5> {
+fn probabilities(q: &Tensor<5>, k: &Tensor<5>, d: Dims) -> Tensor<5> {
     let scale = 1.0 / (d.head_dim as f32).sqrt();
     let scores = q.clone().matmul(k.clone().swap_dims(3, 4)) * scale;
     let mask = Tensor::<2>::ones([d.context, d.context], &q.device()).triu(1) * -1e30;
@@ -70,7 +71,7 @@ fn queries_keys(qkv: &Tensor<3>, qk_norm: Option<&QkNorm>, d: Dims) -> (Tensor<5
 
 pub(crate) fn forward(qkv: &Tensor<3>, qk_norm: Option<&QkNorm>, d: Dims) -> Tensor<3> {
     let (q, k) = queries_keys(qkv, qk_norm, d);
-    merge(weights(&q, &k, d).matmul(part(qkv, 2, d)), d)
+    merge(probabilities(&q, &k, d).matmul(part(qkv, 2, d)), d)
 }
 
 /// Gradient of [`normed`]: of its input and of the gain.
@@ -87,8 +88,8 @@ fn normed_backward(
     let rows = d.sequences * d.heads * d.context;
     let dgain = (dy.clone() * xhat.clone()).reshape([d.replicas, rows, d.head_dim]).sum_dim(1);
     let dxhat = dy * gain(g, d);
-    let along = (dxhat.clone() * xhat.clone()).mean_dim(4);
-    ((dxhat - xhat * along) * rstd, dgain)
+    let dot = (dxhat.clone() * xhat.clone()).mean_dim(4);
+    ((dxhat - xhat * dot) * rstd, dgain)
 }
 
 pub(super) fn backward(
@@ -97,19 +98,19 @@ pub(super) fn backward(
     qk_norm: Option<&QkNorm>,
     d: Dims,
     dy: Tensor<3>,
-) -> Grads {
+) -> (Tensor<3>, Option<QkNorm>) {
     let (q, k) = queries_keys(&qkv, qk_norm, d);
     let v = part(&qkv, 2, d);
-    let p = weights(&q, &k, d);
+    let p = probabilities(&q, &k, d);
     let heads = |x: Tensor<3>| {
         x.reshape([d.replicas, d.sequences, d.context, d.heads, d.head_dim]).swap_dims(2, 3)
     };
     let dy = heads(dy);
     let dv = p.clone().swap_dims(3, 4).matmul(dy.clone());
     let dp = dy.clone().matmul(v.swap_dims(3, 4));
-    let along = (dy * heads(out)).sum_dim(4);
+    let delta = (dy * heads(out)).sum_dim(4);
     let scale = 1.0 / (d.head_dim as f32).sqrt();
-    let ds = p * (dp - along) * scale;
+    let ds = p * (dp - delta) * scale;
     let dq = ds.clone().matmul(k);
     let dk = ds.swap_dims(3, 4).matmul(q);
     let (dq, dk, norms) = match qk_norm {
@@ -122,5 +123,5 @@ pub(super) fn backward(
         None => (dq, dk, None),
     };
     let parts = vec![merge(dq, d), merge(dk, d), merge(dv, d)];
-    Grads { qkv: Tensor::cat(parts, 2), qk_norm: norms }
+    (Tensor::cat(parts, 2), norms)
 }

@@ -117,27 +117,34 @@ fn check_heads(grid: &Grid, warnings: &mut Vec<PlanWarning>) {
 
 fn check_rules(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
     let train = &config.train;
+    let rule = |setting| match setting {
+        Setting::Rule(rule) => Some(rule),
+        Setting::Value(_) => None,
+    };
+    let (rate, batch) = (rule(train.learning_rate), rule(train.batch_tokens));
     let by_rule = [
         (
             "learning rate",
-            train.learning_rate,
+            rate,
+            rate.and_then(|rule| rule.rate_fitted(batch)),
             grid.cells.iter().any(|c| c.sources.learning_rate != Provenance::User),
         ),
         (
             "batch",
-            train.batch_tokens,
+            batch,
+            batch.and_then(RateRule::fitted),
             grid.cells.iter().any(|c| c.sources.batch != Provenance::User),
         ),
     ];
-    for (what, setting, used) in by_rule {
-        let Setting::Rule(rule) = setting else { continue };
+    for (what, rule, fitted, used) in by_rule {
+        let Some(rule) = rule else { continue };
         if !used {
             continue;
         }
         if matches!(rule.provenance(), Provenance::Assumed(_)) {
             warnings.push(PlanWarning::AssumedRule { what });
         }
-        if let Some(fitted) = rule.fitted() {
+        if let Some(fitted) = fitted {
             let factors =
                 grid.cells.iter().map(|c| fitted.outside(&c.cell.shape, c.cell.tokens() as f64));
             let outside: Vec<f64> = factors.filter(|f| *f > OUTSIDE).collect();
@@ -148,13 +155,13 @@ fn check_rules(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
             }
         }
     }
-    if let Setting::Rule(rule) = train.learning_rate {
+    if let Some(rule) = rate {
         if train.optimizer == Optimizer::Muon {
             warnings.push(PlanWarning::RuleOfAnotherOptimizer);
         }
         check_rate_for_batch(rule, grid, warnings);
     }
-    if let Setting::Rule(rule) = train.batch_tokens {
+    if let Some(rule) = batch {
         let wanted: Vec<f64> = grid
             .cells
             .iter()

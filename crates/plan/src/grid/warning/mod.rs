@@ -7,7 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::Shape;
-use crate::render::figures::{bytes, counted};
+use isoflop_text::{bytes, counted};
 
 pub(super) use check::{check, memory_short};
 
@@ -21,10 +21,7 @@ const SIZES: usize = 7;
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum PlanWarning {
     /// Fewer than five budgets.
-    FewBudgets {
-        /// How many there are.
-        budgets: usize,
-    },
+    FewBudgets { budgets: usize },
     /// Neighbouring budgets not x2 to x3.2 apart.
     BudgetSpacing {
         /// The lower, in FLOPs.
@@ -36,7 +33,6 @@ pub enum PlanWarning {
     FewSizes {
         /// FLOPs of the slice.
         budget: f64,
-        /// Its sizes.
         sizes: usize,
     },
     /// The sizes of a slice lie close together.
@@ -52,19 +48,13 @@ pub enum PlanWarning {
         budget: f64,
         /// The expected best size, in parameters.
         expected: f64,
-        /// Smallest size.
         smallest: f64,
-        /// Largest size.
         largest: f64,
     },
     /// All cells have the same ratio of tokens to parameters.
-    FixedTokensPerParam {
-        /// The ratio.
-        ratio: f64,
-    },
+    FixedTokensPerParam { ratio: f64 },
     /// Cells that see the data too often.
     ManyEpochs {
-        /// How many cells.
         cells: usize,
         /// Passes of the longest.
         most: f64,
@@ -73,13 +63,11 @@ pub enum PlanWarning {
     },
     /// Models whose head takes most of the FLOPs.
     HeadHeavy {
-        /// How many shapes.
         shapes: usize,
         /// The worst of them.
         shape: Shape,
         /// Its head's share of the FLOPs.
         share: f64,
-        /// The vocabulary.
         vocab: usize,
     },
     /// A rule whose constants nobody has shown.
@@ -93,7 +81,6 @@ pub enum PlanWarning {
         what: &'static str,
         /// Its name in the configuration.
         rule: &'static str,
-        /// How many cells.
         cells: usize,
         /// How far the worst is outside, as a factor.
         factor: f64,
@@ -102,14 +89,12 @@ pub enum PlanWarning {
     RuleOfAnotherOptimizer,
     /// A learning-rate rule used with a batch far from the one that belongs to it.
     RateForAnotherBatch {
-        /// Tokens per step.
         batch: f64,
         /// Tokens per step that the rule expects.
         expected: f64,
     },
     /// A rule wants less than one sequence per step.
     BatchBelowOneSequence {
-        /// How many cells.
         cells: usize,
         /// Tokens per step that the rule wants, at the least.
         wanted: f64,
@@ -120,14 +105,12 @@ pub enum PlanWarning {
     NoDecay,
     /// A user's warm-up that takes much of the run.
     LongWarmup {
-        /// How many cells.
         cells: usize,
         /// Its largest share of a run.
         share: f64,
     },
     /// Some batches do not fit whole and will be cut into parts that pass one after the other.
     MicroBatches {
-        /// How many stacks.
         stacks: usize,
         /// Bytes that the worst would need whole.
         needed: u64,
@@ -138,7 +121,6 @@ pub enum PlanWarning {
     },
     /// Stacks that may not fit, even one cell at a time.
     MemoryShort {
-        /// How many.
         stacks: usize,
         /// Bytes of the worst.
         needed: u64,
@@ -272,15 +254,15 @@ impl fmt::Display for PlanWarning {
                 "{} would need up to {} for a whole batch, more than the {} that it may have: \
                  batches are cut into up to {passes} parts",
                 counted(*stacks, "stack"),
-                bytes(*needed),
-                bytes(*available)
+                bytes(*needed as f64),
+                bytes(*available as f64)
             ),
             Self::MemoryShort { stacks, needed, available } => write!(
                 f,
                 "{} may need up to {}, more than the {} that it may have",
                 counted(*stacks, "stack"),
-                bytes(*needed),
-                bytes(*available)
+                bytes(*needed as f64),
+                bytes(*available as f64)
             ),
         }
     }

@@ -5,6 +5,7 @@ use isoflop_plan::Precision;
 use isoflop_report::number;
 use isoflop_report::table::{Align, Table, Tone};
 use isoflop_speed::Speed;
+use isoflop_text::thousands;
 use serde_json::{Map, Value, json};
 
 use super::shape::Model;
@@ -12,7 +13,6 @@ use super::shape::Model;
 /// One measurement.
 #[derive(Debug, Clone)]
 pub struct Measured {
-    /// The model.
     pub model: Model,
     /// Replicas of each stack.
     pub replicas: usize,
@@ -95,6 +95,7 @@ pub fn table(measured: &[Measured], peak: Option<Peak>, device: &TrainDevice) ->
         ("Peak memory", Align::Right),
     ];
     let mut table = Table::new(title, heads);
+    let whole = |x: f64| thousands(x.round() as u64);
     for one in measured {
         let Ok(speed) = &one.result else {
             table.toned(Tone::Alert, [one.key(), "failed".into()]);
@@ -126,19 +127,6 @@ pub fn table(measured: &[Measured], peak: Option<Peak>, device: &TrainDevice) ->
         table.notes.push(what.into());
     }
     table.to_text()
-}
-
-/// Thousands apart.
-fn whole(x: f64) -> String {
-    let digits = format!("{x:.0}");
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]
@@ -184,12 +172,5 @@ mod tests {
         assert_eq!(json["L2d32h1V256x16x64@4"]["failed"], "no memory");
         assert_eq!(json["L2d32h1V256x16x64@4"]["tokens_per_second"], Value::Null);
         assert_eq!(json["passport"]["device"], "x");
-    }
-
-    #[test]
-    fn thousands() {
-        for (x, text) in [(0.4, "0"), (999.0, "999"), (1000.0, "1,000"), (1234567.0, "1,234,567")] {
-            assert_eq!(whole(x), text);
-        }
     }
 }

@@ -23,7 +23,7 @@ pub fn run(
     progress: &mut dyn Observer,
     as_json: bool,
 ) -> anyhow::Result<ExitCode> {
-    if !device.kernels {
+    if !device.choices.kernels {
         bail!(Misuse(format!(
             "--operations compares kernels with tensor operations, and {} trains without kernels\nhint: name a graphics adapter with --device; `sweep devices` lists them",
             device.info.label()

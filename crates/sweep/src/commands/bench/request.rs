@@ -20,14 +20,12 @@ const MOST_ROUNDS: usize = 1000;
 pub enum Count {
     /// Left to the machine.
     Auto,
-    /// So many.
     Of(usize),
 }
 
 /// A checked command line.
 #[derive(Debug)]
 pub struct BenchRequest {
-    /// The models.
     pub models: Vec<Model>,
     /// Replicas of a stack, one measurement each.
     pub replicas: Vec<Count>,
@@ -98,7 +96,7 @@ impl BenchRequest {
                 names.join(", ")
             )));
         }
-        if self.kernels.contains(&Some(true)) && !device.kernels {
+        if self.kernels.contains(&Some(true)) && !device.choices.kernels {
             bail!(Misuse(format!(
                 "--kernels has on, and {} trains without\nhint: leave --kernels out; the CPU has no kernels, and on other devices they must pass the self-test (`sweep devices --test`)",
                 device.info.label()

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use isoflop_device::{
-    Check, Finding, Memory, ShaderCompiler, list, pick, test_anew, test_thoroughly,
+    Check, Finding, SelfTestCache, ShaderCompiler, list, test_anew, test_thoroughly,
 };
 use isoflop_ledger::now_utc;
 use isoflop_plan::{DeviceConfig, Precision, Shader};
@@ -26,7 +26,11 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
     let asked = shader(&args.shader)?;
     let name = args.device.as_deref().unwrap_or("auto");
     let config = DeviceConfig { shader: asked, ..DeviceConfig::named(device_name(name)) };
-    let info = pick(&config, &list())?.info;
+    let listed = list();
+    for failure in &listed.failures {
+        progress.warn(failure.to_string());
+    }
+    let info = listed.pick(&config)?.info;
     if info.is_cpu() {
         progress.note("the CPU is what adapters are compared with: there is nothing to test");
     }
@@ -47,8 +51,8 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
         progress.note(format!("testing {} with {shader} shaders", info.label()));
         let started = Instant::now();
         // The test that sweeps start with, whose verdict they then know.
-        let memory = Memory::of_user(now_utc());
-        let verdict = test_anew(&info, shader, memory, &mut progress.opening());
+        let cache = SelfTestCache::of_user(now_utc());
+        let verdict = test_anew(&info, shader, cache, &mut progress.opening());
         progress.clear();
         if let Err(error) = verdict {
             progress.warn(error.to_string());

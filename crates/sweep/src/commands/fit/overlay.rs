@@ -14,7 +14,6 @@ pub struct Overlay {
     pub convention: &'static str,
     /// Whether the budget lies outside the C of its runs.
     pub outside_its_runs: bool,
-    /// The split.
     pub split: Allocation,
 }
 

@@ -71,7 +71,6 @@ pub struct Doubts {
     pub warnings: Vec<Warning>,
 }
 
-/// One budget.
 #[derive(Debug, Serialize)]
 pub struct Budget {
     /// The best split.
@@ -111,7 +110,6 @@ pub struct At {
 /// The least budget for a loss.
 #[derive(Debug, Serialize)]
 pub struct Target {
-    /// Loss, nats.
     pub loss_nats: f64,
     /// Budget.
     pub flops: Estimate,

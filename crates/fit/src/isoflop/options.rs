@@ -1,0 +1,84 @@
+//! What approach 2 is asked.
+
+use serde::{Deserialize, Serialize};
+
+use super::noise::Noise;
+use crate::error::FitError;
+use crate::estimate::check_level;
+
+/// How the minimum of a slice is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// A parabola in ln N through L (Hoffmann et al. 2022, approach 2). Biased for wide or
+    /// off-centre slices.
+    Parabola,
+    /// An Akima interpolant of ln L in ln N (Porian et al. 2024).
+    Akima,
+    /// `L = c + u N^-alpha + v D^-beta` in each slice, with one alpha and beta for all slices.
+    Corrected,
+}
+
+impl Method {
+    pub const ALL: [Method; 3] = [Method::Corrected, Method::Parabola, Method::Akima];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Parabola => "parabola",
+            Method::Akima => "akima",
+            Method::Corrected => "corrected",
+        }
+    }
+}
+
+/// Whether a slice needs a bracketed minimum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unbracketed {
+    /// Refuse such slices: they do not vote.
+    Refuse,
+    /// Extrapolate to a minimum outside the sizes run. For studies of bias only.
+    Extrapolate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct IsoflopOptions {
+    pub method: Method,
+    pub unbracketed: Unbracketed,
+    pub noise: Noise,
+    pub draws: usize,
+    pub level: f64,
+    pub seed: u64,
+}
+
+impl Default for IsoflopOptions {
+    fn default() -> Self {
+        IsoflopOptions {
+            method: Method::Corrected,
+            unbracketed: Unbracketed::Refuse,
+            noise: Noise::Residual,
+            draws: 1000,
+            level: 0.95,
+            seed: 0,
+        }
+    }
+}
+
+impl IsoflopOptions {
+    /// Refuses options outside their range.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] that names the option: a level outside (0, 1), a noise that is negative or no number.
+    pub fn check(&self) -> Result<(), FitError> {
+        check_level(self.level)?;
+        match self.noise {
+            Noise::Given { sd } if !(sd >= 0.0 && sd.is_finite()) => Err(FitError::BadOption {
+                option: "noise".into(),
+                value: sd.to_string(),
+                range: "[0, inf)".into(),
+                hint: "a standard deviation of ln L, e.g. 0.005".into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A slice and its minimum, or why it has none.
+
+use serde::Serialize;
+
+use crate::estimate::Estimate;
+use crate::words::counted;
+
+/// Why a slice has no minimum.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SliceRefusal {
+    TooFewSizes {
+        sizes: usize,
+        needed: usize,
+    },
+    /// The lowest loss is at the smallest N.
+    FallsTowardsSmall,
+    /// The lowest loss is at the largest N.
+    FallsTowardsLarge,
+    /// The curve bends the wrong way.
+    NotConvex,
+    /// The fitted minimum lies outside the sizes that were run.
+    OutsideSizes {
+        params: f64,
+    },
+}
+
+impl std::fmt::Display for SliceRefusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SliceRefusal::TooFewSizes { sizes, needed } => {
+                write!(f, "{}, {needed} needed", counted(*sizes, "size"))
+            }
+            SliceRefusal::FallsTowardsSmall => {
+                write!(f, "not bracketed: the smallest N is best; add smaller models")
+            }
+            SliceRefusal::FallsTowardsLarge => {
+                write!(f, "not bracketed: the largest N is best; add larger models")
+            }
+            SliceRefusal::NotConvex => write!(f, "the losses do not bend upwards"),
+            SliceRefusal::OutsideSizes { params } => {
+                write!(
+                    f,
+                    "not bracketed: the minimum would be at N = {params:.3e}, outside the sizes run"
+                )
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Minimum {
+    /// N*.
+    pub params: Estimate,
+    /// D*.
+    pub tokens: Estimate,
+    pub loss_nats: Estimate,
+    /// Second derivative of ln L by ln N: how sharp the minimum is.
+    pub curvature: f64,
+}
+
+/// One slice and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SliceFit {
+    pub flops: f64,
+    pub runs: Vec<String>,
+    /// Different N that the curve was fitted to.
+    pub sizes: usize,
+    /// Runs that the curve was fitted to: all but for [`Method::Corrected`], which looks around the minimum.
+    pub used: usize,
+    /// Runs of the slice that the curve was not fitted to, by name.
+    pub unused: Vec<String>,
+    pub params: Vec<f64>,
+    pub loss_nats: Vec<f64>,
+    pub minimum: Option<Minimum>,
+    pub refusal: Option<SliceRefusal>,
+    /// Why the minimum has no interval, where one was asked for.
+    pub no_interval: Option<String>,
+    /// The fitted curve as (N, loss in nats), for plots; empty where refused.
+    pub curve: Vec<(f64, f64)>,
+    /// Root mean square of the residuals of ln L about the curve.
+    pub residual_rms: Option<f64>,
+}

@@ -1,0 +1,269 @@
+//! The backward pass (Dao 2023, algorithm 2): the weights P are computed again from the log of the softmax's denominators, and
+//! `dS = P (dP - delta)` with `dP = dO V^T` and `delta = rowsum(dO O)`. One launch goes through the keys for a tile of queries,
+//! another through the queries for a tile of keys, so that each gradient is written by one cube.
+
+use burn::cubecl::{self, prelude::*};
+use burn_cubecl::tensor::CubeTensor;
+
+use super::super::dims::Dims;
+use super::operands::Operands;
+use super::tile::{
+    KEYS, QUERIES, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, products, tile_coords,
+};
+use crate::kernels::Choices;
+use crate::kernels::launch::{Rows, cubes};
+use crate::kernels::reduce;
+use crate::kernels::tensors::empty;
+
+/// `delta = rowsum(dO O)` of every head of every token, in the order of the log sums.
+#[cube(launch_unchecked)]
+fn delta_kernel(
+    out: &[f32],
+    dy: &[f32],
+    delta: &mut [f32],
+    total: usize,
+    context: usize,
+    heads: usize,
+    head_dim: usize,
+    #[comptime] shape: Rows,
+) {
+    let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
+    let (row, real) = reduce::row(total);
+    let mut sum = 0.0f32;
+    for col in range_stepped(UNIT_POS_X as usize, head_dim, shape.lanes) {
+        sum += out[row * head_dim + col] * dy[row * head_dim + col];
+    }
+    let sum = reduce::sum(sum, &mut scratch, shape);
+    if real && UNIT_POS_X == 0 {
+        let (token, head) = (row / heads, row % heads);
+        let (sequence, t) = (token / context, token % context);
+        delta[(sequence * heads + head) * context + t] = sum;
+    }
+}
+
+/// Leaves dS of a tile in `dss` and, with `keep_p`, P in `ps`: rows are queries from `first`, columns keys from `first_key`.
+#[cube]
+fn recompute(
+    queries: &Shared<[f32]>,
+    keys: &Shared<[f32]>,
+    values: &Shared<[f32]>,
+    dys: &Shared<[f32]>,
+    log_sums: &[f32],
+    deltas: &[f32],
+    rows_at: usize,
+    first: usize,
+    first_key: usize,
+    context: usize,
+    scale: f32,
+    ps: &mut Shared<[f32]>,
+    dss: &mut Shared<[f32]>,
+    #[comptime] keep_p: bool,
+    #[comptime] tile: Tile,
+) {
+    let (micro, wide) = comptime!((tile.micro, tile.rows + 1));
+    let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
+    let s = products(queries, keys, tile);
+    let dp = products(dys, values, tile);
+    #[unroll]
+    for i in 0..micro {
+        let row = y + i * SIDE;
+        let t = first + row;
+        let safe = rows_at + min(t, context - 1);
+        let (log_sum, delta) = (log_sums[safe], deltas[safe]);
+        #[unroll]
+        for j in 0..micro {
+            let col = x + j * SIDE;
+            let seen = first_key + col <= t && t < context;
+            let p = select(seen, (s[i * micro + j] * scale - log_sum).exp(), 0.0);
+            if comptime!(keep_p) {
+                ps[row * wide + col] = p;
+            }
+            dss[row * wide + col] = p * (dp[i * micro + j] - delta) * scale;
+        }
+    }
+}
+
+/// `micro x cols` sums of each unit, all 0.
+#[cube]
+fn no_sums(#[comptime] tile: Tile) -> Array<f32> {
+    let mut sums = Array::<f32>::new(comptime!(tile.micro * tile.cols));
+    #[unroll]
+    for k in 0..comptime!(tile.micro * tile.cols) {
+        sums[k] = 0.0;
+    }
+    sums
+}
+
+/// Writes `micro x cols` sums of each unit to rows of a gradient.
+#[cube]
+fn store(
+    sums: &Array<f32>,
+    to: &mut [f32],
+    at: usize,
+    stride: usize,
+    first: usize,
+    context: usize,
+    head_dim: usize,
+    #[comptime] tile: Tile,
+) {
+    #[unroll]
+    for i in 0..tile.micro {
+        let t = first + UNIT_POS_Y as usize + i * SIDE;
+        #[unroll]
+        for j in 0..tile.cols {
+            let col = UNIT_POS_X as usize + j * SIDE;
+            if t < context && col < head_dim {
+                to[at + t * stride + col] = sums[i * tile.cols + j];
+            }
+        }
+    }
+}
+
+/// Gradients of the keys and values of a tile (`of_keys`), which goes through the queries that see them, or of the queries
+/// of a tile, which goes through the keys that they see.
+#[cube(launch_unchecked)]
+fn backward_kernel(
+    qk: &[f32],
+    qkv: &[f32],
+    dy: &[f32],
+    log_sums: &[f32],
+    deltas: &[f32],
+    dqkv: &mut [f32],
+    sizes: Sizes,
+    #[comptime] of_keys: bool,
+    #[comptime] tile: Tile,
+) {
+    let rows = comptime!(tile.rows * tile.stride);
+    let grid = comptime!(tile.rows * (tile.rows + 1));
+    let mut queries = Shared::<[f32]>::new_slice(rows);
+    let mut keys = Shared::<[f32]>::new_slice(rows);
+    let mut values = Shared::<[f32]>::new_slice(rows);
+    let mut dys = Shared::<[f32]>::new_slice(rows);
+    let mut ps = Shared::<[f32]>::new_slice(comptime!(if of_keys { grid } else { 1 }));
+    let mut dss = Shared::<[f32]>::new_slice(grid);
+    let here = tile_coords(&sizes, comptime!(!of_keys), tile.rows);
+    let (context, head_dim, qk_stride, scale) =
+        (sizes.context, sizes.head_dim, sizes.qk_stride, sizes.scale);
+    let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
+    let mine = here.block * tile.rows;
+    let (mut begin, mut end) = (0, here.block + 1);
+    if comptime!(of_keys) {
+        begin = here.block;
+        end = here.tiles;
+        fetch(qk, q_at + width, qk_stride, mine, context, head_dim, &mut keys, tile);
+        fetch(qkv, v_at, 3 * width, mine, context, head_dim, &mut values, tile);
+    } else {
+        fetch(qk, q_at, qk_stride, mine, context, head_dim, &mut queries, tile);
+        fetch(dy, y_at, width, mine, context, head_dim, &mut dys, tile);
+    }
+    // Of queries or keys, and of values.
+    let mut dqk = no_sums(tile);
+    let mut dv = no_sums(tile);
+    for block in begin..end {
+        let other = block * tile.rows;
+        let (mut first, mut first_key) = (mine, other);
+        sync_cube();
+        if comptime!(of_keys) {
+            first = other;
+            first_key = mine;
+            fetch(qk, q_at, qk_stride, other, context, head_dim, &mut queries, tile);
+            fetch(dy, y_at, width, other, context, head_dim, &mut dys, tile);
+        } else {
+            fetch(qk, q_at + width, qk_stride, other, context, head_dim, &mut keys, tile);
+            fetch(qkv, v_at, 3 * width, other, context, head_dim, &mut values, tile);
+        }
+        sync_cube();
+        recompute(
+            &queries,
+            &keys,
+            &values,
+            &dys,
+            log_sums,
+            deltas,
+            here.sequence_head * context,
+            first,
+            first_key,
+            context,
+            scale,
+            &mut ps,
+            &mut dss,
+            of_keys,
+            tile,
+        );
+        sync_cube();
+        if comptime!(of_keys) {
+            add_product(&mut dv, &ps, &dys, true, tile);
+            add_product(&mut dqk, &dss, &queries, true, tile);
+        } else {
+            add_product(&mut dqk, &dss, &keys, false, tile);
+        }
+    }
+    if here.is_real {
+        if comptime!(of_keys) {
+            let at = here.d_at + width;
+            store(&dqk, dqkv, at, 3 * width, mine, context, head_dim, tile);
+            store(&dv, dqkv, at + width, 3 * width, mine, context, head_dim, tile);
+        } else {
+            store(&dqk, dqkv, here.d_at, 3 * width, mine, context, head_dim, tile);
+        }
+    }
+}
+
+/// `delta` of every head of every token, `[R * sequences * heads, context]`.
+pub(super) fn delta(out: &CubeTensor, dy: &CubeTensor, d: Dims, choices: Choices) -> CubeTensor {
+    let client = &dy.client;
+    let sequence_heads = d.replicas * d.sequences * d.heads;
+    let delta = empty(dy, [sequence_heads, d.context]);
+    let rows = Rows::of_width(d.head_dim, client, choices);
+    // SAFETY: rows beyond the last write nothing.
+    unsafe {
+        delta_kernel::launch_unchecked(
+            client,
+            rows.cubes(sequence_heads * d.context),
+            rows.dim(),
+            out.clone().into_buffer_arg(),
+            dy.clone().into_buffer_arg(),
+            delta.clone().into_buffer_arg(),
+            sequence_heads * d.context,
+            d.context,
+            d.heads,
+            d.head_dim,
+            rows,
+        );
+    }
+    delta
+}
+
+/// Writes all of `dqkv`: gradients of the queries and keys that were used, and of the values.
+pub(super) fn launch(
+    operands: &Operands,
+    log_sum: &CubeTensor,
+    delta: &CubeTensor,
+    dy: &CubeTensor,
+    dqkv: &CubeTensor,
+    d: Dims,
+) {
+    let client = &dy.client;
+    let limit = client.properties().hardware.max_shared_memory_size;
+    for (of_keys, tiles) in [(false, QUERIES), (true, KEYS)] {
+        let tile = Tile::of(d.head_dim, tiles, limit).expect("checked by `fits`");
+        let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, tile.rows);
+        // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
+        unsafe {
+            backward_kernel::launch_unchecked(
+                client,
+                cubes(total),
+                CubeDim::new_2d(SIDE as u32, SIDE as u32),
+                operands.qk.clone().into_buffer_arg(),
+                operands.qkv.clone().into_buffer_arg(),
+                dy.clone().into_buffer_arg(),
+                log_sum.clone().into_buffer_arg(),
+                delta.clone().into_buffer_arg(),
+                dqkv.clone().into_buffer_arg(),
+                sizes,
+                of_keys,
+                tile,
+            );
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Attention in half precision by the device's matrix units (tensor cores, cooperative matrices).
+//!
+//! What lies in memory is in half precision, but for log sums and gradients of gains; products are added up in `f32` in square
+//! fragments, and softmax and scores are in `f32`. Each plane of a cube has rows of its own, whose scores go through a
+//! scratch of its own, so that planes meet only where a tile of the other side comes to shared memory. While one tile is used, the
+//! next one is fetched to registers.
+
+mod coords;
+mod forward;
+mod grid;
+mod keys;
+mod queries;
+mod tile;
+
+use burn::tensor::DType;
+use burn_cubecl::tensor::CubeTensor;
+
+use super::rotary;
+use crate::kernels::tensors::{empty, empty_of, row_major, rows_of};
+use crate::ops::attention::dims::Dims;
+pub(super) use grid::{Grid, grid};
+
+/// The tensor row-major in half precision.
+fn rows_in(dtype: DType, tensor: CubeTensor) -> CubeTensor {
+    assert_eq!(tensor.dtype, dtype, "what attention keeps is in one half precision");
+    row_major(tensor)
+}
+
+/// The grids of the three kernels.
+fn grids(grid: Grid, like: &CubeTensor) -> [Grid; 3] {
+    let limit = like.client.properties().hardware.max_shared_memory_size;
+    [&grid::FORWARD, &grid::QUERIES, &grid::KEYS]
+        .map(|kernel| grid.best(kernel, limit).expect("checked when it was chosen"))
+}
+
+/// As [`run`](super::run), in half precision.
+pub(super) fn forward(
+    grid: Grid,
+    qkv: CubeTensor,
+    gains: [CubeTensor; 2],
+    tables: [CubeTensor; 2],
+    normed: bool,
+    half: DType,
+    d: Dims,
+) -> [CubeTensor; 3] {
+    let qkv = rows_in(half, qkv);
+    let [of_forward, _, _] = grids(grid, &qkv);
+    let qk = match normed {
+        true => rotary::half::forward(&qkv, gains.map(rows_of), tables.map(rows_of), d),
+        false => qkv.clone(),
+    };
+    let out = empty_of(&qkv, [d.replicas, d.sequences * d.context, d.width()], half);
+    let log_sum = empty(&qkv, [d.replicas, d.sequences * d.heads, d.context]);
+    forward::launch(of_forward, &qk, &qkv, &out, &log_sum, d);
+    [out, log_sum, qk]
+}
+
+/// As [`run_backward`](super::run_backward), in half precision.
+pub(super) fn backward(
+    grid: Grid,
+    [qkv, qk, out, log_sum, dy]: [CubeTensor; 5],
+    gains: [CubeTensor; 2],
+    tables: [CubeTensor; 2],
+    normed: bool,
+    half: DType,
+    d: Dims,
+) -> (CubeTensor, CubeTensor) {
+    let [qkv, qk, out, dy] = [qkv, qk, out, dy].map(|tensor| rows_in(half, tensor));
+    let log_sum = rows_of(log_sum);
+    let [_, of_queries, of_keys] = grids(grid, &qkv);
+    let dqkv = empty_of(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()], half);
+    let delta = empty(&dy, [d.replicas, d.sequences * d.heads, d.context]);
+    let read = [&qk, &qkv, &out, &dy, &log_sum];
+    queries::launch(of_queries, read, &delta, &dqkv, d);
+    keys::launch(of_keys, [&qk, &qkv, &dy, &log_sum, &delta], &dqkv, d);
+    let dgain = match normed {
+        true => rotary::half::backward(&qkv, gains.map(rows_of), tables.map(rows_of), &dqkv, d),
+        false => empty(&dy, [1, 1, 1]),
+    };
+    (dqkv, dgain)
+}

@@ -1,0 +1,84 @@
+//! Projection: `y = x w (+ bias)`, `[R, M, K] x [R, K, N] -> [R, M, N]`.
+
+pub(crate) mod bias;
+mod grads;
+mod host;
+pub(crate) mod product;
+
+use burn::tensor::{DType, Tensor};
+use isoflop_plan::Precision;
+
+use crate::host::is_host;
+use crate::kernels::Choices;
+use crate::kernels::tensors::{primitive, tensor};
+pub use grads::Grads;
+
+/// Arithmetic of the products on a GPU: the operands are cast, sums and results are in f32.
+pub(crate) type Cast = Option<DType>;
+
+/// The type of products' operands in a precision; `None` for `f32`.
+pub fn half(precision: Precision) -> Cast {
+    match precision {
+        Precision::F32 => None,
+        Precision::F16 => Some(DType::F16),
+        Precision::Bf16 => Some(DType::BF16),
+    }
+}
+
+/// An operand as [`forward`] and [`backward`] take it to a product. Cast once, it serves both.
+pub fn operand(x: Tensor<3>, to: Cast) -> Tensor<3> {
+    match to {
+        Some(dtype) if !is_host(&x.device()) => x.cast(dtype),
+        _ => x,
+    }
+}
+
+/// `x w`, with `bias` `[R, 1, N]` added where there is one.
+pub fn forward(x: &Tensor<3>, w: &Tensor<3>, bias: Option<&Tensor<3>>, to: Cast) -> Tensor<3> {
+    if is_host(&x.device()) {
+        return host::forward(x, w, bias);
+    }
+    let y = product(operand(x.clone(), to), operand(w.clone(), to), to);
+    match bias {
+        Some(bias) => y + bias.clone(),
+        None => y,
+    }
+}
+
+/// `residual + x w`, with `bias` as in [`forward`].
+pub fn forward_onto(
+    residual: Tensor<3>,
+    x: &Tensor<3>,
+    w: &Tensor<3>,
+    bias: Option<&Tensor<3>>,
+    to: Cast,
+) -> Tensor<3> {
+    if !is_host(&x.device()) || bias.is_some() {
+        return residual + forward(x, w, bias, to);
+    }
+    host::forward_onto(residual, x, w)
+}
+
+/// `dx = dy w^T`, `dw = x^T dy`, `dbias = sum of dy over rows`.
+pub fn backward(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>, to: Cast) -> Grads {
+    if is_host(&dy.device()) {
+        return host::backward(x, w, bias, dy);
+    }
+    let bias = bias.then(|| dy.clone().sum_dim(1));
+    let [dy, x, w] = [dy, x, w.clone()].map(|t| operand(t, to));
+    Grads {
+        bias,
+        x: product(dy.clone(), w.swap_dims(1, 2), to),
+        w: product(x.swap_dims(1, 2), dy, to),
+    }
+}
+
+/// `a b` in `f32`, `[R, M, K] x [R, K, N] -> [R, M, N]`. [`Choices::kernels`] does not reach products in half precision:
+/// [`Choices::matrix_units`] decides what multiplies.
+fn product(a: Tensor<3>, b: Tensor<3>, to: Cast) -> Tensor<3> {
+    if to.is_none() {
+        return a.matmul(b);
+    }
+    let choices = Choices::of(&a.device());
+    tensor(product::whole(primitive(a), primitive(b), choices))
+}

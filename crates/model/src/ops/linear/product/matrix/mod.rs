@@ -1,0 +1,181 @@
+//! Products by the device's matrix units (tensor cores, cooperative matrices).
+//!
+//! A cube takes a tile of the result. Its operands come to shared memory 16 bytes a unit, the next ones fetched to registers while
+//! these are multiplied; every plane holds its part of the tile as fragments in `f32` until the inner axis is done. Sums leave
+//! through a fragment's worth of shared memory, a row of eight at a time.
+
+mod memory;
+mod tile;
+
+use burn::cubecl::{self, prelude::*};
+use burn::tensor::DType;
+use burn_cubecl::tensor::CubeTensor;
+
+use super::epilogue::Epilogue;
+use super::tiling::{Problem, Tiling};
+use crate::kernels::launch::cubes;
+use crate::kernels::lines::Line;
+use crate::kernels::tensors::elem;
+use tile::{Four, Sizes, SizesLaunch, tile_product};
+
+#[cube(launch_unchecked)]
+fn product_kernel<E: Float, O: Float>(
+    a: &[Line],
+    b: &[Line],
+    residual: &[Four<f32>],
+    out: &mut [Four<O>],
+    sizes: Sizes,
+    #[comptime] t: Tiling,
+    #[comptime] adds_residual: bool,
+    #[comptime] accumulate: bool,
+    #[define(E, O)] _types: [ElemType; 2],
+) {
+    let mut a_tile = Shared::<[Line]>::new_aligned_slice(comptime!(t.a_size()), 16usize);
+    let mut b_tile = Shared::<[Line]>::new_aligned_slice(comptime!(t.b_size()), 16usize);
+    let mut stage = Shared::<[Four<f32>]>::new_aligned_slice(comptime!(t.stage_size()), 16usize);
+    if CUBE_POS < sizes.cubes {
+        tile_product::<E, O>(
+            CUBE_POS,
+            a,
+            b,
+            residual,
+            out,
+            &sizes,
+            &mut a_tile,
+            &mut b_tile,
+            &mut stage,
+            t,
+            adds_residual,
+            accumulate,
+        );
+    }
+}
+
+/// Two products that share an operand, `a b` and `c a` in any order of transposes: the gradients of a projection's input and of its
+/// weight. Neither has a residual: any tensor of its type stands in for `none`.
+#[cube(launch_unchecked)]
+fn pair_kernel<E: Float>(
+    dy: &[Line],
+    w: &[Line],
+    x: &[Line],
+    none: &[Four<f32>],
+    dx: &mut [Four<E>],
+    dw: &mut [Four<f32>],
+    of_x: Sizes,
+    of_w: Sizes,
+    #[comptime] tx: Tiling,
+    #[comptime] tw: Tiling,
+    #[comptime] accumulate: bool,
+    #[define(E)] _type: ElemType,
+) {
+    let (a_size, b_size) = comptime!((tx.a_size().max(tw.a_size()), tx.b_size().max(tw.b_size())));
+    let mut a_tile = Shared::<[Line]>::new_aligned_slice(a_size, 16usize);
+    let mut b_tile = Shared::<[Line]>::new_aligned_slice(b_size, 16usize);
+    let stage_size = comptime!(tx.stage_size().max(tw.stage_size()));
+    let mut stage = Shared::<[Four<f32>]>::new_aligned_slice(stage_size, 16usize);
+    // The longer sums first.
+    if CUBE_POS < of_w.cubes {
+        tile_product::<E, f32>(
+            CUBE_POS,
+            x,
+            dy,
+            none,
+            dw,
+            &of_w,
+            &mut a_tile,
+            &mut b_tile,
+            &mut stage,
+            tw,
+            false,
+            accumulate,
+        );
+    } else if CUBE_POS < of_w.cubes + of_x.cubes {
+        tile_product::<E, E>(
+            CUBE_POS - of_w.cubes,
+            dy,
+            w,
+            none,
+            dx,
+            &of_x,
+            &mut a_tile,
+            &mut b_tile,
+            &mut stage,
+            tx,
+            false,
+            false,
+        );
+    }
+}
+
+fn sizes(p: &Problem, t: Tiling) -> (SizesLaunch, usize) {
+    let total = p.m.div_ceil(t.m) * p.n.div_ceil(t.n) * p.r * p.parts;
+    let per_part = p.k.div_ceil(p.parts).next_multiple_of(t.k);
+    (SizesLaunch::new(p.m, p.n, p.k, p.parts, per_part, total), total)
+}
+
+/// Launches the kernel; `out` is `[R * parts, M, N]`.
+pub(super) fn launch(
+    p: &Problem,
+    t: Tiling,
+    a: &CubeTensor,
+    b: &CubeTensor,
+    out: &CubeTensor,
+    epilogue: Epilogue,
+) {
+    let residual = match epilogue {
+        Epilogue::Residual(residual) => residual,
+        _ => out,
+    };
+    if epilogue.adds_residual() || epilogue.accumulates() {
+        assert_eq!(out.dtype, DType::F32, "sums are added up in f32");
+    }
+    let (sizes, total) = sizes(p, t);
+    // SAFETY: a cube writes its own tile, and nothing beyond the matrices is read or written.
+    unsafe {
+        product_kernel::launch_unchecked(
+            &out.client,
+            cubes(total),
+            CubeDim::new_1d(t.units() as u32),
+            a.clone().into_buffer_arg(),
+            b.clone().into_buffer_arg(),
+            residual.clone().into_buffer_arg(),
+            out.clone().into_buffer_arg(),
+            sizes,
+            t,
+            epilogue.adds_residual(),
+            epilogue.accumulates(),
+            [elem(a.dtype), elem(out.dtype)],
+        );
+    }
+}
+
+/// Launches `dx = dy w^T` and `dw = x^T dy` together; `dw` is `[R * parts, K, N]`.
+pub(super) fn launch_pair(
+    [px, pw]: [&Problem; 2],
+    [tx, tw]: [Tiling; 2],
+    [dy, w, x]: [&CubeTensor; 3],
+    [dx, dw]: [&CubeTensor; 2],
+    accumulate: bool,
+) {
+    let ((of_x, first), (of_w, second)) = (sizes(px, tx), sizes(pw, tw));
+    // SAFETY: as of one product.
+    unsafe {
+        pair_kernel::launch_unchecked(
+            &dx.client,
+            cubes(first + second),
+            CubeDim::new_1d(tx.units() as u32),
+            dy.clone().into_buffer_arg(),
+            w.clone().into_buffer_arg(),
+            x.clone().into_buffer_arg(),
+            dw.clone().into_buffer_arg(),
+            dx.clone().into_buffer_arg(),
+            dw.clone().into_buffer_arg(),
+            of_x,
+            of_w,
+            tx,
+            tw,
+            accumulate,
+            elem(dx.dtype),
+        );
+    }
+}

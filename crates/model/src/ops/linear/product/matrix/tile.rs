@@ -1,0 +1,276 @@
+//! A tile of a product.
+
+use burn::cubecl::{self, cmma, prelude::*};
+
+use super::super::tiling::{FETCH, Tiling};
+use super::memory::{fetch, fragment, halved, keep};
+use crate::kernels::lines::Line;
+
+/// Four elements of a result.
+pub(super) type Four<E> = Vector<E, Const<4>>;
+
+/// Tiles along the rows that are gone through before the next column of tiles, so that operands are still in the cache.
+const GROUP: usize = 8;
+
+/// Sizes of a product in a launch.
+#[derive(CubeLaunch, CubeType, Clone, Copy)]
+pub(super) struct Sizes {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub parts: usize,
+    pub per_part: usize,
+    /// Cubes of this product.
+    pub cubes: usize,
+}
+
+/// Tile `index` of all tiles of all replicas and parts.
+#[cube]
+pub(super) fn tile_product<E: Float, O: Float>(
+    index: usize,
+    a: &[Line],
+    b: &[Line],
+    residual: &[Four<f32>],
+    out: &mut [Four<O>],
+    sizes: &Sizes,
+    a_tile: &mut Shared<[Line]>,
+    b_tile: &mut Shared<[Line]>,
+    stage: &mut Shared<[Four<f32>]>,
+    #[comptime] t: Tiling,
+    #[comptime] adds_residual: bool,
+    #[comptime] accumulate: bool,
+) {
+    let (side, units, lanes) = comptime!((t.side, t.units(), t.lanes));
+    let (a_shape, b_shape) = comptime!((t.a_tile(), t.b_tile()));
+    let (m, n, k) = (sizes.m, sizes.n, sizes.k);
+    let plane = UNIT_POS as usize / lanes;
+    let (plane_row, plane_col) = (plane / t.across, plane % t.across);
+
+    let (tiles_down, tiles_across) = (m.div_ceil(t.m), n.div_ceil(t.n));
+    let (slot, index) = (index / (tiles_down * tiles_across), index % (tiles_down * tiles_across));
+    let per_group = GROUP * tiles_across;
+    let (group, inside) = (index / per_group, index % per_group);
+    let in_group = min(tiles_down - group * GROUP, GROUP);
+    let row = (group * GROUP + inside % in_group) * t.m;
+    let col = inside / in_group * t.n;
+    let (replica, part) = (slot / sizes.parts, slot % sizes.parts);
+    let (a_at, b_at, out_at) = (replica * m * k / FETCH, replica * k * n / FETCH, slot * m * n);
+    let first = part * sizes.per_part;
+    let last = min(first + sizes.per_part, k);
+    let own_row = row + plane_row * comptime!(t.m / t.down);
+    let own_col = col + plane_col * comptime!(t.n / t.across);
+
+    let (frags_down, frags_across) = comptime!(t.frags());
+    let at = Corner { row: own_row, col: own_col, out_at };
+    let sums = first_sums::<O>(residual, &*out, sizes, at, t, adds_residual, accumulate);
+    let steps = (last - first).div_ceil(t.k);
+    // Fetches one step further than there is: nothing is read there.
+    for step in 0..steps + 1 {
+        let inner = first + step * t.k;
+        let next_a = if comptime!(t.a_t) {
+            fetch(a, a_at, inner, row / FETCH, last, m / FETCH, a_shape, units)
+        } else {
+            fetch(
+                a,
+                a_at,
+                row,
+                inner / FETCH,
+                select(inner < last, m, 0),
+                k / FETCH,
+                a_shape,
+                units,
+            )
+        };
+        let next_b = if comptime!(t.b_t) {
+            fetch(
+                b,
+                b_at,
+                col,
+                inner / FETCH,
+                select(inner < last, n, 0),
+                k / FETCH,
+                b_shape,
+                units,
+            )
+        } else {
+            fetch(b, b_at, inner, col / FETCH, last, n / FETCH, b_shape, units)
+        };
+        if step > 0 {
+            #[unroll]
+            for kk in 0..comptime!(t.k / side) {
+                let mut left = Sequence::<cmma::Matrix<E>>::new();
+                #[unroll]
+                for i in 0..frags_down {
+                    let at = plane_row * comptime!(t.m / t.down) + comptime!(i * side);
+                    left.push(fragment::<E>(
+                        &*a_tile,
+                        at,
+                        comptime!(kk * side),
+                        cmma::MatrixIdent::A,
+                        t.a_t,
+                        comptime!(a_shape.1 + 1),
+                        side,
+                    ));
+                }
+                #[unroll]
+                for j in 0..frags_across {
+                    let at = plane_col * comptime!(t.n / t.across) + comptime!(j * side);
+                    let right = fragment::<E>(
+                        &*b_tile,
+                        at,
+                        comptime!(kk * side),
+                        cmma::MatrixIdent::B,
+                        comptime!(!t.b_t),
+                        comptime!(b_shape.1 + 1),
+                        side,
+                    );
+                    #[unroll]
+                    for i in 0..frags_down {
+                        let sum = &sums[comptime!(i * frags_across + j)];
+                        cmma::execute(&left[i], &right, sum, sum);
+                    }
+                }
+            }
+        }
+        sync_cube();
+        keep(&next_a, a_tile, a_shape, units);
+        keep(&next_b, b_tile, b_shape, units);
+        sync_cube();
+    }
+
+    write::<O>(&sums, residual, out, sizes, at, stage, t, adds_residual, accumulate);
+}
+
+/// Where a plane's part of a tile begins in the result.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+struct Corner {
+    row: usize,
+    col: usize,
+    /// Where the matrix begins.
+    out_at: usize,
+}
+
+/// A plane's fragments of sums before the first product: 0, or what they are added to where fragments go straight to the result.
+#[cube]
+fn first_sums<O: Float>(
+    residual: &[Four<f32>],
+    out: &[Four<O>],
+    sizes: &Sizes,
+    corner: Corner,
+    #[comptime] t: Tiling,
+    #[comptime] adds_residual: bool,
+    #[comptime] accumulate: bool,
+) -> Sequence<cmma::Matrix<f32>> {
+    let side = t.side;
+    let (m, n) = (sizes.m, sizes.n);
+    let (own_row, own_col, out_at) = (corner.row, corner.col, corner.out_at);
+    let (frags_down, frags_across) = comptime!(t.frags());
+    let mut sums = Sequence::<cmma::Matrix<f32>>::new();
+    #[unroll]
+    for i in 0..frags_down {
+        #[unroll]
+        for j in 0..frags_across {
+            let mut sum = cmma::Matrix::<f32>::from_value(
+                cmma::MatrixIdent::Accumulator,
+                side,
+                side,
+                side,
+                cmma::MatrixLayout::Undefined,
+                0.0f32,
+            );
+            if comptime!(t.direct && (adds_residual || accumulate)) {
+                let (y, x) = (own_row + comptime!(i * side), own_col + comptime!(j * side));
+                if y < m && x < n {
+                    let at = (out_at + y * n + x) / 4;
+                    if comptime!(adds_residual) {
+                        cmma::load_with_layout(
+                            &mut sum,
+                            &residual[at..residual.len()],
+                            n as u32,
+                            cmma::MatrixLayout::RowMajor,
+                        );
+                    } else {
+                        cmma::load_with_layout(
+                            &mut sum,
+                            &out[at..out.len()],
+                            n as u32,
+                            cmma::MatrixLayout::RowMajor,
+                        );
+                    }
+                }
+            }
+            sums.push(sum);
+        }
+    }
+    sums
+}
+
+/// Writes a plane's sums, straight or through its part of the `stage`.
+#[cube]
+fn write<O: Float>(
+    sums: &Sequence<cmma::Matrix<f32>>,
+    residual: &[Four<f32>],
+    out: &mut [Four<O>],
+    sizes: &Sizes,
+    corner: Corner,
+    stage: &mut Shared<[Four<f32>]>,
+    #[comptime] t: Tiling,
+    #[comptime] adds_residual: bool,
+    #[comptime] accumulate: bool,
+) {
+    let (side, lanes) = comptime!((t.side, t.lanes));
+    let (plane, lane) = (UNIT_POS as usize / lanes, UNIT_POS as usize % lanes);
+    let (frags_down, frags_across) = comptime!(t.frags());
+    let (m, n) = (sizes.m, sizes.n);
+    let (own_row, own_col, out_at) = (corner.row, corner.col, corner.out_at);
+    let wide = comptime!(t.stage());
+    let mine = plane * comptime!(side * wide / 4);
+    // Line neighbours of a row for each unit.
+    let (r, c) = (lane * 8 / side, lane * 8 % side);
+    #[unroll]
+    for i in 0..frags_down {
+        #[unroll]
+        for j in 0..frags_across {
+            let sum = &sums[comptime!(i * frags_across + j)];
+            let (y, x) = (own_row + comptime!(i * side), own_col + comptime!(j * side));
+            if comptime!(t.direct) {
+                if y < m && x < n {
+                    let (at, end) = ((out_at + y * n + x) / 4, out.len());
+                    if comptime!(t.convert) {
+                        let half = halved::<O>(sum);
+                        cmma::store(
+                            &mut out[at..end],
+                            &half,
+                            n as u32,
+                            cmma::MatrixLayout::RowMajor,
+                        );
+                    } else {
+                        cmma::store(&mut out[at..end], sum, n as u32, cmma::MatrixLayout::RowMajor);
+                    }
+                }
+            } else {
+                let end = stage.len();
+                cmma::store(&mut stage[mine..end], sum, wide as u32, cmma::MatrixLayout::RowMajor);
+                sync_plane();
+                let y = y + r;
+                #[unroll]
+                for h in 0..2 {
+                    let x = x + c + h * 4;
+                    if y < m && x < n {
+                        let at = (out_at + y * n + x) / 4;
+                        let mut value = stage[mine + (r * wide + c) / 4 + h];
+                        if comptime!(adds_residual) {
+                            value += residual[at];
+                        }
+                        if comptime!(accumulate) {
+                            value += Four::<f32>::cast_from(out[at]);
+                        }
+                        out[at] = Four::<O>::cast_from(value);
+                    }
+                }
+                sync_plane();
+            }
+        }
+    }
+}

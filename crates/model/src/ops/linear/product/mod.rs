@@ -1,0 +1,148 @@
+//! Matrix products `[R, M, K] x [R, K, N] -> [R, M, N]`, written to tensors that are there already.
+//!
+//! Operands in half precision go to the device's matrix units by a kernel of this crate ([`matrix`]), as far as sizes and device
+//! allow; sums are in `f32`, and what is done with a sum (add it to the residual stream, to a gradient, round it) is done before
+//! it is written. All else goes to cubek's kernels. Nothing is timed: [`tiling`] chooses by sizes.
+
+mod epilogue;
+mod matrix;
+mod tiling;
+
+use burn::cubecl::client::Client;
+use burn::tensor::DType;
+use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
+use burn_cubecl::tensor::CubeTensor;
+
+use crate::kernels::Choices;
+use crate::kernels::elementwise::add;
+use crate::kernels::tensors::{dims, empty_of};
+pub(crate) use epilogue::Epilogue;
+use tiling::Problem;
+pub(crate) use tiling::splits;
+
+/// A matrix of every replica, as stored or its transpose.
+#[derive(Clone, Copy)]
+pub(crate) struct Side<'a> {
+    pub tensor: &'a CubeTensor,
+    pub transposed: bool,
+}
+
+impl<'a> Side<'a> {
+    pub fn plain(tensor: &'a CubeTensor) -> Self {
+        Self { tensor, transposed: false }
+    }
+
+    pub fn transposed(tensor: &'a CubeTensor) -> Self {
+        Self { tensor, transposed: true }
+    }
+
+    /// Replicas, rows and columns as multiplied.
+    fn sizes(self) -> [usize; 3] {
+        let [r, rows, cols] = dims(self.tensor);
+        if self.transposed { [r, cols, rows] } else { [r, rows, cols] }
+    }
+
+    fn view(self) -> CubeTensor {
+        let mut view = self.tensor.clone();
+        if self.transposed {
+            view.meta.swap(1, 2);
+        }
+        view
+    }
+}
+
+/// Whether the gradient `[k, n]` of a weight goes to matrix units: its sums can then be in parts.
+pub(crate) fn takes_gradient(
+    dtype: DType,
+    [k, n]: [usize; 2],
+    client: &Client,
+    choices: Choices,
+) -> bool {
+    let problem = Problem { r: 1, m: k, n, k: tiling::FETCH, a_t: true, b_t: false, parts: 1 };
+    tiling::choose(&problem, dtype, DType::F32, client, choices).is_some()
+}
+
+/// Writes `a b` to `out` `[R, M, N]`.
+pub(crate) fn product(a: Side, b: Side, out: &CubeTensor, epilogue: Epilogue, choices: Choices) {
+    product_in_parts(a, b, out, epilogue, 1, choices);
+}
+
+/// The same with the inner axis cut into `parts`, whose sums lie one after the other: `out` is `[R * parts, M, N]`.
+fn product_in_parts(
+    a: Side,
+    b: Side,
+    out: &CubeTensor,
+    epilogue: Epilogue,
+    parts: usize,
+    choices: Choices,
+) {
+    let ([r, m, k], [_, k2, n]) = (a.sizes(), b.sizes());
+    assert_eq!(k, k2, "the inner sizes of a product agree");
+    let problem = Problem { r, m, n, k, a_t: a.transposed, b_t: b.transposed, parts };
+    match tiling::choose(&problem, a.tensor.dtype, out.dtype, &out.client, choices) {
+        Some(tiling) => matrix::launch(&problem, tiling, a.tensor, b.tensor, out, epilogue),
+        None => by_cubek(a.view(), b.view(), out, epilogue, parts),
+    }
+}
+
+/// Writes the gradients of a projection: `dx = dy w^T` in the type of `dy`, and `dw = x^T dy` in parts as [`product_in_parts`], or added
+/// to what is there (`accumulate`). One launch where matrix units take both.
+pub(crate) fn gradients(
+    dy: &CubeTensor,
+    [w, x]: [&CubeTensor; 2],
+    dx: &CubeTensor,
+    (dw, parts): (&CubeTensor, usize),
+    accumulate: bool,
+    choices: Choices,
+) {
+    let ([r, m, n], [_, _, k]) = (dims(dy), dims(x));
+    let of_x = Problem { r, m, n: k, k: n, a_t: false, b_t: true, parts: 1 };
+    let of_w = Problem { r, m: k, n, k: m, a_t: true, b_t: false, parts };
+    match tiling::choose_pair([&of_x, &of_w], dy.dtype, &dy.client, choices) {
+        Some(tilings) => {
+            matrix::launch_pair([&of_x, &of_w], tilings, [dy, w, x], [dx, dw], accumulate);
+        }
+        None => {
+            product(Side::plain(dy), Side::transposed(w), dx, Epilogue::Store, choices);
+            let epilogue = if accumulate { Epilogue::Accumulate } else { Epilogue::Store };
+            product_in_parts(Side::transposed(x), Side::plain(dy), dw, epilogue, parts, choices);
+        }
+    }
+}
+
+/// For sizes and devices that matrix units do not take.
+fn by_cubek(a: CubeTensor, b: CubeTensor, out: &CubeTensor, epilogue: Epilogue, parts: usize) {
+    assert_eq!(parts, 1, "sums are in parts by matrix units alone");
+    let shape = dims::<3>(out);
+    let direct = matches!(epilogue, Epilogue::Store);
+    let to = if direct { out.clone() } else { empty_of(out, shape, DType::F32) };
+    let dtype = to.dtype;
+    matmul(a, b, Some(to.clone()), MatmulStrategy::Cube, dtype)
+        .expect("products of any sizes are possible");
+    match epilogue {
+        Epilogue::Store => {}
+        Epilogue::Residual(residual) => add(residual, &to, out),
+        Epilogue::Accumulate => add(&to, out, out),
+    }
+}
+
+/// `a b`, `[R, M, K] x [R, K, N] -> [R, M, N]` in `f32`, as a tensor of its own.
+pub(crate) fn whole(a: CubeTensor, b: CubeTensor, choices: Choices) -> CubeTensor {
+    let ([r, m, _], [_, _, n]) = (dims::<3>(&a), dims::<3>(&b));
+    let out = empty_of(&a, [r, m, n], DType::F32);
+    let (a, a_t) = stored(a);
+    let (b, b_t) = stored(b);
+    let side = |tensor, transposed| Side { tensor, transposed };
+    product(side(&a, a_t), side(&b, b_t), &out, Epilogue::Store, choices);
+    out
+}
+
+/// A tensor as it lies in memory, and whether that is the transpose of what was given.
+fn stored(tensor: CubeTensor) -> (CubeTensor, bool) {
+    let mut transposed = tensor.clone();
+    transposed.meta.swap(1, 2);
+    if !tensor.is_contiguous_buffer() && transposed.is_contiguous_buffer() {
+        return (transposed, true);
+    }
+    (burn_cubecl::kernel::into_contiguous(tensor), false)
+}

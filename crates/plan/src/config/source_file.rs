@@ -1,0 +1,129 @@
+//! The text of a configuration and where every key stands in it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::error::{ConfigError, ErrorKind, Place};
+
+/// The file that a configuration came from. All are equal: where a value was written is
+/// no part of what it is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SourceFile {
+    file: String,
+    text: String,
+    spans: BTreeMap<String, Range<usize>>,
+}
+
+impl PartialEq for SourceFile {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl SourceFile {
+    /// A file of which no key is known yet.
+    pub(crate) fn new(file: &str, text: &str) -> Self {
+        Self { file: file.into(), text: text.into(), spans: BTreeMap::new() }
+    }
+
+    /// Remembers the place of every value under `table`, the root.
+    pub(crate) fn index(&mut self, table: &DeTable<'_>) {
+        self.index_table("", table);
+    }
+
+    /// The error that a key is at fault for. The place is the key's own, else that of the nearest
+    /// thing around it that the file has.
+    pub(crate) fn error(
+        &self,
+        kind: ErrorKind,
+        key: &str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> ConfigError {
+        self.error_at(self.span_around(key), kind, key, expected, found, hint)
+    }
+
+    /// As [`SourceFile::error`], at a given place.
+    pub(crate) fn error_at(
+        &self,
+        span: Option<Range<usize>>,
+        kind: ErrorKind,
+        key: &str,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> ConfigError {
+        ConfigError {
+            kind,
+            file: self.file.clone(),
+            place: span.map(|s| self.place(s)),
+            key: key.into(),
+            expected: expected.into(),
+            found: found.into(),
+            hint: hint.into(),
+        }
+    }
+
+    /// `file:line:column` of the value of a key that the file has.
+    pub(crate) fn place_of(&self, key: &str) -> Option<String> {
+        let place = self.place(self.spans.get(key)?.clone());
+        Some(format!("{}:{}:{}", self.file, place.line, place.column))
+    }
+
+    /// `grid.params[2]` -> its span, else that of `grid.params`, else that of `grid`.
+    fn span_around(&self, key: &str) -> Option<Range<usize>> {
+        let mut key = key;
+        loop {
+            if let Some(span) = self.spans.get(key) {
+                return Some(span.clone());
+            }
+            key = &key[..key.rfind(['.', '['])?];
+        }
+    }
+
+    fn place(&self, span: Range<usize>) -> Place {
+        let start = self.text.floor_char_boundary(span.start.min(self.text.len()));
+        let line_start = self.text[..start].rfind('\n').map_or(0, |i| i + 1);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |i| start + i);
+        let line_text = self.text[line_start..line_end].trim_end();
+        let end = self.text.floor_char_boundary(
+            span.end.clamp(start, line_start + line_text.len().max(start - line_start)),
+        );
+        Place {
+            line: self.text[..line_start].matches('\n').count() + 1,
+            column: self.text[line_start..start].chars().count() + 1,
+            length: self.text[start..end].chars().count().max(1),
+            text: line_text.replace('\t', " "),
+        }
+    }
+
+    fn index_table(&mut self, path: &str, table: &DeTable<'_>) {
+        for (key, value) in table {
+            let name = key.get_ref();
+            let path = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+            let span = if matches!(value.get_ref(), DeValue::Table(_)) {
+                key.span()
+            } else {
+                value.span()
+            };
+            self.index_value(path, span, value);
+        }
+    }
+
+    fn index_value(&mut self, path: String, span: Range<usize>, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::Table(table) => self.index_table(&path, table),
+            DeValue::Array(items) => {
+                for (i, item) in items.iter().enumerate() {
+                    self.index_value(format!("{path}[{i}]"), item.span(), item);
+                }
+            }
+            _ => {}
+        }
+        self.spans.insert(path, span);
+    }
+}

@@ -1,0 +1,23 @@
+//! Text for people: numbers with units, counted nouns, columns that line up.
+//!
+//! ```
+//! use isoflop_text::{Align, bytes, columns, count, counted, duration};
+//!
+//! assert_eq!(count(1.25e6, 3), "1.25M");
+//! assert_eq!(bytes(1536.0), "1.50 KiB");
+//! assert_eq!(duration(12_000.0), "3 h 20 min");
+//! assert_eq!(counted(2, "cell"), "2 cells");
+//! let rows = [["model", "runs"], ["L2 d64", "7"]].map(|row| row.map(String::from).to_vec());
+//! assert_eq!(columns(&[Align::Left, Align::Right], &rows), ["model   runs", "L2 d64     7"]);
+//! ```
+
+mod columns;
+mod number;
+mod unit;
+
+pub use columns::{Align, COLUMNS, columns, facts, wrapped};
+pub use number::{
+    Prefix, count, count_with, decimals, fixed, level, mantissa, not_finite, percent, prefix_of,
+    scientific, significant,
+};
+pub use unit::{bytes, counted, duration, plural, rough_duration, thousands};
