@@ -16,32 +16,33 @@ pub struct Stack {
 impl Stack {
     /// Positions of the wanted cells, grouped into the replicas that the stack starts with: WSD cells
     /// that differ in length alone are one run until the shorter one decays. Longest first.
-    pub fn lanes(&self, wanted: impl Fn(&Cell) -> bool) -> Vec<Vec<usize>> {
+    pub fn replicas(&self, wanted: impl Fn(&Cell) -> bool) -> Vec<Vec<usize>> {
         let cells = &self.cells;
-        let mut lanes: Vec<Vec<usize>> = Vec::new();
+        let mut replicas: Vec<Vec<usize>> = Vec::new();
         for index in (0..cells.len()).filter(|&i| wanted(&cells[i])) {
-            let twin = lanes.iter_mut().find(|lane| shares_trunk(&cells[lane[0]], &cells[index]));
+            let twin =
+                replicas.iter_mut().find(|replica| shares_trunk(&cells[replica[0]], &cells[index]));
             match twin {
-                Some(lane) => lane.push(index),
-                None => lanes.push(vec![index]),
+                Some(replica) => replica.push(index),
+                None => replicas.push(vec![index]),
             }
         }
-        for lane in &mut lanes {
-            lane.sort_by_key(|&i| (std::cmp::Reverse(cells[i].steps), i));
+        for replica in &mut replicas {
+            replica.sort_by_key(|&i| (std::cmp::Reverse(cells[i].steps), i));
         }
-        lanes
+        replicas
     }
 
     /// Exact FLOPs that the wanted cells have cost when `step` steps are done; what several of them
     /// share is counted once.
     pub fn spent_flops(&self, wanted: impl Fn(&Cell) -> bool, step: u64) -> f64 {
-        let lanes = self.lanes(wanted);
+        let replicas = self.replicas(wanted);
         let cost = |(place, &index): (usize, &usize)| {
             let cell = &self.cells[index];
             let begins = if place == 0 { 0 } else { cell.stable_steps() };
             cell.step_flops() * step.min(cell.steps).saturating_sub(begins) as f64
         };
-        lanes.iter().flat_map(|lane| lane.iter().enumerate().map(cost)).sum()
+        replicas.iter().flat_map(|replica| replica.iter().enumerate().map(cost)).sum()
     }
 
     /// Exact FLOPs of training all cells; what several of them share is counted once.

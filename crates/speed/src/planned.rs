@@ -58,7 +58,7 @@ pub fn measure_planned(
     for index in spread(stacks.len(), effort.models()) {
         let fastest = samples.iter().map(|s| s.flops_per_second).reduce(f64::max);
         let whole = fastest.map(|rate| grid.train_flops() / (rate * workers as f64));
-        let (cell, replicas) = (&stacks[index].cells[0], stacks[index].lanes(|_| true).len());
+        let (cell, replicas) = (&stacks[index].cells[0], stacks[index].replicas(|_| true).len());
         if let Some(speed) = trials.time(cell, replicas, effort.seconds(whole), tell) {
             let rate = speed.flops_per_second / workers as f64;
             samples.push(Sample::of(cell, replicas, rate));

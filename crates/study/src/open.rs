@@ -5,12 +5,11 @@ use std::path::Path;
 use isoflop_data::{Corpus, DataError};
 use isoflop_device::{DeviceError, Request, SelfTestCache, TrainDevice};
 use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Settled, now_utc};
-use isoflop_plan::{Config, DeviceConfig, Grid, Precision};
+use isoflop_plan::{Config, DeviceConfig, Grid, Precision, StackLimits};
 
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 use crate::facts::StudyData;
-use crate::limits::stack_limits;
 
 /// The configuration that a results folder was made with, and with a precision left to the device as its cells have it.
 ///
@@ -155,7 +154,7 @@ pub fn open_device(
     Ok(device)
 }
 
-/// Lays out the cells, in stacks that fit the device; without one, in stacks that fit what the configuration says.
+/// Lays out the cells, in stacks within the limits of a device; without one, in stacks that fit what the configuration says.
 ///
 /// # Errors
 /// [`StudyError::Data`] where the text is too short for the context, [`StudyError::Config`] where the grid is refused.
@@ -163,14 +162,14 @@ pub fn build_grid(
     config: &Config,
     corpus: &Corpus,
     data: &StudyData,
-    device: Option<&TrainDevice>,
+    limits: Option<StackLimits>,
 ) -> Result<Grid, StudyError> {
     corpus
         .check_context(config.model.context)
         .map_err(|source| StudyError::Data { place: None, source: source.into() })?;
     let mut grid = Grid::build(config, &data.facts())?;
-    if let Some(device) = device {
-        grid.restack(stack_limits(config, device), None);
+    if let Some(limits) = limits {
+        grid.restack(limits, None);
     }
     Ok(grid)
 }

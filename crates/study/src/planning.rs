@@ -33,10 +33,10 @@ pub fn plan(
     observer: &mut dyn Observer,
 ) -> Result<PlannedStudy, StudyError> {
     let corpus = prepare_data(config, observer)?;
-    let mut grid = build_grid(config, &corpus, &StudyData::of(&corpus), device)?;
+    let limits = device.map(|device| stack_limits(config, device));
+    let mut grid = build_grid(config, &corpus, &StudyData::of(&corpus), limits)?;
     let mut rates = None;
-    if let Some(device) = device.filter(|_| measure) {
-        let limits = stack_limits(config, device);
+    if let (Some(device), Some(limits), true) = (device, limits, measure) {
         refuse_too_large(&grid, limits, device)?;
         let measurer = Measurer { config, device, limits };
         let widths = measurer.widths_for_plan(&grid, observer)?;

@@ -68,7 +68,7 @@ pub fn run(
     // data
     let corpus = prepare_data(&config, observer)?;
     let data = StudyData::of(&corpus);
-    let mut grid = build_grid(&config, &corpus, &data, Some(&device))?;
+    let mut grid = build_grid(&config, &corpus, &data, Some(limits))?;
     refuse_too_large(&grid, limits, &device)?;
     data.write(ledger.folder())?;
     for warning in &grid.warnings {

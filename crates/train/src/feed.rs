@@ -7,7 +7,7 @@ use std::thread::Scope;
 use isoflop_data::{Dataset, WindowDataset, Windows};
 use isoflop_model::Tokens;
 
-/// Which batch is wanted: the step and the seed of every lane.
+/// Which batch is wanted: the step and the seed of every replica.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) step: u64,
@@ -77,7 +77,7 @@ impl Feed {
         }
     }
 
-    /// Inputs and targets of sequences `range` of every lane.
+    /// Inputs and targets of sequences `range` of every replica.
     pub(crate) fn tokens(
         &self,
         windows: &[i32],
@@ -91,7 +91,7 @@ impl Feed {
         let width = context + 1;
         let part: Vec<i32> = windows
             .chunks_exact(sequences * width)
-            .flat_map(|lane| &lane[range.start * width..range.end * width])
+            .flat_map(|replica| &replica[range.start * width..range.end * width])
             .copied()
             .collect();
         Tokens::inputs_and_targets(&part, replicas, context)

@@ -46,7 +46,7 @@ impl Replica {
             cells,
             lost: None,
         };
-        stack.lanes(wanted).into_iter().map(replica).collect()
+        stack.replicas(wanted).into_iter().map(replica).collect()
     }
 
     /// Cells that take their own way before step `step`; they leave this replica for one each.

@@ -2,7 +2,7 @@
 
 use super::error::ErrorKind;
 use super::grid::{FLOPS, PARAMS, RATIOS};
-use super::keys::{Key, cell_key};
+use super::key::{Key, cell_key};
 use super::table::Table;
 use super::takes::{above_to, from_to, number, whole};
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::keys::{
+use super::key::{
     Effect::{Cells, Nothing},
     Key, key,
 };

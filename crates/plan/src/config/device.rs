@@ -1,6 +1,6 @@
 //! `[device]`: where the training runs. Nothing here may change a result beyond rounding.
 
-use super::keys::{Effect::Nothing, Key, key};
+use super::key::{Effect::Nothing, Key, key};
 use super::takes::{above_to, number, text, whole, words};
 use super::value::{Plain, Value, Word};
 use super::words::words;

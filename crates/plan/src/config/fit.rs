@@ -2,7 +2,7 @@
 
 use crate::Convention;
 
-use super::keys::{Effect::Fit, Key, key};
+use super::key::{Effect::Fit, Key, key};
 use super::takes::{from_below, number, whole, whole_from, words};
 use super::value::Word;
 

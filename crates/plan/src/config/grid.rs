@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use super::cells::CellSpec;
 use super::error::ErrorKind;
-use super::keys::{
+use super::key::{
     Effect::{Grid, Nothing},
     Key, key,
 };

@@ -7,6 +7,7 @@ mod device;
 mod error;
 mod fit;
 mod grid;
+mod key;
 pub mod keys;
 mod model;
 mod reference;

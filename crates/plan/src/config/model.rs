@@ -2,7 +2,7 @@
 
 use crate::Family;
 
-use super::keys::{Effect::Cells, Key, key};
+use super::key::{Effect::Cells, Key, key};
 use super::takes::{from_to, number, whole, words};
 use super::value::{Plain, Value, Word};
 use super::words::words;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::keys::{Effect::Nothing, Key, key};
+use super::key::{Effect::Nothing, Key, key};
 use super::takes::text;
 use super::value::{Field, Refused, Value};
 

@@ -3,7 +3,7 @@
 use crate::grid::MOST_REPLICAS;
 use crate::{Optimizer, Precision, Schedule};
 
-use super::keys::{
+use super::key::{
     Effect::{Cells, Nothing},
     Key, key,
 };

@@ -158,7 +158,7 @@ pub(super) fn group<'a>(
     for cells in alike(cells) {
         let width = limits.width(cells[0], measured);
         if measured.is_some()
-            && let Some(shared) = by_lanes(&cells, width, limits)
+            && let Some(shared) = by_replicas(&cells, width, limits)
         {
             stacks.extend(shared);
             continue;
@@ -179,15 +179,15 @@ pub(super) fn group<'a>(
 
 /// Stacks of at most `width` runs where cells share the beginning of a run, each with all the cells of
 /// its runs: apart they would train it again. `None` where none do, or where the memory is too small.
-fn by_lanes(cells: &[&Cell], width: usize, limits: StackLimits) -> Option<Vec<Stack>> {
-    let lanes = stack(cells).lanes(|_| true);
-    if lanes.len() == cells.len() {
+fn by_replicas(cells: &[&Cell], width: usize, limits: StackLimits) -> Option<Vec<Stack>> {
+    let replicas = stack(cells).replicas(|_| true);
+    if replicas.len() == cells.len() {
         return None;
     }
-    let (count, groups) = (lanes.len(), lanes.len().div_ceil(width));
+    let (count, groups) = (replicas.len(), replicas.len().div_ceil(width));
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups];
-    for (i, lane) in lanes.into_iter().enumerate() {
-        members[i * groups / count].extend(lane);
+    for (i, replica) in replicas.into_iter().enumerate() {
+        members[i * groups / count].extend(replica);
     }
     let stacks: Vec<Stack> = members
         .into_iter()
