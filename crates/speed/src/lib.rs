@@ -35,4 +35,4 @@ pub use planned::{Effort, measure_planned};
 pub use rates::{Rate, Rates, Sample};
 pub use timing::{Load, MeasureError, Speed, measure};
 pub use trials::{News, Trials};
-pub use widths::{PAYS, measure_widths};
+pub use widths::{PAYS, measure_widths, sharing_stacks};

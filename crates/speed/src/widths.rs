@@ -20,11 +20,15 @@ const MEASUREMENTS: f64 = 8.0;
 const SHORTEST: f64 = 0.1;
 const LONGEST: f64 = 1.0;
 
+/// Groups of several cells that can share a stack.
+pub fn sharing_stacks(grid: &Grid) -> Vec<Vec<&Cell>> {
+    grid.alike().into_iter().filter(|cells| cells.len() > 1).collect()
+}
+
 /// Times stacks of doubling width of a few of the grid's models, all workers at once, as long as the wider one pays.
 /// `None` where no two cells can share a stack or nothing could be measured.
 pub fn measure_widths(trials: &Trials, grid: &Grid, tell: &mut dyn FnMut(News)) -> Option<Rates> {
-    let groups: Vec<Vec<&Cell>> =
-        grid.alike().into_iter().filter(|cells| cells.len() > 1).collect();
+    let groups = sharing_stacks(grid);
     let workers = trials.workers.count();
     // What pays does not depend on how many of these very models there are: others lie between.
     let most = groups.iter().map(Vec::len).max()?;

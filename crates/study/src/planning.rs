@@ -40,10 +40,7 @@ pub fn plan(
         refuse_too_large(&grid, limits, device)?;
         let measurer = Measurer { config, device, limits };
         let widths = measurer.widths_for_plan(&grid, observer)?;
-        match &widths {
-            Some(widths) => grid.restack(limits, Some(&|step| widths.replicas(step))),
-            None => grid.restack(limits, None),
-        }
+        measurer.restack(&mut grid, widths.as_ref());
         rates = Some(measurer.planned(&grid, Effort::Estimate, observer)?);
     }
     if let Some(device) = device {

@@ -82,10 +82,7 @@ pub fn run(
         let worth = worth_measuring(&ledger, &grid, &passport);
         let measurer = Measurer { config: &config, device: &device, limits };
         let widths = measurer.widths(&grid, worth, observer)?;
-        match &widths {
-            Some(widths) => grid.restack(limits, Some(&|step| widths.replicas(step))),
-            None => grid.restack(limits, None),
-        }
+        measurer.restack(&mut grid, widths.as_ref());
         let rates = match widths {
             Some(widths) if widths.device == device.info.label() => Some(widths),
             _ if worth => Some(measurer.planned(&grid, TRIALS, observer)?),

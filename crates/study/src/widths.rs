@@ -5,9 +5,9 @@ use std::path::Path;
 
 use isoflop_device::TrainDevice;
 use isoflop_ledger::{CHECKPOINT_FOLDER, write_atomic};
-use isoflop_plan::{Cell, Config, Grid, StackLimits};
+use isoflop_plan::{Config, Grid, StackLimits};
 use isoflop_report::number;
-use isoflop_speed::{Effort, News, Rates, Trials, measure_planned, measure_widths};
+use isoflop_speed::{Effort, News, Rates, Trials, measure_planned, measure_widths, sharing_stacks};
 
 use crate::error::StudyError;
 use crate::events::Observer;
@@ -50,6 +50,14 @@ impl Measurer<'_> {
         Ok(self.decide(grid, true, observer)?.0)
     }
 
+    /// Groups the cells anew, in stacks as wide as was found to pay.
+    pub(crate) fn restack(&self, grid: &mut Grid, widths: Option<&Rates>) {
+        match widths {
+            Some(widths) => grid.restack(self.limits, Some(&|step| widths.replicas(step))),
+            None => grid.restack(self.limits, None),
+        }
+    }
+
     /// The rates of a grid's stacks as they are planned.
     pub(crate) fn planned(
         &self,
@@ -74,7 +82,7 @@ impl Measurer<'_> {
         }
         let folder = &self.config.study.results;
         let started = folder.join(CHECKPOINT_FOLDER).is_dir();
-        let shared = shared(grid);
+        let shared = sharing_stacks(grid);
         let steps: Vec<f64> = shared.iter().map(|cells| cells[0].step_flops()).collect();
         match choose(read(folder, started)?, started, &self.device.info.label(), &steps) {
             Choice::Keep(kept) => Ok((Some(kept), false)),
@@ -139,11 +147,6 @@ fn choose(kept: Option<Rates>, started: bool, device: &str, steps: &[f64]) -> Ch
         None if started => Choice::Default,
         _ => Choice::Measure,
     }
-}
-
-/// Groups of several cells that can share a stack.
-fn shared(grid: &Grid) -> Vec<Vec<&Cell>> {
-    grid.alike().into_iter().filter(|cells| cells.len() > 1).collect()
 }
 
 /// What a folder keeps.
