@@ -14,8 +14,8 @@ use isoflop_train::TrainError;
 #[non_exhaustive]
 pub enum StudyError {
     /// The configuration.
-    #[error("{0}")]
-    Config(#[source] ConfigErrors),
+    #[error(transparent)]
+    Config(ConfigErrors),
     /// What was asked for does not go together: message and hint.
     #[error("{0}")]
     Misuse(String),
@@ -36,8 +36,8 @@ pub enum StudyError {
         source: Box<DeviceError>,
     },
     /// The results folder.
-    #[error("{0}")]
-    Ledger(#[source] LedgerError),
+    #[error(transparent)]
+    Ledger(LedgerError),
     /// A stack.
     #[error("cannot train stack {stack}")]
     Train {
@@ -47,11 +47,11 @@ pub enum StudyError {
         source: Box<TrainError>,
     },
     /// The threads of the CPU.
-    #[error("{0}")]
-    Workers(#[source] TrainError),
+    #[error(transparent)]
+    Workers(TrainError),
     /// The records do not make a table.
-    #[error("{0}")]
-    Table(#[source] FitError),
+    #[error(transparent)]
+    Table(FitError),
     /// A file beside the ledger that is not what a study writes there.
     #[error("cannot read {}\nhint: {hint}", path.display())]
     Unreadable {

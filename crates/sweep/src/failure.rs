@@ -142,6 +142,22 @@ mod tests {
     }
 
     #[test]
+    fn what_a_study_is_refused_for_is_told_once() {
+        let refused =
+            || isoflop_plan::Config::parse("[grid]\nbudgits = 1\n", "a.toml").unwrap_err();
+        let bare = Told::new(&anyhow::Error::from(refused())).text();
+        let error = anyhow::Error::from(StudyError::from(refused()));
+        assert_eq!(Told::new(&error).text(), bare);
+        assert_eq!(code(&error), MISUSED);
+        let source = std::io::Error::other("disk full");
+        let ledger =
+            isoflop_ledger::LedgerError::Io { action: "append to", path: "l".into(), source };
+        let told = Told::new(&anyhow::Error::from(StudyError::from(ledger)));
+        assert_eq!(told.causes, ["cannot append to l", "disk full"]);
+        assert_eq!(told.hints.len(), 1);
+    }
+
+    #[test]
     fn a_source_already_told_is_not_told_twice() {
         let error = anyhow::anyhow!("disk full").context("cannot write: disk full");
         assert_eq!(Told::new(&error).text(), "error: cannot write: disk full");
