@@ -7,7 +7,7 @@ use crate::shape::Shape;
 
 /// Raised whenever a change to the training code changes results in f32, so that old records are not
 /// mistaken for new ones.
-pub const NUMERICS_VERSION: u32 = 1;
+pub const NUMERICS_VERSION: u32 = 2;
 
 /// The same for what half precision adds to it.
 const HALF_NUMERICS_VERSION: u32 = 1;
@@ -136,7 +136,7 @@ pub struct Cell {
     pub shape: Shape,
     pub steps: u64,
     pub hyper: Hyper,
-    /// Seed of the initial weights and of the batch order.
+    /// Seed of the batch order and, by [`Cell::init_seed`], of the initial weights.
     pub seed: u64,
 }
 
@@ -175,6 +175,20 @@ impl Cell {
         let digest = Sha256::digest(&bytes);
         let id = CellId(digest.iter().take(8).map(|b| format!("{b:02x}")).collect());
         Self { id, budget_flops, shape, steps, hyper, seed }
+    }
+
+    /// Seed of the initial weights, drawn from seed, shape and length, so that what chance does to a start is
+    /// not shared by the budgets of one width, nor by the widths of one budget: deviations that runs have in
+    /// common look like a law's. Runs that differ in their rate start from the same weights. Where runs of several lengths
+    /// share their trunk (all schedules but cosine) the length plays no part.
+    pub fn init_seed(&self) -> u64 {
+        let steps = match self.hyper.schedule {
+            Schedule::Cosine { .. } => Some(self.steps),
+            Schedule::Wsd { .. } | Schedule::Constant => None,
+        };
+        let bytes = serde_json::to_vec(&(self.seed, &self.shape, steps));
+        let digest = Sha256::digest(bytes.expect("a shape is plain data"));
+        u64::from_le_bytes(std::array::from_fn(|i| digest[i]))
     }
 
     pub fn batch_tokens(&self) -> u64 {

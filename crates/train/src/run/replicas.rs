@@ -53,7 +53,7 @@ pub(super) fn select_model(model: &StackModel, replicas: &[usize]) -> StackModel
 /// The state before the first step.
 pub(super) fn fresh(stack: &Stack, wanted: &[usize], device: &Device) -> State {
     let replicas = Replica::group(stack, wanted);
-    let seeds: Vec<u64> = replicas.iter().map(|r| stack.cells[r.cells[0]].seed).collect();
+    let seeds: Vec<u64> = replicas.iter().map(|r| stack.cells[r.cells[0]].init_seed()).collect();
     let first = &stack.cells[0];
     let model = StackModel::init(&first.shape, &seeds, first.hyper.precision, device);
     let optim = OptimState::new(&model);
