@@ -34,6 +34,7 @@ pub mod effects;
 pub mod envelope;
 mod error;
 mod estimate;
+pub mod forecast;
 pub mod intervals;
 pub mod isoflop;
 mod kernel;

@@ -4,7 +4,7 @@ mod profile;
 mod resample;
 
 pub use profile::{Profile, ProfileEnd, Target, profile};
-pub(crate) use profile::{normal_quantile, student_quantile};
+pub(crate) use profile::{normal_cdf, normal_quantile, student_quantile};
 pub use resample::{Draws, Resampling};
 pub(crate) use resample::{Plan, draw_stream, refit};
 

@@ -70,7 +70,7 @@ pub(super) const KEYS: &[Key] = &[
         }).with(&["depth = \"auto\""]),
     // Rotary positions turn pairs.
     key("head_dim", whole(2, 512, "").multiple_of(2).or(&["auto"]), "32",
-        "size of an attention head, instead of the rule near 4 sqrt(width), 8 to 128", Cells,
+        "size of an attention head, instead of the rule near 1.6 sqrt(width), 4 to 128", Cells,
         |c| Some(&mut c.model.head_dim)),
     key("mlp_ratio", number(from_to(1.0, 16.0), "").or(&["auto"]), "4",
         "hidden width of the MLP over the width, instead of 8/3 (llama), 4 (gpt2)", Cells,

@@ -10,8 +10,7 @@ mod held;
 mod quantile;
 
 use held::Held;
-use quantile::normal_cdf;
-pub(crate) use quantile::{normal_quantile, student_quantile};
+pub(crate) use quantile::{normal_cdf, normal_quantile, student_quantile};
 use serde::Serialize;
 
 use crate::error::FitError;

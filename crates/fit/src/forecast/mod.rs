@@ -1,0 +1,352 @@
+//! The loss that a budget will buy, from the law and from the trend of the slice minima together.
+//!
+//! Neither is always right: where the law holds, it uses every run and is sharp; where it does not, it is off most at the
+//! largest budgets, which the trend of the minima follows (`trend.rs`). Each forecasts the largest one and two budgets from
+//! the rest, and counts by the likelihood that it gave to what these turned out to hold (prequential weights, Dawid 1984;
+//! Yao et al. 2018 discuss them as a way of averaging models). The forecast is the mixture, so that its interval contains the
+//! choice between the two.
+//!
+//! The law's own interval knows how runs scatter about it and not that it may be wrong. It is widened by
+//! the excess of its errors on held-out budgets, growing with the logarithm of the distance; a small share of that is assumed
+//! where little or nothing could be held out.
+
+mod mixture;
+mod trend;
+
+use serde::Serialize;
+
+use crate::compute::check_flops;
+use crate::error::FitError;
+use crate::estimate::{Estimate, Interval};
+use crate::intervals::IntervalOptions;
+use crate::isoflop::IsoflopFit;
+use crate::law::Law;
+use crate::parametric::{Allocation, FitOptions, LawFit, LawFrontier, fit_law};
+use crate::table::Table;
+use crate::validate::hold_out_top;
+use mixture::{Part, log_density, quantile};
+use trend::{LEAST_MINIMA, Point, Trend};
+
+/// A forecast of the loss of the best split of one budget.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Forecast {
+    pub flops: f64,
+    /// C over the largest C among the runs.
+    pub extrapolation: f64,
+    /// Expected loss, nats: median and interval of the mixture.
+    pub loss_nats: Estimate,
+    /// The same for one new run: the scatter between runs included.
+    pub new_run_nats: Estimate,
+    /// By the trend of the slice minima alone.
+    pub by_minima: Option<Estimate>,
+    /// By the law alone, widened by its held-out errors.
+    pub by_law: Option<Estimate>,
+}
+
+/// How the two did on a budget that neither had seen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Trial {
+    pub flops: f64,
+    /// C over the largest C that was left to fit.
+    pub scale_up: f64,
+    /// Loss of the slice's minimum.
+    pub minimum_nats: f64,
+    /// Forecast over truth, minus 1.
+    pub minima_off: f64,
+    pub law_off: f64,
+}
+
+/// What a budget buys.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Split {
+    pub best: Allocation,
+    /// N* and D* of the slices, the loss of their trend.
+    pub by_slices: Option<Allocation>,
+    pub by_law: Option<Allocation>,
+}
+
+/// What forecasts are made from.
+#[derive(Debug, Clone, Serialize)]
+pub struct Forecaster {
+    #[serde(skip)]
+    trend: Option<Trend>,
+    #[serde(skip)]
+    slices: Option<IsoflopFit>,
+    #[serde(skip)]
+    law: Option<LawFrontier>,
+    /// Share of the law in the mixture.
+    law_weight: f64,
+    /// Variance of ln L of the law per squared e-fold of C beyond the runs.
+    drift: f64,
+    /// Variance of ln L between runs.
+    noise: f64,
+    trials: Vec<Trial>,
+    largest_flops: f64,
+    #[serde(skip)]
+    level: f64,
+    #[serde(skip)]
+    intervals: bool,
+}
+
+/// Refits of the law to what is left of the runs, for its standard error.
+const TRIAL_DRAWS: usize = 200;
+/// Held-out budgets.
+const TRIALS: usize = 2;
+/// Assumed drift of a law per e-fold of C, and how many trials that counts as.
+const DRIFT: (f64, f64) = (0.0015, 1.0);
+/// Odds of the law before any trial: it has been fitted to runs far and wide, and uses all of them.
+const LAW_ODDS: f64 = 20.0;
+
+impl Forecaster {
+    /// `fit` is the law fitted to `table`, `slices` approach 2 of it.
+    ///
+    /// # Errors
+    /// [`FitError::NoResult`] where there is neither a law of N and D nor three slice minima.
+    pub fn new(
+        table: &Table,
+        law: &dyn Law,
+        fit: Option<&LawFit>,
+        slices: Option<&IsoflopFit>,
+        options: &FitOptions,
+    ) -> Result<Forecaster, FitError> {
+        let result = fit.and_then(|f| f.result.as_ref());
+        let frontier = result.and_then(|r| r.frontier.clone());
+        let points = slices.map(minima).unwrap_or_default();
+        let trend = Trend::new(&points);
+        if trend.is_none() && frontier.is_none() {
+            return Err(nothing(points.len()));
+        }
+        let held = match (&trend, &frontier) {
+            (Some(_), Some(_)) => held_out(table, law, &points, options),
+            (None, Some(_)) => held_out_runs(table, law, options),
+            _ => Held::default(),
+        };
+        let law_weight = match (&trend, &frontier) {
+            (Some(_), Some(_)) => {
+                1.0 / (1.0 + (held.minima_score - held.law_score).exp() / LAW_ODDS)
+            }
+            (None, _) => 1.0,
+            (Some(_), None) => 0.0,
+        };
+        let noise = match (slices, result) {
+            (Some(s), _) => s.noise_sd,
+            (None, Some(r)) => r.residual_rms,
+            (None, None) => 0.0,
+        };
+        Ok(Forecaster {
+            trend,
+            slices: slices.cloned(),
+            law: frontier,
+            law_weight,
+            drift: held.drift,
+            noise: noise * noise,
+            trials: held.trials,
+            largest_flops: table.largest_flops(),
+            level: options.intervals.level,
+            intervals: options.intervals.draws > 0,
+        })
+    }
+
+    /// Share of the law in the mixture; the rest is the trend's.
+    pub fn law_weight(&self) -> f64 {
+        self.law_weight
+    }
+
+    /// Forecasts of budgets that were held out.
+    pub fn trials(&self) -> &[Trial] {
+        &self.trials
+    }
+
+    /// What a budget buys: by the approach that a headline trusts (N* and D* of the slice minima where there are, else of the
+    /// law; the loss of both together), and by each alone.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] unless `flops` is positive and finite; [`FitError::NoResult`] where the split is beyond
+    /// double precision.
+    pub fn split(&self, flops: f64) -> Result<Split, FitError> {
+        let forecast = self.at(flops)?;
+        let by_law = self.law.as_ref().map(|law| law.at(flops)).transpose()?;
+        let slices = self.slices.as_ref().map(|slices| slices.at(flops)).transpose()?;
+        let by_slices = slices.map(|s| Allocation { loss_nats: forecast.by_minima, ..s });
+        let Some(best) = by_slices.or(by_law) else {
+            return Err(nothing(0));
+        };
+        let (loss_nats, new_run_nats) = (Some(forecast.loss_nats), Some(forecast.new_run_nats));
+        let best = Allocation { loss_nats, new_run_nats, ..best };
+        Ok(Split { best, by_slices, by_law })
+    }
+
+    /// How far the law is above the minimum of the slice of the largest budget, as a fraction, and that budget.
+    pub fn law_above_top_minimum(&self) -> Option<(f64, f64)> {
+        let (law, slices) = (self.law.as_ref()?, self.slices.as_ref()?);
+        let top = *minima(slices).last()?;
+        let flops = top.log_flops.exp();
+        let loss = law.at(flops).ok()?.loss_nats?;
+        Some((flops, loss.point / top.log_loss.exp() - 1.0))
+    }
+
+    /// Whether budgets could be held out, and both forecasts together were within 2% of all of them.
+    pub fn passed(&self) -> bool {
+        let off = |t: &Trial| self.law_weight * t.law_off + (1.0 - self.law_weight) * t.minima_off;
+        !self.trials.is_empty() && self.trials.iter().all(|t| off(t).abs() < 0.02)
+    }
+
+    /// The best loss of `flops`.
+    ///
+    /// # Errors
+    /// [`FitError::BadOption`] unless `flops` is positive and finite.
+    pub fn at(&self, flops: f64) -> Result<Forecast, FitError> {
+        let log_flops = check_flops(flops)?.ln();
+        let law = self
+            .law
+            .as_ref()
+            .map(|f| self.law_part(f.at(flops).ok()?.loss_nats?, flops))
+            .unwrap_or_default();
+        let minima = self.trend.as_ref().map(|t| t.at(log_flops));
+        Ok(self.forecast(flops, law, minima))
+    }
+
+    /// The loss of any N and D: the forecast of its C, and what the law says that the split is off the best. `None` without
+    /// a law.
+    pub fn at_split(&self, params: f64, tokens: f64) -> Option<Forecast> {
+        let law = self.law.as_ref()?;
+        let flops = law.compute().log_flops(params.ln(), tokens.ln()).exp();
+        let here = law.loss_at(params, tokens).0;
+        let off = here.point.ln() - law.at(flops).ok()?.loss_nats?.point.ln();
+        let minima = self.trend.as_ref().map(|t| {
+            let mut parts = t.at(flops.ln());
+            parts.iter_mut().for_each(|p| p.mean += off);
+            parts
+        });
+        Some(self.forecast(flops, self.law_part(here, flops), minima))
+    }
+
+    /// The law's loss as a part of a mixture of ln L.
+    fn law_part(&self, loss: Estimate, flops: f64) -> Option<Part> {
+        let error = loss.standard_error.unwrap_or(0.0) / loss.point;
+        let beyond = (flops / self.largest_flops).ln().max(0.0);
+        let variance = error * error + self.drift * beyond * beyond;
+        loss.point.is_finite().then_some(Part { weight: 1.0, mean: loss.point.ln(), variance })
+    }
+
+    fn forecast(&self, flops: f64, law: Option<Part>, minima: Option<Vec<Part>>) -> Forecast {
+        let estimate = |parts: &[Part], noise: f64| -> Estimate {
+            let wide: Vec<Part> =
+                parts.iter().map(|p| Part { variance: p.variance + noise, ..*p }).collect();
+            self.estimate(&wide)
+        };
+        let both: Vec<Part> = match (law, &minima) {
+            (Some(law), Some(minima)) => {
+                let total: f64 = minima.iter().map(|p| p.weight).sum();
+                let share = (1.0 - self.law_weight) / total;
+                let rest = minima.iter().map(|p| Part { weight: p.weight * share, ..*p });
+                std::iter::once(Part { weight: self.law_weight, ..law }).chain(rest).collect()
+            }
+            (law, minima) => law.into_iter().chain(minima.iter().flatten().copied()).collect(),
+        };
+        Forecast {
+            flops,
+            extrapolation: flops / self.largest_flops,
+            loss_nats: estimate(&both, 0.0),
+            new_run_nats: estimate(&both, self.noise),
+            by_minima: minima.map(|m| estimate(&m, 0.0)),
+            by_law: law.map(|l| estimate(&[l], 0.0)),
+        }
+    }
+
+    fn estimate(&self, parts: &[Part]) -> Estimate {
+        let point = quantile(parts, 0.5).exp();
+        if !self.intervals {
+            return Estimate::bare(point);
+        }
+        let tail = 0.5 * (1.0 - self.level);
+        let [lo, hi] = [tail, 1.0 - tail].map(|p| quantile(parts, p).exp());
+        let spread = quantile(parts, 0.841_345) - quantile(parts, 0.158_655);
+        let interval = Some(Interval { lo, hi, level: self.level });
+        Estimate { point, standard_error: Some(0.5 * spread * point), interval }
+    }
+}
+
+fn nothing(minima: usize) -> FitError {
+    FitError::NoResult {
+        what: "the forecast of a loss".into(),
+        why: format!("there is no law of N and D, and {minima} slice minima of {LEAST_MINIMA}"),
+        hint: "run more budgets, or look at why the law has no result".into(),
+    }
+}
+
+/// Minima of the slices, ascending in C.
+fn minima(slices: &IsoflopFit) -> Vec<Point> {
+    let point = |s: &crate::isoflop::SliceFit| {
+        let loss = s.minimum?.loss_nats;
+        // Without an interval: the noise of a handful of runs.
+        let error = loss.standard_error.unwrap_or(0.5 * slices.noise_sd * loss.point);
+        let variance = (error / loss.point).powi(2);
+        Some(Point { log_flops: s.flops.ln(), log_loss: loss.point.ln(), variance })
+    };
+    slices.slices.iter().filter_map(point).collect()
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    trials: Vec<Trial>,
+    minima_score: f64,
+    law_score: f64,
+    drift: f64,
+}
+
+/// The drift of a law without slices beside it, from the largest runs forecast by the rest.
+fn held_out_runs(table: &Table, law: &dyn Law, options: &FitOptions) -> Held {
+    let (mut excess, mut count) = (DRIFT.0 * DRIFT.0 * DRIFT.1, DRIFT.1);
+    for out in 1..=TRIALS {
+        let Ok(top) = hold_out_top(table, out, law, options) else { continue };
+        if !top.outcome.is_result() || !(top.scale_up > 1.0) {
+            continue;
+        }
+        excess += (top.law_signed / top.scale_up.ln()).powi(2);
+        count += 1.0;
+    }
+    Held { drift: excess / count, ..Held::default() }
+}
+
+/// Both forecast the largest budgets from the rest.
+fn held_out(table: &Table, law: &dyn Law, points: &[Point], options: &FitOptions) -> Held {
+    let mut held = Held::default();
+    let (mut excess, mut count) = (0.0, DRIFT.1);
+    for out in 1..=TRIALS {
+        let Some(keep) = points.len().checked_sub(out).filter(|k| *k >= LEAST_MINIMA) else {
+            break;
+        };
+        // Between the last budget kept and the first held out.
+        let edge = (0.5 * (points[keep - 1].log_flops + points[keep].log_flops)).exp();
+        let Some(trend) = Trend::new(&points[..keep]) else { continue };
+        let Ok(train) = table.filter("held out", |r| r.flops < edge) else { continue };
+        let intervals = IntervalOptions { draws: TRIAL_DRAWS, level: 0.9, ..options.intervals };
+        let Ok(fit) = fit_law(&train, law, &FitOptions { intervals, ..*options }) else { continue };
+        let Some(frontier) = fit.result.and_then(|r| r.frontier) else { continue };
+        for point in &points[keep..] {
+            let flops = point.log_flops.exp();
+            let Some(loss) = frontier.at(flops).ok().and_then(|a| a.loss_nats) else { continue };
+            let error = loss.standard_error.unwrap_or(0.0) / loss.point;
+            let parts = trend.at(point.log_flops);
+            let sharp = Part { weight: 1.0, mean: loss.point.ln(), variance: error * error };
+            held.minima_score += log_density(&parts, point.log_loss, point.variance);
+            held.law_score += log_density(&[sharp], point.log_loss, point.variance);
+            let beyond = point.log_flops - points[keep - 1].log_flops;
+            let off = sharp.mean - point.log_loss;
+            // Beyond what chance explains, with a margin: a mean over trials of squares less their variance alone is positive
+            // half of the time where nothing is wrong.
+            excess += (off * off - 2.0 * (sharp.variance + point.variance)) / (beyond * beyond);
+            count += 1.0;
+            held.trials.push(Trial {
+                flops,
+                scale_up: beyond.exp(),
+                minimum_nats: point.log_loss.exp(),
+                minima_off: (quantile(&parts, 0.5) - point.log_loss).exp_m1(),
+                law_off: off.exp_m1(),
+            });
+        }
+    }
+    held.drift = (DRIFT.0 * DRIFT.0 * DRIFT.1 + f64::max(excess, 0.0)) / count;
+    held
+}
