@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use isoflop_ledger::Contents;
-use isoflop_plan::{Grid, PlannedCell};
+use isoflop_plan::{Grid, PlannedCell, ShapeRole};
 use isoflop_report::plots::{Sensitivity, SensitivityCurve};
 
 use isoflop_report::number;
@@ -51,7 +51,10 @@ fn curves(
                 })
                 .collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let shape = plain.cell.shape;
+            let shape = match plain.role {
+                ShapeRole::Plain => plain.cell.shape.to_string(),
+                _ => format!("{} m{}", plain.cell.shape, plain.cell.shape.hidden),
+            };
             let budget = match plain.cell.budget_flops {
                 Some(flops) => format!(", {} FLOPs", number::scientific(flops, 3)),
                 None => String::new(),

@@ -296,3 +296,6 @@ fn figures(losses: &Losses, sizes: &[Size]) -> Vec<Sensitivity> {
     };
     axes.into_iter().filter_map(one).collect()
 }
+
+#[cfg(test)]
+mod tests;
