@@ -3,7 +3,7 @@
 //! The grid is the experiment: ln L is regressed on the logarithms of N, D, learning rate, batch and depth/width, and on
 //! hardware, all centred, with squares of those that take three values or more. The linear coefficient of a factor
 //! is its elasticity at the centre of the study. Intervals are from a pairs (or cluster) bootstrap. Factors that the
-//! design moves together are refused by name: no regression can tell them apart.
+//! design moves together are refused by name: no regression can tell them apart. On isoFLOP slices N and D are refused together.
 
 use nalgebra::{DMatrix, DVector};
 use rand::Rng;
@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
 use crate::intervals::{draw_stream, too_few_draws};
+use crate::isoflop::group_slices;
 use crate::observation::Observation;
 use crate::parametric::{resampling_plan, too_few};
 use crate::stats::{centred, dot, range};
@@ -102,6 +103,7 @@ pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Eff
     }
     hardware(rows, &mut factors, &mut out);
     confounding(&mut factors, &mut out);
+    tied(table, &mut factors, &mut out);
     let design = Design::new(&factors, rows);
     if rows.len() < design.width() + 3 {
         return Err(FitError::TooFewRows {
@@ -229,6 +231,42 @@ fn confounding(factors: &mut Vec<Factor>, out: &mut Vec<Effect>) {
     }
     for (k, explained, with) in bad.into_iter().rev() {
         let factor = factors.remove(k);
+        let answer = EffectAnswer::Confounded { with, explained };
+        out.push(Effect { factor: factor.name, answer });
+    }
+}
+
+/// Share of ln D that ln N explains up to which the two were varied apart, as in a grid of all N with all D.
+const APART: f64 = 0.01;
+
+/// On isoFLOP slices N D is the same in every run of a slice. Where one of the two was taken out, the other carries its effect
+/// instead of moving alone, so it goes too. A grid of all N with all D has runs of equal C as well, and no budgets.
+fn tied(table: &Table, factors: &mut Vec<Factor>, out: &mut Vec<Effect>) {
+    let rows = table.rows();
+    let slices = group_slices(table).into_iter().map(|g| g.rows.len()).filter(|runs| *runs > 2);
+    if 2 * slices.sum::<usize>() <= rows.len() {
+        return;
+    }
+    let logs = |of: fn(&Observation) -> f64| {
+        centred(&rows.iter().map(|r| of(r).ln()).collect::<Vec<f64>>()).0
+    };
+    let (n, d, c) = (logs(|r| r.params), logs(|r| r.tokens), logs(|r| r.flops));
+    let apart = dot(&n, &d).powi(2) <= APART * dot(&n, &n) * dot(&d, &d);
+    if apart && rows.iter().all(|r| r.budget_flops.is_none()) {
+        return;
+    }
+    for (name, other, values) in [("D", "N", &n), ("N", "D", &d)] {
+        let confounded = |e: &Effect| matches!(e.answer, EffectAnswer::Confounded { .. });
+        let refused = out.iter().any(|e| e.factor == other && confounded(e));
+        let Some(k) = factors.iter().position(|f| f.name == name).filter(|_| refused) else {
+            continue;
+        };
+        // A single budget never varies.
+        let columns: Vec<&[f64]> =
+            [values, &c].into_iter().filter(|v| dot(v, v) > 1e-12).map(Vec::as_slice).collect();
+        let factor = factors.remove(k);
+        let explained = explained(&factor.values, &columns);
+        let with = vec![other.to_string(), "C".into()];
         let answer = EffectAnswer::Confounded { with, explained };
         out.push(Effect { factor: factor.name, answer });
     }

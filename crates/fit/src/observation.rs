@@ -21,6 +21,8 @@ pub struct Observation {
     pub cluster: Option<String>,
     /// Tokens seen at least once, U_D, where data were repeated.
     pub unique_tokens: Option<f64>,
+    /// The architecture, by name; `None` to take runs of equal N as of one shape.
+    pub shape: Option<String>,
     pub width: Option<f64>,
     pub depth: Option<f64>,
     pub learning_rate: Option<f64>,
@@ -43,6 +45,7 @@ impl Observation {
             seed: None,
             cluster: None,
             unique_tokens: None,
+            shape: None,
             width: None,
             depth: None,
             learning_rate: None,

@@ -52,17 +52,18 @@ pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
     DecayRule, DepthRule, Design, DeviceConfig, DeviceName, Difference, Effect, ErrorKind,
     FitConfig, GridConfig, Kernels, Length, ModelConfig, MultiplierDesign, OptimumRule, Place,
-    PrecisionChoice, RateRule, Setting, Shader, Sizes, StudyConfig, SyntheticConfig,
+    PrecisionChoice, RateRule, Setting, Shader, ShapeAxes, Sizes, StudyConfig, SyntheticConfig,
     TokenizerConfig, TrainConfig, WarmupRule,
 };
 pub use convention::Convention;
 pub use grid::{
     DataFacts, Evaluation, Grid, HyperSources, MOST_REPLICAS, MeasuredWidth, PlanWarning,
-    PlannedCell, Reach, StackLimits,
+    PlannedCell, Reach, ShapeJump, ShapeRole, StackLimits,
 };
 pub use memory::{Kept, LOGITS_AT_ONCE, MemoryEstimate, stack_memory};
 pub use render::render_plan;
 pub use rules::Provenance;
+pub use rules::shape::{MeasuredShapes, ShapeRange, ShapeSources};
 pub use shape::{Family, FlopCount, ParamCount, Shape};
 pub use stack::Stack;
 pub use summary::{ModelRow, SliceRow, StackRow};

@@ -94,7 +94,7 @@ impl Grid {
             let same = last.is_some_and(|l| {
                 l.cell.shape == planned.cell.shape
                     && l.cell.budget_flops == planned.cell.budget_flops
-                    && !(planned.is_plain() && l.cell.steps != planned.cell.steps)
+                    && !(planned.is_unscaled() && l.cell.steps != planned.cell.steps)
             });
             match rows.last_mut().filter(|_| same) {
                 Some(row) => row.runs += 1,

@@ -9,5 +9,8 @@ mod png;
 pub mod table;
 
 pub use document::{Block, Card, Document, Notice, Section};
-pub use page::{Fitted, Page, PublishedLaw};
+pub use page::{
+    Fitted, Page, PublishedLaw, ShapeComparison, ShapeLoss, ShapeOptima, ShapeOptimum, SizeShapes,
+    Ways,
+};
 pub use png::{PngError, render_png};

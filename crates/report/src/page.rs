@@ -1,12 +1,14 @@
 //! The report of a study: what was fitted and recorded, made into a [`Document`].
 
 mod certainty;
+mod dependence;
 mod headline;
 mod hyper;
 mod machine;
 mod optimum;
 mod runs;
 mod sensitivity;
+mod shapes;
 mod slices;
 mod training;
 mod truth;
@@ -20,6 +22,8 @@ use crate::chart::Rich;
 use crate::document::{Block, Document, Notice, Section};
 use crate::number;
 use crate::plots::Sensitivity;
+
+pub use shapes::{ShapeComparison, ShapeLoss, ShapeOptima, ShapeOptimum, SizeShapes, Ways};
 
 /// What the fits came to.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +63,8 @@ pub struct Page<'a> {
     pub published: Vec<PublishedLaw>,
     /// Experiments on learning rate or batch.
     pub sensitivities: Vec<Sensitivity>,
+    /// Shapes beside the rule's.
+    pub shapes: Option<ShapeComparison>,
     /// Doubts beyond those of the fit and of the plan.
     pub notices: Vec<Notice>,
     /// Facts about the data, by name.
@@ -81,6 +87,7 @@ impl<'a> Page<'a> {
             grid: None,
             published: Vec::new(),
             sensitivities: Vec::new(),
+            shapes: None,
             notices: Vec::new(),
             data: Vec::new(),
             command: "",
@@ -105,6 +112,7 @@ impl<'a> Page<'a> {
             certainty::checks(self),
             truth::section(self),
             training::section(self),
+            shapes::section(self),
             hyper::section(self),
             machine::data(self),
             machine::passports(self),

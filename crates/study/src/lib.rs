@@ -31,6 +31,7 @@ mod error;
 mod events;
 mod facts;
 mod limits;
+mod losses;
 mod observations;
 mod open;
 pub mod passport;
@@ -39,6 +40,7 @@ mod publish;
 mod run;
 mod schedule;
 mod sensitivity;
+mod shapes;
 mod stop;
 mod widths;
 

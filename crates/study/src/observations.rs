@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use isoflop_fit::{Counts, FitError, LeftOutReason, Observation, Table};
 use isoflop_ledger::{Contents, Record, Status};
-use isoflop_plan::{CellId, Grid, PlannedCell, Schedule};
+use isoflop_plan::{CellId, Grid, PlannedCell, Schedule, ShapeRole};
+
+use crate::losses::Losses;
+use crate::shapes;
 
 /// Why a finished cell is no row of the fits, and what to do where nothing else is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +19,10 @@ struct NoRow {
 const DETUNED: NoRow = NoRow {
     why: "its learning rate or batch is off the rule on purpose, to test the rule",
     hint: "include 1 in `grid.lr_multipliers` and `grid.batch_multipliers`",
+};
+const OTHER_SHAPE: NoRow = NoRow {
+    why: "its shape stands beside that of its slice, to be compared with it",
+    hint: "train the cells of the rule's shapes to the end",
 };
 const NOT_IN_GRID: NoRow = NoRow {
     why: "the present configuration has no such cell",
@@ -31,13 +38,28 @@ const NO_LOSS: NoRow = NoRow {
     hint: "the ledger was changed by hand; restore it, or train these cells again",
 };
 
-/// A row per finished cell. What the fits must not see is left out by name: cells that test the hyper-parameters, cells that
-/// the grid no longer has, and runs whose schedule did not end.
+/// A row per finished cell. What the fits must not see is left out by name: cells that test the hyper-parameters or the shape,
+/// cells that the grid no longer has, and runs whose schedule did not end. Of explicit cells of one budget and width with several
+/// shapes, none of them the rule's, those of the shape of least loss are rows.
 ///
 /// # Errors
 ///
 /// If nothing is left.
 pub fn table(contents: &Contents, grid: &Grid) -> Result<Table, FitError> {
+    let elected = shapes::elected(&Losses(contents.current()), grid);
+    table_of(contents, grid, |planned| match planned.role {
+        ShapeRole::Plain => true,
+        ShapeRole::Beside => false,
+        ShapeRole::Candidate => elected.contains(&planned.cell.id),
+    })
+}
+
+/// The same with the shapes of `in_slice` as those of the slices.
+pub(crate) fn table_of(
+    contents: &Contents,
+    grid: &Grid,
+    in_slice: impl Fn(&PlannedCell) -> bool,
+) -> Result<Table, FitError> {
     let planned: BTreeMap<&CellId, &PlannedCell> =
         grid.cells.iter().map(|planned| (&planned.cell.id, planned)).collect();
     let records = contents.current();
@@ -47,7 +69,8 @@ pub fn table(contents: &Contents, grid: &Grid) -> Result<Table, FitError> {
         .map(|record| {
             let row = match planned.get(record.id()) {
                 None => Err(NOT_IN_GRID),
-                Some(planned) if !planned.is_plain() => Err(DETUNED),
+                Some(planned) if !planned.is_unscaled() => Err(DETUNED),
+                Some(planned) if !in_slice(planned) => Err(OTHER_SHAPE),
                 Some(planned) if planned.cell.hyper.schedule == Schedule::Constant => Err(NO_DECAY),
                 Some(_) => observation(record, grid).ok_or(NO_LOSS),
             };
@@ -96,6 +119,7 @@ fn observation(record: &Record, grid: &Grid) -> Option<Observation> {
         budget_flops: cell.budget_flops,
         seed: Some(cell.seed.to_string()),
         unique_tokens: unique,
+        shape: Some(format!("{} m{}", cell.shape, cell.shape.hidden)),
         width: Some(cell.shape.width as f64),
         depth: Some(cell.shape.depth as f64),
         learning_rate: Some(cell.hyper.learning_rate),

@@ -12,13 +12,13 @@ use isoflop_fit::{Counting, FitError, Table};
 use isoflop_ledger::{CONFIG_FILE, Contents, PASSPORT_FILE, Status, write_atomic};
 use isoflop_plan::{Config, Grid};
 use isoflop_report::chart::Theme;
-use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, render_png};
+use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, ShapeComparison, render_png};
 use rayon::prelude::*;
 
 use crate::error::StudyError;
 use crate::events::Observer;
 use crate::facts::StudyData;
-use crate::{observations, sensitivity};
+use crate::{observations, sensitivity, shapes};
 
 const FIT_FILE: &str = "fit.json";
 const REPORT_FILE: &str = "report.html";
@@ -89,13 +89,18 @@ pub fn publish(results: &Results, observer: &mut dyn Observer) -> Result<Publish
         (Ok(table), Ok(study)) => Fitted::Study(study, table),
         _ => Fitted::Refused(&refusal),
     };
-    let document = page(results, fitted);
-    let fit_json = serde_json::json!({
+    let shapes =
+        shapes::comparison(results.contents, results.grid, results.config, study.as_ref().ok());
+    let document = page(results, fitted, shapes.clone());
+    let mut fit_json = serde_json::json!({
         "schema": 1,
         "study": results.config.study.name,
         "fit": study.as_ref().ok(),
         "refused": study.as_ref().err(),
     });
+    if let Some(shapes) = &shapes {
+        fit_json["shapes"] = serde_json::json!(shapes);
+    }
     let path = results.folder.join(FIT_FILE);
     write_atomic(&path, pretty(&fit_json).as_bytes())?;
     write_report(&document, results.folder)?;
@@ -124,14 +129,20 @@ fn fit(table: &Table, config: &Config) -> Result<Study, FitError> {
             intervals: IntervalOptions { draws, level, seed, ..IntervalOptions::default() },
             ..FitOptions::default()
         },
-        isoflop: IsoflopOptions { draws, level, seed, ..IsoflopOptions::default() },
+        isoflop: isoflop_options(config),
         envelope: EnvelopeOptions { draws, level, seed },
         ..StudyOptions::default()
     };
     run(table, &[], &options)
 }
 
-fn page(results: &Results, fitted: Fitted) -> Document {
+/// How approach 2 is run.
+pub(crate) fn isoflop_options(config: &Config) -> IsoflopOptions {
+    let (draws, level, seed) = (config.fit.bootstrap, config.fit.confidence, config.fit.seed);
+    IsoflopOptions { draws, level, seed, ..IsoflopOptions::default() }
+}
+
+fn page(results: &Results, fitted: Fitted, shapes: Option<ShapeComparison>) -> Document {
     let Results { config, grid, data, contents, .. } = results;
     let family = match config.model.family {
         isoflop_plan::Family::Llama => "Llama-style",
@@ -157,6 +168,7 @@ fn page(results: &Results, fitted: Fitted) -> Document {
         grid: Some(grid),
         published: orientation(contents),
         sensitivities: sensitivity::experiments(contents, grid),
+        shapes,
         notices: data.notes.iter().map(notice).collect(),
         data: data.figures.clone(),
         command: &command,

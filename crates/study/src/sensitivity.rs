@@ -1,32 +1,21 @@
 //! Cells beside the rule: how much loss another learning rate or batch would have cost or saved.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use isoflop_ledger::{Contents, Record};
-use isoflop_plan::{Cell, CellId, Grid, PlannedCell};
+use isoflop_ledger::Contents;
+use isoflop_plan::{Grid, PlannedCell, ShapeRole};
 use isoflop_report::plots::{Sensitivity, SensitivityCurve};
 
 use isoflop_report::number;
 
-/// A gain beyond which the default counts as mistuned.
-const TOLERANCE: f64 = 0.01;
+use crate::losses::{Losses, figure};
 
 /// The experiments on learning rate and on batch that a grid holds and that have results.
 pub fn experiments(contents: &Contents, grid: &Grid) -> Vec<Sensitivity> {
-    let records = contents.current();
-    let rates = curves(&records, grid, |p| (p.batch_multiplier == 1.0).then_some(p.lr_multiplier));
-    let batches =
-        curves(&records, grid, |p| (p.lr_multiplier == 1.0).then_some(p.batch_multiplier));
-    let figure = |id: &str, title: &str, label: &str, curves: Vec<SensitivityCurve>| Sensitivity {
-        id: id.into(),
-        title: title.into(),
-        subtitle: Some(
-            "each curve is one model and budget; below zero, the rule could be bettered".into(),
-        ),
-        label: label.into(),
-        curves,
-        tolerance: TOLERANCE,
-    };
+    let losses = Losses(contents.current());
+    let rates = curves(&losses, grid, |p| (p.batch_multiplier == 1.0).then_some(p.lr_multiplier));
+    let batches = curves(&losses, grid, |p| (p.lr_multiplier == 1.0).then_some(p.batch_multiplier));
+    let subtitle = "each curve is one model and budget; below zero, the rule could be bettered";
     [
         (
             "learning-rate",
@@ -38,31 +27,34 @@ pub fn experiments(contents: &Contents, grid: &Grid) -> Vec<Sensitivity> {
     ]
     .into_iter()
     .filter(|(.., curves)| !curves.is_empty())
-    .map(|(id, title, label, curves)| figure(id, title, label, curves))
+    .map(|(id, title, label, curves)| figure(id, title, subtitle, label, curves))
     .collect()
 }
 
-/// One curve per plain cell that has neighbours: losses over its own, by multiple.
+/// One curve per cell of the plain rate and batch that has neighbours: losses over its own, by multiple.
 fn curves(
-    records: &BTreeMap<&CellId, &Record>,
+    losses: &Losses,
     grid: &Grid,
     multiple: impl Fn(&PlannedCell) -> Option<f64>,
 ) -> Vec<SensitivityCurve> {
-    let loss = |cell: &Cell| records.get(&cell.id).and_then(|record| record.valid_loss_nats());
-    let plain = grid.cells.iter().filter(|planned| planned.is_plain());
+    let plain = grid.cells.iter().filter(|planned| planned.is_unscaled());
     let seeds: BTreeSet<u64> = plain.clone().map(|planned| planned.cell.seed).collect();
     plain
         .filter_map(|plain| {
-            let own = loss(&plain.cell)?;
             let relatives = grid.cells.iter().filter(|other| {
                 let (a, b) = (&other.cell, &plain.cell);
                 a.shape == b.shape && a.budget_flops == b.budget_flops && a.seed == b.seed
             });
             let mut points: Vec<(f64, f64)> = relatives
-                .filter_map(|other| Some((multiple(other)?, loss(&other.cell)? / own - 1.0)))
+                .filter_map(|other| {
+                    Some((multiple(other)?, losses.change(&other.cell, &plain.cell)?))
+                })
                 .collect();
             points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let shape = plain.cell.shape;
+            let shape = match plain.role {
+                ShapeRole::Plain => plain.cell.shape.to_string(),
+                _ => format!("{} m{}", plain.cell.shape, plain.cell.shape.hidden),
+            };
             let budget = match plain.cell.budget_flops {
                 Some(flops) => format!(", {} FLOPs", number::scientific(flops, 3)),
                 None => String::new(),
@@ -82,7 +74,7 @@ fn curves(
 
 #[cfg(test)]
 mod tests {
-    use isoflop_ledger::{RunInfo, RunResult, Status, Valid};
+    use isoflop_ledger::{Record, RunInfo, RunResult, Status, Valid};
     use isoflop_plan::{Config, DataFacts};
 
     use super::*;
@@ -111,8 +103,8 @@ mod tests {
             Record::new(result, RunInfo::default())
         };
         let records: Vec<Record> = grid.cells.iter().map(record).collect();
-        let records = records.iter().map(|record| (record.id(), record)).collect();
-        let curves = curves(&records, &grid, |planned| Some(planned.lr_multiplier));
+        let losses = Losses(records.iter().map(|record| (record.id(), record)).collect());
+        let curves = curves(&losses, &grid, |planned| Some(planned.lr_multiplier));
         curves.iter().map(|curve| curve.name.to_text()).collect()
     }
 

@@ -20,6 +20,9 @@ pub enum Resampling {
     Clusters,
     /// Cells (a run, or its seeds together) within each slice, with replacement: budgets are a design, not a sample.
     Slices,
+    /// All runs of one shape together, with replacement: for shapes whose runs deviate together, as where initial weights or the
+    /// rules for depth and heads set a width apart. Takes as many shapes as other schemes take runs.
+    Shapes,
     /// Residuals flipped at random (Rademacher; Wu 1986, Feng, He & Hu 2011 for absolute
     /// deviations), by cluster where there are clusters, scaled up by their leverage. For squares: with
     /// Huber's loss and few runs its intervals are too narrow (87% where 95% is meant; see the README).
@@ -32,6 +35,7 @@ impl Resampling {
             Resampling::Pairs => "pairs",
             Resampling::Clusters => "clusters",
             Resampling::Slices => "slices",
+            Resampling::Shapes => "shapes",
             Resampling::Wild => "wild",
         }
     }
@@ -43,6 +47,8 @@ pub(crate) struct Plan {
     pub clusters: Vec<Vec<usize>>,
     /// Cells of each slice, and their rows: those of one cluster are one cell.
     pub slices: Vec<Vec<Vec<usize>>>,
+    /// Rows of each shape.
+    pub shapes: Vec<Vec<usize>>,
 }
 
 /// Parameters of every refit.
@@ -164,6 +170,7 @@ fn count_rows(scheme: Resampling, plan: &Plan, weights: &mut [f64], random: &mut
     };
     match scheme {
         Resampling::Clusters => draw(&plan.clusters),
+        Resampling::Shapes => draw(&plan.shapes),
         Resampling::Slices => plan.slices.iter().for_each(|slice| draw(slice)),
         Resampling::Pairs | Resampling::Wild => {
             let rows = weights.len();

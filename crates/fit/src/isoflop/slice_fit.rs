@@ -78,6 +78,9 @@ pub struct SliceFit {
     pub no_interval: Option<String>,
     /// The fitted curve as (N, loss in nats), for plots; empty where refused.
     pub curve: Vec<(f64, f64)>,
+    /// Residuals of ln L about the curve, by row of the table.
+    #[serde(skip)]
+    pub log_residuals: Vec<(usize, f64)>,
     /// Root mean square of the residuals of ln L about the curve.
     pub residual_rms: Option<f64>,
 }

@@ -211,6 +211,7 @@ impl Slice {
             refusal,
             no_interval: None,
             curve: curve.plot.clone(),
+            log_residuals: self.rows.iter().copied().zip(residuals.iter().copied()).collect(),
             residual_rms: (!residuals.is_empty()).then(|| rms(&residuals)),
         }
     }

@@ -80,6 +80,7 @@ pub(super) fn too_few_units(scheme: Resampling, plan: &Plan, rows: usize) -> Opt
     let (units, name) = match scheme {
         Resampling::Clusters | Resampling::Wild => (plan.clusters.len(), "cluster"),
         Resampling::Pairs => (rows, "run"),
+        Resampling::Shapes => (plan.shapes.len(), "shape"),
         Resampling::Slices => (plan.slices.iter().map(Vec::len).sum(), "run"),
     };
     too_few(units, name)

@@ -272,7 +272,8 @@ pub(crate) fn resampling_plan(table: &Table) -> Plan {
         cells.into_values().collect()
     };
     let slices = group_slices(table).into_iter().map(|g| cells(g.rows)).collect();
-    Plan { clusters, slices }
+    let shapes = crate::shapes::shapes(table).into_iter().map(|shape| shape.rows).collect();
+    Plan { clusters, slices, shapes }
 }
 
 fn default_scheme(table: &Table, plan: &Plan) -> Resampling {

@@ -13,6 +13,12 @@ pub fn clusters_ignored(table: &Table, method: &str) -> Option<Warning> {
     (clusters < rows).then_some(Warning::ClustersIgnored { method, clusters, rows })
 }
 
+/// Whether all runs have one seed, so that nothing measures the noise between seeds.
+pub fn one_seed(table: &Table) -> bool {
+    let rows = table.rows();
+    rows[0].seed.is_some() && rows.iter().all(|r| r.seed == rows[0].seed)
+}
+
 pub(super) fn clusters(table: &Table, fit: Option<&LawFit>, out: &mut Vec<Warning>) {
     let rows = table.len();
     let clusters = table.clusters().len();

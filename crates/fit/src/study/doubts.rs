@@ -13,7 +13,7 @@ use crate::outcome::Outcome;
 use crate::parametric::LawFit;
 use crate::stats::{centred, dot, range, robust_deviation};
 use crate::table::Table;
-use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals};
+use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
 
 pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
@@ -192,6 +192,7 @@ fn slices(table: &Table, study: &Study, out: &mut Vec<Warning>) {
             out.push(Warning::FlatMinimum { flops: slice.flops, factor: i.hi / i.lo });
         }
     }
+    out.extend(by_shape(study.slices_by_shape.as_ref()));
     if fit.scatter > 1.5 {
         out.push(Warning::ScatteredMinima { factor: fit.scatter });
     }
@@ -250,6 +251,7 @@ fn law(checked: &Checked, out: &mut Vec<Warning>) {
         if !variables.is_empty() {
             out.push(Warning::ResidualStructure { variables });
         }
+        out.extend(by_shape(residuals.by_shape.as_ref()));
     }
     let own = checked.own_exponent.and_then(|name| result.parameter(name).copied());
     let Some(exponent) = result.exponents.map(|e| e.params).or(own) else { return };
@@ -272,6 +274,13 @@ fn law(checked: &Checked, out: &mut Vec<Warning>) {
             out.push(Warning::InfluentialSlice { flops: slice.flops, without, with });
         }
     }
+}
+
+fn by_shape(test: Option<&ShapeTest>) -> Option<Warning> {
+    let test = test.filter(|test| test.together)?;
+    let (about, worst) = (test.about.to_string(), test.worst.clone());
+    let (shape, runs, mean) = (worst.shape, worst.runs, worst.mean);
+    Some(Warning::ShapesDeviate { about, p: test.p, shape, runs, mean })
 }
 
 /// Pearson's correlation; `None` where either never varies.

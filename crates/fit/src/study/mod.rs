@@ -7,7 +7,7 @@ mod doubts;
 
 pub use checks::{LawChecks, check_law};
 pub use compare::{ConventionRow, ExponentRow, ObjectiveRow};
-pub use dependence::clusters_ignored;
+pub use dependence::{clusters_ignored, one_seed};
 pub use doubts::law_warnings;
 
 use serde::Serialize;
@@ -22,7 +22,7 @@ use crate::law::LawKind;
 use crate::left_out::LeftOut;
 use crate::parametric::{FitOptions, LawFit, fit_law};
 use crate::table::Table;
-use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals};
+use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
 
 #[derive(Debug, Clone, Serialize)]
@@ -127,6 +127,8 @@ pub struct Study {
     pub held_out: Vec<Answer<HeldOut>>,
     /// Residuals of the law; `None` unless it converged.
     pub residuals: Option<Residuals>,
+    /// Whether runs of one shape deviate together from their slices; `None` where that cannot be told.
+    pub slices_by_shape: Option<ShapeTest>,
     /// Outliers of the law; `None` unless it converged.
     pub outliers: Option<Outliers>,
     pub without_slice: Vec<LeftOutSlice>,
@@ -208,6 +210,8 @@ pub fn run_telling(
         compare::conventions(given, &table, &approach2[0].answer, &approach3, options);
     let exponents = compare::exponents(&approach1, &approach2, &approach3);
     let largest_flops = table.largest_flops();
+    let slices_by_shape =
+        approach2[0].answer.given().and_then(|fit| ShapeTest::of_slices(&table, fit));
     let compared = compare::compare(
         &exponents,
         approach1.given(),
@@ -233,6 +237,7 @@ pub fn run_telling(
         conventions,
         held_out: checks.held_out,
         residuals: checks.residuals,
+        slices_by_shape,
         outliers: checks.outliers,
         without_slice: checks.without_slice,
         warnings: Vec::new(),

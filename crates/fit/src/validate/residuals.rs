@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::by_shape::ShapeTest;
 use crate::intervals::student_quantile;
 use crate::law::Law;
 use crate::observation::Observation;
 use crate::parametric::{LawResult, log_residuals};
+use crate::solve::Model;
 use crate::stats::{centred, dot, robust_deviation};
 use crate::table::Table;
 
@@ -32,6 +34,8 @@ pub struct Residuals {
     pub log_residuals: Vec<f64>,
     /// By N, D, C and N/D.
     pub trends: Vec<ResidualTrend>,
+    /// Whether runs of one shape deviate together; `None` where too few shapes have several runs.
+    pub by_shape: Option<ShapeTest>,
 }
 
 pub fn residual_structure(table: &Table, law: &dyn Law, result: &LawResult) -> Residuals {
@@ -50,7 +54,12 @@ pub fn residual_structure(table: &Table, law: &dyn Law, result: &LawResult) -> R
             trend(name, &x, &residuals)
         })
         .collect();
-    Residuals { log_residuals: residuals, trends }
+    let by_row: Vec<(usize, f64)> = residuals.iter().copied().enumerate().collect();
+    let slopes = Model::new(law, &sample, true).slopes(&result.theta);
+    let column = |k| slopes.iter().map(|s| s[k]).collect();
+    let columns = (0..result.theta.len()).map(column).collect();
+    let by_shape = ShapeTest::new("the law", table, &by_row, columns);
+    Residuals { log_residuals: residuals, trends, by_shape }
 }
 
 fn trend(name: &str, x: &[f64], residuals: &[f64]) -> ResidualTrend {
@@ -82,7 +91,7 @@ fn trend(name: &str, x: &[f64], residuals: &[f64]) -> ResidualTrend {
 const LEAST_RUNS: usize = 10;
 
 /// Residuals no further out than 4 robust standard deviations: a few outliers neither make a trend nor hide one.
-fn clipped(residuals: &[f64]) -> Vec<f64> {
+pub(super) fn clipped(residuals: &[f64]) -> Vec<f64> {
     let far = 4.0 * robust_deviation(residuals);
     residuals.iter().map(|r| r.clamp(-far, far)).collect()
 }

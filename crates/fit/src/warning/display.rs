@@ -95,6 +95,12 @@ impl std::fmt::Display for Warning {
             Warning::ResidualStructure { variables } => {
                 write!(f, "residuals depend on {}", variables.join(", "))
             }
+            Warning::ShapesDeviate { about, p, shape, runs, mean } => write!(
+                f,
+                "runs of one shape deviate together from {about} (F test by shape, p = {p:.1e}): the {runs} runs of {shape} lie {:.2}% {} on average",
+                100.0 * mean.exp_m1().abs(),
+                if *mean > 0.0 { "above" } else { "below" }
+            ),
             Warning::ObjectivesDisagree { lowest, highest } => write!(
                 f,
                 "the law's exponent runs from {lowest:.3} to {highest:.3} between objectives"

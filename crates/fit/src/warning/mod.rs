@@ -109,6 +109,17 @@ pub enum Warning {
     ResidualStructure {
         variables: Vec<String>,
     },
+    /// Runs of one shape deviate together from what was fitted.
+    ShapesDeviate {
+        /// What they deviate from: `the law` or `the slices`.
+        about: String,
+        p: f64,
+        /// The shape that deviates most.
+        shape: String,
+        runs: usize,
+        /// Its mean residual of ln L.
+        mean: f64,
+    },
     ObjectivesDisagree {
         lowest: f64,
         highest: f64,
@@ -196,6 +207,9 @@ impl Warning {
             }
             Warning::ResidualStructure { .. } => {
                 "the law misses something: try another law, or a narrower range"
+            }
+            Warning::ShapesDeviate { .. } => {
+                "intervals that take runs as independent are too narrow: resample by shape (`--resampling shapes` of `sweep fit`), and look at the depth and heads of that shape"
             }
             Warning::ObjectivesDisagree { .. } => {
                 "report the range over objectives; look for outliers and mistuned runs"

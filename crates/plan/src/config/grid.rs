@@ -33,6 +33,8 @@ pub struct GridConfig {
     pub lr_multipliers: Vec<f64>,
     pub batch_multipliers: Vec<f64>,
     pub multipliers: MultiplierDesign,
+    /// Shapes beside the rule's.
+    pub shapes: ShapeAxes,
     /// How N and C are counted in this section.
     pub convention: Convention,
     /// How far a cell's FLOPs may be from its budget, as a fraction of it.
@@ -94,12 +96,24 @@ impl OptimumRule {
     }
 }
 
-/// How learning-rate and batch multipliers combine.
+/// Shapes that every size of every budget is trained with, beside the rule's; `None` where an axis is not searched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShapeAxes {
+    /// Blocks.
+    pub depths: Option<Vec<usize>>,
+    /// Attention heads. Numbers and not sizes, since 1, 2 and 4 fit almost every width and hardly a size does.
+    pub head_counts: Option<Vec<usize>>,
+    /// Hidden widths of the MLP over the width.
+    pub mlp_ratios: Option<Vec<f64>>,
+    pub combine: MultiplierDesign,
+}
+
+/// How learning-rate and batch multipliers combine, or the axes of [`ShapeAxes`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MultiplierDesign {
-    /// The plain cell, and one more for each multiplier other than 1.
+    /// The plain cell, and one more for each multiplier other than 1, or for each other value of an axis.
     OneAtATime,
-    /// Every learning rate with every batch.
+    /// Every value of one list with every value of the others.
     Product,
 }
 
@@ -111,6 +125,13 @@ words!(Convention:
     "6nd-with-head" = Self::SixNdNonEmbeddingWithHead,
 );
 
+impl ShapeAxes {
+    /// Whether any shape is asked for beside the rule's.
+    pub fn any(&self) -> bool {
+        self.depths.is_some() || self.head_counts.is_some() || self.mlp_ratios.is_some()
+    }
+}
+
 impl Default for GridConfig {
     fn default() -> Self {
         Self {
@@ -119,6 +140,12 @@ impl Default for GridConfig {
             lr_multipliers: vec![1.0],
             batch_multipliers: vec![1.0],
             multipliers: MultiplierDesign::OneAtATime,
+            shapes: ShapeAxes {
+                depths: None,
+                head_counts: None,
+                mlp_ratios: None,
+                combine: MultiplierDesign::OneAtATime,
+            },
             convention: Convention::Exact,
             tolerance: 0.01,
             min_steps: 100,
@@ -127,6 +154,8 @@ impl Default for GridConfig {
 }
 
 const FACTORS: Range = above_to(0.0, 1e3);
+/// Shapes are compared at equal compute; explicit cells have their own.
+const NO_SHAPES: &[&str] = &["tokens_per_param", "cells"];
 const NO_SPREAD: &[&str] = &["widths", "params", "tokens_per_param", "cells"];
 
 #[rustfmt::skip]
@@ -177,6 +206,19 @@ pub(super) const KEYS: &[Key] = &[
         |c| Some(&mut c.grid.batch_multipliers)),
     key("multipliers", words(MultiplierDesign::NAMES), "\"product\"",
         "how learning-rate and batch multipliers combine", Grid, |c| Some(&mut c.grid.multipliers)),
+    key("depths", whole(1, 256, "blocks").listed(List::Set), "[1, 2, 3]",
+        "every size of every budget is trained with each too, to be compared with the rule's", Grid,
+        |c| Some(&mut c.grid.axes()?.depths)).without(NO_SHAPES),
+    key("head_counts", whole(1, 1024, "attention heads").listed(List::Set), "[1, 2, 4]",
+        "the same with each number of heads; widths that one does not divide into even parts go without it", Grid,
+        |c| Some(&mut c.grid.axes()?.head_counts)).without(NO_SHAPES),
+    key("mlp_ratios", number(from_to(1.0, 16.0), "").listed(List::Set), "[2, 2.667, 4]",
+        "the same with each hidden width of the MLP over the width", Grid,
+        |c| Some(&mut c.grid.axes()?.mlp_ratios)).without(NO_SHAPES),
+    key("shapes", words(MultiplierDesign::NAMES), "\"product\"",
+        "how `depths`, `head_counts` and `mlp_ratios` combine around the rule's shape", Grid,
+        |c| c.grid.axes().filter(|axes| axes.any()).map(|axes| &mut axes.combine as _))
+        .with(&["depths = [1, 2, 3]", "head_counts = [1, 2, 4]", "mlp_ratios = [2, 4]"]),
     key("convention", words(Convention::NAMES), "\"6nd-total\"",
         "how N and C are counted in this section", Grid, |c| Some(&mut c.grid.convention)),
     key("tolerance", number(above_to(0.0, 0.2), ""), "0.01",
@@ -220,6 +262,10 @@ impl GridConfig {
             let hint = "write `widths = [64, 96, 128]` to use the same ones everywhere";
             table.fault(ErrorKind::Contradiction, "widths", expected, hint);
         }
+    }
+
+    fn axes(&mut self) -> Option<&mut ShapeAxes> {
+        matches!(self.design, Design::Budgets { .. }).then_some(&mut self.shapes)
     }
 
     fn sizes(&mut self) -> Option<&mut Sizes> {

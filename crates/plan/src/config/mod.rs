@@ -30,7 +30,7 @@ pub use data::{DataConfig, DataSource, SyntheticConfig, TokenizerConfig};
 pub use device::{DeviceConfig, DeviceName, Kernels, Shader};
 pub use error::{ConfigError, ConfigErrors, ErrorKind, Place};
 pub use fit::FitConfig;
-pub use grid::{Design, GridConfig, MultiplierDesign, OptimumRule, Sizes};
+pub use grid::{Design, GridConfig, MultiplierDesign, OptimumRule, ShapeAxes, Sizes};
 pub use keys::Effect;
 pub use model::{DepthRule, ModelConfig};
 pub use reference::reference;

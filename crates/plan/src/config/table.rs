@@ -205,9 +205,14 @@ impl<'a> Table<'a> {
                     return;
                 }
                 let value = keys.iter().filter(|k| k.name == other).find_map(|k| k.value(root));
-                let line = value.map_or_else(|| other.into(), |value| format!("{other} = {value}"));
                 let hint = format!("leave out `{name}`, or write {}", alternatives(&lines));
-                (format!("`{line}`"), hint)
+                let Some(value) = value else {
+                    let others = lines.iter().filter_map(|line| line.split_once(" = "));
+                    let others: Vec<&str> = others.map(|(other, _)| other).collect();
+                    let expected = format!("no `{name}` without {}", alternatives(&others));
+                    return self.fault(ErrorKind::Contradiction, name, expected, hint);
+                };
+                (format!("`{other} = {value}`"), hint)
             }
         };
         self.fault(ErrorKind::Contradiction, name, format!("no `{name}` with {with}"), hint);

@@ -1,5 +1,6 @@
 //! From a design to requests: one shape and one length each, before any hyper-parameter.
 
+use super::shapes::{self, ShapeRole};
 use crate::Shape;
 use crate::config::{CellSize, CellSpec, Config, ConfigError, Design, Length, OptimumRule, Sizes};
 
@@ -8,6 +9,7 @@ pub(super) struct Request {
     /// The key that asks for it.
     pub(super) key: String,
     pub(super) shape: Shape,
+    pub(super) role: ShapeRole,
     pub(super) length: Length,
     /// The slice it belongs to.
     pub(super) budget: Option<f64>,
@@ -21,7 +23,9 @@ impl Request {
             Length::Flops(flops) => Some(flops),
             _ => None,
         };
-        Self { key: key.into(), shape, length, budget, learning_rate: None, batch_tokens: None }
+        let (learning_rate, batch_tokens) = (None, None);
+        let role = ShapeRole::Plain;
+        Self { key: key.into(), shape, role, length, budget, learning_rate, batch_tokens }
     }
 }
 
@@ -40,7 +44,7 @@ struct Slice {
     lowest: f64,
 }
 
-/// All runs that the design asks for, in order: by budget, then by size.
+/// All runs that the design asks for, in order: by budget, then by size, then by shape.
 pub(super) fn requests(
     config: &Config,
     vocab: usize,
@@ -53,13 +57,16 @@ pub(super) fn requests(
             for (index, budget) in budgets.iter().enumerate() {
                 let slice = Slice { index, budget: *budget, lowest: budgets[0] };
                 for sized in layout.sizes(sizes, Some(slice), errors) {
-                    requests.push(Request::new(
-                        "grid.budgets",
-                        sized.shape,
-                        Length::Flops(*budget),
+                    let length = Length::Flops(*budget);
+                    requests.extend(shapes::beside(config, sized.shape).into_iter().map(
+                        |(shape, role)| Request {
+                            role,
+                            ..Request::new("grid.budgets", shape, length)
+                        },
                     ));
                 }
             }
+            shapes::refuse_heads(config, &requests, errors);
         }
         Design::TokensPerParam { ratios, sizes } => {
             let sized = layout.sizes(sizes, None, errors);
@@ -82,6 +89,7 @@ pub(super) fn requests(
                     Err(error) => errors.push(*error),
                 }
             }
+            shapes::assign_roles(config, vocab, &mut requests);
         }
     }
     requests

@@ -3,6 +3,7 @@
 mod early;
 mod layout;
 mod reach;
+mod shapes;
 mod stacks;
 mod tune;
 mod warning;
@@ -14,11 +15,13 @@ use serde::Serialize;
 use crate::config::{Config, ConfigError, ConfigErrors};
 use crate::memory::Kept;
 use crate::rules::Provenance;
+use crate::rules::shape::{self, ShapeRange, ShapeSources};
 use crate::{Cell, Convention, Stack};
 
 pub use reach::Reach;
+pub use shapes::ShapeRole;
 pub use stacks::{MOST_REPLICAS, StackLimits};
-pub use warning::PlanWarning;
+pub use warning::{PlanWarning, ShapeJump};
 
 /// What a plan needs to know about the data.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,11 +38,13 @@ pub struct DataFacts {
 /// Everything that is going to be trained.
 #[derive(Debug, Clone, Serialize)]
 pub struct Grid {
-    /// The cells: by budget, then by size, seed and multipliers.
+    /// The cells: by budget, then by size, shape, multipliers and seed.
     pub cells: Vec<PlannedCell>,
     /// The same cells in the groups that train together, cheapest first.
     pub stacks: Vec<Stack>,
     pub warnings: Vec<PlanWarning>,
+    /// What is known of the rules that give a width its shape.
+    pub shape_rules: ShapeRange,
     /// How N and C of the design were counted.
     pub convention: Convention,
     /// The data it was made for.
@@ -64,12 +69,16 @@ pub struct Evaluation {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlannedCell {
     pub cell: Cell,
+    /// What its shape is to its slice.
+    pub role: ShapeRole,
     /// Factor on the learning rate that the rule or the user gives.
     pub lr_multiplier: f64,
     /// Factor on the batch that the rule or the user gives.
     pub batch_multiplier: f64,
     /// Where its hyper-parameters come from.
     pub sources: HyperSources,
+    /// Where its shape comes from.
+    pub shape_sources: ShapeSources,
     /// Passes over the training data; `None` where the data never ends.
     pub epochs: Option<f64>,
 }
@@ -86,8 +95,14 @@ pub struct HyperSources {
 }
 
 impl PlannedCell {
-    /// Whether the cell has the plain learning rate and batch, so that it belongs in a slice.
+    /// Whether the cell has the plain learning rate, batch and shape, so that it belongs in a slice: of the candidates of one size,
+    /// which have no plain one among them, the best does.
     pub fn is_plain(&self) -> bool {
+        self.is_unscaled() && self.role != ShapeRole::Beside
+    }
+
+    /// Whether the cell has the plain learning rate and batch, whatever its shape.
+    pub fn is_unscaled(&self) -> bool {
         self.lr_multiplier == 1.0 && self.batch_multiplier == 1.0
     }
 }
@@ -116,10 +131,14 @@ impl Grid {
         if !errors.is_empty() {
             return Err(ConfigErrors { errors: merged(errors) });
         }
+        let shaped = |c: &&PlannedCell| c.shape_sources.any_rule();
+        let by_rule = cells.iter().filter(shaped).map(|c| &c.cell.shape);
+        let shape_rules = ShapeRange::of(shape::MEASURED, by_rule);
         let mut grid = Self {
             cells,
             stacks: Vec::new(),
             warnings: Vec::new(),
+            shape_rules,
             convention: config.grid.convention,
             data: data.clone(),
             evaluation: Evaluation {

@@ -3,6 +3,7 @@
 use super::layout::Request;
 use super::{DataFacts, HyperSources, PlannedCell};
 use crate::config::{Config, ConfigError, Length, MultiplierDesign, PrecisionChoice, Setting};
+use crate::rules::shape::ShapeSources;
 use crate::rules::{Provenance, beta2, decay, warmup};
 use crate::{Cell, Hyper, Precision};
 
@@ -21,6 +22,9 @@ pub(super) fn cells(
         // Steps stand as they were written, at the batch that it came to.
         tokens = steps as f64 * (plain_batch * request.shape.context) as f64;
     }
+    let rule = config.model.shape(request.shape.width, data.vocab).ok();
+    let shape_sources = ShapeSources::of(&config.model, &request.shape, rule.as_ref());
+    let role = request.role;
     let mut planned = Vec::new();
     for (lr_multiplier, batch_multiplier) in multipliers(config) {
         let batch = multiplied_batch(config, request, plain_batch, batch_multiplier)?;
@@ -38,7 +42,15 @@ pub(super) fn cells(
             let cell =
                 Cell::new(request.budget, request.shape, steps, hyper, *seed, &data.data_sha256);
             let epochs = data.train_tokens.map(|there| cell.tokens() as f64 / there as f64);
-            planned.push(PlannedCell { cell, lr_multiplier, batch_multiplier, sources, epochs });
+            planned.push(PlannedCell {
+                cell,
+                role,
+                lr_multiplier,
+                batch_multiplier,
+                sources,
+                shape_sources,
+                epochs,
+            });
         }
     }
     Ok(planned)

@@ -1,6 +1,7 @@
 //! The plan as text for a terminal.
 
 mod figures;
+mod shapes;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,14 +12,16 @@ use crate::{Convention, Grid, PlannedCell, Provenance, SliceRow, TimeEstimate};
 
 use figures::{flops, rate};
 
-/// All of a plan: models, slices, hyper-parameters and their sources, stacks, data, time and
+/// All of a plan: models, slices, shapes and hyper-parameters with their sources, seeds, stacks, data, time and
 /// doubts. `expected` is the time it would take on the device that was asked.
 pub fn render_plan(grid: &Grid, expected: Option<&TimeEstimate>) -> String {
     let parts = [
         headline(grid),
         models(grid),
         slices(grid),
+        shapes::shapes(grid),
         hyper(grid),
+        seeds(grid),
         stacks(grid),
         data(grid),
         time(grid, expected),
@@ -83,6 +86,7 @@ fn models(grid: &Grid) -> String {
 fn slices(grid: &Grid) -> String {
     let mut out = format!("Slices: N and budgets by the convention {}\n", grid.convention);
     let rows = grid.rows();
+    let name = shapes::names(grid);
     let budgets: Vec<&[SliceRow]> =
         rows.chunk_by(|a, b| a.budget_flops == b.budget_flops).collect();
     let [exact, total, without, with] = Convention::ALL.map(Convention::name);
@@ -96,7 +100,7 @@ fn slices(grid: &Grid) -> String {
             let [a, b, c, d] = row.flops.map(flops);
             vec![
                 budget,
-                format!("L{} d{}", row.shape.depth, row.shape.width),
+                name(&row.shape),
                 count(row.params),
                 count(row.tokens as f64),
                 format!("{:.1}", row.tokens as f64 / row.params),
@@ -119,18 +123,25 @@ fn slices(grid: &Grid) -> String {
     out
 }
 
+/// How many seeds there are, and what one cannot tell.
+fn seeds(grid: &Grid) -> String {
+    let seeds: BTreeSet<u64> = grid.cells.iter().map(|c| c.cell.seed).collect();
+    let list = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    let Some(one) = seeds.first().filter(|_| seeds.len() == 1) else {
+        return format!("Seeds: {list}\n");
+    };
+    let next = one.saturating_add(1);
+    format!(
+        "Seeds: one, {one}: the noise between seeds is not measured; seeds = [{one}, {next}] would\n"
+    )
+}
+
 /// One line per hyper-parameter: its range over the grid and where it comes from.
 fn hyper(grid: &Grid) -> String {
     let mut out = String::from("Hyper-parameters\n");
     let mut line =
         |name: &str, values: Vec<f64>, show: fn(f64) -> String, sources: Vec<Provenance>| {
-            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let range =
-                if low == high { show(low) } else { format!("{} to {}", show(low), show(high)) };
-            let sources: BTreeSet<Provenance> = sources.into_iter().collect();
-            let sources: Vec<String> = sources.iter().map(Provenance::to_string).collect();
-            let _ = writeln!(out, "  {name:<16} {range:<22} {}", sources.join("; "));
+            out += &line(name, values, show, sources);
         };
     let cells = &grid.cells;
     let all = |f: &dyn Fn(&PlannedCell) -> f64| cells.iter().map(f).collect::<Vec<f64>>();
@@ -181,8 +192,19 @@ fn hyper(grid: &Grid) -> String {
     out
 }
 
+/// `  depth            2 to 3                 published: ..`
+fn line(name: &str, values: Vec<f64>, show: fn(f64) -> String, sources: Vec<Provenance>) -> String {
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let range = if low == high { show(low) } else { format!("{} to {}", show(low), show(high)) };
+    let sources: BTreeSet<Provenance> = sources.into_iter().collect();
+    let sources: Vec<String> = sources.iter().map(Provenance::to_string).collect();
+    format!("  {name:<16} {range:<22} {}\n", sources.join("; "))
+}
+
 fn stacks(grid: &Grid) -> String {
     let rows = grid.stack_rows();
+    let name = shapes::names(grid);
     let most = rows.iter().map(|r| r.memory_bytes).max().unwrap_or(0);
     let lines = rows.iter().map(|row| {
         let steps = if row.longest_steps == row.shortest_steps {
@@ -191,7 +213,7 @@ fn stacks(grid: &Grid) -> String {
             format!("{} to {}", row.shortest_steps, row.longest_steps)
         };
         vec![
-            format!("L{} d{}", row.shape.depth, row.shape.width),
+            name(&row.shape),
             row.replicas.to_string(),
             row.batch_tokens.to_string(),
             steps,

@@ -8,6 +8,7 @@ pub mod beta2;
 pub mod decay;
 pub mod deepseek;
 pub mod measured;
+pub mod shape;
 pub mod steplaw;
 pub mod warmup;
 

@@ -5,6 +5,7 @@ mod errors;
 mod grid;
 mod keys;
 mod readme;
+mod shapes;
 mod shipped;
 mod stacks;
 mod warnings;

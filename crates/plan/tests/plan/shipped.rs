@@ -40,8 +40,8 @@ fn build(path: &Path) -> (Config, Grid) {
     (config, grid)
 }
 
-/// The one doubt that a shipped configuration may have: a rule is used beyond what it was fitted on,
-/// and the file says so with the figures of the plan.
+/// The doubts that a shipped configuration may have: a rule is used beyond what it was fitted on, or changes the shape
+/// abruptly; and the file says so with the figures of the plan.
 #[test]
 fn they_build_without_doubts_that_they_do_not_tell() {
     for path in shipped() {
@@ -51,8 +51,9 @@ fn they_build_without_doubts_that_they_do_not_tell() {
         let doubts: Vec<String> = grid.warnings.iter().map(ToString::to_string).collect();
         assert_eq!(told, doubts, "{}", path.display());
         for warning in &grid.warnings {
-            let outside = matches!(warning, PlanWarning::OutsideRule { .. });
-            assert!(outside, "{}: {warning}", path.display());
+            let of_a_rule =
+                matches!(warning, PlanWarning::OutsideRule { .. } | PlanWarning::ShapeJumps { .. });
+            assert!(of_a_rule, "{}: {warning}", path.display());
         }
         let again = Config::parse(&config.resolved_toml(), "resolved.toml").unwrap();
         assert_eq!(config, again, "{}", path.display());

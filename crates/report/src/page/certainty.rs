@@ -3,7 +3,7 @@
 use isoflop_fit::study::{Answer, Study};
 use isoflop_fit::validate::HeldOut;
 
-use super::{Fitted, Page, filled, intervals, one_line};
+use super::{Fitted, Page, dependence, filled, intervals, one_line};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
 use crate::number;
@@ -13,7 +13,10 @@ use crate::table::{Align, Table, Tone};
 pub(super) fn section(page: &Page) -> Option<Section> {
     let study = page.study()?;
     let mut section = Section::new("certainty", "How sure is the exponent?");
-    section.lead = Some(agreement(study).into());
+    section.lead = Some(match dependence::one_seed(page) {
+        Some(sentence) => format!("{} {sentence}", agreement(study)).into(),
+        None => agreement(study).into(),
+    });
     // A plot without a single estimate is left to the tables, which say why.
     let mut forests = vec![approaches(study)];
     if study.conventions.len() > 1 {
@@ -202,6 +205,7 @@ pub(super) fn checks(page: &Page) -> Option<Section> {
         if let Some(plot) = residuals(page, study) {
             blocks.push(Block::Figures(vec![plot.figure()]));
         }
+        blocks.extend(dependence::by_shape(study).map(Block::Table));
         blocks.push(Block::Table(table));
     } else if let Some(why) = study.approach3.refusal() {
         blocks.push(Block::Text(format!("No law: {why}").into()));

@@ -178,7 +178,7 @@ pub struct ModelArgs {
     /// How slice minima are found: corrected, parabola or akima
     #[arg(long, default_value = "corrected")]
     pub method: String,
-    /// What the bootstrap resamples: auto, pairs, clusters, slices or wild
+    /// What the bootstrap resamples: auto, pairs, clusters, slices, shapes or wild
     #[arg(long, default_value = "auto")]
     pub resampling: String,
     /// Bootstrap draws; 0 for no intervals
@@ -242,14 +242,19 @@ impl ModelArgs {
             let names = Counting::ALL.map(Counting::name).join(", ");
             bail!("--convention {} is not known\nhint: {names}", self.convention)
         };
-        let schemes =
-            [Resampling::Pairs, Resampling::Clusters, Resampling::Slices, Resampling::Wild];
+        let schemes = [
+            Resampling::Pairs,
+            Resampling::Clusters,
+            Resampling::Slices,
+            Resampling::Shapes,
+            Resampling::Wild,
+        ];
         let resampling = match self.resampling.as_str() {
             "auto" => None,
             name => match schemes.into_iter().find(|s| s.name() == name) {
                 Some(scheme) => Some(scheme),
                 None => bail!(
-                    "--resampling {name} is not known\nhint: auto, pairs, clusters, slices or wild"
+                    "--resampling {name} is not known\nhint: auto, pairs, clusters, slices, shapes or wild"
                 ),
             },
         };

@@ -11,6 +11,7 @@ mod pipe;
 mod precision;
 mod predict;
 mod results;
+mod shapes;
 mod signal;
 mod steady;
 mod support;

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BUDGETS, PlanWarning, SIZES};
+use super::{BUDGETS, PlanWarning, SIZES, shapes};
 use crate::config::{Config, Design, RateRule, Setting};
 use crate::rules::Provenance;
-use crate::{Cell, Grid, Optimizer, OptimumRule, PlannedCell, Schedule, Shape, Stack, StackLimits};
+use crate::{
+    Cell, Grid, Optimizer, OptimumRule, PlannedCell, Schedule, Shape, ShapeRole, Stack, StackLimits,
+};
 
 /// Ratios of neighbouring budgets, with room for round figures.
 const SPACING: (f64, f64) = (1.9, 3.3);
@@ -29,6 +31,7 @@ pub(in crate::grid) fn check(config: &Config, grid: &Grid) -> Vec<PlanWarning> {
     check_ratios(grid, &mut warnings);
     check_data(grid, &mut warnings);
     check_heads(grid, &mut warnings);
+    shapes::check(config, grid, &mut warnings);
     check_rules(config, grid, &mut warnings);
     check_schedule(config, grid, &mut warnings);
     warnings
@@ -70,9 +73,10 @@ fn check_slices(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
     }
 }
 
-/// The different sizes of a slice in parameters, ascending.
+/// The different sizes of a slice in parameters, ascending, without the shapes beside the rule's.
 fn sizes(grid: &Grid, cells: &[&PlannedCell]) -> Vec<f64> {
-    let mut sizes: Vec<f64> = cells.iter().map(|c| grid.convention.params(&c.cell.shape)).collect();
+    let plain = cells.iter().filter(|c| c.role != ShapeRole::Beside);
+    let mut sizes: Vec<f64> = plain.map(|c| grid.convention.params(&c.cell.shape)).collect();
     sizes.sort_by(f64::total_cmp);
     sizes.dedup();
     sizes

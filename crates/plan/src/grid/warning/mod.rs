@@ -1,6 +1,7 @@
 //! What is doubtful about a design that can be trained all the same, and what to do about it.
 
 mod check;
+mod shapes;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use crate::Shape;
 use isoflop_text::{bytes, counted};
 
 pub(super) use check::{check, memory_short};
+pub use shapes::ShapeJump;
 
 /// Fewest budgets that tell a power law from an accident.
 const BUDGETS: usize = 5;
@@ -109,6 +111,16 @@ pub enum PlanWarning {
         /// Its largest share of a run.
         share: f64,
     },
+    /// A number of heads of `grid.head_counts` that some widths go without, since it does not divide them.
+    HeadsLeftOut { heads: usize, widths: Vec<usize> },
+    /// The shape changes abruptly between neighbouring sizes of a slice.
+    ShapeJumps { jumps: Vec<ShapeJump> },
+    /// Explicit cells of one budget and width have several shapes, none of them the rule's.
+    NoRuleShape {
+        /// FLOPs of the slices.
+        budgets: Vec<f64>,
+        widths: Vec<usize>,
+    },
     /// Some batches do not fit whole and will be cut into parts that pass one after the other.
     MicroBatches {
         stacks: usize,
@@ -178,6 +190,19 @@ impl PlanWarning {
                     .into()
             }
             Self::LongWarmup { .. } => "leave out `warmup_steps` to take the rule".into(),
+            Self::HeadsLeftOut { .. } => {
+                "powers of 2 fit the most widths; list `widths` that are multiples of twice each number".into()
+            }
+            Self::ShapeJumps { .. } => {
+                "the curve of a slice may bend there: hold the shape with `depth` or `head_dim` of [model], choose \
+                 widths on one side, or train both with `depths` or `head_counts`"
+                    .into()
+            }
+            Self::NoRuleShape { .. } => {
+                "the fits take the one of least loss, which is partly chance; add cells of the rule's shape to have \
+                 it in the slice"
+                    .into()
+            }
             Self::MicroBatches { .. } => {
                 "losses differ by rounding alone; set `micro_batch_sequences` to have the same parts \
                  on every machine"
@@ -190,6 +215,11 @@ impl PlanWarning {
             }
         }
     }
+}
+
+/// `1, 2, 3`
+fn listed(numbers: &[usize]) -> String {
+    numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
 }
 
 impl fmt::Display for PlanWarning {
@@ -249,6 +279,19 @@ impl fmt::Display for PlanWarning {
                     100.0 * share
                 )
             }
+            Self::HeadsLeftOut { heads, widths } => write!(
+                f,
+                "{heads} heads do not divide {} {} into even parts: left out there",
+                if widths.len() == 1 { "the width" } else { "the widths" },
+                listed(widths)
+            ),
+            Self::ShapeJumps { jumps } => write!(f, "the shape jumps: {}", shapes::told(jumps)),
+            Self::NoRuleShape { budgets, widths } => write!(
+                f,
+                "at {} FLOPs the cells of width {} have several shapes, none of them the rule's",
+                budgets.iter().map(|b| format!("{b:.3e}")).collect::<Vec<_>>().join(", "),
+                listed(widths)
+            ),
             Self::MicroBatches { stacks, needed, available, passes } => write!(
                 f,
                 "{} would need up to {} for a whole batch, more than the {} that it may have: \
