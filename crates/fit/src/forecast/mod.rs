@@ -95,7 +95,7 @@ const TRIALS: usize = 2;
 /// Assumed drift of a law per e-fold of C, and how many trials that counts as.
 const DRIFT: (f64, f64) = (0.0015, 1.0);
 /// Odds of the law before any trial: it has been fitted to runs far and wide, and uses all of them.
-const LAW_ODDS: f64 = 20.0;
+const LAW_ODDS: f64 = 5.0;
 
 impl Forecaster {
     /// `fit` is the law fitted to `table`, `slices` approach 2 of it.
@@ -204,6 +204,29 @@ impl Forecaster {
             .unwrap_or_default();
         let minima = self.trend.as_ref().map(|t| t.at(log_flops));
         Ok(self.forecast(flops, law, minima))
+    }
+
+    /// The least budget whose best loss is expected to reach `loss_nats`, within a factor 1e6 of the runs.
+    pub fn budget_for(&self, loss_nats: f64) -> Option<Estimate> {
+        let top = self.largest_flops.ln();
+        let reach = 1e6f64.ln();
+        // Where a curve of the forecast falls to the loss.
+        let cross = |curve: &dyn Fn(&Estimate) -> Option<f64>| -> Option<f64> {
+            let value = |x: f64| curve(&self.at(x.exp()).ok()?.loss_nats);
+            let (mut lo, mut hi) = (top - reach, top + reach);
+            if value(lo)? < loss_nats || value(hi)? > loss_nats {
+                return None;
+            }
+            for _ in 0..60 {
+                let middle = 0.5 * (lo + hi);
+                if value(middle)? > loss_nats { lo = middle } else { hi = middle }
+            }
+            Some((0.5 * (lo + hi)).exp())
+        };
+        let point = cross(&|e| Some(e.point))?;
+        let (lo, hi) = (cross(&|e| Some(e.interval?.lo)), cross(&|e| Some(e.interval?.hi)));
+        let interval = lo.zip(hi).map(|(lo, hi)| Interval { lo, hi, level: self.level });
+        Some(Estimate { point, standard_error: None, interval })
     }
 
     /// The loss of any N and D: the forecast of its C, and what the law says that the split is off the best. `None` without

@@ -8,7 +8,7 @@ mod doubts;
 pub use checks::{LawChecks, check_law};
 pub use compare::{ConventionRow, ExponentRow, ObjectiveRow};
 pub use dependence::{clusters_ignored, one_seed};
-pub use doubts::law_warnings;
+pub use doubts::{LAW_OFF, law_warnings};
 
 use serde::Serialize;
 
@@ -17,6 +17,7 @@ use crate::counting::Counting;
 use crate::envelope::{Curve, EnvelopeFit, EnvelopeOptions, curves_of, fit_envelope};
 use crate::error::FitError;
 use crate::estimate::check_level;
+use crate::forecast::Forecaster;
 use crate::isoflop::{IsoflopFit, IsoflopOptions, Method, SliceFit, fit_isoflop, slice_minima};
 use crate::law::LawKind;
 use crate::left_out::LeftOut;
@@ -125,6 +126,8 @@ pub struct Study {
     pub conventions: Vec<ConventionRow>,
     /// Forecasts of the top 1 and 2 budgets; refused where the law fitted to the rest is no result.
     pub held_out: Vec<Answer<HeldOut>>,
+    /// The loss that budgets will buy, by law and slice minima together.
+    pub forecast: Answer<Forecaster>,
     /// Residuals of the law; `None` unless it converged.
     pub residuals: Option<Residuals>,
     /// Whether runs of one shape deviate together from their slices; `None` where that cannot be told.
@@ -219,6 +222,15 @@ pub fn run_telling(
         approach3.given(),
         largest_flops,
     );
+    tell("the forecast by law and slices together");
+    let forecast: Answer<Forecaster> = Forecaster::new(
+        &table,
+        law.as_ref(),
+        approach3.given(),
+        approach2[0].answer.given(),
+        &options.fit,
+    )
+    .into();
     let mut study = Study {
         options: *options,
         rows: table.len(),
@@ -236,6 +248,7 @@ pub fn run_telling(
         objectives: checks.objectives,
         conventions,
         held_out: checks.held_out,
+        forecast,
         residuals: checks.residuals,
         slices_by_shape,
         outliers: checks.outliers,

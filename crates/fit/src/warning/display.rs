@@ -45,11 +45,24 @@ impl std::fmt::Display for Warning {
             Warning::CollinearDesign { correlation } => {
                 write!(f, "N and D move together (correlation of logarithms {correlation:.4})")
             }
-            Warning::FarExtrapolation { flops, factor } => {
+            Warning::FarExtrapolation { flops, factor, held_out } => {
                 let times =
                     if *factor < 1e6 { format!("{factor:.0}") } else { format!("{factor:.2e}") };
-                write!(f, "{flops:.2e} FLOPs is {times} times the largest compute of the runs")
+                let doubt = match held_out {
+                    true => "",
+                    false => ", and no forecast of held-out budgets came true (within 2%)",
+                };
+                write!(
+                    f,
+                    "{flops:.2e} FLOPs is {times} times the largest compute of the runs{doubt}"
+                )
             }
+            Warning::LawOffTopMinimum { flops, off } => write!(
+                f,
+                "at the largest budget, {flops:.2e} FLOPs, the law lies {:.1}% {} the slice's minimum",
+                100.0 * off.abs(),
+                if *off > 0.0 { "above" } else { "below" }
+            ),
             Warning::BudgetsTooClose { factor } => {
                 write!(f, "neighbouring budgets are only a factor {factor:.2} apart")
             }

@@ -57,10 +57,19 @@ pub enum Warning {
     CollinearDesign {
         correlation: f64,
     },
-    /// An answer beyond 100 times the largest compute.
+    /// An answer beyond what the runs are evidence for: 100 times the largest compute where forecasts of held-out budgets
+    /// came true, 3 times where they did not or none could be held out.
     FarExtrapolation {
         flops: f64,
         factor: f64,
+        /// Whether forecasts of held-out budgets came true.
+        held_out: bool,
+    },
+    /// The law's frontier is off the minimum of the slice of the largest budget.
+    LawOffTopMinimum {
+        flops: f64,
+        /// Law over minimum, minus 1.
+        off: f64,
     },
     /// Neighbouring budgets are less than a factor 1.5 apart.
     BudgetsTooClose {
@@ -149,7 +158,17 @@ pub enum Warning {
     },
 }
 
+/// Reach that forecasts of held-out budgets that came true are evidence for, and the reach without, as factors of the largest C.
+const REACH: (f64, f64) = (100.0, 3.0);
+
 impl Warning {
+    /// Of a budget `factor` times the largest of the runs, where that is beyond what there is evidence for.
+    pub fn far(flops: f64, factor: f64, held_out: bool) -> Option<Warning> {
+        let reach = if held_out { REACH.0 } else { REACH.1 };
+        // Multiples of the largest budget are what they are asked as, short of rounding.
+        (factor > 1.005 * reach).then_some(Warning::FarExtrapolation { flops, factor, held_out })
+    }
+
     pub fn advice(&self) -> &'static str {
         match self {
             Warning::RowsLeftOut { count, asked, .. } if count == asked => {
@@ -179,6 +198,9 @@ impl Warning {
                 "run each N for several D: designs with D = k N cannot tell the two terms apart"
             }
             Warning::FarExtrapolation { .. } => "add a larger budget before relying on it",
+            Warning::LawOffTopMinimum { .. } => {
+                "the law does not follow these losses: trust forecasts by the slice minima, and neither E nor what the law says beyond the runs"
+            }
             Warning::BudgetsTooClose { .. } => "space budgets by a factor of 2 to 3.2",
             Warning::FewBudgets { .. } => "run at least 5 budgets",
             Warning::FewSizes { .. } => {

@@ -2,7 +2,7 @@
 
 use isoflop_fit::Estimate;
 use isoflop_fit::parametric::{Allocation, Parameter};
-use isoflop_fit::study::{Answer, Study};
+use isoflop_fit::study::{Answer, LAW_OFF, Study};
 use isoflop_ledger::{Record, Status};
 
 use super::{Fitted, Page, intervals, one_line, truth};
@@ -183,9 +183,18 @@ pub(super) fn cards(page: &Page) -> Vec<Card> {
 /// What is known of the true floor, and whether the law that E stands on forecasts anything.
 fn floor_note(page: &Page, study: &Study, e: &Parameter) -> Option<Rich> {
     let loses = study.held_out.iter().filter_map(Answer::given).any(|h| h.law_loses);
-    let doubt = loses.then(|| {
-        Rich::plain("see the warnings: the law forecasts no better than the best loss seen")
+    let off = study.forecast.given().and_then(|f| f.law_above_top_minimum());
+    let off = off.filter(|(_, off)| off.abs() > LAW_OFF).map(|(_, off)| {
+        let side = if off > 0.0 { "above" } else { "below" };
+        let off = number::percent(off.abs(), 1, false);
+        format!(
+            "see the warnings: at the largest budget the law lies {off} {side} the slice's minimum"
+        )
     });
+    let doubt = loses.then(|| {
+        "see the warnings: the law forecasts no better than the best loss seen".to_owned()
+    });
+    let doubt = doubt.or(off).map(Rich::plain);
     match (truth::floor_note(page, &e.estimate), doubt) {
         (Some(truth), Some(doubt)) => Some(doubt.then("; ").then(truth)),
         (truth, doubt) => truth.or(doubt),

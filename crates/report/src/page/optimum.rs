@@ -17,13 +17,15 @@ use crate::table::{Align, Table, Tone};
 /// How far beyond the largest budget curves are drawn.
 const BEYOND: f64 = 10.0;
 
+const SLICES: &str = "slices (approach 2)";
+
 type Allocator<'a> = Box<dyn Fn(f64) -> Option<Allocation> + 'a>;
 
 /// Every approach that can say what to do with a budget.
 fn approaches(study: &Study) -> Vec<(&'static str, Allocator<'_>)> {
     let mut all: Vec<(&'static str, Allocator<'_>)> = Vec::new();
     if let Some(fit) = study.isoflop() {
-        all.push(("slices (approach 2)", Box::new(|c| fit.at(c).ok())));
+        all.push((SLICES, Box::new(|c| fit.at(c).ok())));
     }
     if let Some(frontier) = study.law().and_then(|r| r.frontier.as_ref()) {
         all.push(("law (approach 3)", Box::new(|c| frontier.at(c).ok())));
@@ -200,24 +202,48 @@ fn allocations(study: &Study, all: &[(&'static str, Allocator<'_>)]) -> Table {
         ("Loss, nats", Align::Right),
     ];
     let mut table = Table::new("Best split of larger budgets", columns);
+    let forecast = study.forecast.given();
+    let held_out = forecast.is_some_and(|f| f.passed());
     for factor in [1.0, 10.0, 100.0] {
         let flops = study.largest_flops * factor;
-        for (name, allocate) in all {
-            let Some(a) = allocate(flops) else { continue };
+        let split = forecast.and_then(|f| f.split(flops).ok());
+        let mut rows: Vec<(&str, Allocation)> = Vec::new();
+        rows.extend(split.map(|s| ("all together", s.best)));
+        rows.extend(all.iter().filter_map(|(name, allocate)| Some((*name, allocate(flops)?))));
+        if let (Some(nats), Some(row)) = (
+            split.and_then(|s| s.by_slices?.loss_nats),
+            rows.iter_mut().find(|(name, _)| *name == SLICES),
+        ) {
+            row.1.loss_nats = Some(nats);
+        }
+        for (name, a) in rows {
             let beyond = if factor == 1.0 { "—".to_owned() } else { format!("×{factor:.0}") };
             let loss = a.loss_nats.map(|e| number::estimate(&e)).unwrap_or_else(|| "—".to_owned());
             let cells: [Rich; 7] = [
                 number::power(flops, 3),
                 beyond.into(),
-                (*name).into(),
+                name.into(),
                 number::estimate_count(&a.params).into(),
                 number::estimate_count(&a.tokens).into(),
                 number::estimate(&a.tokens_per_param).into(),
                 loss.into(),
             ];
-            table.toned(if factor > 10.0 { Tone::Alert } else { Tone::Plain }, cells);
+            let far = factor > if held_out { 10.0 } else { 3.0 };
+            table.toned(if far { Tone::Alert } else { Tone::Plain }, cells);
         }
     }
-    table.notes.push("Red: far beyond the runs. Add a larger budget before relying on it.".into());
+    if let Some(f) = forecast {
+        let share = number::percent(f.law_weight(), 0, false);
+        table.notes.push(
+            format!("All together: the split of the slices; the loss by the trend of the slice minima and the law, of which the law counts {share}, by how likely each had made the budgets that were held out.").into(),
+        );
+    }
+    let red = match held_out {
+        true => "Red: far beyond the runs. Add a larger budget before relying on it.",
+        false => {
+            "Red: beyond what the runs are evidence for, since no forecast of a held-out budget came true (within 2%). Add a larger budget before relying on it."
+        }
+    };
+    table.notes.push(red.into());
     table
 }

@@ -61,6 +61,8 @@ pub struct Fitted {
 #[derive(Debug, Serialize)]
 pub struct Forecast {
     pub flops: f64,
+    /// By slice minima and law together: what the headline trusts.
+    pub best: Option<Allocation>,
     pub envelope: Option<Allocation>,
     pub slices: Option<Allocation>,
     pub law: Option<Allocation>,
@@ -97,12 +99,12 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     for f in &mut forecasts {
         f.overlay = overlay::at(&laws, f.flops)?;
     }
+    let passed = study.forecast.given().is_some_and(|f| f.passed());
     for f in &forecasts {
-        let factor = f.flops / study.largest_flops;
-        // The default budgets stop at 100 times; those asked for may go on.
-        if factor > 100.5 {
-            study.warnings.push(Warning::FarExtrapolation { flops: f.flops, factor });
-        }
+        // The default budgets are shown for what they are; those asked for are relied on.
+        let asked = args.at.contains(&f.flops);
+        let far = Warning::far(f.flops, f.flops / study.largest_flops, passed);
+        study.warnings.extend(far.filter(|_| asked));
     }
     if args.profile {
         study.warnings.extend(clusters_ignored(&counted, "profiles"));
@@ -152,10 +154,14 @@ fn forecasts(
         };
         let sizes = |tolerance: f64| frontier.map(|f| f.sizes_within(flops, tolerance));
         let law = keep(frontier.map(|f| f.at(flops)));
+        let split = study.forecast.given().and_then(|f| f.split(flops).ok());
+        let nats = split.and_then(|s| s.by_slices).and_then(|s| s.loss_nats);
+        let slices = keep(study.isoflop().map(|i| i.at(flops)));
         Forecast {
             flops,
+            best: split.map(|s| s.best),
             envelope: keep(study.approach1.given().map(|e| e.at(flops))),
-            slices: keep(study.isoflop().map(|i| i.at(flops))),
+            slices: slices.map(|s| Allocation { loss_nats: nats, ..s }),
             sizes: match law {
                 Some(_) => {
                     args.model.tolerances().into_iter().filter_map(sizes).flatten().collect()

@@ -5,11 +5,13 @@ mod questions;
 mod show;
 
 use anyhow::bail;
+use isoflop_fit::forecast::Forecaster;
+use isoflop_fit::isoflop::fit_isoflop;
 use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
 use isoflop_fit::plan::{LeastBudget, Overtraining};
 use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
-use isoflop_fit::study::{check_law, law_warnings};
-use isoflop_fit::{Estimate, FitError};
+use isoflop_fit::study::{LAW_OFF, check_law, law_warnings};
+use isoflop_fit::{Estimate, FitError, Warning};
 
 use super::fit::SCHEMA;
 use crate::cli::{PredictArgs, SourceArgs};
@@ -109,7 +111,7 @@ fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predic
         out.no_interval =
             Some("no intervals: no covariance of its parameters was published".into());
     }
-    out.warnings = out.far(law.valid_flops.map_or(f64::NAN, |v| v.1));
+    out.warnings = out.far(law.valid_flops.map_or(f64::NAN, |v| v.1), true);
     out.as_kaplan_counts = reconcile(&law.form).ok();
     out.published = Some(law);
     Ok(out)
@@ -137,8 +139,18 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let checks =
         check_law(&table, law.as_ref(), Some(&fit), &options.fit, &mut |what| progress.tell(what));
     let mut predicted = answers(&title, &Planner::Law(frontier), &asked, args)?;
+    progress.tell("the slice minima and the forecast by both");
+    let slices = fit_isoflop(&table, &options.isoflop).ok();
+    let forecast =
+        Forecaster::new(&table, law.as_ref(), Some(&fit), slices.as_ref(), &options.fit)?;
+    expected(&mut predicted, &forecast)?;
     let mut warnings = law_warnings(&table, &fit, &checks);
-    warnings.extend(predicted.far(table.largest_flops()));
+    if let Some((flops, off)) = forecast.law_above_top_minimum()
+        && off.abs() > LAW_OFF
+    {
+        warnings.push(Warning::LawOffTopMinimum { flops, off });
+    }
+    warnings.extend(predicted.far(table.largest_flops(), forecast.passed()));
     predicted.fit = Some(Doubts {
         source: origin,
         rows: fit.rows,
@@ -149,8 +161,28 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
         no_interval: result.no_interval.clone(),
         warnings,
         held_out: checks.held_out,
+        forecast,
     });
     Ok(predicted)
+}
+
+/// Puts what law and slice minima expect together in the place of what the law says alone.
+fn expected(predicted: &mut Predicted, forecast: &Forecaster) -> anyhow::Result<()> {
+    for budget in &mut predicted.budgets {
+        let split = forecast.split(budget.best.flops)?;
+        budget.best = split.best;
+        budget.alone = Some(split);
+    }
+    if let Some(at) = &mut predicted.at
+        && let Some(found) = forecast.at_split(at.params, at.tokens)
+    {
+        at.law_nats = Some(at.loss_nats);
+        (at.loss_nats, at.new_run_nats) = (found.loss_nats, Some(found.new_run_nats));
+    }
+    if let Some(target) = &mut predicted.target {
+        target.expected_flops = forecast.budget_for(target.loss_nats);
+    }
+    Ok(())
 }
 
 fn answers(
@@ -168,7 +200,7 @@ fn answers(
                 args.model.tolerances().into_iter().map(within).collect::<Result<_, _>>()?
             }
         };
-        out.budgets.push(Budget { best: planner.at(*flops)?, sizes });
+        out.budgets.push(Budget { best: planner.at(*flops)?, alone: None, sizes });
     }
     out.for_tokens = asked.tokens.map(|d| planner.params_for_tokens(d)).transpose()?;
     out.for_params = asked.params.map(|n| planner.tokens_for_params(n)).transpose()?;
@@ -179,7 +211,7 @@ fn answers(
     if let Some((params, tokens)) = asked.params.zip(asked.tokens) {
         let (loss_nats, new_run_nats) = law.loss_at(params, tokens);
         let flops = law.compute().log_flops(params.ln(), tokens.ln()).exp();
-        out.at = Some(At { params, tokens, flops, loss_nats, new_run_nats });
+        out.at = Some(At { params, tokens, flops, loss_nats, law_nats: None, new_run_nats });
     }
     out.check_range()?;
     out.target = asked.loss.map(|loss| target(law, loss, asked)).transpose()?;
@@ -198,5 +230,15 @@ fn target(law: &LawFrontier, loss: f64, asked: &Questions) -> anyhow::Result<Tar
     other.extend(smaller.into_iter().flatten());
     let lifetime = if served > 0.0 { Some(law.best_for_lifetime(loss, served)?) } else { None };
     let inference_tokens = served;
-    Ok(Target { loss_nats: loss, flops, best, no_interval, inference_tokens, other, lifetime })
+    let expected_flops = None;
+    Ok(Target {
+        loss_nats: loss,
+        flops,
+        expected_flops,
+        best,
+        no_interval,
+        inference_tokens,
+        other,
+        lifetime,
+    })
 }

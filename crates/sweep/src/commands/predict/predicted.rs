@@ -1,6 +1,7 @@
 //! What `sweep predict` prints.
 
 use anyhow::bail;
+use isoflop_fit::forecast::{Forecaster, Split};
 use isoflop_fit::parametric::Allocation;
 use isoflop_fit::plan::{Lifetime, Overtraining, SizeRange};
 use isoflop_fit::published::{Published, Reconciled};
@@ -67,14 +68,19 @@ pub struct Doubts {
     pub no_interval: Option<String>,
     /// Forecasts of the largest budgets from the rest.
     pub held_out: Vec<Answer<HeldOut>>,
+    /// How law and slice minima are weighed, and how they did on held-out budgets.
+    pub forecast: Forecaster,
     /// Doubts.
     pub warnings: Vec<Warning>,
 }
 
 #[derive(Debug, Serialize)]
 pub struct Budget {
-    /// The best split.
+    /// The best split: of runs, by slice minima and law together.
     pub best: Allocation,
+    /// By each alone, where runs were fitted.
+    #[serde(flatten)]
+    pub alone: Option<Split>,
     /// Sizes within a tolerance.
     pub sizes: Vec<SizeRange>,
 }
@@ -101,8 +107,11 @@ pub struct At {
     pub tokens: f64,
     /// The FLOPs that this takes.
     pub flops: f64,
-    /// The law's loss, with the interval of the law.
+    /// The loss to expect there: by the law, and of runs by the law and the slice minima together.
     pub loss_nats: Estimate,
+    /// By the law alone, where runs were fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub law_nats: Option<Estimate>,
     /// With the interval of a new run, where the law was fitted to runs.
     pub new_run_nats: Option<Estimate>,
 }
@@ -111,8 +120,11 @@ pub struct At {
 #[derive(Debug, Serialize)]
 pub struct Target {
     pub loss_nats: f64,
-    /// Budget.
+    /// Budget, by the law.
     pub flops: Estimate,
+    /// Budget by the law and the slice minima together, where runs were fitted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_flops: Option<Estimate>,
     /// Its split.
     pub best: Allocation,
     /// Why there is no interval, where draws cannot tell.
@@ -155,8 +167,8 @@ impl Predicted {
         budgets.chain(pairs).chain(at).chain(target).find_map(|e| e.interval.map(|i| i.level))
     }
 
-    /// Answers beyond 100 times `largest` FLOPs.
-    pub fn far(&self, largest: f64) -> Vec<Warning> {
+    /// Answers too far beyond `largest` FLOPs; `held_out` says whether forecasts of held-out budgets came true.
+    pub fn far(&self, largest: f64, held_out: bool) -> Vec<Warning> {
         let pairs = self.for_tokens.iter().chain(&self.for_params).map(|p| p.1.point);
         let at = self.at.iter().map(|a| a.flops);
         let target = self.target.iter().map(|t| t.flops.point);
@@ -164,10 +176,7 @@ impl Predicted {
         let mut all: Vec<f64> = budgets.chain(at).chain(target).chain(pairs).collect();
         all.sort_unstable_by(f64::total_cmp);
         all.dedup();
-        all.into_iter()
-            .map(|flops| Warning::FarExtrapolation { flops, factor: flops / largest })
-            .filter(|w| matches!(w, Warning::FarExtrapolation { factor, .. } if *factor > 100.0))
-            .collect()
+        all.into_iter().filter_map(|flops| Warning::far(flops, flops / largest, held_out)).collect()
     }
 
     /// Refuses answers beyond double precision.

@@ -63,11 +63,15 @@ pub fn predicted(p: &Predicted) -> String {
     }
     if let Some(at) = &p.at {
         out += &format!(
-            "N = {} and D = {} ({} FLOPs): a loss of {} nats by the law",
+            "N = {} and D = {} ({} FLOPs): a loss of {} nats{}",
             count(at.params, 3),
             count(at.tokens, 3),
             scientific(at.flops, 3),
-            estimate(&at.loss_nats)
+            estimate(&at.loss_nats),
+            match &at.law_nats {
+                Some(law) => format!(" ({} by the law alone)", estimate(law)),
+                None => " by the law".into(),
+            }
         );
         if let Some(new) = &at.new_run_nats {
             out += &format!(", {} for a new run", estimate(new));
@@ -104,7 +108,17 @@ pub fn predicted(p: &Predicted) -> String {
 fn splits(p: &Predicted) -> Table {
     let mut t = allocations("Best split of a budget");
     for b in &p.budgets {
-        allocation_row(&mut t, "law", &b.best);
+        match &b.alone {
+            None => allocation_row(&mut t, "law", &b.best),
+            Some(split) => {
+                allocation_row(&mut t, "all together", &split.best);
+                for (by, alone) in [("slices", &split.by_slices), ("law", &split.by_law)] {
+                    if let Some(alone) = alone {
+                        allocation_row(&mut t, by, alone);
+                    }
+                }
+            }
+        }
         if let Some((least, _)) = p.published.and_then(|l| l.valid_flops)
             && b.best.flops < least
         {

@@ -69,6 +69,19 @@ pub fn held_out(study: &Study) -> Table {
             }
         }
     }
+    if let Some(forecast) = study.forecast.given() {
+        for trial in forecast.trials() {
+            let (law, minima) = (trial.law_off, trial.minima_off);
+            let (x, law, minima) =
+                (fixed(trial.scale_up, 1), percent(law, 1, true), percent(minima, 1, true));
+            let text = format!(
+                "The minimum a factor {x} beyond the rest: {minima} by the trend of the minima, {law} by the law."
+            );
+            t.notes.push(text.into());
+        }
+        let share = percent(forecast.law_weight(), 0, false);
+        t.notes.push(format!("Forecasts of a loss by law and minima together give the law {share}, by how likely each had made these.").into());
+    }
     if let Some(o) = study.outliers.as_ref().filter(|o| !o.runs.is_empty()) {
         let name = |r: &isoflop_fit::validate::Outlier| {
             format!("{} ({} sd)", r.run, fixed(r.deviations, 0))

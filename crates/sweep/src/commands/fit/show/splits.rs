@@ -30,19 +30,20 @@ pub fn allocations(title: &str) -> Table {
             ("N*", R),
             ("D*", R),
             ("D*/N*", R),
-            ("loss of the law", R),
+            ("loss", R),
             ("loss of a new run", R),
         ],
     )
 }
 
 pub fn forecasts(fitted: &Fitted) -> Table {
-    let by = |f: &Forecast| [f.envelope, f.slices, f.law, f.posterior];
+    let by = |f: &Forecast| [f.best, f.envelope, f.slices, f.law, f.posterior];
     let all: Vec<Estimate> =
         fitted.forecasts.iter().flat_map(by).flatten().map(|a| a.params).collect();
     let mut t = allocations(&titled("Best split of a budget", &fitted.study, all.iter()));
     for f in &fitted.forecasts {
         let by = [
+            ("all together", &f.best),
             ("envelope", &f.envelope),
             ("slices", &f.slices),
             ("law", &f.law),
