@@ -51,18 +51,19 @@ pub use cell::{Cell, CellId, Hyper, NUMERICS_VERSION, Optimizer, Precision, Sche
 pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
     DecayRule, DepthRule, Design, DeviceConfig, DeviceName, Difference, Effect, ErrorKind,
-    FitConfig, GridConfig, Kernels, Length, ModelConfig, MultiplierDesign, OptimumRule, Place,
-    PrecisionChoice, RateRule, Setting, Shader, Sizes, StudyConfig, SyntheticConfig,
-    TokenizerConfig, TrainConfig, WarmupRule,
+    FitConfig, GridConfig, Kernels, LawOf, Length, ModelConfig, MultiplierDesign, Multiply,
+    OptimumRule, Place, PrecisionChoice, RateRule, Setting, Shader, Sizes, StudyConfig,
+    SyntheticConfig, TokenizerConfig, TrainConfig, WarmupRule,
 };
 pub use convention::Convention;
 pub use grid::{
-    DataFacts, Evaluation, Grid, HyperSources, MOST_REPLICAS, MeasuredWidth, PlanWarning,
-    PlannedCell, Reach, StackLimits,
+    DataFacts, Evaluation, Grid, HyperSources, MOST_REPLICAS, MeasuredWidth, Multipliers,
+    PlanWarning, PlannedCell, Reach, Remedy, StackLimits, Taken,
 };
 pub use memory::{Kept, LOGITS_AT_ONCE, MemoryEstimate, stack_memory};
 pub use render::render_plan;
-pub use rules::Provenance;
+pub use rules::power::{Calibration, PowerLaw};
+pub use rules::{Fitted, Provenance};
 pub use shape::{Family, FlopCount, ParamCount, Shape};
 pub use stack::Stack;
 pub use summary::{ModelRow, SliceRow, StackRow};
