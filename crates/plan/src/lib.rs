@@ -52,8 +52,8 @@ pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
     DecayRule, DepthRule, Design, DeviceConfig, DeviceName, Difference, Effect, ErrorKind,
     FitConfig, GridConfig, Kernels, LawOf, Length, ModelConfig, MultiplierDesign, Multiply,
-    OptimumRule, Place, PrecisionChoice, RateRule, Setting, Shader, Sizes, StudyConfig,
-    SyntheticConfig, TokenizerConfig, TrainConfig, WarmupRule,
+    OptimumRule, Place, PrecisionChoice, RATE_EXPONENTS, RateRule, Setting, Shader, Sizes,
+    StudyConfig, SyntheticConfig, TokenizerConfig, TrainConfig, WarmupRule,
 };
 pub use convention::Convention;
 pub use grid::{

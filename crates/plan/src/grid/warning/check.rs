@@ -118,11 +118,7 @@ fn check_heads(grid: &Grid, warnings: &mut Vec<PlanWarning>) {
 
 fn check_rules(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
     let train = &config.train;
-    let rule = |setting| match setting {
-        &Setting::Rule(ref rule) => Some(rule),
-        Setting::Value(_) => None,
-    };
-    let (rate, batch) = (rule(&train.learning_rate), rule(&train.batch_tokens));
+    let (rate, batch) = (rule_of(&train.learning_rate), rule_of(&train.batch_tokens));
     let by_rule = [
         (
             "learning rate",
@@ -179,6 +175,13 @@ fn check_rules(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
                 context: config.model.context,
             });
         }
+    }
+}
+
+fn rule_of(setting: &Setting<RateRule>) -> Option<&RateRule> {
+    match setting {
+        Setting::Rule(rule) => Some(rule),
+        Setting::Value(_) => None,
     }
 }
 
