@@ -28,6 +28,7 @@
 #![allow(clippy::needless_range_loop)]
 
 pub mod bayes;
+pub mod calibration;
 mod compute;
 mod counting;
 mod distribution;

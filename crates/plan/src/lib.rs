@@ -51,19 +51,20 @@ pub use cell::{Cell, CellId, Hyper, NUMERICS_VERSION, Optimizer, Precision, Sche
 pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
     DecayRule, DepthRule, Design, DeviceConfig, DeviceName, Difference, Effect, ErrorKind,
-    FitConfig, GridConfig, Kernels, Length, ModelConfig, MultiplierDesign, OptimumRule, Place,
-    PrecisionChoice, RateRule, Setting, Shader, ShapeAxes, Sizes, StudyConfig, SyntheticConfig,
-    TokenizerConfig, TrainConfig, WarmupRule,
+    FitConfig, GridConfig, Kernels, LawOf, Length, ModelConfig, MultiplierDesign, Multiply,
+    OptimumRule, Place, PrecisionChoice, RATE_EXPONENTS, RateRule, Setting, Shader, ShapeAxes,
+    Sizes, StudyConfig, SyntheticConfig, TokenizerConfig, TrainConfig, WarmupRule,
 };
 pub use convention::Convention;
 pub use grid::{
-    DataFacts, Evaluation, Grid, HyperSources, MOST_REPLICAS, MeasuredWidth, PlanWarning,
-    PlannedCell, Reach, ShapeJump, ShapeRole, StackLimits,
+    DataFacts, Evaluation, Grid, HyperSources, MOST_REPLICAS, MeasuredWidth, Multipliers,
+    PlanWarning, PlannedCell, Reach, Remedy, ShapeJump, ShapeRole, StackLimits, Taken,
 };
 pub use memory::{Kept, LOGITS_AT_ONCE, MemoryEstimate, stack_memory};
 pub use render::render_plan;
-pub use rules::Provenance;
+pub use rules::power::{Calibration, PowerLaw};
 pub use rules::shape::{MeasuredShapes, ShapeRange, ShapeSources};
+pub use rules::{Fitted, Provenance};
 pub use shape::{Family, FlopCount, ParamCount, Shape};
 pub use stack::Stack;
 pub use summary::{ModelRow, SliceRow, StackRow};

@@ -106,6 +106,7 @@ impl<'a> Page<'a> {
     /// The page, ready to be written as HTML, text or Markdown; its figures can be drawn one by one.
     pub fn document(&self) -> Document {
         let sections = [
+            sensitivity::section(self),
             slices::section(self),
             optimum::section(self),
             certainty::section(self),

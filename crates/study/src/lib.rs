@@ -26,6 +26,7 @@
 //! # Ok::<(), isoflop::StudyError>(())
 //! ```
 
+mod calibration;
 mod clock;
 mod error;
 mod events;
@@ -44,6 +45,7 @@ mod shapes;
 mod stop;
 mod widths;
 
+pub use calibration::fit_calibrations;
 pub use error::StudyError;
 pub use events::{Observer, Overall, Share, Silent, StackName, Update, cell_label};
 pub use facts::StudyData;

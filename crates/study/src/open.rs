@@ -7,6 +7,7 @@ use isoflop_device::{DeviceError, Request, SelfTestCache, TrainDevice};
 use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Settled, now_utc};
 use isoflop_plan::{Config, DeviceConfig, Grid, Precision, StackLimits};
 
+use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 use crate::facts::StudyData;
@@ -74,15 +75,16 @@ pub fn prepare_data(config: &Config, observer: &mut dyn Observer) -> Result<Corp
     Ok(corpus)
 }
 
-/// Opens a study's device, settles a precision that is left to it, and checks what can be checked before the data is read,
+/// Fits the laws that are taken from calibrations, opens a study's device, settles a precision that is left to it, and checks what can be checked before the data is read,
 /// which may take long.
 ///
 /// # Errors
-/// [`StudyError::Device`]; [`StudyError::Config`] and [`StudyError::Misuse`] where the device cannot do what is configured.
+/// As [`fit_calibrations`]; [`StudyError::Device`]; [`StudyError::Config`] and [`StudyError::Misuse`] where the device cannot do what is configured.
 pub fn open_study_device(
     config: &mut Config,
     observer: &mut dyn Observer,
 ) -> Result<TrainDevice, StudyError> {
+    fit_calibrations(config, observer)?;
     let auto = config.train.precision.is_auto();
     let earlier = match auto {
         true => trained_in(&isoflop_ledger::read(&config.study.results)?),

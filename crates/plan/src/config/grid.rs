@@ -10,6 +10,7 @@ use super::key::{
     Effect::{Grid, Nothing},
     Key, key,
 };
+use super::multiply::Multiply;
 use super::table::Table;
 use super::takes::{
     List, Range, above_to, cell, from_to, nested, number, whole, whole_from, words,
@@ -35,6 +36,8 @@ pub struct GridConfig {
     pub multipliers: MultiplierDesign,
     /// Shapes beside the rule's.
     pub shapes: ShapeAxes,
+    /// The cells that multipliers apply to; the others are trained plain.
+    pub multiply: Vec<Multiply>,
     /// How N and C are counted in this section.
     pub convention: Convention,
     /// How far a cell's FLOPs may be from its budget, as a fraction of it.
@@ -146,6 +149,7 @@ impl Default for GridConfig {
                 mlp_ratios: None,
                 combine: MultiplierDesign::OneAtATime,
             },
+            multiply: vec![Multiply::All],
             convention: Convention::Exact,
             tolerance: 0.01,
             min_steps: 100,
@@ -219,6 +223,10 @@ pub(super) const KEYS: &[Key] = &[
         "how `depths`, `head_counts` and `mlp_ratios` combine around the rule's shape", Grid,
         |c| c.grid.axes().filter(|axes| axes.any()).map(|axes| &mut axes.combine as _))
         .with(&["depths = [1, 2, 3]", "head_counts = [1, 2, 4]", "mlp_ratios = [2, 4]"]),
+    key("multiply", words(Multiply::NAMES).listed(List::Words), "[\"smallest\", \"largest\"]",
+        "the cells of each budget that multipliers apply to; the others are trained plain. `\"minima\"` is the size nearest to the expected optimum, without `sizes` to the geometric middle of the budget's sizes",
+        Grid, |c| { c.grid.has_multipliers().then_some(())?; Some(&mut c.grid.multiply) })
+        .with(&["lr_multipliers = [0.5, 1, 2]", "batch_multipliers = [0.5, 1, 2]"]),
     key("convention", words(Convention::NAMES), "\"6nd-total\"",
         "how N and C are counted in this section", Grid, |c| Some(&mut c.grid.convention)),
     key("tolerance", number(above_to(0.0, 0.2), ""), "0.01",
@@ -266,6 +274,22 @@ impl GridConfig {
 
     fn axes(&mut self) -> Option<&mut ShapeAxes> {
         matches!(self.design, Design::Budgets { .. }).then_some(&mut self.shapes)
+    }
+
+    /// Puts the words of `multiply` in order; logs "all" beside others.
+    pub(super) fn check_multiply(&mut self, table: &Table<'_>) {
+        self.multiply.sort();
+        if self.multiply.len() > 1 && self.multiply.contains(&Multiply::All) {
+            let hint = "leave out the other words, or \"all\"";
+            let expected = "\"all\" alone, or some of the others";
+            table.fault(ErrorKind::Contradiction, "multiply", expected, hint);
+        }
+    }
+
+    /// Whether any cell is trained off its plain learning rate or batch.
+    pub(crate) fn has_multipliers(&self) -> bool {
+        let factors = self.lr_multipliers.iter().chain(&self.batch_multipliers);
+        factors.into_iter().any(|factor| *factor != 1.0)
     }
 
     fn sizes(&mut self) -> Option<&mut Sizes> {

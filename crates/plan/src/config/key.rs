@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Config;
 use super::cells::CellSpec;
+use super::law::LawSpec;
 use super::takes::Takes;
 use super::value::Field;
 
@@ -71,6 +72,18 @@ pub(super) const fn cell_key(
     place: Place<CellSpec>,
 ) -> Key<CellSpec> {
     let (effect, needs) = (Effect::Grid, Needs::Nothing);
+    Key { name, takes, example, about, effect, needs, required: false, place }
+}
+
+/// The same for a key of a law, which decides what cells come to.
+pub(super) const fn law_key(
+    name: &'static str,
+    takes: Takes,
+    example: &'static str,
+    about: &'static str,
+    place: Place<LawSpec>,
+) -> Key<LawSpec> {
+    let (effect, needs) = (Effect::Cells, Needs::Nothing);
     Key { name, takes, example, about, effect, needs, required: false, place }
 }
 

@@ -7,6 +7,7 @@
 
 use super::cells::CellSpec;
 pub use super::key::{Effect, Key, Needs};
+use super::law::{self, LawSpec};
 use super::{Config, cells, data, device, fit, grid, model, study, train};
 
 /// A section of the file.
@@ -35,6 +36,11 @@ const fn section(name: &'static str, about: &'static str, keys: &'static [Key]) 
 
 /// The keys of an explicit cell.
 pub const CELL_KEYS: &[Key<CellSpec>] = cells::KEYS;
+
+/// The keys of a law of the learning rate.
+pub const RATE_LAW_KEYS: &[Key<LawSpec>] = law::RATE_KEYS;
+/// The keys of a law of the batch.
+pub const BATCH_LAW_KEYS: &[Key<LawSpec>] = law::BATCH_KEYS;
 
 impl Section {
     /// What `key` is where the file leaves it out but has what the key needs; `None` where there is

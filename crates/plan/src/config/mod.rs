@@ -9,7 +9,9 @@ mod fit;
 mod grid;
 mod key;
 pub mod keys;
+mod law;
 mod model;
+mod multiply;
 mod reference;
 mod source_file;
 mod study;
@@ -20,7 +22,7 @@ mod value;
 mod words;
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -32,7 +34,9 @@ pub use error::{ConfigError, ConfigErrors, ErrorKind, Place};
 pub use fit::FitConfig;
 pub use grid::{Design, GridConfig, MultiplierDesign, OptimumRule, ShapeAxes, Sizes};
 pub use keys::Effect;
+pub use law::{LawOf, LawSpec, RATE_EXPONENTS};
 pub use model::{DepthRule, ModelConfig};
+pub use multiply::Multiply;
 pub use reference::reference;
 pub use study::StudyConfig;
 pub use takes::{Kind, List, Range, Takes};
@@ -40,6 +44,7 @@ pub use train::{
     Beta2Rule, DecayRule, PrecisionChoice, RateRule, Setting, TrainConfig, WarmupRule,
 };
 
+use crate::rules::power::PowerLaw;
 use keys::SECTIONS;
 use source_file::SourceFile;
 use table::{Log, Table};
@@ -124,6 +129,7 @@ impl Config {
             table.read(&mut config, section.keys);
             if section.name == "grid" {
                 config.grid.check_widths(table);
+                config.grid.check_multiply(table);
             }
         }
         let Log { file, errors } = log;
@@ -135,6 +141,25 @@ impl Config {
     pub fn decide_precision(&mut self, decided: crate::Precision) {
         if self.train.precision.is_auto() {
             self.train.precision = PrecisionChoice::Auto(Some(decided));
+        }
+    }
+
+    /// The calibrations that laws are still to be fitted to: what they give, and their results folders.
+    pub fn calibrations(&self) -> Vec<(LawOf, PathBuf)> {
+        let settings = [&self.train.learning_rate, &self.train.batch_tokens];
+        let unread = settings.into_iter().filter_map(|setting| match setting {
+            Setting::Rule(RateRule::Unread { folder, of }) => Some((*of, folder.clone())),
+            _ => None,
+        });
+        unread.collect()
+    }
+
+    /// Takes the law that was fitted to a calibration, or any other.
+    pub fn settle_law(&mut self, of: LawOf, law: PowerLaw) {
+        let rule = Setting::Rule(RateRule::Law { law, of });
+        match of {
+            LawOf::LearningRate => self.train.learning_rate = rule,
+            LawOf::Batch => self.train.batch_tokens = rule,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The reference of all keys.
 
-use super::keys::{CELL_KEYS, Effect, Key, Needs, SECTIONS};
+use super::keys::{BATCH_LAW_KEYS, CELL_KEYS, Effect, Key, Needs, RATE_LAW_KEYS, SECTIONS};
 
 /// All keys as Markdown tables, one per section.
 pub fn reference() -> String {
@@ -15,6 +15,12 @@ pub fn reference() -> String {
         if section.name == "grid" {
             let title = "`[grid.cells]`: one explicit cell, `[[grid.cells]]` or an inline table";
             out += &table(title, CELL_KEYS, |_| "none".into());
+        }
+        if section.name == "train" {
+            let title = "`learning_rate = { .. }`: a law with its numbers, or `from` alone";
+            out += &table(title, RATE_LAW_KEYS, |_| "none".into());
+            let title = "`batch_tokens = { .. }`: a law with its numbers, or `from` alone";
+            out += &table(title, BATCH_LAW_KEYS, |_| "none".into());
         }
     }
     out

@@ -201,7 +201,8 @@ impl<'a> Table<'a> {
                     return;
                 };
                 // What the other key should have been is not known.
-                if refused.contains(other) {
+                let keys_of = lines.iter().filter_map(|line| line.split_once(" = "));
+                if keys_of.into_iter().any(|(key, _)| refused.contains(key)) {
                     return;
                 }
                 let value = keys.iter().filter(|k| k.name == other).find_map(|k| k.value(root));

@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::cells::CellSpec;
 use super::error::ErrorKind::{OutOfRange, WrongType};
+use super::law::{LawOf, LawSpec};
 use super::table::{At, Table};
 use super::value::Value;
 use super::words::{as_number, as_whole, nearest, one_of, plain};
@@ -26,6 +27,8 @@ pub struct Takes {
     /// Words that are accepted: all there is, or instead of a number or a text. The first one of an
     /// optional number stands for none.
     pub words: &'static [&'static str],
+    /// Whether a table of a law's keys is accepted as well.
+    pub law: Option<LawOf>,
 }
 
 /// Kinds of values.
@@ -51,6 +54,8 @@ pub enum List {
     Set,
     /// Such a list, or a list of such lists.
     Sets,
+    /// A word, or a list of words.
+    Words,
 }
 
 /// Numbers from `low` to `high`.
@@ -77,7 +82,7 @@ pub(crate) const fn from_below(low: f64, high: f64) -> Range {
 }
 
 const fn takes(kind: Kind, range: Range, of: &'static str) -> Takes {
-    Takes { kind, list: List::No, range, multiple_of: 1, of, words: &[] }
+    Takes { kind, list: List::No, range, multiple_of: 1, of, words: &[], law: None }
 }
 
 pub(crate) const fn number(range: Range, unit: &'static str) -> Takes {
@@ -109,6 +114,10 @@ impl Takes {
         Self { words, ..self }
     }
 
+    pub(crate) const fn or_law(self, law: LawOf) -> Self {
+        Self { law: Some(law), ..self }
+    }
+
     pub(crate) const fn multiple_of(self, multiple_of: u64) -> Self {
         Self { multiple_of, ..self }
     }
@@ -126,13 +135,26 @@ impl Takes {
                 self.read_items(value, at, |item, at| self.read_list(item, at)).map(Value::List)
             }
             List::Sets => Some(Value::List(vec![self.read_list(value, at)?])),
+            List::Words if matches!(value.get_ref(), DeValue::Array(_)) => {
+                self.read_list(value, at)
+            }
+            List::Words => Some(Value::List(vec![self.read_one(value, at)?])),
         }
     }
 
     fn read_list(&self, value: &Spanned<DeValue<'_>>, at: &At<'_>) -> Option<Value> {
         let mut list = self.read_items(value, at, |item, at| self.read_one(item, at))?;
         for (i, item) in list.iter().enumerate() {
-            if let Some(x) = item.number().filter(|_| list[..i].contains(item)) {
+            let twice = || list[..i].contains(item);
+            if let Value::Text(word) = item
+                && self.list == List::Words
+                && twice()
+            {
+                let found = format!("\"{word}\" a second time");
+                at.item(i).refuse(OutOfRange, "words that differ", found, "remove the second one");
+                return None;
+            }
+            if let Some(x) = item.number().filter(|_| twice()) {
                 let (found, hint) =
                     (format!("{x} a second time"), format!("remove the second {x}"));
                 at.item(i).refuse(OutOfRange, "values that differ", found, hint);
@@ -169,6 +191,11 @@ impl Takes {
             (Kind::Cell, DeValue::Table(table)) => {
                 let table = Table::new(at.log, at.path.clone(), "grid.cells", Some(table));
                 Some(Value::Cell(Box::new(CellSpec::read(&table))))
+            }
+            (_, DeValue::Table(table)) if self.law.is_some() => {
+                let (of, path) = (self.law?, at.path.clone());
+                let table = Table::new(at.log, path, of.key(), Some(table));
+                Some(Value::Law(Box::new(LawSpec::read(&table, of))))
             }
             (Kind::Text, DeValue::String(text)) if text.trim().is_empty() => {
                 at.no(OutOfRange, "text that is not empty", value)
@@ -234,14 +261,15 @@ impl fmt::Display for Range {
 
 impl fmt::Display for Takes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.list != List::No {
+        if !matches!(self.list, List::No | List::Words) {
             write!(f, "a list, each ")?;
         }
         let of = if self.of.is_empty() { String::new() } else { format!(" of {}", self.of) };
         match (self.kind, self.multiple_of) {
             (Kind::Word | Kind::Text, _) if !self.words.is_empty() => {
                 let or = if self.of.is_empty() { "" } else { " or " };
-                return write!(f, "{}{or}{}", one_of(self.words), self.of);
+                let list = if self.list == List::Words { ", or a list of these" } else { "" };
+                return write!(f, "{}{or}{}{list}", one_of(self.words), self.of);
             }
             (Kind::Word, _) => Ok(()),
             (Kind::Text, _) => write!(f, "{}", self.of),
@@ -252,6 +280,9 @@ impl fmt::Display for Takes {
         }?;
         if !self.words.is_empty() {
             write!(f, " or {}", one_of(self.words))?;
+        }
+        if self.law.is_some() {
+            write!(f, " or a law `{{ .. }}`")?;
         }
         if self.list == List::Sets { write!(f, ", or such a list per budget") } else { Ok(()) }
     }

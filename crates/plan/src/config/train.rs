@@ -1,12 +1,16 @@
 //! `[train]`: hyper-parameters, or the rules they come from, and how runs are driven.
 
+use std::path::PathBuf;
+
 use crate::grid::MOST_REPLICAS;
+use crate::rules::power::PowerLaw;
 use crate::{Optimizer, Precision, Schedule};
 
 use super::key::{
     Effect::{Cells, Nothing},
     Key, key,
 };
+use super::law::{LawOf, LawSpec};
 use super::takes::{above_to, from_below, from_to, number, whole, words};
 use super::value::{Plain, Value, Word};
 use super::words::words;
@@ -77,7 +81,7 @@ impl PrecisionChoice {
 }
 
 /// Rules for the learning rate and the batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum RateRule {
     /// This project's own calibration at small sizes.
     Measured,
@@ -85,6 +89,11 @@ pub enum RateRule {
     StepLaw,
     /// DeepSeek LLM (Bi et al. 2024).
     DeepSeek,
+    /// A power law of one's own, or of a calibration.
+    Law { law: PowerLaw, of: LawOf },
+    /// The law of a calibration that is still to be fitted ([`Config::settle_law`](super::Config::settle_law)); grids are refused
+    /// until then.
+    Unread { folder: PathBuf, of: LawOf },
 }
 
 /// Rules for the second-moment decay.
@@ -108,12 +117,6 @@ pub enum DecayRule {
     Customary,
 }
 
-words!(RateRule:
-    "measured" = Self::Measured,
-    "steplaw" = Self::StepLaw,
-    "deepseek" = Self::DeepSeek,
-    "auto" = Self::Measured,
-);
 words!(Beta2Rule: "half-life" = Self::HalfLife, "auto" = Self::HalfLife);
 words!(WarmupRule: "params-tokens" = Self::ParamsTokens, "auto" = Self::ParamsTokens);
 words!(DecayRule: "customary" = Self::Customary, "auto" = Self::Customary);
@@ -158,10 +161,10 @@ const COSINE: Schedule = Schedule::Cosine { final_fraction: 0.1 };
 
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
-    key("learning_rate", number(above_to(0.0, 10.0), "").or(RateRule::NAMES), "3e-3",
+    key("learning_rate", number(above_to(0.0, 10.0), "").or(RateRule::NAMES).or_law(LawOf::LearningRate), "3e-3",
         "peak learning rate, or the rule that gives it per cell", Cells,
         |c| Some(&mut c.train.learning_rate)),
-    key("batch_tokens", number(from_to(1.0, 1e9), "tokens").or(RateRule::NAMES), "16384",
+    key("batch_tokens", number(from_to(1.0, 1e9), "tokens").or(RateRule::NAMES).or_law(LawOf::Batch), "16384",
         "batch of a step, or the rule that gives it per cell", Cells,
         |c| Some(&mut c.train.batch_tokens)),
     key("optimizer", words(Optimizer::NAMES), "\"adamw\"",
@@ -217,12 +220,39 @@ pub(super) const KEYS: &[Key] = &[
         "time between checkpoints", Nothing, |c| Some(&mut c.train.checkpoint_seconds)),
 ];
 
-/// A number, or the word for a rule.
-impl<R: Word> Plain for Setting<R> {
+impl RateRule {
+    const NAMES: &'static [&'static str] = &["measured", "steplaw", "deepseek", "auto"];
+}
+
+/// The word for it, or a table.
+impl Plain for RateRule {
+    fn from_value(value: Value) -> Option<Self> {
+        match value {
+            Value::Law(law) => law.rule(),
+            word => match String::from_value(word)?.as_str() {
+                "measured" | "auto" => Some(Self::Measured),
+                "steplaw" => Some(Self::StepLaw),
+                "deepseek" => Some(Self::DeepSeek),
+                _ => None,
+            },
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        match self {
+            Self::Law { law, of } => Value::Law(Box::new(LawSpec::of(law, *of))),
+            Self::Unread { folder, of } => Value::Law(Box::new(LawSpec::unread(folder, *of))),
+            named => Value::Text(named.name()),
+        }
+    }
+}
+
+/// A number, or what stands for a rule.
+impl<R: Plain> Plain for Setting<R> {
     fn from_value(value: Value) -> Option<Self> {
         match value {
             Value::Number(x) => Some(Self::Value(x)),
-            word => R::from_value(word).map(Self::Rule),
+            rule => R::from_value(rule).map(Self::Rule),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::cells::CellSpec;
+use super::law::LawSpec;
 use super::takes::{List, Takes};
 use super::words::plain;
 
@@ -16,6 +17,7 @@ pub(crate) enum Value {
     Text(String),
     List(Vec<Value>),
     Cell(Box<CellSpec>),
+    Law(Box<LawSpec>),
 }
 
 /// Why a field does not take a value that its key lets through.
@@ -137,7 +139,9 @@ impl Value {
             Value::Whole(n) => Some(n.to_string()),
             Value::Text(text) => Some(quoted(text)),
             Value::List(items) => match items.as_slice() {
-                [one] if takes.list == List::Sets => one.toml(&takes.listed(List::Set)),
+                [one] if matches!(takes.list, List::Sets | List::Words) => {
+                    one.toml(&takes.listed(List::Set))
+                }
                 many => {
                     let inner = takes.listed(List::Set);
                     let items: Vec<String> = many.iter().filter_map(|v| v.toml(&inner)).collect();
@@ -145,6 +149,7 @@ impl Value {
                 }
             },
             Value::Cell(cell) => Some(cell.toml()),
+            Value::Law(law) => Some(law.toml()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod early;
 mod layout;
+mod multiplied;
 mod reach;
 mod shapes;
 mod stacks;
@@ -9,19 +10,21 @@ mod tune;
 mod warning;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::{Config, ConfigError, ConfigErrors};
+use crate::config::{Config, ConfigError, ConfigErrors, LawOf};
 use crate::memory::Kept;
 use crate::rules::Provenance;
 use crate::rules::shape::{self, ShapeRange, ShapeSources};
 use crate::{Cell, Convention, Stack};
 
+pub use multiplied::{Multipliers, Taken};
 pub use reach::Reach;
 pub use shapes::ShapeRole;
 pub use stacks::{MOST_REPLICAS, StackLimits};
-pub use warning::{PlanWarning, ShapeJump};
+pub use warning::{PlanWarning, Remedy, ShapeJump};
 
 /// What a plan needs to know about the data.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,6 +45,8 @@ pub struct Grid {
     pub cells: Vec<PlannedCell>,
     /// The same cells in the groups that train together, cheapest first.
     pub stacks: Vec<Stack>,
+    /// Experiments beside the plain cells, and where; `None` where there are none.
+    pub multipliers: Option<Multipliers>,
     pub warnings: Vec<PlanWarning>,
     /// What is known of the rules that give a width its shape.
     pub shape_rules: ShapeRange,
@@ -84,7 +89,7 @@ pub struct PlannedCell {
 }
 
 /// Where the hyper-parameters of a cell come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HyperSources {
     pub learning_rate: Provenance,
     pub batch: Provenance,
@@ -118,11 +123,16 @@ impl Grid {
     /// Every reason why the grid cannot be: sizes that are the same model, runs of too few steps,
     /// budgets that whole steps cannot meet, shapes that do not exist. Each names its key and line.
     pub fn build(config: &Config, data: &DataFacts) -> Result<Self, ConfigErrors> {
-        let mut errors = Vec::new();
+        let mut errors: Vec<ConfigError> =
+            config.calibrations().iter().map(|(of, folder)| unread(config, *of, folder)).collect();
+        if !errors.is_empty() {
+            return Err(ConfigErrors { errors });
+        }
         let requests = layout::requests(config, data.vocab, &mut errors);
+        let chosen = multiplied::choose(config, &requests, &mut errors);
         let mut cells = Vec::new();
-        for request in &requests {
-            match tune::cells(config, data, request) {
+        for (request, chosen) in requests.iter().zip(&chosen) {
+            match tune::cells(config, data, request, !chosen.is_empty()) {
                 Ok(planned) => cells.extend(planned),
                 Err(error) => errors.push(*error),
             }
@@ -137,6 +147,7 @@ impl Grid {
         let mut grid = Self {
             cells,
             stacks: Vec::new(),
+            multipliers: multiplied::multipliers(config, &requests, chosen),
             warnings: Vec::new(),
             shape_rules,
             convention: config.grid.convention,
@@ -203,6 +214,16 @@ impl Grid {
     pub fn most_epochs(&self) -> Option<f64> {
         self.cells.iter().filter_map(|c| c.epochs).max_by(f64::total_cmp)
     }
+}
+
+/// A law has no numbers before somebody has read the calibration that it is fitted to.
+fn unread(config: &Config, of: LawOf, folder: &Path) -> ConfigError {
+    *config.error(
+        of.key(),
+        "a law with its numbers",
+        format!("the calibration {}, which has not been read", folder.display()),
+        "fit it first (`Config::calibrations`, `Config::settle_law`), or write `coefficient` and `exponent`",
+    )
 }
 
 /// Two cells of one id would be one run counted twice.

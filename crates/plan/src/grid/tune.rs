@@ -2,19 +2,25 @@
 
 use super::layout::Request;
 use super::{DataFacts, HyperSources, PlannedCell};
-use crate::config::{Config, ConfigError, Length, MultiplierDesign, PrecisionChoice, Setting};
+use crate::config::{
+    Config, ConfigError, Length, MultiplierDesign, PrecisionChoice, RateRule, Setting,
+};
 use crate::rules::shape::ShapeSources;
 use crate::rules::{Provenance, beta2, decay, warmup};
 use crate::{Cell, Hyper, Precision};
 
 /// More tokens than anyone has, and few enough to count in 64 bits.
 const MOST_TOKENS: f64 = 1e17;
+/// The largest batch and rate that a number may be are those that a rule may give.
+const MOST_BATCH_TOKENS: f64 = 1e9;
+const MOST_RATE: f64 = 10.0;
 
 /// The cells of one request.
 pub(super) fn cells(
     config: &Config,
     data: &DataFacts,
     request: &Request,
+    multiplied: bool,
 ) -> Result<Vec<PlannedCell>, Box<ConfigError>> {
     let mut tokens = tokens(config, request);
     let plain_batch = batch_sequences(config, request, tokens)?;
@@ -26,10 +32,14 @@ pub(super) fn cells(
     let shape_sources = ShapeSources::of(&config.model, &request.shape, rule.as_ref());
     let role = request.role;
     let mut planned = Vec::new();
-    for (lr_multiplier, batch_multiplier) in multipliers(config) {
+    let plain = vec![(1.0, 1.0)];
+    for (lr_multiplier, batch_multiplier) in if multiplied { multipliers(config) } else { plain } {
         let batch = multiplied_batch(config, request, plain_batch, batch_multiplier)?;
         let steps = steps(config, request, tokens, batch)?;
         let (hyper, sources) = hyper(config, request, steps, batch, plain_batch, lr_multiplier);
+        if matches!(sources.learning_rate, Provenance::Own(_) | Provenance::Calibrated(_)) {
+            refuse_rate(config, request, hyper.learning_rate / lr_multiplier)?;
+        }
         if hyper.warmup_steps >= steps {
             return Err(config.error(
                 "train.warmup_steps",
@@ -47,8 +57,8 @@ pub(super) fn cells(
                 role,
                 lr_multiplier,
                 batch_multiplier,
-                sources,
-                shape_sources,
+                sources: sources.clone(),
+                shape_sources: shape_sources.clone(),
                 epochs,
             });
         }
@@ -78,8 +88,9 @@ fn tokens(config: &Config, request: &Request) -> f64 {
 
 /// Tokens per step as the user or the rule gives them.
 fn batch_tokens(config: &Config, request: &Request, tokens: f64) -> f64 {
-    match (request.batch_tokens, config.train.batch_tokens) {
-        (Some(batch), _) | (None, Setting::Value(batch)) => batch,
+    match (request.batch_tokens, &config.train.batch_tokens) {
+        (Some(batch), _) => batch,
+        (None, Setting::Value(batch)) => *batch,
         (None, Setting::Rule(rule)) => rule.batch_tokens(&request.shape, tokens),
     }
 }
@@ -96,6 +107,15 @@ fn batch_sequences(
     let by_user =
         request.batch_tokens.is_some() || matches!(config.train.batch_tokens, Setting::Value(_));
     if !by_user {
+        let by_law = matches!(config.train.batch_tokens, Setting::Rule(RateRule::Law { .. }));
+        if by_law && !(sequences * context <= MOST_BATCH_TOKENS) {
+            return Err(config.error(
+                "train.batch_tokens",
+                format!("a rule that gives at most {MOST_BATCH_TOKENS:e} tokens per step"),
+                format!("{:.2e} tokens for {}", sequences * context, request.shape),
+                "lower `coefficient` or `exponent`",
+            ));
+        }
         return Ok(sequences.log2().round().max(0.0).exp2() as usize);
     }
     if sequences < 1.0 || sequences.fract() != 0.0 {
@@ -112,6 +132,19 @@ fn batch_sequences(
         ));
     }
     Ok(sequences as usize)
+}
+
+/// A law with a steep exponent can give anything.
+fn refuse_rate(config: &Config, request: &Request, rate: f64) -> Result<(), Box<ConfigError>> {
+    if rate > 0.0 && rate <= MOST_RATE {
+        return Ok(());
+    }
+    Err(config.error(
+        "train.learning_rate",
+        format!("a rule that gives rates above 0 and at most {MOST_RATE}"),
+        format!("{rate:.2e} for {}", request.shape),
+        "change `coefficient` or `exponent`",
+    ))
 }
 
 fn multiplied_batch(
@@ -190,15 +223,16 @@ fn hyper(
     let shape = &request.shape;
     let batch = (batch_sequences * shape.context) as f64;
     let tokens = steps as f64 * batch;
-    let (learning_rate, lr_source) = match (request.learning_rate, train.learning_rate) {
-        (Some(rate), _) | (None, Setting::Value(rate)) => (rate, Provenance::User),
+    let (learning_rate, lr_source) = match (request.learning_rate, &train.learning_rate) {
+        (Some(rate), _) => (rate, Provenance::User),
+        (None, Setting::Value(rate)) => (*rate, Provenance::User),
         // A multiplied batch is an experiment with the batch alone: the rate stays.
         (None, Setting::Rule(rule)) => {
             let plain_batch = (plain_batch * shape.context) as f64;
             (rule.learning_rate(shape, tokens, plain_batch), rule.provenance())
         }
     };
-    let batch_source = match (request.batch_tokens, train.batch_tokens) {
+    let batch_source = match (request.batch_tokens, &train.batch_tokens) {
         (None, Setting::Rule(rule)) => rule.provenance(),
         _ => Provenance::User,
     };

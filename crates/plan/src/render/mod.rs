@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use isoflop_text::{Align, bytes, columns, counted, percent, rough_duration};
 
-use crate::{Convention, Grid, PlannedCell, Provenance, SliceRow, TimeEstimate};
+use crate::{Convention, Grid, Multiply, PlannedCell, Provenance, Shape, SliceRow, TimeEstimate};
 
 use figures::{flops, rate};
 
@@ -20,6 +20,7 @@ pub fn render_plan(grid: &Grid, expected: Option<&TimeEstimate>) -> String {
         models(grid),
         slices(grid),
         shapes::shapes(grid),
+        multipliers(grid),
         hyper(grid),
         seeds(grid),
         stacks(grid),
@@ -27,7 +28,7 @@ pub fn render_plan(grid: &Grid, expected: Option<&TimeEstimate>) -> String {
         time(grid, expected),
         warnings(grid),
     ];
-    parts.join("\n")
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
 fn headline(grid: &Grid) -> String {
@@ -136,6 +137,37 @@ fn seeds(grid: &Grid) -> String {
     )
 }
 
+/// The experiments beside the plain cells: factors, and the cells that were taken.
+fn multipliers(grid: &Grid) -> String {
+    let Some(m) = &grid.multipliers else { return String::new() };
+    let factors = |name: &str, list: &[f64]| {
+        let list: Vec<String> = list.iter().map(|factor| format!("x{factor}")).collect();
+        format!("{name} {}", list.join(", "))
+    };
+    let design = if m.product { "every pair" } else { "one at a time" };
+    let names: Vec<&str> = m.multiply.iter().map(|which| which.word()).collect();
+    let at = match m.multiply.contains(&Multiply::All) {
+        true => "all cells".into(),
+        false => format!("{} of each slice", names.join(" and ")),
+    };
+    let mut out = format!(
+        "Multipliers, {design}: {}; {}; at {at}{}\n",
+        factors("learning rate", &m.learning_rate),
+        factors("batch", &m.batch),
+        m.minima.as_ref().map_or(String::new(), |minima| format!("\n  minima: {minima}")),
+    );
+    for slice in m.taken.chunk_by(|a, b| a.budget_flops == b.budget_flops) {
+        let budget = slice[0].budget_flops.map_or("-".into(), flops);
+        let cells = slice.iter().map(|taken| {
+            let taken_as: Vec<&str> = taken.taken_as.iter().map(|which| which.word()).collect();
+            let Shape { depth, width, .. } = taken.shape;
+            format!("L{depth} d{width} ({})", taken_as.join(", "))
+        });
+        let _ = writeln!(out, "  {budget:<9}{}", cells.collect::<Vec<_>>().join(", "));
+    }
+    out
+}
+
 /// One line per hyper-parameter: its range over the grid and where it comes from.
 fn hyper(grid: &Grid) -> String {
     let mut out = String::from("Hyper-parameters\n");
@@ -150,31 +182,36 @@ fn hyper(grid: &Grid) -> String {
         "learning rate",
         all(&|c| c.cell.hyper.learning_rate),
         rate,
-        from(&|c| c.sources.learning_rate),
+        from(&|c| c.sources.learning_rate.clone()),
     );
     line(
         "batch, tokens",
         all(&|c| c.cell.batch_tokens() as f64),
         |x| x.to_string(),
-        from(&|c| c.sources.batch),
+        from(&|c| c.sources.batch.clone()),
     );
-    line("beta2", all(&|c| c.cell.hyper.beta2), |x| format!("{x:.3}"), from(&|c| c.sources.beta2));
+    line(
+        "beta2",
+        all(&|c| c.cell.hyper.beta2),
+        |x| format!("{x:.3}"),
+        from(&|c| c.sources.beta2.clone()),
+    );
     line(
         "warm-up, steps",
         all(&|c| c.cell.hyper.warmup_steps as f64),
         |x| x.to_string(),
-        from(&|c| c.sources.warmup),
+        from(&|c| c.sources.warmup.clone()),
     );
     line(
         "weight decay",
         all(&|c| c.cell.hyper.weight_decay),
         |x| x.to_string(),
-        from(&|c| c.sources.weight_decay),
+        from(&|c| c.sources.weight_decay.clone()),
     );
     if let Some(first) = cells.first() {
         let h = &first.cell.hyper;
         let clip = h.clip_norm.map_or("off".into(), |c| c.to_string());
-        let by = match first.sources.precision {
+        let by = match &first.sources.precision {
             Provenance::User => String::new(),
             source => format!(" ({source})"),
         };
@@ -267,7 +304,11 @@ fn warnings(grid: &Grid) -> String {
     }
     let mut out = String::new();
     for warning in &grid.warnings {
-        let _ = writeln!(out, "warning: {warning}\n  hint: {}", warning.advice());
+        let _ = writeln!(
+            out,
+            "warning: {warning}\n  hint: {}",
+            warning.advice().replace('\n', "\n    ")
+        );
     }
     out
 }

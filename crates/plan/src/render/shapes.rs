@@ -13,9 +13,9 @@ pub(super) fn shapes(grid: &Grid) -> String {
         line(name, values, |x| x.to_string(), cells.iter().map(from).collect())
     };
     let mut out = String::from("Shapes\n");
-    out += &line("depth", |s| s.depth as f64, |c| c.shape_sources.depth);
-    out += &line("heads", |s| s.heads as f64, |c| c.shape_sources.heads);
-    out += &line("MLP, hidden", |s| s.hidden as f64, |c| c.shape_sources.mlp);
+    out += &line("depth", |s| s.depth as f64, |c| c.shape_sources.depth.clone());
+    out += &line("heads", |s| s.heads as f64, |c| c.shape_sources.heads.clone());
+    out += &line("MLP, hidden", |s| s.hidden as f64, |c| c.shape_sources.mlp.clone());
     if cells.iter().any(|c| c.shape_sources.any_rule()) {
         out += &format!("  {}\n", measured(grid));
     }

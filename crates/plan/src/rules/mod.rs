@@ -8,6 +8,7 @@ pub mod beta2;
 pub mod decay;
 pub mod deepseek;
 pub mod measured;
+pub mod power;
 pub mod shape;
 pub mod steplaw;
 pub mod warmup;
@@ -17,22 +18,26 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::Shape;
-use crate::config::RateRule;
+use crate::config::{LawOf, RateRule};
 
 /// Where the value of a hyper-parameter comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "kind", content = "source", rename_all = "lowercase")]
 pub enum Provenance {
     /// A publication.
     Published(&'static str),
     /// Runs of this project, kept in `results/`.
     Measured(&'static str),
+    /// A study of the user's: its results folder, the law and what it was fitted to.
+    Calibrated(String),
     /// Nobody has shown it for models like these.
     Assumed(&'static str),
     /// The device, to which the configuration leaves it.
     Device,
     /// The configuration.
     User,
+    /// A law in the configuration.
+    Own(String),
 }
 
 impl fmt::Display for Provenance {
@@ -42,7 +47,9 @@ impl fmt::Display for Provenance {
             Self::Measured(source) => write!(f, "measured: {source}"),
             Self::Assumed(source) => write!(f, "assumed: {source}"),
             Self::Device => f.write_str("auto, for this device"),
+            Self::Calibrated(source) => write!(f, "calibrated: {source}"),
             Self::User => f.write_str("user"),
+            Self::Own(law) => write!(f, "user: {law}"),
         }
     }
 }
@@ -66,43 +73,53 @@ impl Fitted {
 }
 
 impl RateRule {
-    /// Peak learning rate of a run of `tokens` tokens, `batch_tokens` per step.
-    pub fn learning_rate(self, shape: &Shape, tokens: f64, batch_tokens: f64) -> f64 {
+    /// Peak learning rate of a run of `tokens` tokens, `batch_tokens` per step; not a number while a calibration is unread.
+    pub fn learning_rate(&self, shape: &Shape, tokens: f64, batch_tokens: f64) -> f64 {
         match self {
             Self::Measured => measured::learning_rate(shape, batch_tokens),
             Self::StepLaw => steplaw::learning_rate(shape, tokens),
             Self::DeepSeek => deepseek::learning_rate(shape, tokens),
+            Self::Law { law, .. } => law.learning_rate(shape, batch_tokens),
+            Self::Unread { .. } => f64::NAN,
         }
     }
 
     /// Whether the rate is made for the batch at hand, rather than for the rule's own.
-    pub fn follows_batch(self) -> bool {
+    pub fn follows_batch(&self) -> bool {
         match self {
-            Self::Measured => true,
+            Self::Measured | Self::Law { .. } | Self::Unread { .. } => true,
             Self::StepLaw | Self::DeepSeek => false,
         }
     }
 
-    /// Tokens per step of a run of `tokens` tokens, before rounding to whole sequences.
-    pub fn batch_tokens(self, shape: &Shape, tokens: f64) -> f64 {
+    /// Tokens per step of a run of `tokens` tokens, before rounding to whole sequences; not a number while a calibration is
+    /// unread.
+    pub fn batch_tokens(&self, shape: &Shape, tokens: f64) -> f64 {
         match self {
             Self::Measured => measured::batch_tokens(tokens),
             Self::StepLaw => steplaw::batch_tokens(tokens),
             Self::DeepSeek => deepseek::batch_tokens(shape, tokens),
+            Self::Law { law, .. } => law.batch_tokens(tokens),
+            Self::Unread { .. } => f64::NAN,
         }
     }
 
     /// Where the rule comes from.
-    pub fn provenance(self) -> Provenance {
+    pub fn provenance(&self) -> Provenance {
         match self {
             Self::Measured => measured::PROVENANCE,
             Self::StepLaw => steplaw::PROVENANCE,
             Self::DeepSeek => deepseek::PROVENANCE,
+            Self::Law { law, of: LawOf::LearningRate } => law.rate_provenance(),
+            Self::Law { law, of: LawOf::Batch } => law.batch_provenance(),
+            Self::Unread { folder, .. } => {
+                Provenance::Calibrated(format!("{}, to be fitted", folder.display()))
+            }
         }
     }
 
     /// What the rule's rate was fitted on, where batches follow `batch`, a rule if any.
-    pub fn rate_fitted(self, batch: Option<Self>) -> Option<Fitted> {
+    pub fn rate_fitted(&self, batch: Option<&Self>) -> Option<Fitted> {
         match (self, batch) {
             (Self::Measured, Some(Self::StepLaw)) => measured::fitted_with_step_law_batches(),
             _ => self.fitted(),
@@ -110,20 +127,27 @@ impl RateRule {
     }
 
     /// What the rule was fitted on; `None` where it has not been fitted.
-    pub fn fitted(self) -> Option<Fitted> {
+    pub fn fitted(&self) -> Option<Fitted> {
         match self {
             Self::Measured => measured::FITTED,
             Self::StepLaw => Some(steplaw::FITTED),
             Self::DeepSeek => Some(deepseek::FITTED),
+            Self::Law { law, .. } => law.calibration.as_ref().map(|c| c.range),
+            Self::Unread { .. } => None,
         }
     }
 
-    /// Its name in configurations.
-    pub fn name(self) -> &'static str {
+    /// Its name in configurations: a word, or the results folder of a calibration.
+    pub fn name(&self) -> String {
         match self {
-            Self::Measured => "measured",
-            Self::StepLaw => "steplaw",
-            Self::DeepSeek => "deepseek",
+            Self::Measured => "measured".into(),
+            Self::StepLaw => "steplaw".into(),
+            Self::DeepSeek => "deepseek".into(),
+            Self::Law { law, .. } => match &law.calibration {
+                Some(calibration) => calibration.folder.display().to_string(),
+                None => "a law".into(),
+            },
+            Self::Unread { folder, .. } => folder.display().to_string(),
         }
     }
 }

@@ -134,7 +134,7 @@ fn a_precision_that_is_left_to_the_device_is_settled_once_it_is_known() {
         };
         let grid = Grid::build(config, &facts).unwrap();
         let ids: Vec<_> = grid.cells.iter().map(|planned| planned.cell.id.clone()).collect();
-        (ids, grid.cells[0].sources.precision)
+        (ids, grid.cells[0].sources.precision.clone())
     };
     let (chosen, asked) = (cells(&auto), cells(&fixed));
     assert_eq!(chosen.0, asked.0, "a cell is the same whoever chose its precision");

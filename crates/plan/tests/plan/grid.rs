@@ -176,15 +176,15 @@ fn multipliers_vary_one_at_a_time_or_all_together() {
 #[test]
 fn hyper_parameters_say_where_they_come_from() {
     let by_rule = grid(STUDY);
-    let sources = by_rule.cells[0].sources;
+    let sources = &by_rule.cells[0].sources;
     assert!(matches!(sources.beta2, Provenance::Published(_)));
     let by_user = grid(&format!(
         "{STUDY}[train]\nlearning_rate = 3e-3\nbatch_tokens = 256\nbeta2 = 0.9\nwarmup_steps = 3\nweight_decay = 0\n"
     ));
     for planned in &by_user.cells {
-        let s = planned.sources;
-        for source in [s.learning_rate, s.batch, s.beta2, s.warmup, s.weight_decay] {
-            assert_eq!(source, Provenance::User);
+        let s = &planned.sources;
+        for source in [&s.learning_rate, &s.batch, &s.beta2, &s.warmup, &s.weight_decay] {
+            assert_eq!(*source, Provenance::User);
         }
         let h = planned.cell.hyper;
         assert_eq!((h.learning_rate, h.batch_sequences, h.beta2), (3e-3, 2, 0.9));

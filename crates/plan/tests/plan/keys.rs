@@ -1,6 +1,6 @@
 //! The table of keys is what the readers do: ranges, defaults and examples are held against files.
 
-use isoflop_plan::config::keys::{CELL_KEYS, Key, Needs, SECTIONS};
+use isoflop_plan::config::keys::{BATCH_LAW_KEYS, CELL_KEYS, Key, Needs, RATE_LAW_KEYS, SECTIONS};
 use isoflop_plan::config::{Kind, List, Takes};
 use isoflop_plan::{Config, ConfigError, ErrorKind, MOST_REPLICAS};
 
@@ -37,6 +37,18 @@ fn cell(name: &str, value: &str) -> (String, String) {
     (text, format!("grid.cells[0].{name}"))
 }
 
+/// A file with `name = value` in a law of its own, or in a fitted one.
+fn law(of: &str, name: &str, value: &str) -> (String, String) {
+    let numbers = [("coefficient", "0.3"), ("exponent", "0.5")];
+    let fit = ["min_params", "max_params", "min_tokens", "max_tokens"].map(|key| (key, "1e6"));
+    let fit = [("from", "\"runs/a\""), ("minima", "3")].into_iter().chain(fit);
+    let fitted = fit.clone().any(|(key, _)| key == name);
+    let rest = numbers.into_iter().chain(fit.filter(|_| fitted)).filter(|(key, _)| *key != name);
+    let rest: String = rest.map(|(key, value)| format!("{key} = {value}, ")).collect();
+    let text = format!("[grid]\nbudgets = [1e12]\n[train]\n{of} = {{ {rest}{name} = {value} }}\n");
+    (text, format!("train.{of}.{name}"))
+}
+
 /// Calls `check` with every key and what makes a file of a value for it.
 fn every_key(mut check: impl FnMut(&Takes, &str, &dyn Fn(&str) -> (String, String))) {
     for section in SECTIONS {
@@ -47,6 +59,11 @@ fn every_key(mut check: impl FnMut(&Takes, &str, &dyn Fn(&str) -> (String, Strin
     }
     for key in CELL_KEYS {
         check(&key.takes, key.example, &|value| cell(key.name, value));
+    }
+    for (of, keys) in [("learning_rate", RATE_LAW_KEYS), ("batch_tokens", BATCH_LAW_KEYS)] {
+        for key in keys {
+            check(&key.takes, key.example, &|value| law(of, key.name, value));
+        }
     }
 }
 
@@ -173,7 +190,7 @@ fn every_key_is_written_and_listed_once() {
     }
     let rows = documented.lines().filter(|l| l.starts_with("| `")).count();
     let keys: usize = SECTIONS.iter().map(|s| s.keys.len()).sum();
-    assert_eq!(rows, keys + CELL_KEYS.len());
+    assert_eq!(rows, keys + CELL_KEYS.len() + RATE_LAW_KEYS.len() + BATCH_LAW_KEYS.len());
 }
 
 #[test]

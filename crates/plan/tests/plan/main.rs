@@ -1,5 +1,6 @@
 //! Tests of the public interface: configurations in, messages and grids out.
 
+mod calibration;
 mod config;
 mod errors;
 mod grid;

@@ -40,7 +40,7 @@ fn every_size_of_every_budget_has_each_shape_once() {
     let plain = star.cells.iter().filter(|c| c.is_plain()).count();
     assert_eq!(plain, 2 * 2 * 2);
     for planned in &star.cells {
-        let (cell, sources) = (&planned.cell, planned.shape_sources);
+        let (cell, sources) = (&planned.cell, planned.shape_sources.clone());
         assert!((cell.flops() / cell.budget_flops.unwrap() - 1.0).abs() < 0.01);
         assert_eq!(sources.depth == Provenance::User, cell.shape.depth != 2);
     }

@@ -1,12 +1,24 @@
 //! What another learning rate or batch does to the loss, in figures.
 
+use super::{Page, filled};
 use crate::chart::Rich;
+use crate::document::{Block, Section};
 use crate::number;
 use crate::plots::Sensitivity;
 use crate::table::{Align, Table, Tone};
 
+/// The experiments beside the rule. They come first: what the slices say holds where rate and batch are right.
+pub(super) fn section(page: &Page) -> Option<Section> {
+    let experiments = &page.sensitivities;
+    let mut blocks: Vec<Block> = experiments.iter().map(|s| Block::Table(table(s))).collect();
+    if !experiments.is_empty() {
+        blocks.push(Block::Figures(experiments.iter().map(Sensitivity::figure).collect()));
+    }
+    filled(Section::new("tuning", "Learning rate and batch"), blocks)
+}
+
 /// One row for each model and budget, one column for each multiple.
-pub(super) fn table(experiment: &Sensitivity) -> Table {
+fn table(experiment: &Sensitivity) -> Table {
     let points = experiment.curves.iter().flat_map(|c| &c.points);
     let mut multiples: Vec<f64> = points.map(|p| p.0).collect();
     multiples.sort_by(f64::total_cmp);
@@ -38,6 +50,35 @@ pub(super) fn table(experiment: &Sensitivity) -> Table {
 mod tests {
     use super::*;
     use crate::plots::SensitivityCurve;
+
+    #[test]
+    fn the_tables_come_before_all_other_sections() {
+        let experiment = |title: &str| Sensitivity {
+            id: "learning-rate".into(),
+            title: title.into(),
+            subtitle: None,
+            label: "Learning rate".into(),
+            curves: vec![SensitivityCurve {
+                name: "small".into(),
+                order: 1.0,
+                points: vec![(1.0, 0.0), (2.0, -0.02)],
+            }],
+            tolerance: 0.01,
+        };
+        let page = Page {
+            sensitivities: vec![experiment("Is the learning rate right?")],
+            command: "sweep",
+            ..Page::new("a", crate::page::Fitted::Refused("too few runs"))
+        };
+        let document = page.document();
+        let ids: Vec<String> = document.sections.iter().map(|s| s.id.to_string()).collect();
+        assert_eq!(ids, ["tuning", "reproduce"]);
+        let text = document.to_text();
+        let (table, rest) = (text.find("Is the learning rate right?"), text.find("sweep"));
+        assert!(table.is_some() && rest.is_none_or(|rest| table < Some(rest)), "{text}");
+        let none = Page { sensitivities: Vec::new(), ..page };
+        assert!(none.document().sections.iter().all(|s| s.id != "tuning"));
+    }
 
     #[test]
     fn every_multiple_is_a_column_and_gains_stand_out() {

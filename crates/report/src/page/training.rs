@@ -2,7 +2,7 @@
 
 use isoflop_ledger::{Record, Status};
 
-use super::{Page, filled, sensitivity};
+use super::{Page, filled};
 use crate::document::{Block, Section};
 use crate::number;
 use crate::plots::{CurveX, GridCell, GridMap, GridState, TrainingCurve, TrainingCurves};
@@ -20,7 +20,6 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         figures.push(curves(page, CurveX::Flops).figure());
         figures.push(curves(page, CurveX::Tokens).figure());
     }
-    figures.extend(page.sensitivities.iter().map(|s| s.figure()));
     let diverged =
         page.records.iter().filter(|r| matches!(r.result.status, Status::Diverged { .. })).count();
     if diverged > 0 {
@@ -29,9 +28,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     if figures.is_empty() {
         return None;
     }
-    let mut blocks = vec![Block::Figures(figures)];
-    blocks.extend(page.sensitivities.iter().map(|s| Block::Table(sensitivity::table(s))));
-    filled(section, blocks)
+    filled(section, vec![Block::Figures(figures)])
 }
 
 fn grid(page: &Page) -> GridMap {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::remedy::Remedy;
 use super::{BUDGETS, PlanWarning, SIZES, shapes};
 use crate::config::{Config, Design, RateRule, Setting};
 use crate::rules::Provenance;
@@ -121,11 +122,7 @@ fn check_heads(grid: &Grid, warnings: &mut Vec<PlanWarning>) {
 
 fn check_rules(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
     let train = &config.train;
-    let rule = |setting| match setting {
-        Setting::Rule(rule) => Some(rule),
-        Setting::Value(_) => None,
-    };
-    let (rate, batch) = (rule(train.learning_rate), rule(train.batch_tokens));
+    let (rate, batch) = (rule_of(&train.learning_rate), rule_of(&train.batch_tokens));
     let by_rule = [
         (
             "learning rate",
@@ -154,13 +151,15 @@ fn check_rules(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
             let outside: Vec<f64> = factors.filter(|f| *f > OUTSIDE).collect();
             let factor = outside.iter().copied().fold(0.0, f64::max);
             if !outside.is_empty() {
+                let remedy = Remedy::of(config, grid, what, rule);
                 let (rule, cells) = (rule.name(), outside.len());
-                warnings.push(PlanWarning::OutsideRule { what, rule, cells, factor });
+                warnings.push(PlanWarning::OutsideRule { what, rule, cells, factor, remedy });
             }
         }
     }
     if let Some(rule) = rate {
-        if train.optimizer == Optimizer::Muon {
+        let own = matches!(rule, RateRule::Law { .. });
+        if train.optimizer == Optimizer::Muon && !own {
             warnings.push(PlanWarning::RuleOfAnotherOptimizer);
         }
         check_rate_for_batch(rule, grid, warnings);
@@ -183,8 +182,15 @@ fn check_rules(config: &Config, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
     }
 }
 
+fn rule_of(setting: &Setting<RateRule>) -> Option<&RateRule> {
+    match setting {
+        Setting::Rule(rule) => Some(rule),
+        Setting::Value(_) => None,
+    }
+}
+
 /// The learning rate of a rule belongs to the batch of the same rule.
-fn check_rate_for_batch(rule: RateRule, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
+fn check_rate_for_batch(rule: &RateRule, grid: &Grid, warnings: &mut Vec<PlanWarning>) {
     if rule.follows_batch() {
         return;
     }

@@ -1,6 +1,7 @@
 //! What is doubtful about a design that can be trained all the same, and what to do about it.
 
 mod check;
+mod remedy;
 mod shapes;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use crate::Shape;
 use isoflop_text::{bytes, counted};
 
 pub(super) use check::{check, memory_short};
+pub use remedy::Remedy;
 pub use shapes::ShapeJump;
 
 /// Fewest budgets that tell a power law from an accident.
@@ -82,10 +84,11 @@ pub enum PlanWarning {
         /// What it gives.
         what: &'static str,
         /// Its name in the configuration.
-        rule: &'static str,
+        rule: String,
         cells: usize,
         /// How far the worst is outside, as a factor.
         factor: f64,
+        remedy: Remedy,
     },
     /// A learning-rate rule fitted on AdamW, used with another optimizer.
     RuleOfAnotherOptimizer,
@@ -172,12 +175,10 @@ impl PlanWarning {
                 "use a smaller vocabulary, as `tokenizer = \"bytes\"` has, or larger models".into()
             }
             Self::AssumedRule { .. } => {
-                "try `lr_multipliers = [0.5, 1, 2]` and `batch_multipliers` on a few cells before you trust the exponents"
+                "try `lr_multipliers = [0.5, 1, 2]` and `batch_multipliers` with `multiply = \"minima\"` before you trust the exponents"
                     .into()
             }
-            Self::OutsideRule { .. } => {
-                "calibrate with `lr_multipliers` and `batch_multipliers` at the smallest and largest cells".into()
-            }
+            Self::OutsideRule { what, remedy, .. } => remedy.advice(what),
             Self::RuleOfAnotherOptimizer => {
                 "set `learning_rate`, or calibrate it with `lr_multipliers`".into()
             }
@@ -256,7 +257,7 @@ impl fmt::Display for PlanWarning {
             Self::AssumedRule { what } => {
                 write!(f, "the rule for the {what} is assumed, not measured")
             }
-            Self::OutsideRule { what, rule, cells, factor } => write!(
+            Self::OutsideRule { what, rule, cells, factor, .. } => write!(
                 f,
                 "\"{rule}\" gives the {what} of {cells} cells up to x{factor:.0} outside the range it was fitted on"
             ),

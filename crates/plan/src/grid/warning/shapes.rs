@@ -79,11 +79,13 @@ fn jumps(grid: &Grid) -> Vec<ShapeJump> {
             let by_rule = |of: fn(&PlannedCell) -> Provenance| {
                 [a, b].iter().all(|c| of(c) != Provenance::User)
             };
-            if by_rule(|c| c.shape_sources.depth) && depth_jumps(low.depth, high.depth) {
+            if by_rule(|c| c.shape_sources.depth.clone()) && depth_jumps(low.depth, high.depth) {
                 let (what, from, to) = ("depth", low.depth, high.depth);
                 jumps.insert(ShapeJump { what, from, to, widths });
             }
-            if by_rule(|c| c.shape_sources.heads) && heads_jump(low.heads, high.heads, widths) {
+            if by_rule(|c| c.shape_sources.heads.clone())
+                && heads_jump(low.heads, high.heads, widths)
+            {
                 let (what, from, to) = ("number of heads", low.heads, high.heads);
                 jumps.insert(ShapeJump { what, from, to, widths });
             }
