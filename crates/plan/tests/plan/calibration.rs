@@ -164,9 +164,15 @@ fn lines(hint: &str) -> Vec<&str> {
     hint.split('`').skip(1).step_by(2).filter(|code| code.contains(" = ")).collect()
 }
 
+/// A study a thousand times above the calibration of the default rule.
+fn beyond(context: usize) -> String {
+    let study = STUDY.replace("e12", "e15").replace("e11", "e14").replace("e10", "e13");
+    study.replace("context = 128", &format!("context = {context}"))
+}
+
 #[test]
 fn pasting_the_hint_ends_the_doubt() {
-    let study = STUDY.replace("context = 128", "context = 16");
+    let study = beyond(16);
     let before = grid(&study);
     let doubts = outside(&before);
     assert_eq!(doubts.len(), 2, "rate and batch: {doubts:?}");
@@ -246,7 +252,7 @@ fn a_calibration_has_a_range_too() {
 
 #[test]
 fn batches_of_one_sequence_have_no_room_for_a_ladder() {
-    let grid = grid(&format!("{STUDY}min_steps = 400\n").replace("5e10", "6e10"));
+    let grid = grid(&beyond(4096));
     let batch = outside(&grid).into_iter().find(|w| w.to_string().contains("gives the batch"));
     let batch = batch.expect("a doubt about the batch");
     assert!(matches!(batch, PlanWarning::OutsideRule { remedy: Remedy::NoRoom, .. }), "{batch:?}");

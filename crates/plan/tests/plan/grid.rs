@@ -96,13 +96,13 @@ fn exact_flops_are_counted_by_hand() {
         "[model]\ncontext = 128\n[grid]\ncells = [{ width = 64, steps = 100, batch_tokens = 1024 }]\n",
     );
     let cell = &grid.cells[0].cell;
-    assert_eq!((cell.shape.depth, cell.shape.heads, cell.shape.hidden), (2, 2, 168));
+    assert_eq!((cell.shape.depth, cell.shape.heads, cell.shape.hidden), (2, 4, 168));
     // Per block: 4 d^2 + 3 d h weights in products, and scores over 128 positions; then the head.
     let block = 2.0 * (4.0 * 64.0 * 64.0 + 3.0 * 64.0 * 168.0) + 4.0 * 128.0 * 64.0;
     let per_token = 3.0 * (2.0 * block + 2.0 * 256.0 * 64.0);
     assert_eq!(cell.flops(), per_token * 102_400.0);
     assert_eq!(Convention::Exact.flops(&cell.shape, 102_400.0), cell.flops());
-    let n = (2 * (4 * 64 * 64 + 3 * 64 * 168 + 2 * 64 + 2 * 32) + 64 + 2 * 256 * 64) as f64;
+    let n = (2 * (4 * 64 * 64 + 3 * 64 * 168 + 2 * 64 + 2 * 16) + 64 + 2 * 256 * 64) as f64;
     assert_eq!(Convention::SixNd.flops(&cell.shape, 10.0), 60.0 * n);
 }
 

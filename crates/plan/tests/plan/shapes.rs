@@ -25,15 +25,15 @@ fn every_size_of_every_budget_has_each_shape_once() {
     let star = grid(&format!(
         "{sizes}depths = [1, 2, 3]\nhead_counts = [1, 2, 4]\nmlp_ratios = [2, 2.667, 4]\n"
     ));
-    // Two layers, two heads and 8/3 are the rule's: trained once.
+    // Two layers, four heads and 8/3 are the rule's: trained once.
     let wide = [
-        (2, 2, 168, Plain),
-        (1, 2, 168, Beside),
-        (3, 2, 168, Beside),
+        (2, 4, 168, Plain),
+        (1, 4, 168, Beside),
+        (3, 4, 168, Beside),
         (2, 1, 168, Beside),
-        (2, 4, 168, Beside),
-        (2, 2, 128, Beside),
-        (2, 2, 256, Beside),
+        (2, 2, 168, Beside),
+        (2, 4, 128, Beside),
+        (2, 4, 256, Beside),
     ];
     assert_eq!(shapes(&star, 64)[..7], wide);
     assert_eq!(star.cells.len(), 2 * 2 * 2 * 7);
@@ -47,7 +47,7 @@ fn every_size_of_every_budget_has_each_shape_once() {
     let product = grid(&format!(
         "{sizes}depths = [1, 2]\nhead_counts = [2, 4]\nshapes = \"product\"\nlr_multipliers = [1, 2]\n"
     ));
-    let all = [(2, 2, 168, Plain), (1, 2, 168, Beside), (1, 4, 168, Beside), (2, 4, 168, Beside)];
+    let all = [(2, 4, 168, Plain), (1, 2, 168, Beside), (1, 4, 168, Beside), (2, 2, 168, Beside)];
     assert_eq!(shapes(&product, 64)[..4], all);
     assert_eq!(product.cells.len(), 2 * 2 * 2 * 4 * 2);
     // Other designs of sizes have them too.
@@ -75,7 +75,7 @@ fn heads_that_do_not_fit_are_left_out_and_said_or_refused() {
     let text = "[grid]\nbudgets = [1e12]\nwidths = [40, 48]\nhead_counts = [3, 4]\n";
     let found = grid(text);
     let at = |width| shapes(&found, width).iter().map(|s| s.1).collect::<Vec<_>>();
-    assert_eq!((at(40), at(48)), (vec![2, 4], vec![2, 3, 4]));
+    assert_eq!((at(40), at(48)), (vec![4], vec![4, 3]));
     let left = PlanWarning::HeadsLeftOut { heads: 3, widths: vec![40] };
     assert!(found.warnings.contains(&left), "{:?}", found.warnings);
     assert!(render_plan(&found, None).contains("3 heads do not divide the width 40"));
@@ -111,15 +111,15 @@ fn explicit_cells_of_one_width_do_not_share_a_slice() {
         grid(&text)
     };
     let roles = |g: &Grid| g.cells.iter().map(|c| c.role).collect::<Vec<_>>();
-    assert_eq!(roles(&cells("heads = 4")), [Plain, Plain]);
-    let ruled = cells("heads = 4 }, { width = 48, flops = 1e12, depth = 2");
+    assert_eq!(roles(&cells("heads = 2")), [Plain, Plain]);
+    let ruled = cells("heads = 2 }, { width = 48, flops = 1e12, depth = 2");
     assert_eq!(roles(&ruled), [Plain, Beside, Plain]);
-    let free = cells("heads = 4 }, { width = 48, flops = 1e12, depth = 3");
+    let free = cells("heads = 2 }, { width = 48, flops = 1e12, depth = 3");
     assert_eq!(roles(&free), [Plain, Candidate, Candidate]);
     let warning = PlanWarning::NoRuleShape { budgets: vec![1e12], widths: vec![48] };
     assert!(free.warnings.contains(&warning) && !ruled.warnings.contains(&warning));
     // Other budgets, and lengths that are no budgets, are apart.
-    let apart = cells("heads = 4 }, { width = 48, flops = 3e12 }, { width = 48, tokens = 3e7");
+    let apart = cells("heads = 2 }, { width = 48, flops = 3e12 }, { width = 48, tokens = 3e7");
     assert_eq!(roles(&apart), [Plain; 4]);
 }
 
