@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import csv
 import json
 import math
 import pathlib
@@ -126,6 +127,95 @@ def half_precision():
         yield line([str(step), f"{statistics.mean(losses):.4f}", f"{statistics.stdev(losses):.4f}", change])
 
 
+def runs(path: str) -> list[dict]:
+    """Rows of a table of runs."""
+    with open(RESULTS / path) as lines:
+        return list(csv.DictReader(lines))
+
+
+def losses_by_shape() -> dict:
+    """Held-out losses of every shape of the architecture study, by (family, context, budget)."""
+    found = collections.defaultdict(lambda: collections.defaultdict(dict))
+    for run in runs("architecture/runs.csv"):
+        where = run["family"], int(run["context"]), float(run["budget_flops"])
+        shape = tuple(int(run[k]) for k in ("depth", "width", "heads", "hidden"))
+        found[where][shape][run["seed"]] = float(run["loss"])
+    return found
+
+
+def architecture():
+    """Sizes of heads at the depth of the rule: loss of each against the best of the width."""
+    yield from head(["family, context, budget", "width", "layers", "loss at each head size (seeds)", "rule", "rule against the best"])
+    for (family, context, budget), shapes in sorted(losses_by_shape().items()):
+        sizes = collections.defaultdict(dict)
+        for (depth, width, heads, hidden), seeds in shapes.items():
+            ladder = sizes[depth, width].setdefault(hidden, {})
+            ladder[width // heads] = statistics.mean(seeds.values()), len(seeds)
+        for (depth, width), by_hidden in sorted(sizes.items()):
+            ladder = max(by_hidden.values(), key=len)
+            if len(ladder) < 2:
+                continue
+            best = min(loss for loss, _ in ladder.values())
+            cells = [f"{'**' if loss == best else ''}{size}: {loss:.3f}{'**' if loss == best else ''} ({n})" for size, (loss, n) in sorted(ladder.items())]
+            rule = head_size(width)
+            change = f"{100 * (ladder[rule][0] / best - 1):+.1f}%" if rule in ladder else "not run"
+            yield line([f"{family}, {context}, {scientific(budget)}", str(width), str(depth), ", ".join(cells), str(rule), change])
+
+
+def minima():
+    """The rule's shape at the quickstart's minima against the best of all shapes that eight seeds were trained of."""
+    found = losses_by_shape()
+    yield from head(["budget", "shape by rule", "loss", "best shape found", "loss", "rule against the best"])
+    for budget, rule in ((5e10, (2, 16, 2, 40)), (2e11, (2, 24, 3, 64)), (8e11, (2, 48, 4, 128))):
+        shapes = {s: list(l.values()) for s, l in found["llama", 64, budget].items() if len(l) >= 8}
+        for cell in ledger("hyperparameters"):
+            c, h = cell["cell"], cell["cell"]["hyper"]
+            s = tuple(c["shape"][k] for k in ("depth", "width", "heads", "hidden"))
+            plain = math.isclose(h["learning_rate"], rates_at(budget), rel_tol=1e-3) and h["batch_sequences"] == 2
+            if c["budget_flops"] == budget and s == rule and plain:
+                seeds = shapes.setdefault(s, [])
+                if len(seeds) < 8:
+                    seeds.append(cell["valid"]["loss_nats"])
+        best = min(shapes, key=lambda s: statistics.mean(shapes[s]))
+        losses = [statistics.mean(shapes[s]) for s in (rule, best)]
+        name = lambda s: f"L{s[0]} d{s[1]} h{s[2]} m{s[3]}"
+        yield line([scientific(budget), name(rule), f"{losses[0]:.4f}", name(best), f"{losses[1]:.4f}", f"{100 * (losses[0] / losses[1] - 1):+.1f}%"])
+
+
+def rates_at(budget: float) -> float:
+    """The rule's rate at a minimum: the middle one of those tried."""
+    tried = {c["cell"]["hyper"]["learning_rate"] for c in ledger("hyperparameters") if c["cell"]["budget_flops"] == budget}
+    return statistics.median_low(sorted(tried))
+
+
+def head_size(width: int) -> int:
+    """The even divisor nearest to 1.6 sqrt(width), 4 to 128 (crates/plan/src/architecture.rs)."""
+    sizes = [h for h in range(4, min(width, 128) + 1, 2) if width % h == 0]
+    return min(sizes, key=lambda h: abs(math.log(h / (1.6 * math.sqrt(width)))))
+
+
+def forecasts():
+    """Runs beyond the ladders against what was forecast of them."""
+    with open(RESULTS / "forecast" / "forecasts.json") as text:
+        told = {(f["text"], f["budget_flops"]): f for f in json.load(text)}
+    yield from head(["text", "FLOPs", "width", "losses of three seeds", "forecast of a new run", "off, mean", "inside", "law alone, off"])
+    off, inside = [], []
+    for name in ("rust", "english", "synthetic"):
+        by_budget = collections.defaultdict(list)
+        for run in runs(f"forecast/beyond-{name}.csv"):
+            by_budget[float(run["budget_flops"])].append(run)
+        for budget, found in sorted(by_budget.items()):
+            f, losses = told[name, budget], [float(run["loss"]) for run in found]
+            errors = [f["loss"] / loss - 1 for loss in losses]
+            held = [f["lo"] <= loss <= f["hi"] for loss in losses]
+            off += [abs(e) for e in errors]
+            inside += held
+            yield line([name, scientific(budget), found[0]["width"], ", ".join(f"{loss:.3f}" for loss in losses),
+                        f"{f['loss']:.3f} [{f['lo']:.3f}, {f['hi']:.3f}]", f"{100 * statistics.mean(errors):+.1f}%",
+                        f"{sum(held)} of {len(held)}", f"{100 * (f['law'] / statistics.mean(losses) - 1):+.1f}%"])
+    yield line(["all", "", "", "", "", f"median size {100 * statistics.median(off):.1f}%", f"{sum(inside)} of {len(inside)}", ""])
+
+
 def interval(values: list[float], form: str, unit: str = "") -> str:
     """Their mean and its 95% interval by Student's t."""
     mean = statistics.mean(values)
@@ -168,6 +258,9 @@ TABLES = {
     "batch": batches,
     "hyperparameters": hyperparameters,
     "half-precision": half_precision,
+    "architecture": architecture,
+    "minima": minima,
+    "forecasts": forecasts,
 }
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ fn one_seed_has_changes_without_intervals() {
 
 #[test]
 fn without_the_rules_shape_the_best_stands_in_the_slice() {
-    let cells = "{ width = 48, flops = 4e11, heads = 4 }, { width = 48, flops = 4e11, depth = 3 }, \
+    let cells = "{ width = 48, flops = 4e11, heads = 2 }, { width = 48, flops = 4e11, depth = 3 }, \
                  { width = 48, flops = 4e11, depth = 3, learning_rate = 1e-3 }, { width = 64, flops = 4e11 }";
     let text = format!(
         "[data]\nsource = \"synthetic\"\n[grid]\nmin_steps = 1\ntolerance = 0.2\ncells = [{cells}]\n"

@@ -167,6 +167,12 @@ fn target(t: &Target) -> String {
         estimate_count(&t.best.tokens),
         because(&t.no_interval)
     );
+    if let Some(flops) = &t.expected_flops {
+        out += &format!(
+            "  that is by the law alone; by slice minima and law together it takes {} FLOPs\n",
+            estimate(flops)
+        );
+    }
     let counted = t.inference_tokens > 0.0;
     for o in &t.other {
         let flops = if counted { &o.lifetime_flops } else { &o.flops };
