@@ -142,8 +142,8 @@ impl<'a> Page<'a> {
                 .push(Notice { text: warning.to_string().into(), advice: warning.advice().into() });
         }
         for warning in self.grid.map(|g| g.warnings.as_slice()).unwrap_or_default() {
-            notices
-                .push(Notice { text: warning.to_string().into(), advice: warning.advice().into() });
+            let advice = warning.advice().replace('\n', " ");
+            notices.push(Notice { text: warning.to_string().into(), advice: advice.into() });
         }
         notices.extend(self.notices.iter().cloned());
         together(notices)

@@ -72,7 +72,8 @@ pub fn run(
     refuse_too_large(&grid, limits, &device)?;
     data.write(ledger.folder())?;
     for warning in &grid.warnings {
-        observer.warn(format!("{warning}\nhint: {}", warning.advice()));
+        let advice = warning.advice().replace('\n', "\nhint: ");
+        observer.warn(format!("{warning}\nhint: {advice}"));
     }
     clock.lap("data");
 

@@ -307,7 +307,7 @@ fn warnings(grid: &Grid) -> String {
         let _ = writeln!(
             out,
             "warning: {warning}\n  hint: {}",
-            warning.advice().replace('\n', "\n    ")
+            warning.advice().replace('\n', "\n  hint: ")
         );
     }
     out

@@ -39,7 +39,7 @@ fn multipliers_are_limited_to_the_cells_that_are_asked_for() {
         assert_eq!(grid.cells.len(), cells, "{multiply}");
         assert_eq!(grid.cells.iter().filter(|c| c.is_plain()).count(), 8);
     }
-    // Between 14.3k and 131k parameters the geometric middle is 43k: 26k are x1.6 away, 59k x1.4.
+    // Between 14.2k and 130k parameters the geometric middle is 43k: 26k are x1.6 away, 59k x1.4.
     let text = format!("{widths}batch_multipliers = [1, 2]\nmultiply = \"minima\"\n");
     assert_eq!(multiplied(&grid(&text)), [vec![40], vec![32]], "batches too");
 }

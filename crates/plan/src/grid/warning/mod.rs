@@ -145,7 +145,7 @@ pub enum PlanWarning {
 }
 
 impl PlanWarning {
-    /// What to do about it.
+    /// What to do about it: a line for each step.
     pub fn advice(&self) -> String {
         match self {
             Self::FewBudgets { .. } => {

@@ -62,7 +62,7 @@ impl Remedy {
                 let list: Vec<String> = multipliers.iter().map(f64::to_string).collect();
                 let list = list.join(", ");
                 format!(
-                    "train a copy of this study with `name = \"calibration\"` in [study], `{factors} = [{list}]` and {ends} in [grid]; \
+                    "train a copy of this study with `name = \"calibration\"` in [study], `{factors} = [{list}]` and {ends} in [grid];\n\
                      then write `{key} = {{ from = \"runs/calibration\" }}` in [train] here"
                 )
             }
