@@ -13,10 +13,7 @@ use crate::table::{Align, Table, Tone};
 pub(super) fn section(page: &Page) -> Option<Section> {
     let study = page.study()?;
     let mut section = Section::new("certainty", "How sure is the exponent?");
-    section.lead = Some(match dependence::one_seed(page) {
-        Some(sentence) => format!("{} {sentence}", agreement(study)).into(),
-        None => agreement(study).into(),
-    });
+    section.lead = Some(agreement(study).into());
     // A plot without a single estimate is left to the tables, which say why.
     let mut forests = vec![approaches(study)];
     if study.conventions.len() > 1 {
@@ -31,7 +28,9 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     if !figures.is_empty() {
         blocks.push(Block::Figures(figures));
     }
-    blocks.push(Block::Table(exponent_table(study)));
+    let mut exponents = exponent_table(study);
+    exponents.notes.extend(dependence::one_seed(page).map(Rich::plain));
+    blocks.push(Block::Table(exponents));
     if !study.conventions.is_empty() {
         blocks.push(Block::Table(convention_table(study)));
     }

@@ -80,8 +80,7 @@ pub struct Ways {
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let shapes = page.shapes.as_ref()?;
-    let mut section = Section::new("shapes", "Is the shape right?");
-    section.lead = Some(lead(shapes).into());
+    let section = Section::new("shapes", "Is the shape right?");
     let mut blocks = Vec::new();
     if !shapes.figures.is_empty() {
         blocks.push(Block::Figures(shapes.figures.iter().map(Sensitivity::figure).collect()));
@@ -92,7 +91,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
 }
 
 /// How often another shape is better, and by how much.
-fn lead(shapes: &ShapeComparison) -> String {
+fn outcome(shapes: &ShapeComparison) -> String {
     let of = shapes.sizes.len();
     let gains = shapes.sizes.iter().filter_map(|size| {
         let gain = -size.shapes[size.best].change?.point;
@@ -131,7 +130,7 @@ fn losses(shapes: &ShapeComparison) -> Table {
         ("Loss, nats", Align::Right),
         ("Change", Align::Right),
     ];
-    let mut table = Table::new("Loss of each shape", columns);
+    let mut table = Table::new("Is the shape right?", columns);
     for size in &shapes.sizes {
         for (k, one) in size.shapes.iter().enumerate() {
             let shape = &one.shape;
@@ -162,6 +161,7 @@ fn losses(shapes: &ShapeComparison) -> Table {
             );
         }
     }
+    table.notes.push(outcome(shapes).into());
     notes(shapes, &mut table);
     table
 }
@@ -293,7 +293,7 @@ mod tests {
             "At 1 of 1 budgets and widths another shape has less loss, by up to 2.00% (width 48"
         ));
         assert!(told.contains("→ 3 2 128 300k 2 1.5680 −2.00% [−3.00%, −1.00%]"), "{told}");
-        assert!(told.contains("100k 90.0k −10.0% → exponent a 0.5 0.47 −0.030"), "{told}");
+        assert!(told.contains("100k 90.0k −10.0% → exponent a 0.500 0.470 −0.030"), "{told}");
         assert!(told.contains("95% intervals (Student's t)"), "{told}");
     }
 
