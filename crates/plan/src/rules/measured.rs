@@ -1,13 +1,12 @@
 //! This project's own rule: `eta = a N^b (B / 128)^.5`, `B = e D^f` tokens, N without the embedding
 //! and the head. The default, since no published rule was fitted anywhere near models this small.
 //!
-//! `results/calibration` holds the runs, on Rust sources, byte by byte, with five rates at batches of 64, 128 and 256 tokens: widths
+//! `results/calibration` holds the runs, on Rust sources, byte by byte, with eight rates at batches of 64, 128 and 256 tokens: widths
 //! 16, 24 and 48, each near the optimum of its budget (5e10, 2e11 and 8e11 FLOPs), and the ends of the first and the last
-//! slice (8 and 40, 20 and 80). At the optima and 128 tokens the parabolas through the three rates around each minimum have theirs at
-//! 5.1e-3, 4.2e-3 and 1.8e-3; the rule gives 5.3e-3, 3.6e-3 and 2.0e-3, within 0.5% of the best loss. At the ends it is off by up to
-//! 2.9%: models with few tokens want up to three times its rate, models with many a half to a third. So it holds along the
-//! frontier, where D grows with N; Step Law's `N^-.713 D^.307` falls as fast there. A batch of 128 tokens is within 1.3% of the best
-//! at all three, which says nothing of the exponent: that is Step Law's.
+//! slice (8 and 40, 20 and 80). At 128 tokens the rule is within 0.8% of the best loss at the optima, and within 2.7% at the ends: models
+//! with few tokens want up to three times its rate, models with many down to a quarter of it. So it holds along the frontier, where D grows
+//! with N; Step Law's `N^-.713 D^.307` falls as fast there. A batch of 128 tokens is within 0.9% of the best at the
+//! optima, which says nothing of the exponent: that is Step Law's.
 //!
 //! The root of the batch is the scaling of Malladi et al. 2022 for Adam. From 64 to 256 tokens the
 //! best rates of the calibration rise as `B^.33`, `B^.41` and `B^.50`; at 512 and 2048 tokens

@@ -167,11 +167,10 @@ fn frontier(page: &Page, study: &Study, (low, high): (f64, f64)) -> Frontier {
         loss_nats: r.loss_nats,
     });
     let law = study.law();
-    let curve = law.and_then(|r| r.frontier.as_ref()).map(|f| {
-        let grid = ratios(low, study.largest_flops, 40)
-            .chain(ratios(study.largest_flops, high, 16).skip(1));
-        grid.filter_map(|c| f.at(c).ok().and_then(|a| a.loss_nats).map(|e| (c, e))).collect()
-    });
+    let grid =
+        ratios(low, study.largest_flops, 40).chain(ratios(study.largest_flops, high, 16).skip(1));
+    let forecast = study.forecast.given();
+    let curve = forecast.map(|f| grid.filter_map(|c| Some((c, f.at(c).ok()?.loss_nats))).collect());
     let minima = study.isoflop().map(|f| f.slices.as_slice()).unwrap_or_default();
     Frontier {
         subtitle: Some("What a budget buys when it is split well".into()),

@@ -96,7 +96,7 @@ impl Frontier {
 
         let mut keys = vec![];
         if !self.frontier.is_empty() {
-            keys.push((Key::Band(Paint::Hue(1)), Rich::plain("fitted frontier L(C)")));
+            keys.push((Key::Band(Paint::Hue(1)), Rich::plain("forecast of the best loss L(C)")));
         }
         if !self.minima.is_empty() {
             keys.push((
