@@ -50,7 +50,9 @@ impl std::fmt::Display for Warning {
                     if *factor < 1e6 { format!("{factor:.0}") } else { format!("{factor:.2e}") };
                 let doubt = match held_out {
                     true => "",
-                    false => ", and no forecast of held-out budgets came true (within 2%)",
+                    false => {
+                        ", and forecasts of held-out budgets were off by more than 2%, or none could be held out"
+                    }
                 };
                 write!(
                     f,

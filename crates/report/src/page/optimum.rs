@@ -240,7 +240,7 @@ fn allocations(study: &Study, all: &[(&'static str, Allocator<'_>)]) -> Table {
     let red = match held_out {
         true => "Red: far beyond the runs. Add a larger budget before relying on it.",
         false => {
-            "Red: beyond what the runs are evidence for, since no forecast of a held-out budget came true (within 2%). Add a larger budget before relying on it."
+            "Red: beyond what the runs are evidence for, since forecasts of held-out budgets were off by more than 2%, or none could be held out. Add a larger budget before relying on it."
         }
     };
     table.notes.push(red.into());
