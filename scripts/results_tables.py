@@ -166,26 +166,17 @@ def minima():
     """The rule's shape at the quickstart's minima against the best of all shapes that eight seeds were trained of."""
     found = losses_by_shape()
     yield from head(["budget", "shape by rule", "loss", "best shape found", "loss", "rule against the best"])
+    beside = [row["cell"] | {"loss": row["valid"]["loss_nats"]} for row in ledger("hyperparameters")]
     for budget, rule in ((5e10, (2, 16, 2, 40)), (2e11, (2, 24, 3, 64)), (8e11, (2, 48, 4, 128))):
         shapes = {s: list(l.values()) for s, l in found["llama", 64, budget].items() if len(l) >= 8}
-        for cell in ledger("hyperparameters"):
-            c, h = cell["cell"], cell["cell"]["hyper"]
-            s = tuple(c["shape"][k] for k in ("depth", "width", "heads", "hidden"))
-            plain = math.isclose(h["learning_rate"], rates_at(budget), rel_tol=1e-3) and h["batch_sequences"] == 2
-            if c["budget_flops"] == budget and s == rule and plain:
-                seeds = shapes.setdefault(s, [])
-                if len(seeds) < 8:
-                    seeds.append(cell["valid"]["loss_nats"])
+        cells = [c for c in beside if c["budget_flops"] == budget]
+        rate = statistics.median_low(sorted({c["hyper"]["learning_rate"] for c in cells}))
+        plain = [c["loss"] for c in cells if math.isclose(c["hyper"]["learning_rate"], rate, rel_tol=1e-3) and c["hyper"]["batch_sequences"] == 2]
+        shapes.setdefault(rule, plain)
         best = min(shapes, key=lambda s: statistics.mean(shapes[s]))
         losses = [statistics.mean(shapes[s]) for s in (rule, best)]
         name = lambda s: f"L{s[0]} d{s[1]} h{s[2]} m{s[3]}"
         yield line([scientific(budget), name(rule), f"{losses[0]:.4f}", name(best), f"{losses[1]:.4f}", f"{100 * (losses[0] / losses[1] - 1):+.1f}%"])
-
-
-def rates_at(budget: float) -> float:
-    """The rule's rate at a minimum: the middle one of those tried."""
-    tried = {c["cell"]["hyper"]["learning_rate"] for c in ledger("hyperparameters") if c["cell"]["budget_flops"] == budget}
-    return statistics.median_low(sorted(tried))
 
 
 def head_size(width: int) -> int:

@@ -24,6 +24,7 @@ use crate::law::Law;
 use crate::parametric::{Allocation, FitOptions, LawFit, LawFrontier, fit_law};
 use crate::table::Table;
 use crate::validate::hold_out_top;
+use crate::warning::Warning;
 use mixture::{Part, log_density, quantile};
 use trend::{LEAST_MINIMA, Point, Trend};
 
@@ -96,6 +97,8 @@ const TRIALS: usize = 2;
 const DRIFT: (f64, f64) = (0.0015, 1.0);
 /// Odds of the law before any trial: it has been fitted to runs far and wide, and uses all of them.
 const LAW_ODDS: f64 = 5.0;
+/// How far the law may be off the minimum of the largest budget, as a fraction.
+const LAW_OFF: f64 = 0.01;
 
 impl Forecaster {
     /// `fit` is the law fitted to `table`, `slices` approach 2 of it.
@@ -176,13 +179,14 @@ impl Forecaster {
         Ok(Split { best, by_slices, by_law })
     }
 
-    /// How far the law is above the minimum of the slice of the largest budget, as a fraction, and that budget.
-    pub fn law_above_top_minimum(&self) -> Option<(f64, f64)> {
+    /// [`Warning::LawOffTopMinimum`], where the law is off the minimum of the largest budget's slice by more than [`LAW_OFF`].
+    pub fn law_off_top_minimum(&self) -> Option<Warning> {
         let (law, slices) = (self.law.as_ref()?, self.slices.as_ref()?);
         let top = *minima(slices).last()?;
         let flops = top.log_flops.exp();
         let loss = law.at(flops).ok()?.loss_nats?;
-        Some((flops, loss.point / top.log_loss.exp() - 1.0))
+        let off = loss.point / top.log_loss.exp() - 1.0;
+        (off.abs() > LAW_OFF).then_some(Warning::LawOffTopMinimum { flops, off })
     }
 
     /// Whether budgets could be held out, and both forecasts together were within 2% of all of them.

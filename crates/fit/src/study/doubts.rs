@@ -16,9 +16,6 @@ use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
 
-/// How far the law may be off the minimum of the largest budget.
-pub const LAW_OFF: f64 = 0.01;
-
 pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
     let mut out = Vec::new();
     let checked = Checked {
@@ -40,11 +37,7 @@ pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
         let method = "parabolas, off by their bias,".to_string();
         out.push(Warning::NarrowIntervals { method, coverage: 0.87 });
     }
-    if let Some((flops, off)) = study.forecast.given().and_then(|f| f.law_above_top_minimum())
-        && off.abs() > LAW_OFF
-    {
-        out.push(Warning::LawOffTopMinimum { flops, off });
-    }
+    out.extend(study.forecast.given().and_then(|f| f.law_off_top_minimum()));
     for sentence in &study.disagreements {
         out.push(Warning::ApproachesDisagree { sentence: sentence.clone() });
     }

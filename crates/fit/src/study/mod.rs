@@ -8,7 +8,7 @@ mod doubts;
 pub use checks::{LawChecks, check_law};
 pub use compare::{ConventionRow, ExponentRow, ObjectiveRow};
 pub use dependence::{clusters_ignored, one_seed};
-pub use doubts::{LAW_OFF, law_warnings};
+pub use doubts::law_warnings;
 
 use serde::Serialize;
 

@@ -1,8 +1,8 @@
 //! The result in one sentence, and the numbers to remember.
 
-use isoflop_fit::Estimate;
 use isoflop_fit::parametric::{Allocation, Parameter};
-use isoflop_fit::study::{Answer, LAW_OFF, Study};
+use isoflop_fit::study::{Answer, Study};
+use isoflop_fit::{Estimate, Warning};
 use isoflop_ledger::{Record, Status};
 
 use super::{Fitted, Page, intervals, one_line, truth};
@@ -183,8 +183,11 @@ pub(super) fn cards(page: &Page) -> Vec<Card> {
 /// What is known of the true floor, and whether the law that E stands on forecasts anything.
 fn floor_note(page: &Page, study: &Study, e: &Parameter) -> Option<Rich> {
     let loses = study.held_out.iter().filter_map(Answer::given).any(|h| h.law_loses);
-    let off = study.forecast.given().and_then(|f| f.law_above_top_minimum());
-    let off = off.filter(|(_, off)| off.abs() > LAW_OFF).map(|(_, off)| {
+    let off = study.warnings.iter().find_map(|w| match w {
+        Warning::LawOffTopMinimum { off, .. } => Some(*off),
+        _ => None,
+    });
+    let off = off.map(|off| {
         let side = if off > 0.0 { "above" } else { "below" };
         let off = number::percent(off.abs(), 1, false);
         format!(

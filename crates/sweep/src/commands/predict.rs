@@ -10,8 +10,8 @@ use isoflop_fit::isoflop::fit_isoflop;
 use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
 use isoflop_fit::plan::{LeastBudget, Overtraining};
 use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
-use isoflop_fit::study::{LAW_OFF, check_law, law_warnings};
-use isoflop_fit::{Estimate, FitError, Warning};
+use isoflop_fit::study::{check_law, law_warnings};
+use isoflop_fit::{Estimate, FitError};
 
 use super::fit::SCHEMA;
 use crate::cli::{PredictArgs, SourceArgs};
@@ -145,11 +145,7 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
         Forecaster::new(&table, law.as_ref(), Some(&fit), slices.as_ref(), &options.fit)?;
     expected(&mut predicted, &forecast)?;
     let mut warnings = law_warnings(&table, &fit, &checks);
-    if let Some((flops, off)) = forecast.law_above_top_minimum()
-        && off.abs() > LAW_OFF
-    {
-        warnings.push(Warning::LawOffTopMinimum { flops, off });
-    }
+    warnings.extend(forecast.law_off_top_minimum());
     warnings.extend(predicted.far(table.largest_flops(), forecast.passed()));
     predicted.fit = Some(Doubts {
         source: origin,
@@ -170,8 +166,8 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
 fn expected(predicted: &mut Predicted, forecast: &Forecaster) -> anyhow::Result<()> {
     for budget in &mut predicted.budgets {
         let split = forecast.split(budget.best.flops)?;
-        budget.best = split.best;
-        budget.alone = Some(split);
+        (budget.best, budget.by_slices, budget.by_law) =
+            (split.best, split.by_slices, split.by_law);
     }
     if let Some(at) = &mut predicted.at
         && let Some(found) = forecast.at_split(at.params, at.tokens)
@@ -200,7 +196,12 @@ fn answers(
                 args.model.tolerances().into_iter().map(within).collect::<Result<_, _>>()?
             }
         };
-        out.budgets.push(Budget { best: planner.at(*flops)?, alone: None, sizes });
+        out.budgets.push(Budget {
+            best: planner.at(*flops)?,
+            by_slices: None,
+            by_law: None,
+            sizes,
+        });
     }
     out.for_tokens = asked.tokens.map(|d| planner.params_for_tokens(d)).transpose()?;
     out.for_params = asked.params.map(|n| planner.tokens_for_params(n)).transpose()?;

@@ -82,6 +82,11 @@ fn fit_answers_every_planning_question_of_ones_own_runs() {
     ];
     let p = json(&asked);
     near(&p["budgets"][0]["best"]["params"]["point"], 2.78e9, 0.15);
+    let budget = p["budgets"][0].as_object().unwrap();
+    assert!(["by_slices", "by_law"].iter().all(|by| budget[*by]["loss_nats"]["point"].is_number()));
+    // That of the budget and that of the target; no object has the key twice.
+    let raw = succeeds(&[&asked[..], &["--json"]].concat());
+    assert_eq!(raw.matches("\"best\":").count(), 2, "{raw}");
     near(&p["at"]["loss_nats"]["point"], 2.32, 0.02);
     assert!(p["at"]["new_run_nats"]["interval"]["lo"].is_number());
     // The size asked about comes first among those that reach the loss.

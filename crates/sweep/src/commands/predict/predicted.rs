@@ -1,7 +1,7 @@
 //! What `sweep predict` prints.
 
 use anyhow::bail;
-use isoflop_fit::forecast::{Forecaster, Split};
+use isoflop_fit::forecast::Forecaster;
 use isoflop_fit::parametric::Allocation;
 use isoflop_fit::plan::{Lifetime, Overtraining, SizeRange};
 use isoflop_fit::published::{Published, Reconciled};
@@ -79,8 +79,10 @@ pub struct Budget {
     /// The best split: of runs, by slice minima and law together.
     pub best: Allocation,
     /// By each alone, where runs were fitted.
-    #[serde(flatten)]
-    pub alone: Option<Split>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_slices: Option<Allocation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_law: Option<Allocation>,
     /// Sizes within a tolerance.
     pub sizes: Vec<SizeRange>,
 }

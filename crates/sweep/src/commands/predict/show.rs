@@ -108,15 +108,11 @@ pub fn predicted(p: &Predicted) -> String {
 fn splits(p: &Predicted) -> Table {
     let mut t = allocations("Best split of a budget");
     for b in &p.budgets {
-        match &b.alone {
-            None => allocation_row(&mut t, "law", &b.best),
-            Some(split) => {
-                allocation_row(&mut t, "all together", &split.best);
-                for (by, alone) in [("slices", &split.by_slices), ("law", &split.by_law)] {
-                    if let Some(alone) = alone {
-                        allocation_row(&mut t, by, alone);
-                    }
-                }
+        let by = if p.fit.is_some() { "all together" } else { "law" };
+        allocation_row(&mut t, by, &b.best);
+        for (by, alone) in [("slices", &b.by_slices), ("law", &b.by_law)] {
+            if let Some(alone) = alone {
+                allocation_row(&mut t, by, alone);
             }
         }
         if let Some((least, _)) = p.published.and_then(|l| l.valid_flops)
