@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Broken, Hoffmann, Kaplan, Law, PinnedFloor, PowerLaw, Repeated, Tied, Variable, least_compute,
+    Broken, Hoffmann, Joint, Kaplan, Law, PinnedFloor, PowerLaw, Repeated, Tied, Variable,
+    least_compute,
 };
 use crate::error::FitError;
 use crate::table::Table;
@@ -18,6 +19,10 @@ pub enum LawKind {
         floor_nats: f64,
     },
     Kaplan,
+    /// [`Joint`] without floor.
+    Joint,
+    /// [`Joint`] with floor.
+    JointOffset,
     Repeated,
     /// [`PowerLaw`] without floor: Kaplan's `L(N)`, `L(D)`, `L(C)`.
     Power {
@@ -36,10 +41,12 @@ pub enum LawKind {
 
 impl LawKind {
     /// Every law that a name alone gives; `pinned=E` gives the other.
-    const NAMED: [(&'static str, LawKind); 14] = [
+    const NAMED: [(&'static str, LawKind); 16] = [
         ("hoffmann", LawKind::Hoffmann),
         ("tied", LawKind::Tied),
         ("kaplan", LawKind::Kaplan),
+        ("joint", LawKind::Joint),
+        ("joint-offset", LawKind::JointOffset),
         ("repeated", LawKind::Repeated),
         ("power-n", LawKind::Power { variable: Variable::Params }),
         ("power-d", LawKind::Power { variable: Variable::Tokens }),
@@ -92,6 +99,8 @@ impl LawKind {
             LawKind::Tied => Box::new(Tied),
             LawKind::Pinned { floor_nats } => Box::new(PinnedFloor { floor_nats }),
             LawKind::Kaplan => Box::new(Kaplan),
+            LawKind::Joint => Box::new(Joint { floor: false }),
+            LawKind::JointOffset => Box::new(Joint { floor: true }),
             LawKind::Repeated => Box::new(Repeated),
             LawKind::Power { variable } => Box::new(PowerLaw { variable, floor: false }),
             LawKind::Offset { variable } => Box::new(PowerLaw { variable, floor: true }),

@@ -6,6 +6,7 @@
 
 mod broken;
 mod hoffmann;
+mod joint;
 mod kaplan;
 mod kind;
 mod pinned;
@@ -17,6 +18,7 @@ mod variable;
 
 pub use broken::Broken;
 pub use hoffmann::Hoffmann;
+pub use joint::Joint;
 pub use kaplan::{Kaplan, least_compute};
 pub use kind::LawKind;
 pub use pinned::PinnedFloor;
@@ -244,7 +246,7 @@ pub struct FastForm {
     pub(crate) variables: [Variable; 2],
 }
 
-/// `L = (E + A / N^alpha + B / D^beta)^power`, coefficients as logarithms.
+/// `L = E + (A / N^alpha + B / D^beta)^power`, coefficients as logarithms.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SumOfPowers {
     /// ln E; minus infinity where there is none.
@@ -253,7 +255,7 @@ pub struct SumOfPowers {
     pub alpha: f64,
     pub log_b: f64,
     pub beta: f64,
-    /// Outer power: 1 but for Kaplan's `L(N, D)`.
+    /// 1 where the terms add up; see [`Kaplan`] and [`Joint`].
     pub power: f64,
 }
 

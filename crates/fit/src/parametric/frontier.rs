@@ -105,10 +105,10 @@ impl SumOfPowers {
 
     /// Loss at ln N and ln D.
     pub(crate) fn loss(&self, log_params: f64, log_tokens: f64) -> f64 {
-        let sum = self.log_floor.exp()
-            + (self.log_a - self.alpha * log_params).exp()
+        let sum = (self.log_a - self.alpha * log_params).exp()
             + (self.log_b - self.beta * log_tokens).exp();
-        if self.power == 1.0 { sum } else { sum.powf(self.power) }
+        let joined = if self.power == 1.0 { sum } else { sum.powf(self.power) };
+        self.log_floor.exp() + joined
     }
 
     /// Least loss at ln C.

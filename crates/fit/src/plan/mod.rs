@@ -248,8 +248,7 @@ const FARTHEST: f64 = 1500.0;
 
 /// ln D that brings a model of ln N to a loss; NaN where none does.
 fn tokens_to_reach(law: &SumOfPowers, loss: f64, log_params: f64) -> f64 {
-    let left = loss.powf(1.0 / law.power)
-        - law.log_floor.exp()
+    let left = (loss - law.log_floor.exp()).powf(1.0 / law.power)
         - (law.log_a - law.alpha * log_params).exp();
     if left > 0.0 { (law.log_b - left.ln()) / law.beta } else { f64::NAN }
 }

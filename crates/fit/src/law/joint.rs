@@ -1,0 +1,168 @@
+//! `L(N, D) = E + [(A / N^alpha)^(1 / gamma) + (B / D^beta)^(1 / gamma)]^gamma`, with or without E: the term of the size and that
+//! of the data, joined by a norm. With `gamma = 1` they add up, as in Hoffmann et al. 2022; towards 0 the larger alone
+//! counts. In the form `E + (A' / N^alpha' + B' / D^beta')^gamma` it is the law of Busbridge et al. 2025 ("Distillation Scaling Laws",
+//! arXiv:2502.08606, for supervised models); without E and with `gamma = beta` Kaplan's `L(N, D)`.
+//!
+//! A, alpha, B and beta are those of the limits `A / N^alpha` and `B / D^beta` of one variable, so that they stay apart from gamma.
+
+use super::sum::{EXPONENTS, LEAST_FLOOR};
+use super::{About, Centre, Law, Point, Reads, Sample, SumOfPowers, best_starts};
+use crate::stats::mean;
+
+/// Working parameters: `(a, alpha, b, beta, ln gamma)` with `a = ln A - alpha * mean(ln N)` and `b` alike, then `ln E`
+/// where there is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joint {
+    /// Whether there is an E.
+    pub floor: bool,
+}
+
+/// Sharper or blunter corners than these are not told apart.
+const GAMMA: (f64, f64) = (0.03, 30.0);
+
+/// Share of the first of two powers in their sum, and the logarithm of that.
+fn join(p: f64, q: f64) -> (f64, f64) {
+    let top = p.max(q);
+    let (s, t) = ((p - top).exp(), (q - top).exp());
+    (s / (s + t), top + (s + t).ln())
+}
+
+impl Law for Joint {
+    fn about(&self) -> About {
+        let reference =
+            "Busbridge et al. 2025, arXiv:2502.08606; Kaplan et al. 2020, arXiv:2001.08361";
+        let reads = Reads::PARAMS_AND_TOKENS;
+        if self.floor {
+            return About {
+                name: "joint-offset",
+                formula: "L = E + [(A / N^alpha)^(1/gamma) + (B / D^beta)^(1/gamma)]^gamma",
+                reference,
+                parameters: &["A", "alpha", "B", "beta", "gamma", "E"],
+                reads,
+            };
+        }
+        About {
+            name: "joint",
+            formula: "L = [(A / N^alpha)^(1/gamma) + (B / D^beta)^(1/gamma)]^gamma",
+            reference,
+            parameters: &["A", "alpha", "B", "beta", "gamma"],
+            reads,
+        }
+    }
+
+    fn log_loss(&self, theta: &[f64], point: &Point, gradient: &mut [f64]) -> f64 {
+        let gamma = theta[4].exp();
+        let (u, v) = (theta[0] - theta[1] * point.x, theta[2] - theta[3] * point.y);
+        let (share, log_sum) = join(u / gamma, v / gamma);
+        let log_joined = gamma * log_sum;
+        let floor = if self.floor { theta[5].exp() } else { 0.0 };
+        let joined = log_joined.exp();
+        // Share of the joined terms in the loss.
+        let part = if self.floor { joined / (floor + joined) } else { 1.0 };
+        gradient[0] = part * share;
+        gradient[1] = -part * share * point.x;
+        gradient[2] = part * (1.0 - share);
+        gradient[3] = -part * (1.0 - share) * point.y;
+        gradient[4] = part * (log_joined - share * u - (1.0 - share) * v);
+        if !self.floor {
+            return log_joined;
+        }
+        gradient[5] = 1.0 - part;
+        (floor + joined).ln()
+    }
+
+    fn natural(&self, theta: &[f64], centre: &Centre) -> Vec<f64> {
+        let mut out = vec![
+            (theta[0] + theta[1] * centre.log_params).exp(),
+            theta[1],
+            (theta[2] + theta[3] * centre.log_tokens).exp(),
+            theta[3],
+            theta[4].exp(),
+        ];
+        out.extend(self.floor.then(|| theta[5].exp()));
+        out
+    }
+
+    fn working(&self, natural: &[f64], centre: &Centre) -> Vec<f64> {
+        let mut out = vec![
+            natural[0].ln() - natural[1] * centre.log_params,
+            natural[1],
+            natural[2].ln() - natural[3] * centre.log_tokens,
+            natural[3],
+            natural[4].ln(),
+        ];
+        out.extend(self.floor.then(|| natural[5].ln()));
+        out
+    }
+
+    fn starts(&self, sample: &Sample) -> Vec<Vec<f64>> {
+        let shares: &[f64] = if self.floor { &[0.2, 0.5, 0.8] } else { &[0.0] };
+        let centre = mean(&sample.log_loss);
+        let mut tried = Vec::new();
+        for share in shares {
+            let floor = share * sample.least_loss();
+            let rest = (centre.exp() - floor).max(0.05 * centre.exp()).ln();
+            for alpha in [0.05, 0.1, 0.2, 0.35] {
+                for beta in [0.05, 0.1, 0.2, 0.35] {
+                    for gamma in [0.2f64, 0.5, 1.0] {
+                        for tilt in [-0.3, 0.0, 0.3] {
+                            // Both terms together give the mean loss at the centre.
+                            let each = rest - gamma * 2f64.ln();
+                            let mut start = vec![each + tilt, alpha, each - tilt, beta, gamma.ln()];
+                            start.extend(self.floor.then(|| floor.ln()));
+                            tried.push(start);
+                        }
+                    }
+                }
+            }
+        }
+        best_starts(self, sample, tried)
+    }
+
+    fn random_start(&self, sample: &Sample, uniform: &mut dyn FnMut() -> f64) -> Vec<f64> {
+        let exponent = |u: f64| 0.03 * 15f64.powf(u);
+        let (alpha, beta) = (exponent(uniform()), exponent(uniform()));
+        let gamma = 0.1 * 15f64.powf(uniform());
+        let tilt = uniform() - 0.5;
+        let floor = sample.least_loss() * (0.05 + 0.85 * uniform());
+        let centre = mean(&sample.log_loss);
+        let rest = if self.floor { (centre.exp() - floor).ln() } else { centre };
+        let each = rest - gamma * 2f64.ln();
+        let mut start = vec![each + tilt, alpha, each - tilt, beta, gamma.ln()];
+        start.extend(self.floor.then(|| floor.ln()));
+        start
+    }
+
+    fn range(&self, sample: &Sample) -> Vec<(f64, f64)> {
+        let least = sample.least_loss().ln();
+        let (term, exponent) = ((least - 60.0, least + 60.0), (0.0, 12.0));
+        let mut out = vec![term, exponent, term, exponent, (-4.0, 4.0)];
+        out.extend(self.floor.then_some((least - 25.0, least + 0.5)));
+        out
+    }
+
+    fn at_bound(&self, theta: &[f64], sample: &Sample) -> Vec<&'static str> {
+        let outside = |v: f64, (lo, hi): (f64, f64)| !(lo..hi).contains(&v);
+        let vanished = self.floor && theta[5].exp() < LEAST_FLOOR * sample.least_loss();
+        let bad = [
+            ("alpha", outside(theta[1], EXPONENTS)),
+            ("beta", outside(theta[3], EXPONENTS)),
+            ("gamma", outside(theta[4].exp(), GAMMA)),
+            ("E", vanished),
+        ];
+        bad.iter().filter(|(_, bad)| *bad).map(|(name, _)| *name).collect()
+    }
+
+    fn sum_of_powers(&self, theta: &[f64], centre: &Centre) -> Option<SumOfPowers> {
+        let gamma = theta[4].exp();
+        let (alpha, beta) = (theta[1] / gamma, theta[3] / gamma);
+        Some(SumOfPowers {
+            log_floor: if self.floor { theta[5] } else { f64::NEG_INFINITY },
+            log_a: theta[0] / gamma + alpha * centre.log_params,
+            alpha,
+            log_b: theta[2] / gamma + beta * centre.log_tokens,
+            beta,
+            power: gamma,
+        })
+    }
+}
