@@ -6,8 +6,8 @@
 
 use isoflop_fit::forecast::Forecaster;
 use isoflop_fit::isoflop::{IsoflopOptions, fit_isoflop};
-use isoflop_fit::law::Hoffmann;
-use isoflop_fit::parametric::{FitOptions, fit_law};
+use isoflop_fit::law::LawKind;
+use isoflop_fit::parametric::{FitOptions, LawFit, choose_law, fit_law};
 use isoflop_fit::{Estimate, Observation, Table};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -100,11 +100,16 @@ impl Tally {
 }
 
 /// Law, slices and both together, fitted to a table.
-fn forecaster(table: &Table) -> Option<(Forecaster, isoflop_fit::parametric::LawFit)> {
+fn forecaster(table: &Table) -> Option<(Forecaster, LawFit)> {
     let options = FitOptions::default();
-    let fit = fit_law(table, &Hoffmann, &options).ok()?;
+    let choice = match std::env::var("LAW") {
+        Ok(l) => LawKind::parse(&l).unwrap(),
+        _ => choose_law(table, options.starts).chosen,
+    };
+    let law = choice.law();
+    let fit = fit_law(table, law.as_ref(), &options).ok()?;
     let slices = fit_isoflop(table, &IsoflopOptions::default()).ok();
-    Some((Forecaster::new(table, &Hoffmann, Some(&fit), slices.as_ref(), &options).ok()?, fit))
+    Some((Forecaster::new(table, law.as_ref(), Some(&fit), slices.as_ref(), &options).ok()?, fit))
 }
 
 fn simulate(studies: usize) {

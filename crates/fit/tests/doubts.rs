@@ -59,7 +59,7 @@ fn a_law_without_a_best_split_is_warned_of() {
     };
     assert!(warns(&found, refused), "{:?}", found.warnings);
     // A law of one variable was never to have one.
-    let options = StudyOptions { law: LawKind::parse("power-n").unwrap(), ..quick(0) };
+    let options = StudyOptions { law: Some(LawKind::parse("power-n").unwrap()), ..quick(0) };
     let found = run(&Table::new(rows).unwrap(), &[], &options).unwrap();
     assert!(!warns(
         &found,
@@ -73,7 +73,7 @@ fn a_refused_law_is_refused_under_every_objective_and_in_every_forecast() {
     let least = table.rows().iter().map(|r| r.loss_nats).fold(f64::INFINITY, f64::min);
     // Above every loss; and above those of the largest budget alone.
     for floor_nats in [99.0, least + 0.02] {
-        let options = StudyOptions { law: LawKind::Pinned { floor_nats }, ..quick(0) };
+        let options = StudyOptions { law: Some(LawKind::Pinned { floor_nats }), ..quick(0) };
         let found = run(&table, &[], &options).unwrap();
         assert!(found.objectives.is_empty(), "{:?}", found.objectives);
         assert!(found.held_out.iter().all(|h| h.refusal().is_some()));
@@ -111,7 +111,7 @@ fn forecasts_leave_three_budgets_or_are_refused() {
 #[test]
 fn laws_of_one_variable_are_compared_by_their_own_exponent() {
     for (name, exponent) in [("power-c", "alpha"), ("offset-n", "alpha"), ("hoffmann", "a")] {
-        let options = StudyOptions { law: LawKind::parse(name).unwrap(), ..quick(0) };
+        let options = StudyOptions { law: Some(LawKind::parse(name).unwrap()), ..quick(0) };
         let rows = slices(6);
         let found = run(&Table::new(rows).unwrap(), &[], &options).unwrap();
         assert_eq!(found.exponent_name, exponent);

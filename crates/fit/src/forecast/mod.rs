@@ -95,6 +95,8 @@ const TRIAL_DRAWS: usize = 200;
 const TRIALS: usize = 2;
 /// Assumed drift of a law per e-fold of C, and how many trials that counts as.
 const DRIFT: (f64, f64) = (0.0015, 1.0);
+/// What a law without a floor may drift besides: the loss comes nearer to one, and nothing that was seen says when.
+const DRIFT_TO_A_FLOOR: f64 = 0.012;
 /// Odds of the law before any trial: it has been fitted to runs far and wide, and uses all of them.
 const LAW_ODDS: f64 = 5.0;
 /// How far the law may be off the minimum of the largest budget, as a fraction.
@@ -131,6 +133,8 @@ impl Forecaster {
             (None, _) => 1.0,
             (Some(_), None) => 0.0,
         };
+        let falls = frontier.as_ref().is_some_and(|f| f.point().log_floor == f64::NEG_INFINITY);
+        let drift = held.drift + if falls { DRIFT_TO_A_FLOOR.powi(2) } else { 0.0 };
         let noise = match (slices, result) {
             (Some(s), _) => s.noise_sd,
             (None, Some(r)) => r.residual_rms,
@@ -141,7 +145,7 @@ impl Forecaster {
             slices: slices.cloned(),
             law: frontier,
             law_weight,
-            drift: held.drift,
+            drift,
             noise: noise * noise,
             trials: held.trials,
             largest_flops: table.largest_flops(),
@@ -239,11 +243,15 @@ impl Forecaster {
         let law = self.law.as_ref()?;
         let flops = law.compute().log_flops(params.ln(), tokens.ln()).exp();
         let here = law.loss_at(params, tokens).0;
-        let off = here.point.ln() - law.at(flops).ok()?.loss_nats?.point.ln();
+        let cost = law.cost_of(params, tokens);
+        let error = cost.standard_error.unwrap_or(0.0);
         let minima = self.trend.as_ref().map(|t| {
-            let mut parts = t.at(flops.ln());
-            parts.iter_mut().for_each(|p| p.mean += off);
-            parts
+            let off = |p: Part| Part {
+                mean: p.mean + cost.point,
+                variance: p.variance + error * error,
+                ..p
+            };
+            t.at(flops.ln()).into_iter().map(off).collect()
         });
         Some(self.forecast(flops, self.law_part(here, flops), minima))
     }

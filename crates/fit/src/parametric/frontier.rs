@@ -218,6 +218,13 @@ impl LawFrontier {
         (self.of(loss), self.new_run(loss))
     }
 
+    /// How far a split is off the best of its C, as a difference of ln L.
+    pub(crate) fn cost_of(&self, params: f64, tokens: f64) -> Estimate {
+        let (n, d) = (params.ln(), tokens.ln());
+        let log_flops = self.compute.log_flops(n, d);
+        self.of(|law| (law.loss(n, d) / law.least_loss(log_flops, &self.compute)).ln())
+    }
+
     pub fn compute(&self) -> &ComputeRule {
         &self.compute
     }

@@ -1,10 +1,12 @@
 //! Approach 3: a law fitted to all runs at once.
 
 mod checks;
+mod choose;
 mod frontier;
 mod optimum;
 
 pub(crate) use checks::{LEAST_UNITS, data, spread_about_line, too_few, too_few_clusters};
+pub use choose::{Candidate, LawChoice, choose_law};
 pub use frontier::{Allocation, LawFrontier};
 pub use optimum::Starts;
 pub(crate) use optimum::{Optimum, optimum, thresholds};

@@ -8,7 +8,7 @@ use crate::envelope::EnvelopeFit;
 use crate::error::FitError;
 use crate::estimate::Estimate;
 use crate::isoflop::{IsoflopFit, IsoflopOptions, fit_isoflop};
-use crate::law::Law;
+use crate::law::{Law, LawKind};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::parametric::{FitOptions, LawFit, LawResult, data, fit_law};
@@ -202,6 +202,7 @@ pub(super) fn objectives(table: &Table, law: &dyn Law, options: &FitOptions) -> 
 pub(super) fn conventions(
     given: &Table,
     table: &Table,
+    law: LawKind,
     second: &Answer<IsoflopFit>,
     third: &Answer<LawFit>,
     options: &StudyOptions,
@@ -219,7 +220,7 @@ pub(super) fn conventions(
         let row = if convention == options.convention {
             row(convention, table.len(), second, third)
         } else {
-            other(convention, &counted, options)
+            other(convention, &counted, law, options)
         };
         out.push((row, counts));
     }
@@ -229,15 +230,20 @@ pub(super) fn conventions(
     rows
 }
 
-fn other(convention: Counting, table: &Table, options: &StudyOptions) -> ConventionRow {
+fn other(
+    convention: Counting,
+    table: &Table,
+    kind: LawKind,
+    options: &StudyOptions,
+) -> ConventionRow {
     // Enough draws for an interval in a table of comparison.
     let draws = |n: usize| n.min(300);
     let isoflop = IsoflopOptions { draws: draws(options.isoflop.draws), ..options.isoflop };
     let mut fit = options.fit;
     fit.intervals.draws = draws(fit.intervals.draws);
     let second = fit_isoflop(table, &isoflop).into();
-    let law = options.law.law();
-    let third = options.law.prepare(table).and_then(|t| fit_law(&t, law.as_ref(), &fit)).into();
+    let law = kind.law();
+    let third = kind.prepare(table).and_then(|t| fit_law(&t, law.as_ref(), &fit)).into();
     row(convention, table.len(), &second, &third)
 }
 

@@ -150,7 +150,7 @@ fn refusals(study: &Study, out: &mut Vec<Warning>) {
         let no_interval = row.answer.given().and_then(|f| f.no_interval.as_ref());
         add("2 (slices)", row.answer.refusal().map(told), no_interval);
     }
-    let reads = study.options.law.law().reads();
+    let reads = study.law_kind.law().reads();
     let third = match &study.approach3 {
         Answer::Refused(e) => Some(e.clone()),
         Answer::Given(fit) => match fit.result() {

@@ -21,7 +21,7 @@ use crate::forecast::Forecaster;
 use crate::isoflop::{IsoflopFit, IsoflopOptions, Method, SliceFit, fit_isoflop, slice_minima};
 use crate::law::LawKind;
 use crate::left_out::LeftOut;
-use crate::parametric::{FitOptions, LawFit, fit_law};
+use crate::parametric::{FitOptions, LawChoice, LawFit, choose_law, fit_law};
 use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
@@ -61,7 +61,8 @@ impl<T> From<Result<T, FitError>> for Answer<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StudyOptions {
     pub convention: Counting,
-    pub law: LawKind,
+    /// `None`: whichever the runs speak for, see [`choose_law`].
+    pub law: Option<LawKind>,
     pub fit: FitOptions,
     /// Approach 2; its method is the first of those compared.
     pub isoflop: IsoflopOptions,
@@ -72,7 +73,7 @@ impl Default for StudyOptions {
     fn default() -> Self {
         StudyOptions {
             convention: Counting::AsGiven,
-            law: LawKind::Hoffmann,
+            law: None,
             fit: FitOptions::default(),
             isoflop: IsoflopOptions::default(),
             envelope: EnvelopeOptions::default(),
@@ -81,6 +82,11 @@ impl Default for StudyOptions {
 }
 
 impl StudyOptions {
+    /// The law: as said, else as chosen.
+    pub fn law_of(&self, choice: Option<&LawChoice>) -> LawKind {
+        self.law.or(choice.map(|c| c.chosen)).unwrap_or(LawKind::Hoffmann)
+    }
+
     /// Refuses options outside their range.
     ///
     /// # Errors
@@ -104,6 +110,10 @@ pub struct IsoflopRow {
 #[derive(Debug, Clone, Serialize)]
 pub struct Study {
     pub options: StudyOptions,
+    /// The law of approach 3.
+    pub law_kind: LawKind,
+    /// How it was chosen, where it was.
+    pub law_choice: Option<LawChoice>,
     pub rows: usize,
     pub left_out: Vec<LeftOut>,
     pub largest_flops: f64,
@@ -184,8 +194,10 @@ pub fn run_telling(
 ) -> Result<Study, FitError> {
     options.check()?;
     let table = given.under(options.convention)?;
-    let table = options.law.prepare(&table)?;
-    let law = options.law.law();
+    let law_choice = options.law.is_none().then(|| choose_law(&table, options.fit.starts));
+    let law_kind = options.law_of(law_choice.as_ref());
+    let table = law_kind.prepare(&table)?;
+    let law = law_kind.law();
     let own;
     let curves = if curves.is_empty() {
         own = curves_of(&table);
@@ -210,7 +222,7 @@ pub fn run_telling(
     let checks = check_law(&table, law.as_ref(), approach3.given(), &options.fit, tell);
     tell("other conventions");
     let conventions =
-        compare::conventions(given, &table, &approach2[0].answer, &approach3, options);
+        compare::conventions(given, &table, law_kind, &approach2[0].answer, &approach3, options);
     let exponents = compare::exponents(&approach1, &approach2, &approach3);
     let largest_flops = table.largest_flops();
     let slices_by_shape =
@@ -233,6 +245,8 @@ pub fn run_telling(
     .into();
     let mut study = Study {
         options: *options,
+        law_kind,
+        law_choice,
         rows: table.len(),
         left_out: table.left_out().to_vec(),
         largest_flops,

@@ -163,8 +163,8 @@ pub struct SourceArgs {
 /// How runs are fitted.
 #[derive(Debug, Clone, Args)]
 pub struct ModelArgs {
-    /// hoffmann, tied, pinned=E, kaplan, repeated, power-n|d|c|cmin, offset-n|d|c, broken-n|d|c
-    #[arg(long, default_value = "hoffmann")]
+    /// auto (hoffmann or joint, whichever the runs speak for), hoffmann, joint, joint-offset, tied, pinned=E, kaplan, repeated, power-n|d|c|cmin, offset-n|d|c, broken-n|d|c
+    #[arg(long, default_value = "auto")]
     pub law: String,
     /// huber, absolute, squared-log, squared-linear or likelihood
     #[arg(long, default_value = "huber")]
@@ -207,7 +207,7 @@ impl ModelArgs {
     /// What holds where nothing is said.
     pub fn usual() -> ModelArgs {
         ModelArgs {
-            law: "hoffmann".into(),
+            law: "auto".into(),
             objective: "huber".into(),
             delta: 1e-3,
             convention: "as-given".into(),
@@ -258,10 +258,14 @@ impl ModelArgs {
                 ),
             },
         };
+        let law = match self.law.as_str() {
+            "auto" => None,
+            name => Some(LawKind::parse(name)?),
+        };
         let (draws, level, seed) = (self.draws, self.level, self.seed);
         let mut options = StudyOptions {
             convention,
-            law: LawKind::parse(&self.law)?,
+            law,
             fit: FitOptions {
                 objective,
                 starts: Starts { wild: self.starts, seed },

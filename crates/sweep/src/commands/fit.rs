@@ -9,6 +9,7 @@ use isoflop_fit::Table;
 use isoflop_fit::bayes::Posterior;
 use isoflop_fit::effects::{Effects, effects};
 use isoflop_fit::intervals::{Profile, Target, profile};
+use isoflop_fit::law::LawKind;
 use isoflop_fit::parametric::Allocation;
 use isoflop_fit::plan::{NextRun, SizeRange, next_runs};
 use isoflop_fit::study::{Answer, Study, clusters_ignored, run_telling};
@@ -77,8 +78,11 @@ pub struct Forecast {
 
 /// Fits runs and prints what they say.
 pub fn run(args: FitArgs) -> anyhow::Result<()> {
-    let options = args.model.resolve()?;
+    let mut options = args.model.resolve()?;
     let prior = bayes::resolve(&args, options.law)?;
+    if prior.is_some() {
+        options.law = Some(LawKind::Hoffmann);
+    }
     let laws = overlay::resolve(&args.overlay).context("--overlay")?;
     for flops in &args.at {
         if !(flops.is_finite() && *flops > 0.0) {
@@ -89,7 +93,7 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     let source = SourceArgs { flops_column: args.flops.clone(), ..args.source.clone() };
     let (table, origin) = runs::read(&source)?;
     let mut study = run_telling(&table, &[], &options, &mut |what| progress.tell(what))?;
-    let counted = options.law.prepare(&table.under(options.convention)?)?;
+    let counted = study.law_kind.prepare(&table.under(options.convention)?)?;
     let posterior: Option<Answer<Posterior>> = prior.map(|prior| {
         progress.tell("the posterior");
         bayes::sample(&counted, prior, &args).into()
@@ -178,7 +182,7 @@ fn forecasts(
 }
 
 fn profiles(study: &Study, table: &Table) -> Vec<Answer<Profile>> {
-    let law = study.options.law.law();
+    let law = study.law_kind.law();
     let fit = match &study.approach3 {
         Answer::Refused(why) => return vec![Answer::Refused(why.clone())],
         Answer::Given(fit) => fit,
@@ -202,7 +206,7 @@ fn profiles(study: &Study, table: &Table) -> Vec<Answer<Profile>> {
 }
 
 fn next(study: &Study, table: &Table) -> Result<Vec<NextRun>, FitError> {
-    let law = study.options.law.law();
+    let law = study.law_kind.law();
     let fit = match &study.approach3 {
         Answer::Given(fit) => fit,
         Answer::Refused(why) => return Err(why.clone()),

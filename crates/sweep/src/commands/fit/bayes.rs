@@ -12,9 +12,9 @@ use crate::cli::FitArgs;
 const WIDENED: f64 = 2.0;
 
 /// Refuses what the sampler would pass over, before anything is fitted.
-pub fn resolve(args: &FitArgs, law: LawKind) -> anyhow::Result<Option<Prior>> {
+pub fn resolve(args: &FitArgs, law: Option<LawKind>) -> anyhow::Result<Option<Prior>> {
     let Some(name) = &args.bayes else { return Ok(None) };
-    if law != LawKind::Hoffmann {
+    if law.is_some_and(|law| law != LawKind::Hoffmann) {
         bail!(
             "--bayes samples Hoffmann's law, and --law is {}\nhint: leave out --bayes or --law",
             args.model.law
