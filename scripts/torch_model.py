@@ -176,13 +176,13 @@ class Model(nn.Module):
         for name, param in slots(self).items():
             last = name.rsplit(".", 1)[-1]
             if last in ("embedding", "positions"):
-                std = 0.02
+                std = 0.3
             elif last == "head":
                 std = 0.1 / math.sqrt(s.width)
             elif last in ("qkv", "gate_up", "up"):
                 std = 1 / math.sqrt(s.width)
             elif last in ("out", "down"):
-                std = 1 / math.sqrt(param.shape[1] * 2 * s.depth)
+                std = 0.0
             else:
                 continue  # gains are one, biases zero
             param.copy_(torch.randn(param.shape, generator=rng) * std)

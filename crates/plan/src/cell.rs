@@ -7,7 +7,7 @@ use crate::shape::Shape;
 
 /// Raised whenever a change to the training code changes results in f32, so that old records are not
 /// mistaken for new ones.
-pub const NUMERICS_VERSION: u32 = 2;
+pub const NUMERICS_VERSION: u32 = 3;
 
 /// The same for what half precision adds to it.
 const HALF_NUMERICS_VERSION: u32 = 1;
