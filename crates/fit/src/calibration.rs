@@ -4,6 +4,9 @@
 //! there is one, the next beyond the better of them. A ladder that does not bracket its minimum is refused: a parabola
 //! beyond its points is a guess.
 
+use crate::parametric::spread_about_line;
+use crate::stats::{dot, mean};
+
 /// Fewest points that a parabola goes through.
 pub const POINTS: usize = 3;
 
@@ -74,7 +77,11 @@ pub fn minimum(ladder: &[Point]) -> Result<Minimum, NoMinimum> {
 fn parabola(xs: &[f64], points: &[Point]) -> Option<[f64; 3]> {
     let power = |k: i32| xs.iter().map(|x| x.powi(k)).sum::<f64>();
     let moment = |k: i32| xs.iter().zip(points).map(|(x, p)| x.powi(k) * p.loss).sum::<f64>();
-    let mut rows = [0, 1, 2].map(|i| [power(i), power(i + 1), power(i + 2), moment(i)]);
+    solve([0, 1, 2].map(|i| [power(i), power(i + 1), power(i + 2), moment(i)]))
+}
+
+/// Three equations, the right side last; `None` where they have no one solution.
+fn solve(mut rows: [[f64; 4]; 3]) -> Option<[f64; 3]> {
     for i in 0..3 {
         let pivot = (i..3).max_by(|&a, &b| rows[a][i].abs().total_cmp(&rows[b][i].abs()))?;
         rows.swap(i, pivot);
@@ -102,6 +109,30 @@ pub fn power_law(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     differ
         .then(|| ((y - exponent * x).exp(), exponent))
         .filter(|(a, b)| a.is_finite() && b.is_finite())
+}
+
+/// Fewest points that a law of two variables goes through.
+const PLANE_POINTS: usize = 6;
+/// Least spread of ln D about a line in ln N that tells the two apart.
+const PLANE_SPREAD: f64 = 0.3;
+
+/// `y = coefficient N^params D^tokens` by least squares of the logarithms, of points (N, D, y); `None` of fewer than six, or
+/// where D follows N.
+pub fn power_law_of_two(points: &[(f64, f64, f64)]) -> Option<[f64; 3]> {
+    let log =
+        |f: fn(&(f64, f64, f64)) -> f64| -> Vec<f64> { points.iter().map(|p| f(p).ln()).collect() };
+    let (n, d, y) = (log(|p| p.0), log(|p| p.1), log(|p| p.2));
+    let apart = || spread_about_line(&n, &d) > PLANE_SPREAD;
+    if points.len() < PLANE_POINTS || !apart() {
+        return None;
+    }
+    let (centre_n, centre_d) = (mean(&n), mean(&d));
+    let (n, d): (Vec<f64>, Vec<f64>) =
+        (n.iter().map(|x| x - centre_n).collect(), d.iter().map(|x| x - centre_d).collect());
+    let ones = vec![1.0; n.len()];
+    let row = |a: &[f64]| [dot(a, &ones), dot(a, &n), dot(a, &d), dot(a, &y)];
+    let [level, params, tokens] = solve([row(&ones), row(&n), row(&d)])?;
+    Some([(level - params * centre_n - tokens * centre_d).exp(), params, tokens])
 }
 
 #[cfg(test)]
@@ -154,5 +185,17 @@ mod tests {
         assert!((a / 0.3 - 1.0).abs() < 1e-9 && (b + 0.45).abs() < 1e-12, "{a} {b}");
         assert_eq!(power_law(&[(1e4, 3e-3), (1e4, 4e-3)]), None);
         assert_eq!(power_law(&[]), None);
+        let plane = |n: f64, d: f64| (n, d, 40.0 * n.powf(-0.25) * d.powf(-0.47));
+        let points = [(2e3, 1e6), (6e3, 6e5), (4e4, 1e5), (1e4, 7e6), (6e4, 2e6), (2e5, 7e5)];
+        let points = points.map(|(n, d)| plane(n, d));
+        let [a, b, c] = power_law_of_two(&points).unwrap();
+        assert!(
+            (a / 40.0 - 1.0).abs() < 1e-9 && (b + 0.25).abs() < 1e-12 && (c + 0.47).abs() < 1e-12
+        );
+        assert_eq!(power_law_of_two(&points[..5]), None);
+        assert_eq!(
+            power_law_of_two(&[1e3, 2e3, 3e3, 5e3, 7e3, 9e3].map(|n| plane(n, 20.0 * n))),
+            None
+        );
     }
 }

@@ -29,8 +29,8 @@ pub(crate) const RATIOS: Range = from_to(1e-3, 1e6);
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridConfig {
     pub design: Design,
-    /// Every cell is trained once with each.
-    pub seeds: Vec<u64>,
+    /// Every cell is trained once with each, ascending: one list for all budgets, or one list per budget.
+    pub seeds: Vec<Vec<u64>>,
     pub lr_multipliers: Vec<f64>,
     pub batch_multipliers: Vec<f64>,
     pub multipliers: MultiplierDesign,
@@ -139,7 +139,7 @@ impl Default for GridConfig {
     fn default() -> Self {
         Self {
             design: Design::Budgets { budgets: Vec::new(), sizes: Sizes::AROUND_OPTIMUM },
-            seeds: vec![0],
+            seeds: vec![vec![0]],
             lr_multipliers: vec![1.0],
             batch_multipliers: vec![1.0],
             multipliers: MultiplierDesign::OneAtATime,
@@ -200,8 +200,8 @@ pub(super) const KEYS: &[Key] = &[
         "b of the expected optimum N = a C^b", Grid,
         |c| match c.grid.sizes()? { Sizes::Auto { optimum, .. } => Some(&mut optimum.exponent), _ => None })
         .without(NO_SPREAD),
-    key("seeds", whole_from(0, "").listed(List::Ordered), "[0, 1, 2]",
-        "every cell is trained once with each seed", Grid, |c| Some(&mut c.grid.seeds)),
+    key("seeds", whole_from(0, "").listed(List::Sets), "[0, 1, 2]",
+        "every cell is trained once with each seed; a list for each budget, in brackets, gives small budgets more of them", Grid, |c| Some(&mut c.grid.seeds)),
     key("lr_multipliers", number(FACTORS, "").listed(List::Set), "[0.5, 1, 2]",
         "every cell is trained with its learning rate times each", Grid,
         |c| Some(&mut c.grid.lr_multipliers)),
@@ -253,23 +253,42 @@ impl GridConfig {
         };
     }
 
-    /// Logs lists of widths that are not one per budget.
-    pub(super) fn check_widths(&self, table: &Table<'_>) {
+    /// Logs lists of widths or seeds that are not one per budget.
+    pub(super) fn check_lists(&self, table: &Table<'_>) {
         let budgets = match &self.design {
-            Design::Budgets { budgets, sizes: Sizes::Widths(_) } => Some(budgets.len()),
-            Design::TokensPerParam { sizes: Sizes::Widths(_), .. } => None,
-            _ => return,
+            Design::Budgets { budgets, .. } => Some(budgets.len()),
+            _ => None,
         };
-        let Some(value @ DeValue::Array(lists)) = table.get("widths") else { return };
-        // No budgets have been refused already.
-        if nested(value) && budgets != Some(lists.len()) && budgets != Some(0) {
-            let expected = match budgets {
-                Some(n) => format!("one list of widths, or one for each of the {n} budgets"),
-                None => "one list of widths".into(),
-            };
-            let hint = "write `widths = [64, 96, 128]` to use the same ones everywhere";
-            table.fault(ErrorKind::Contradiction, "widths", expected, hint);
+        let by_width = match &self.design {
+            Design::Budgets { sizes, .. } | Design::TokensPerParam { sizes, .. } => {
+                matches!(sizes, Sizes::Widths(_))
+            }
+            Design::Cells(_) => false,
+        };
+        let keys = [("widths", "[64, 96, 128]", by_width), ("seeds", "[0, 1, 2]", true)];
+        for (key, example, _) in keys.into_iter().filter(|(_, _, read)| *read) {
+            let Some(value @ DeValue::Array(lists)) = table.get(key) else { continue };
+            // No budgets have been refused already.
+            if nested(value) && budgets != Some(lists.len()) && budgets != Some(0) {
+                let expected = match budgets {
+                    Some(n) => format!("one list of {key}, or one for each of the {n} budgets"),
+                    None => format!("one list of {key}"),
+                };
+                let hint = format!("write `{key} = {example}` to use the same ones everywhere");
+                table.fault(ErrorKind::Contradiction, key, expected, &hint);
+            }
         }
+    }
+
+    /// The seeds of the cells of a budget, or of those that have none.
+    pub(crate) fn seeds_of(&self, budget: Option<f64>) -> &[u64] {
+        let index = match (&self.design, budget) {
+            (Design::Budgets { budgets, .. }, Some(flops)) => {
+                budgets.iter().position(|b| *b == flops).unwrap_or(0)
+            }
+            _ => 0,
+        };
+        self.seeds.get(index.min(self.seeds.len().saturating_sub(1))).map_or(&[], |seeds| seeds)
     }
 
     fn axes(&mut self) -> Option<&mut ShapeAxes> {

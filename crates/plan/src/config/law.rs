@@ -13,7 +13,7 @@ use crate::rules::power::{Calibration, PowerLaw};
 /// What a law gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LawOf {
-    /// The learning rate, `eta = a N^b`.
+    /// The learning rate, `eta = a N^b D^c`.
     LearningRate,
     /// The batch, `B = a D^b`.
     Batch,
@@ -25,6 +25,7 @@ pub struct LawSpec {
     of: LawOf,
     coefficient: Option<f64>,
     exponent: Option<f64>,
+    tokens_exponent: Option<f64>,
     batch: Option<f64>,
     from: Option<PathBuf>,
     minima: Option<u64>,
@@ -64,9 +65,11 @@ const MAX_TOKENS: Key<LawSpec> = range("max_tokens", |l| Some(l.max_tokens.as_mu
 #[rustfmt::skip]
 pub(super) const RATE_KEYS: &[Key<LawSpec>] = &[
     law_key("coefficient", number(above_to(0.0, 1e6), ""), "0.3",
-        "a of eta = a N^b, with N without embedding and head", |l| Some(l.coefficient.as_mut()?)).required(),
+        "a of eta = a N^b D^c, with N without embedding and head", |l| Some(l.coefficient.as_mut()?)).required(),
     law_key("exponent", number(from_to(RATE_EXPONENTS.0, RATE_EXPONENTS.1), ""), "-0.45",
-        "b of eta = a N^b", |l| Some(l.exponent.as_mut()?)).required(),
+        "b of eta = a N^b D^c", |l| Some(l.exponent.as_mut()?)).required(),
+    law_key("tokens_exponent", number(from_to(RATE_EXPONENTS.0, RATE_EXPONENTS.1), ""), "-0.47",
+        "c of eta = a N^b D^c; without it the rate does not follow the length of a run", |l| Some(l.tokens_exponent.as_mut()?)),
     law_key("batch", number(from_to(1.0, 1e9), "tokens"), "128",
         "batch that the law holds at; at others the rate is multiplied by (B / batch)^.5. Without it the rate does not follow the batch",
         |l| Some(l.batch.as_mut()?)),
@@ -113,8 +116,9 @@ impl LawSpec {
         let has = |key| table.has(key);
         // Whatever is said of a fit must be said in full.
         let said = FITTED.into_iter().any(has);
-        let numbers =
-            said || !has("from") || ["coefficient", "exponent", "batch"].into_iter().any(has);
+        let numbers = said
+            || !has("from")
+            || ["coefficient", "exponent", "tokens_exponent", "batch"].into_iter().any(has);
         let from = (said || has("from")).then(PathBuf::new);
         let fitted = numbers && from.is_some();
         let place = |there: bool| there.then_some(f64::NAN);
@@ -122,6 +126,7 @@ impl LawSpec {
             of,
             coefficient: place(numbers),
             exponent: place(numbers),
+            tokens_exponent: place(has("tokens_exponent")),
             batch: place(has("batch")),
             from,
             minima: fitted.then_some(0),
@@ -141,6 +146,7 @@ impl LawSpec {
             of,
             coefficient: Some(law.coefficient),
             exponent: Some(law.exponent),
+            tokens_exponent: law.tokens_exponent,
             batch: law.batch,
             from: calibration.map(|c| c.folder.clone()),
             minima: calibration.map(|c| c.minima),
@@ -156,6 +162,7 @@ impl LawSpec {
             of,
             coefficient: None,
             exponent: None,
+            tokens_exponent: None,
             batch: None,
             from: Some(folder.to_owned()),
             minima: None,
@@ -182,7 +189,13 @@ impl LawSpec {
             }),
             None => None,
         };
-        let law = PowerLaw { coefficient, exponent, batch: self.batch, calibration };
+        let law = PowerLaw {
+            coefficient,
+            exponent,
+            tokens_exponent: self.tokens_exponent,
+            batch: self.batch,
+            calibration,
+        };
         Some(RateRule::Law { law, of: self.of })
     }
 

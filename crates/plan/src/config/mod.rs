@@ -128,7 +128,7 @@ impl Config {
             }
             table.read(&mut config, section.keys);
             if section.name == "grid" {
-                config.grid.check_widths(table);
+                config.grid.check_lists(table);
                 config.grid.check_multiply(table);
             }
         }

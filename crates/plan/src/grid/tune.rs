@@ -48,7 +48,7 @@ pub(super) fn cells(
                 "leave out `warmup_steps` to take the rule",
             ));
         }
-        for seed in &config.grid.seeds {
+        for seed in config.grid.seeds_of(request.budget) {
             let cell =
                 Cell::new(request.budget, request.shape, steps, hyper, *seed, &data.data_sha256);
             let epochs = data.train_tokens.map(|there| cell.tokens() as f64 / there as f64);

@@ -129,12 +129,26 @@ fn seeds(grid: &Grid) -> String {
     let seeds: BTreeSet<u64> = grid.cells.iter().map(|c| c.cell.seed).collect();
     let list = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let Some(one) = seeds.first().filter(|_| seeds.len() == 1) else {
-        return format!("Seeds: {list}\n");
+        return format!("Seeds: {list}{}\n", uneven(grid));
     };
     let next = one.saturating_add(1);
     format!(
         "Seeds: one, {one}: the noise between seeds is not measured; seeds = [{one}, {next}] would\n"
     )
+}
+
+/// How many seeds each budget has, where they are not the same for all.
+fn uneven(grid: &Grid) -> String {
+    let slices = grid.slices();
+    let counts: Vec<usize> = slices
+        .iter()
+        .map(|(_, cells)| cells.iter().map(|c| c.cell.seed).collect::<BTreeSet<u64>>().len())
+        .collect();
+    if counts.windows(2).all(|w| w[0] == w[1]) {
+        return String::new();
+    }
+    let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
+    format!(" ({} of them at the budgets, ascending)", counts.join(", "))
 }
 
 /// The experiments beside the plain cells: factors, and the cells that were taken.

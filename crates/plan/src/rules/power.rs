@@ -1,5 +1,5 @@
 //! A law of one's own, or one fitted to a calibration, in the form of the measured rule:
-//! `eta = a N^b (B / B0)^.5` with N without the embedding and the head, and `B = a D^b` tokens.
+//! `eta = a N^b D^c (B / B0)^.5` with N without the embedding and the head, and `B = a D^b` tokens.
 //!
 //! The root of the batch is the scaling of Malladi et al. 2022 for Adam; without a B0 the rate is the same at every batch.
 
@@ -16,6 +16,8 @@ pub const BATCH_EXPONENT: f64 = 0.5;
 pub struct PowerLaw {
     pub coefficient: f64,
     pub exponent: f64,
+    /// Power of D in a learning rate; `None` where that does not follow the run's length.
+    pub tokens_exponent: Option<f64>,
     /// Tokens per step that a learning rate holds at, B0; `None` where it does not follow the batch.
     pub batch: Option<f64>,
     /// What it was fitted to; `None` where somebody wrote it down.
@@ -34,11 +36,12 @@ pub struct Calibration {
 }
 
 impl PowerLaw {
-    /// Peak learning rate at batches of `batch_tokens`.
-    pub fn learning_rate(&self, shape: &Shape, batch_tokens: f64) -> f64 {
+    /// Peak learning rate of a run of `tokens` tokens, `batch_tokens` per step.
+    pub fn learning_rate(&self, shape: &Shape, tokens: f64, batch_tokens: f64) -> f64 {
         let n = shape.params().non_embedding() as f64;
         let scale = self.batch.map_or(1.0, |batch| (batch_tokens / batch).powf(BATCH_EXPONENT));
-        self.coefficient * n.powf(self.exponent) * scale
+        let length = self.tokens_exponent.map_or(1.0, |exponent| tokens.powf(exponent));
+        self.coefficient * n.powf(self.exponent) * length * scale
     }
 
     /// Tokens per step.
@@ -49,7 +52,8 @@ impl PowerLaw {
     /// Where it comes from, as a law of the learning rate.
     pub fn rate_provenance(&self) -> Provenance {
         let batch = self.batch.map_or(String::new(), |batch| format!(" (B / {batch})^.5"));
-        self.provenance(format!("eta = {}{batch}", self.formula("N")))
+        let tokens = self.tokens_exponent.map_or(String::new(), |c| format!(" D^{c:.3}"));
+        self.provenance(format!("eta = {}{tokens}{batch}", self.formula("N")))
     }
 
     /// Where it comes from, as a law of the batch.

@@ -152,7 +152,13 @@ fn laws_that_cannot_be_are_refused() {
 fn calibrated(params: (f64, f64), tokens: (f64, f64)) -> PowerLaw {
     let range = Fitted { params, tokens };
     let calibration = Some(Calibration { folder: "runs/calibration".into(), minima: 4, range });
-    PowerLaw { coefficient: 0.267, exponent: -0.45, batch: Some(128.0), calibration }
+    PowerLaw {
+        coefficient: 0.267,
+        exponent: -0.45,
+        tokens_exponent: None,
+        batch: Some(128.0),
+        calibration,
+    }
 }
 
 fn outside(grid: &Grid) -> Vec<&PlanWarning> {

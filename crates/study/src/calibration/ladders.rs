@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use isoflop_fit::calibration::{Minimum, NoMinimum, POINTS, Point, minimum, power_law};
+use isoflop_fit::calibration::{
+    Minimum, NoMinimum, POINTS, Point, minimum, power_law, power_law_of_two,
+};
 use isoflop_ledger::{Contents, Status};
 use isoflop_plan::{Calibration, Fitted, LawOf, PowerLaw, RATE_EXPONENTS, Shape};
 use isoflop_report::number;
@@ -46,7 +48,12 @@ pub(super) fn law(contents: &Contents, of: LawOf, folder: &Path) -> Result<Power
         LawOf::LearningRate => ("sizes", "N"),
         LawOf::Batch => ("lengths", "D"),
     };
-    let Some((coefficient, exponent)) = power_law(&points) else {
+    let of_both: Vec<(f64, f64, f64)> =
+        minima.iter().map(|f| (f.params, f.tokens, f.setting * scale(f))).collect();
+    let of_both = power_law_of_two(&of_both).filter(|_| of == LawOf::LearningRate);
+    let found = of_both.map(|[a, b, c]| (a, b, Some(c)));
+    let found = found.or_else(|| power_law(&points).map(|(a, b)| (a, b, None)));
+    let Some((coefficient, exponent, tokens_exponent)) = found else {
         return Err(NoLaw::new(
             format!(
                 "a law in {symbol} needs ladders at two {what} or more, and it holds {}",
@@ -59,7 +66,9 @@ pub(super) fn law(contents: &Contents, of: LawOf, folder: &Path) -> Result<Power
         ));
     };
     let fits = match of {
-        LawOf::LearningRate => (RATE_EXPONENTS.0..=RATE_EXPONENTS.1).contains(&exponent),
+        LawOf::LearningRate => [exponent, tokens_exponent.unwrap_or(0.0)]
+            .iter()
+            .all(|exponent| (RATE_EXPONENTS.0..=RATE_EXPONENTS.1).contains(exponent)),
         LawOf::Batch => (0.0..1.0).contains(&exponent),
     };
     if !fits {
@@ -76,7 +85,7 @@ pub(super) fn law(contents: &Contents, of: LawOf, folder: &Path) -> Result<Power
     };
     let range = Fitted { params: range(|found| found.params), tokens: range(|found| found.tokens) };
     let calibration = Calibration { folder: folder.to_owned(), minima: minima.len() as u64, range };
-    Ok(PowerLaw { coefficient, exponent, batch, calibration: Some(calibration) })
+    Ok(PowerLaw { coefficient, exponent, tokens_exponent, batch, calibration: Some(calibration) })
 }
 
 /// A minimum and where it lies.
