@@ -6,7 +6,6 @@
 
 use isoflop_fit::forecast::Forecaster;
 use isoflop_fit::isoflop::{IsoflopOptions, fit_isoflop};
-use isoflop_fit::law::LawKind;
 use isoflop_fit::parametric::{FitOptions, LawFit, choose_law, fit_law};
 use isoflop_fit::{Estimate, Observation, Table};
 use rand::{Rng, SeedableRng};
@@ -102,11 +101,7 @@ impl Tally {
 /// Law, slices and both together, fitted to a table.
 fn forecaster(table: &Table) -> Option<(Forecaster, LawFit)> {
     let options = FitOptions::default();
-    let choice = match std::env::var("LAW") {
-        Ok(l) => LawKind::parse(&l).unwrap(),
-        _ => choose_law(table, options.starts).chosen,
-    };
-    let law = choice.law();
+    let law = choose_law(table, options.starts).chosen.law();
     let fit = fit_law(table, law.as_ref(), &options).ok()?;
     let slices = fit_isoflop(table, &IsoflopOptions::default()).ok();
     Some((Forecaster::new(table, law.as_ref(), Some(&fit), slices.as_ref(), &options).ok()?, fit))

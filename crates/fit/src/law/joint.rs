@@ -7,6 +7,7 @@
 
 use super::sum::{EXPONENTS, LEAST_FLOOR};
 use super::{About, Centre, Law, Point, Reads, Sample, SumOfPowers, best_starts};
+use crate::solve::Matrix;
 use crate::stats::mean;
 
 /// Working parameters: `(a, alpha, b, beta, ln gamma)` with `a = ln A - alpha * mean(ln N)` and `b` alike, then `ln E`
@@ -69,6 +70,41 @@ impl Law for Joint {
         }
         gradient[5] = 1.0 - part;
         (floor + joined).ln()
+    }
+
+    fn curvature(&self, theta: &[f64], point: &Point, out: &mut Matrix) {
+        let gamma = theta[4].exp();
+        let (u, v) = (theta[0] - theta[1] * point.x, theta[2] - theta[3] * point.y);
+        let z = (u - v) / gamma;
+        let (share, log_sum) = join(u / gamma, v / gamma);
+        let slope_of_share = share * (1.0 - share);
+        let log_joined = gamma * log_sum;
+        // Of the logarithm of the joined terms by (u, v, ln gamma).
+        let by_gamma = log_joined - share * u - (1.0 - share) * v;
+        let first = [share, 1.0 - share, by_gamma];
+        let (straight, mixed) = (slope_of_share / gamma, slope_of_share * z);
+        let second = [
+            [straight, -straight, -mixed],
+            [-straight, straight, mixed],
+            [-mixed, mixed, by_gamma + mixed * z * gamma],
+        ];
+        // Which of the three each working parameter moves, and how fast.
+        let moves = [(0, 1.0), (0, -point.x), (1, 1.0), (1, -point.y), (2, 1.0)];
+        let floor = if self.floor { theta[5].exp() } else { 0.0 };
+        let part = if self.floor { log_joined.exp() / (floor + log_joined.exp()) } else { 1.0 };
+        let bend = part * (1.0 - part);
+        for (i, (a, by_i)) in moves.iter().enumerate() {
+            for (j, (b, by_j)) in moves.iter().enumerate() {
+                out[i][j] = by_i * by_j * (part * second[*a][*b] + bend * first[*a] * first[*b]);
+            }
+            if self.floor {
+                out[i][5] = -bend * by_i * first[*a];
+                out[5][i] = out[i][5];
+            }
+        }
+        if self.floor {
+            out[5][5] = bend;
+        }
     }
 
     fn natural(&self, theta: &[f64], centre: &Centre) -> Vec<f64> {
@@ -164,5 +200,38 @@ impl Law for Joint {
             beta,
             power: gamma,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::solve::MAX_PARAMETERS;
+
+    #[test]
+    fn curvature_is_that_of_the_gradient() {
+        for floor in [false, true] {
+            let law = Joint { floor };
+            let theta = [0.4, 0.2, 0.1, 0.25, -0.9, 0.3];
+            let theta = &theta[..law.parameters().len()];
+            for (x, y) in [(-1.0, 2.0), (0.5, 0.3), (3.0, -2.0)] {
+                let point = Point { x, y, c: x + y, unique: y, centre_x: 0.0, centre_y: 0.0 };
+                let mut out = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+                law.curvature(theta, &point, &mut out);
+                for k in 0..theta.len() {
+                    let slope = |h: f64| {
+                        let (mut moved, mut gradient) = (theta.to_vec(), vec![0.0; theta.len()]);
+                        moved[k] += h;
+                        law.log_loss(&moved, &point, &mut gradient);
+                        gradient
+                    };
+                    let (up, down) = (slope(1e-6), slope(-1e-6));
+                    for j in 0..theta.len() {
+                        let bend = (up[j] - down[j]) / 2e-6;
+                        assert!((out[k][j] - bend).abs() < 1e-7, "{floor} {k} {j}: {bend}");
+                    }
+                }
+            }
+        }
     }
 }

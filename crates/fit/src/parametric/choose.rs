@@ -49,10 +49,12 @@ impl LawChoice {
         let name = self.chosen.law().name();
         match self.ahead() {
             Some(ahead) if ahead >= 0.0 => {
-                format!("`{name}` was chosen for its likelihood, {ahead:.1} nats ahead")
+                format!(
+                    "`{name}` was chosen: its likelihood is {ahead:.1} nats ahead of the other's"
+                )
             }
             Some(ahead) => format!(
-                "`{name}` was kept, the other law being ahead by no more than {:.1} nats of likelihood",
+                "`{name}` was kept: the other's likelihood is ahead by {:.1} nats only",
                 -ahead
             ),
             None => format!("`{name}` was chosen: the other law fitted to these runs is no result"),

@@ -190,7 +190,14 @@ pub(super) fn checks(page: &Page) -> Option<Section> {
     let study = page.study()?;
     let mut section = Section::new("law", "The parametric law");
     if let Some(fit) = study.approach3.given() {
-        let how = format!(": {} on {} runs, {}.", fit.objective.name(), fit.rows, fit.outcome);
+        let chosen = study.law_choice.as_ref().map(|c| format!(" The law {}.", c.sentence()));
+        let how = format!(
+            ": {} on {} runs, {}.{}",
+            fit.objective.name(),
+            fit.rows,
+            fit.outcome,
+            chosen.unwrap_or_default()
+        );
         section.lead = Some(formula(&fit.formula).then(how));
     }
     let mut blocks = Vec::new();

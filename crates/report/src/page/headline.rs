@@ -150,6 +150,8 @@ fn markup(text: &Rich) -> String {
     text.0.iter().map(span).collect()
 }
 
+const FLOOR: &str = "Irreducible loss E, nats";
+
 /// Numbers with an interval; one without is in the text alone.
 pub(super) fn cards(page: &Page) -> Vec<Card> {
     let mut cards = Vec::new();
@@ -171,7 +173,18 @@ pub(super) fn cards(page: &Page) -> Vec<Card> {
         }
         let floor = study.law().and_then(|r| r.parameters.iter().find(|p| p.name == "E"));
         if let Some(e) = floor {
-            add("Irreducible loss E, nats".into(), &e.estimate, floor_note(page, study, e));
+            add(FLOOR.into(), &e.estimate, floor_note(page, study, e));
+        }
+        if let Some(choice) = &study.law_choice
+            && floor.is_none()
+            && study.law().is_some()
+        {
+            cards.push(Card {
+                label: FLOOR.into(),
+                value: "none in sight".into(),
+                interval: None,
+                note: Some(format!("A law without a floor: {}.", choice.sentence()).into()),
+            });
         }
     }
     if !page.records.is_empty() {

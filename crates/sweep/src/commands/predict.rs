@@ -131,12 +131,14 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let fit = fit_law(&table, law.as_ref(), &options.fit)?;
     let result = fit.result()?;
     let frontier = result.frontier_of(&fit.law)?;
+    let chosen = choice.map(|c| format!("; the law {}", c.sentence()));
     let title = format!(
-        "{} fitted to {} runs of {} ({})",
+        "{} fitted to {} runs of {} ({}){}",
         fit.formula,
         fit.rows,
         origin.path,
-        fit.objective.name()
+        fit.objective.name(),
+        chosen.unwrap_or_default()
     );
     let checks =
         check_law(&table, law.as_ref(), Some(&fit), &options.fit, &mut |what| progress.tell(what));

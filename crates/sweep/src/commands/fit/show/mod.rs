@@ -216,6 +216,9 @@ fn law(study: &Study) -> Table {
                 }
             }
             t.notes.push(format!("{}; {}", fit.formula, fit.objective.name()).into());
+            if let Some(choice) = &study.law_choice {
+                t.notes.push(format!("The law {}.", choice.sentence()).into());
+            }
         }
     }
     t
