@@ -49,15 +49,15 @@ impl LawChoice {
         let name = self.chosen.law().name();
         match self.ahead() {
             Some(ahead) if ahead >= 0.0 => {
-                format!(
-                    "`{name}` was chosen: its likelihood is {ahead:.1} nats ahead of the other's"
-                )
+                format!("`{name}` was chosen, its likelihood {ahead:.1} nats ahead of the other's")
             }
             Some(ahead) => format!(
-                "`{name}` was kept: the other's likelihood is ahead by {:.1} nats only",
+                "`{name}` was kept, the other's likelihood being ahead by {:.1} nats only",
                 -ahead
             ),
-            None => format!("`{name}` was chosen: the other law fitted to these runs is no result"),
+            None => {
+                format!("`{name}` was chosen, the other law fitted to these runs being no result")
+            }
         }
     }
 }
