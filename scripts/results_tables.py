@@ -101,11 +101,12 @@ def hyperparameters():
         slices[budget][key][cell["cell"]["seed"]] = cell["valid"]["loss_nats"]
     yield from head(["budget", "width", "rate", "loss", "rate / 2", "rate x 2", "batch / 2", "batch x 2"])
     for (budget, width), settings in sorted(slices.items()):
-        rate, batch = (statistics.median_low(sorted({key[i] for key in settings})) for i in (0, 1))
+        batch = statistics.median_low(sorted({b for _, b in settings}))
+        rate = statistics.median_low(sorted({r for r, b in settings if b == batch}))
         base = settings[rate, batch]
         changes = []
         for r, b in ((0.5, 1), (2, 1), (1, 0.5), (1, 2)):
-            other = next(s for (r2, b2), s in settings.items() if math.isclose(r2, r * rate) and b2 == b * batch)
+            other = next(s for (r2, b2), s in settings.items() if math.isclose(r2, r * rate, rel_tol=0.01) and b2 == b * batch)
             changes.append(interval([100 * (other[seed] / base[seed] - 1) for seed in base], "{:+.1f}", "%"))
         yield line([scientific(budget), str(width), scientific(rate), f"{statistics.mean(base.values()):.4f}"] + changes)
 
@@ -163,20 +164,18 @@ def architecture():
 
 
 def minima():
-    """The rule's shape at the quickstart's minima against the best of all shapes that eight seeds were trained of."""
-    found = losses_by_shape()
-    yield from head(["budget", "shape by rule", "loss", "best shape found", "loss", "rule against the best"])
-    beside = [row["cell"] | {"loss": row["valid"]["loss_nats"]} for row in ledger("hyperparameters")]
-    for budget, rule in ((5e10, (2, 16, 2, 40)), (2e11, (2, 24, 3, 64)), (8e11, (2, 48, 4, 128))):
-        shapes = {s: list(l.values()) for s, l in found["llama", 64, budget].items() if len(l) >= 8}
-        cells = [c for c in beside if c["budget_flops"] == budget]
-        rate = statistics.median_low(sorted({c["hyper"]["learning_rate"] for c in cells}))
-        plain = [c["loss"] for c in cells if math.isclose(c["hyper"]["learning_rate"], rate, rel_tol=1e-3) and c["hyper"]["batch_sequences"] == 2]
-        shapes.setdefault(rule, plain)
-        best = min(shapes, key=lambda s: statistics.mean(shapes[s]))
-        losses = [statistics.mean(shapes[s]) for s in (rule, best)]
-        name = lambda s: f"L{s[0]} d{s[1]} h{s[2]} m{s[3]}"
-        yield line([scientific(budget), name(rule), f"{losses[0]:.4f}", name(best), f"{losses[1]:.4f}", f"{100 * (losses[0] / losses[1] - 1):+.1f}%"])
+    """The rule's shape at the quickstart's minima, the first of each budget, against the best of the shapes trained there."""
+    yield from head(["budget", "shape by rule", "loss", "best shape found", "loss", "rule against the best", "shapes"])
+    by_budget = collections.defaultdict(lambda: collections.defaultdict(list))
+    for run in runs("architecture/minima.csv"):
+        shape = tuple(int(run[k]) for k in ("depth", "width", "heads", "hidden"))
+        by_budget[float(run["budget_flops"])][shape].append(float(run["loss"]))
+    name = lambda s: f"L{s[0]} d{s[1]} h{s[2]} m{s[3]}"
+    for budget, shapes in sorted(by_budget.items()):
+        means = {shape: statistics.mean(losses) for shape, losses in shapes.items()}
+        rule, best = next(iter(shapes)), min(means, key=means.get)
+        yield line([scientific(budget), name(rule), f"{means[rule]:.4f}", name(best), f"{means[best]:.4f}",
+                    f"{100 * (means[rule] / means[best] - 1):+.1f}%", str(len(shapes))])
 
 
 def head_size(width: int) -> int:

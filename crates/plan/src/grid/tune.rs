@@ -6,8 +6,8 @@ use crate::config::{
     Config, ConfigError, Length, MultiplierDesign, PrecisionChoice, RateRule, Setting,
 };
 use crate::rules::shape::ShapeSources;
-use crate::rules::{Provenance, beta2, decay, warmup};
-use crate::{Cell, Hyper, Precision};
+use crate::rules::{Provenance, beta2, decay, measured, warmup};
+use crate::{Cell, Hyper, Precision, Schedule};
 
 /// More tokens than anyone has, and few enough to count in 64 bits.
 const MOST_TOKENS: f64 = 1e17;
@@ -31,12 +31,17 @@ pub(super) fn cells(
     let rule = config.model.shape(request.shape.width, data.vocab).ok();
     let shape_sources = ShapeSources::of(&config.model, &request.shape, rule.as_ref());
     let role = request.role;
+    let plain_batch_tokens = (plain_batch * request.shape.context) as f64;
+    let plain = Plain {
+        batch_tokens: plain_batch_tokens,
+        tokens: (tokens / plain_batch_tokens).round().max(1.0) * plain_batch_tokens,
+    };
     let mut planned = Vec::new();
-    let plain = vec![(1.0, 1.0)];
-    for (lr_multiplier, batch_multiplier) in if multiplied { multipliers(config) } else { plain } {
+    let one = vec![(1.0, 1.0)];
+    for (lr_multiplier, batch_multiplier) in if multiplied { multipliers(config) } else { one } {
         let batch = multiplied_batch(config, request, plain_batch, batch_multiplier)?;
         let steps = steps(config, request, tokens, batch)?;
-        let (hyper, sources) = hyper(config, request, steps, batch, plain_batch, lr_multiplier);
+        let (hyper, sources) = hyper(config, request, steps, batch, &plain, lr_multiplier);
         if matches!(sources.learning_rate, Provenance::Own(_) | Provenance::Calibrated(_)) {
             refuse_rate(config, request, hyper.learning_rate / lr_multiplier)?;
         }
@@ -64,6 +69,13 @@ pub(super) fn cells(
         }
     }
     Ok(planned)
+}
+
+/// Batch and length without multipliers, in whole steps. A multiplied batch is an experiment with the batch alone: the rate
+/// stays, to the last bit.
+struct Plain {
+    batch_tokens: f64,
+    tokens: f64,
 }
 
 /// Tokens that the request asks for, before rounding to whole steps.
@@ -216,20 +228,23 @@ fn hyper(
     request: &Request,
     steps: u64,
     batch_sequences: usize,
-    plain_batch: usize,
+    plain: &Plain,
     lr_multiplier: f64,
 ) -> (Hyper, HyperSources) {
     let train = &config.train;
     let shape = &request.shape;
     let batch = (batch_sequences * shape.context) as f64;
-    let tokens = steps as f64 * batch;
     let (learning_rate, lr_source) = match (request.learning_rate, &train.learning_rate) {
         (Some(rate), _) => (rate, Provenance::User),
         (None, Setting::Value(rate)) => (*rate, Provenance::User),
-        // A multiplied batch is an experiment with the batch alone: the rate stays.
         (None, Setting::Rule(rule)) => {
-            let plain_batch = (plain_batch * shape.context) as f64;
-            (rule.learning_rate(shape, tokens, plain_batch), rule.provenance())
+            let tokens = match (rule, train.schedule) {
+                (RateRule::Measured, Schedule::Wsd { .. } | Schedule::Constant) => {
+                    measured::trunk_tokens(shape)
+                }
+                _ => plain.tokens,
+            };
+            (rule.learning_rate(shape, tokens, plain.batch_tokens), rule.provenance())
         }
     };
     let batch_source = match (request.batch_tokens, &train.batch_tokens) {

@@ -48,6 +48,12 @@ struct Batch {
 const RATE: Rate = Rate { coefficient: 40.6, params: -0.256, tokens: -0.47, batch: 128.0 };
 const BATCH: Batch = Batch { coefficient: 0.048, tokens: 0.571 };
 
+/// Length that the rate of a trunk is taken at: 20 tokens per parameter, near the optimum of every budget of
+/// `results/quickstart`. Runs that share a trunk have one rate whatever their length.
+pub fn trunk_tokens(shape: &Shape) -> f64 {
+    20.0 * shape.params().total() as f64
+}
+
 /// Peak learning rate of a run of `tokens` tokens, `batch_tokens` per step.
 pub fn learning_rate(shape: &Shape, tokens: f64, batch_tokens: f64) -> f64 {
     let n = shape.params().non_embedding() as f64;

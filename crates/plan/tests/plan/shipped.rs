@@ -66,7 +66,7 @@ fn the_quickstart_is_small_enough() {
     for name in ["quickstart.toml", "synthetic.toml"] {
         let path = shipped().into_iter().find(|p| p.ends_with(name)).unwrap();
         let (_, grid) = build(&path);
-        assert!(grid.train_flops() < 1.1e13, "{name}: {:e}", grid.train_flops());
+        assert!(grid.train_flops() < 1.2e13, "{name}: {:e}", grid.train_flops());
         assert!(grid.evaluation_flops() < 0.1 * grid.train_flops(), "{name}");
         let slices = grid.slices();
         assert!(slices.len() >= 4 && slices.iter().all(|(_, cells)| cells.len() >= 6), "{name}");

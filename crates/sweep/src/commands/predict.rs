@@ -131,14 +131,12 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let fit = fit_law(&table, law.as_ref(), &options.fit)?;
     let result = fit.result()?;
     let frontier = result.frontier_of(&fit.law)?;
-    let chosen = choice.map(|c| format!("; the law {}", c.sentence()));
     let title = format!(
-        "{} fitted to {} runs of {} ({}){}",
+        "{} fitted to {} runs of {} ({})",
         fit.formula,
         fit.rows,
         origin.path,
-        fit.objective.name(),
-        chosen.unwrap_or_default()
+        fit.objective.name()
     );
     let checks =
         check_law(&table, law.as_ref(), Some(&fit), &options.fit, &mut |what| progress.tell(what));
@@ -155,6 +153,7 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
         source: origin,
         rows: fit.rows,
         left_out: table.left_out().to_vec(),
+        law_choice: choice,
         outcome: fit.outcome.clone(),
         draws: result.draws,
         failed_draws: result.failed_draws,

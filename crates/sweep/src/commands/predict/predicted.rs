@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use isoflop_fit::forecast::Forecaster;
-use isoflop_fit::parametric::Allocation;
+use isoflop_fit::parametric::{Allocation, LawChoice};
 use isoflop_fit::plan::{Lifetime, Overtraining, SizeRange};
 use isoflop_fit::published::{Published, Reconciled};
 use isoflop_fit::study::Answer;
@@ -58,6 +58,8 @@ pub struct Doubts {
     pub rows: usize,
     /// Rows that the fit did not see.
     pub left_out: Vec<LeftOut>,
+    /// How the law was chosen, where it was.
+    pub law_choice: Option<LawChoice>,
     /// How it ended.
     pub outcome: Outcome,
     /// Bootstrap refits.

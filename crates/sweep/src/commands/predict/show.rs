@@ -33,6 +33,9 @@ pub fn predicted(p: &Predicted) -> String {
         );
     }
     if let Some(fit) = &p.fit {
+        if let Some(choice) = &fit.law_choice {
+            out += &format!("the law {}\n", choice.sentence());
+        }
         out += &format!("{}\n", fit.outcome);
         match &fit.no_interval {
             Some(why) => out += &format!("{why}\n"),
