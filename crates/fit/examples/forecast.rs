@@ -12,11 +12,14 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 
-type Truth = fn(f64, f64) -> f64;
+#[path = "../tests/support/truths.rs"]
+mod truths;
+
+use truths::{TOP, Truth, best, hoffmann, kaplan, study};
 
 /// Laws of N and D, in nats.
 const TRUTHS: [(&str, Truth); 7] = [
-    ("the law (Epoch)", |n, d| 1.8172 + 482.01 / n.powf(0.3478) + 2085.43 / d.powf(0.3658)),
+    ("the law (Epoch)", hoffmann),
     ("the law (Chinchilla)", |n, d| 1.6934 + 406.4 / n.powf(0.3392) + 410.7 / d.powf(0.2849)),
     ("steeper beyond the runs", |n, d| {
         let (a, b) = (482.01 / n.powf(0.3478), 2085.43 / d.powf(0.3658));
@@ -30,44 +33,13 @@ const TRUTHS: [(&str, Truth); 7] = [
             + a * (1.0 + (n / 5e8).powi(2)).powf(0.05)
             + b * (1.0 + (d / 1e10).powi(2)).powf(0.05)
     }),
-    ("Kaplan's form", |n, d| ((8.8e13 / n).powf(0.8) + 5.4e13 / d).powf(0.095)),
+    ("Kaplan's form", kaplan),
     ("saturating at small sizes", |n, d| {
         let rest = 482.01 / n.powf(0.3478) + 2085.43 / d.powf(0.3658);
         1.4 + 1.0 / (1.0 / (1.6 * rest) + 1.0 / 4.0)
     }),
     ("outer power", |n, d| (0.9 + 60.0 / n.powf(0.3) + 160.0 / d.powf(0.3)).powf(1.6)),
 ];
-
-fn best(truth: Truth, flops: f64) -> (f64, f64) {
-    let loss = |x: f64| truth(x.exp(), flops / 6.0 / x.exp());
-    let (mut lo, mut hi) = (1e5f64.ln(), 1e12f64.ln());
-    for _ in 0..100 {
-        let (a, b) = (lo + (hi - lo) / 3.0, hi - (hi - lo) / 3.0);
-        if loss(a) < loss(b) { hi = b } else { lo = a }
-    }
-    (lo.exp(), flops / 6.0 / lo.exp())
-}
-
-fn study(truth: Truth, noise: f64, random: &mut ChaCha8Rng) -> Table {
-    let mut rows = Vec::new();
-    for k in 0..5 {
-        let flops = 1e18 * 2f64.powi(k);
-        let centre = best(truth, flops).0.ln();
-        for i in 0..7 {
-            let n = (centre + 4f64.ln() * (i as f64 / 3.0 - 1.0)).exp();
-            let d = flops / 6.0 / n;
-            let z: f64 = random.sample(StandardNormal);
-            rows.push(Observation::new(
-                format!("{k}-{i}"),
-                n,
-                d,
-                flops,
-                truth(n, d) * (noise * z).exp(),
-            ));
-        }
-    }
-    Table::new(rows).unwrap()
-}
 
 #[derive(Default)]
 struct Tally {
@@ -116,15 +88,15 @@ fn simulate(studies: usize) {
             for k in 0..studies {
                 let mut random = ChaCha8Rng::seed_from_u64(k as u64);
                 let table = study(truth, 0.005, &mut random);
-                let (n, d) = best(truth, 1.6e19 * scale);
+                let (n, d) = best(truth, TOP * scale);
                 let z: f64 = random.sample(StandardNormal);
                 let loss = truth(n, d) * (0.005 * z).exp();
                 let Some((forecaster, fit)) = forecaster(&table) else { continue };
-                both.add(&forecaster.at(1.6e19 * scale).unwrap().new_run_nats, loss);
+                both.add(&forecaster.at(TOP * scale).unwrap().new_run_nats, loss);
                 weight += forecaster.law_weight() / studies as f64;
                 let frontier = fit.result().ok().and_then(|r| r.frontier.clone());
                 if let Some(frontier) = frontier {
-                    law.add(&frontier.at(1.6e19 * scale).unwrap().new_run_nats.unwrap(), loss);
+                    law.add(&frontier.at(TOP * scale).unwrap().new_run_nats.unwrap(), loss);
                 }
             }
             println!(

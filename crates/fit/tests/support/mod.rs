@@ -5,6 +5,7 @@ pub mod akima;
 pub mod made;
 pub mod others;
 pub mod porian;
+pub mod truths;
 
 use std::path::Path;
 
