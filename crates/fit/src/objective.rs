@@ -92,8 +92,10 @@ impl Objective {
     }
 
     /// Value over residuals; `sigma` is the likelihood's scale.
-    pub(crate) fn value(self, residuals: &[f64], sigma: f64) -> f64 {
-        let sum = |loss: &dyn Fn(f64) -> f64| residuals.iter().map(|r| loss(*r)).sum();
+    pub(crate) fn value(self, residuals: &[f64], weights: &[f64], sigma: f64) -> f64 {
+        let sum = |loss: &dyn Fn(f64) -> f64| -> f64 {
+            residuals.iter().zip(weights).map(|(r, w)| w * loss(*r)).sum()
+        };
         match self {
             Objective::Huber { delta } => sum(&|r| huber(r, delta)),
             Objective::Absolute => sum(&f64::abs),
@@ -127,20 +129,22 @@ fn huber_normaliser(delta: f64) -> f64 {
 }
 
 /// The scale that maximises the likelihood for given residuals: the root of
-/// `sum psi(r / sigma) r / sigma = n`.
-pub(crate) fn likelihood_scale(residuals: &[f64], delta: f64) -> f64 {
-    let mean = residuals.iter().map(|r| r.abs()).sum::<f64>() / residuals.len() as f64;
+/// `sum w psi(r / sigma) r / sigma = sum w`.
+pub(crate) fn likelihood_scale(residuals: &[f64], weights: &[f64], delta: f64) -> f64 {
+    let total: f64 = weights.iter().sum();
+    let mean = residuals.iter().zip(weights).map(|(r, w)| w * r.abs()).sum::<f64>() / total;
     if !(mean > 0.0) {
         return f64::MIN_POSITIVE;
     }
     let pull = |sigma: f64| -> f64 {
-        residuals.iter().map(|r| r / sigma).map(|z| z * z.clamp(-delta, delta)).sum()
+        let pull = |z: f64| z * z.clamp(-delta, delta);
+        residuals.iter().zip(weights).map(|(r, w)| w * pull(r / sigma)).sum()
     };
     // Decreasing in sigma; bracketed by the Laplace and Gauss limits.
     let (mut lo, mut hi) = (mean * delta * 1e-6, mean * (1e3 + 1e3 * delta));
     for _ in 0..200 {
         let middle = (lo * hi).sqrt();
-        if pull(middle) > residuals.len() as f64 { lo = middle } else { hi = middle }
+        if pull(middle) > total { lo = middle } else { hi = middle }
     }
     (lo * hi).sqrt()
 }
@@ -160,9 +164,10 @@ mod tests {
     fn likelihood_scale_has_its_two_limits() {
         let residuals: Vec<f64> = (0..1000).map(|i| (i as f64 / 500.0 - 1.0) * 0.01).collect();
         let mean = residuals.iter().map(|r| r.abs()).sum::<f64>() / 1000.0;
-        let laplace = likelihood_scale(&residuals, 1e-3);
+        let weights = vec![1.0; residuals.len()];
+        let laplace = likelihood_scale(&residuals, &weights, 1e-3);
         assert!((laplace / (1e-3 * mean) - 1.0).abs() < 1e-3, "{laplace}");
-        let gauss = likelihood_scale(&residuals, 50.0);
+        let gauss = likelihood_scale(&residuals, &weights, 50.0);
         let rms = crate::stats::rms(&residuals);
         assert!((gauss / rms - 1.0).abs() < 1e-6);
     }

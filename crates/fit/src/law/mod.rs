@@ -27,9 +27,11 @@ pub use repeated::Repeated;
 pub use tied::Tied;
 pub use variable::Variable;
 
+use std::collections::BTreeMap;
+
 use crate::error::FitError;
 use crate::kernel::Slot;
-use crate::observation::Observation;
+use crate::observation::{Observation, cell_of};
 use crate::solve::{MAX_PARAMETERS, Matrix};
 use crate::table::Table;
 
@@ -65,6 +67,8 @@ pub struct Sample {
     pub points: Vec<Point>,
     pub loss: Vec<f64>,
     pub log_loss: Vec<f64>,
+    /// Of each run in an objective: the seeds of a cell share a weight of 1. What a cell misses the law by is the same for all of them.
+    pub weights: Vec<f64>,
 }
 
 impl Sample {
@@ -85,7 +89,8 @@ impl Sample {
         let point = |r: &Observation| centre.point(r.params, r.tokens, r.flops, r.unique_tokens);
         let loss: Vec<f64> = rows.iter().map(|r| r.loss_nats).collect();
         let log_loss = loss.iter().map(|l| l.ln()).collect();
-        Sample { centre, points: rows.iter().map(point).collect(), loss, log_loss }
+        let weights = weights(rows);
+        Sample { centre, points: rows.iter().map(point).collect(), loss, log_loss, weights }
     }
 
     /// Some of the runs, by number, about the same centre.
@@ -96,6 +101,7 @@ impl Sample {
             points: rows.iter().map(|&i| self.points[i]).collect(),
             loss: of(&self.loss),
             log_loss: of(&self.log_loss),
+            weights: of(&self.weights),
         }
     }
 
@@ -110,6 +116,13 @@ impl Sample {
     pub fn least_loss(&self) -> f64 {
         self.loss.iter().copied().fold(f64::INFINITY, f64::min)
     }
+}
+
+/// One over the number of runs of the same cell.
+fn weights(rows: &[Observation]) -> Vec<f64> {
+    let mut seeds = BTreeMap::new();
+    rows.iter().filter_map(cell_of).for_each(|cell| *seeds.entry(cell).or_insert(0.0) += 1.0);
+    rows.iter().map(|row| cell_of(row).map_or(1.0, |cell| 1.0 / seeds[&cell])).collect()
 }
 
 impl Centre {

@@ -192,15 +192,16 @@ impl Search<'_> {
             let (deltas, count) = thresholds(rms, self.objective.threshold(rms, 1.0));
             return self.descend(z, &deltas[..count], 1.0, starts);
         };
+        let weights = &self.model.sample.weights;
         let (mut at, mut width, mut before, mut rounds) = (z.to_vec(), rms, f64::NAN, 0);
         loop {
-            let sigma = likelihood_scale(&self.model.residuals(&at), delta);
+            let sigma = likelihood_scale(&self.model.residuals(&at), weights, delta);
             let last = self.objective.threshold(rms, sigma);
             let (deltas, count) = thresholds(width, last);
             let mut end = self.descend(&at, &deltas[..count], sigma, starts);
             let residuals = self.model.residuals(&end.theta);
-            end.sigma = likelihood_scale(&residuals, delta);
-            end.value = self.objective.value(&residuals, end.sigma);
+            end.sigma = likelihood_scale(&residuals, weights, delta);
+            end.value = self.objective.value(&residuals, weights, end.sigma);
             let done = (end.value - before).abs() <= 1e-12 * end.value.abs();
             rounds += 1;
             if done || end.sigma < 1e-9 * delta || rounds == 30 {
@@ -214,7 +215,8 @@ impl Search<'_> {
         let solution = self.model.minimise(self.rows, z, deltas);
         self.evaluations += solution.evaluations;
         let theta = solution.z[..z.len()].to_vec();
-        let value = self.objective.value(&self.model.residuals(&theta), sigma);
+        let weights = &self.model.sample.weights;
+        let value = self.objective.value(&self.model.residuals(&theta), weights, sigma);
         End { theta, value, sigma, converged: solution.converged, starts }
     }
 }

@@ -39,12 +39,12 @@ impl<'a> Model<'a> {
         rows
     }
 
-    /// Replaces the content of `rows`. Rows of weight 0 are left out.
+    /// Replaces the content of `rows`; `weights` multiply the sample's. Rows of weight 0 are left out.
     pub fn fill(&self, rows: &mut Rows, targets: &[f64], weights: Option<&[f64]>) {
         rows.columns.clear();
         rows.points.clear();
         for (i, point) in self.sample.points.iter().enumerate() {
-            let weight = weights.map_or(1.0, |w| w[i]);
+            let weight = weights.map_or(1.0, |w| w[i]) * self.sample.weights[i];
             if weight == 0.0 {
                 continue;
             }
