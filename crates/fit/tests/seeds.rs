@@ -81,6 +81,36 @@ fn repeated_seeds_do_not_pretend_to_be_new_cells() {
 }
 
 #[test]
+fn the_seeds_of_a_cell_share_one_vote() {
+    let once = table(1, 0.005, 0.0);
+    // The lowest budget four times over, to the last bit.
+    let mut rows = once.rows().to_vec();
+    for row in once.rows().iter().filter(|r| r.run.starts_with("0-")) {
+        rows.extend((1..4).map(|s| Observation {
+            run: format!("{}{s}", row.run),
+            seed: Some(s.to_string()),
+            ..row.clone()
+        }));
+    }
+    let four = Table::new(rows).unwrap();
+    assert_eq!((once.len(), four.len()), (42, 63));
+    for objective in [
+        Objective::Huber { delta: 1e-3 },
+        Objective::SquaredLog,
+        Objective::Likelihood { delta: 1.345 },
+    ] {
+        let intervals = IntervalOptions { draws: 0, ..Default::default() };
+        let options = FitOptions { objective, intervals, ..Default::default() };
+        let a = |t: &Table| {
+            let fit = fit_law(t, &Hoffmann, &options).unwrap();
+            fit.result().unwrap().exponents.unwrap().params.point
+        };
+        // The centre of the logarithms moves with the runs, so that sums round otherwise.
+        assert!((a(&once) - a(&four)).abs() < 1e-6, "{objective:?}: {} {}", a(&once), a(&four));
+    }
+}
+
+#[test]
 fn seed_noise_widens_the_intervals_of_both_approaches() {
     let (quiet, loud) = (table(3, 0.001, 0.001), table(3, 0.001, 0.006));
     let law = |t: &Table| exponent(t, None).0.standard_error.unwrap();

@@ -124,7 +124,7 @@ fn a_batch_is_taken_at_the_best_rates_or_at_shared_ones() {
             Some(away_from_best_rate(planned).filter(|_| product).unwrap_or(1.6) + 0.02 * off * off)
         };
         let rates = if product {
-            "lr_multipliers = [0.25, 0.5, 1, 2, 4, 8]\nmultipliers = \"product\"\n"
+            "lr_multipliers = [0.0625, 0.125, 0.25, 0.5, 1, 2, 4, 8]\nmultipliers = \"product\"\n"
         } else {
             ""
         };
