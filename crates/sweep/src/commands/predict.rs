@@ -6,12 +6,12 @@ mod show;
 
 use anyhow::bail;
 use isoflop_fit::forecast::Forecaster;
-use isoflop_fit::isoflop::fit_isoflop;
+use isoflop_fit::isoflop::{IsoflopFit, fit_isoflop};
 use isoflop_fit::parametric::{Allocation, LawFrontier, choose_law, fit_law};
 use isoflop_fit::plan::{LeastBudget, Overtraining};
 use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
 use isoflop_fit::study::{check_law, law_warnings};
-use isoflop_fit::{Estimate, FitError};
+use isoflop_fit::{Estimate, FitError, Warning};
 
 use super::fit::SCHEMA;
 use crate::cli::{PredictArgs, SourceArgs};
@@ -41,9 +41,10 @@ pub fn run(args: PredictArgs) -> anyhow::Result<()> {
     }
 }
 
-/// What answers: a law of the loss, or published power laws of the best split.
+/// What answers: a law of the loss, the power laws of slice minima, or published ones of the best split.
 enum Planner<'a> {
     Law(&'a LawFrontier),
+    Slices(&'a IsoflopFit),
     Lines(&'static Published),
 }
 
@@ -51,6 +52,7 @@ impl Planner<'_> {
     fn at(&self, flops: f64) -> Result<Allocation, FitError> {
         match self {
             Planner::Law(law) => law.at(flops),
+            Planner::Slices(slices) => slices.at(flops),
             Planner::Lines(lines) => lines.at(flops),
         }
     }
@@ -58,6 +60,7 @@ impl Planner<'_> {
     fn params_for_tokens(&self, tokens: f64) -> Result<(Estimate, Estimate), FitError> {
         match self {
             Planner::Law(law) => law.params_for_tokens(tokens),
+            Planner::Slices(_) => Err(no_law("N for a number of tokens")),
             Planner::Lines(lines) => lines.params_for_tokens(tokens),
         }
     }
@@ -65,8 +68,17 @@ impl Planner<'_> {
     fn tokens_for_params(&self, params: f64) -> Result<(Estimate, Estimate), FitError> {
         match self {
             Planner::Law(law) => law.tokens_for_params(params),
+            Planner::Slices(_) => Err(no_law("D for a number of parameters")),
             Planner::Lines(lines) => lines.tokens_for_params(params),
         }
+    }
+}
+
+fn no_law(what: &str) -> FitError {
+    FitError::NoResult {
+        what: what.into(),
+        why: "the law has no result, and slice minima tell the best split of a budget alone".into(),
+        hint: "ask for `--flops`".into(),
     }
 }
 
@@ -129,24 +141,41 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let kind = options.law_of(choice.as_ref());
     let (table, law) = (kind.prepare(&table)?, kind.law());
     let fit = fit_law(&table, law.as_ref(), &options.fit)?;
-    let result = fit.result()?;
-    let frontier = result.frontier_of(&fit.law)?;
-    let title = format!(
-        "{} fitted to {} runs of {} ({})",
-        fit.formula,
-        fit.rows,
-        origin.path,
-        fit.objective.name()
-    );
+    progress.tell("the slice minima");
+    let slices = fit_isoflop(&table, &options.isoflop);
+    let frontier = fit.result().and_then(|result| result.frontier_of(&fit.law));
+    let (planner, title) = match (&frontier, &slices) {
+        (Ok(frontier), _) => {
+            let (formula, objective) = (&fit.formula, fit.objective.name());
+            let title =
+                format!("{formula} fitted to {} runs of {} ({objective})", fit.rows, origin.path);
+            (Planner::Law(frontier), title)
+        }
+        (Err(_), Ok(slices)) if asked.only_budgets() => {
+            let minima = slices.slices.iter().filter(|s| s.minimum.is_some()).count();
+            let title = format!(
+                "power laws through {minima} slice minima of {} runs of {}",
+                fit.rows, origin.path
+            );
+            (Planner::Slices(slices), title)
+        }
+        (Err(why), _) => return Err(why.clone().into()),
+    };
     let checks =
         check_law(&table, law.as_ref(), Some(&fit), &options.fit, &mut |what| progress.tell(what));
-    let mut predicted = answers(&title, &Planner::Law(frontier), &asked, args)?;
-    progress.tell("the slice minima and the forecast by both");
-    let slices = fit_isoflop(&table, &options.isoflop).ok();
-    let forecast =
-        Forecaster::new(&table, law.as_ref(), Some(&fit), slices.as_ref(), &options.fit)?;
+    let mut predicted = answers(&title, &planner, &asked, args)?;
+    progress.tell("the forecast by slices and law");
+    let minima = slices.as_ref().ok();
+    let forecast = Forecaster::new(&table, law.as_ref(), Some(&fit), minima, &options.fit)?;
     expected(&mut predicted, &forecast)?;
     let mut warnings = law_warnings(&table, &fit, &checks);
+    if let Err(error) = &frontier {
+        let why = match error {
+            FitError::NoResult { why, hint, .. } => format!("{why}; {hint}"),
+            _ => error.to_string().replace("\nhint: ", "; "),
+        };
+        warnings.push(Warning::NoResult { approach: "3 (law)".into(), why });
+    }
     warnings.extend(forecast.law_off_top_minimum());
     warnings.extend(predicted.far(table.largest_flops(), forecast.passed()));
     predicted.fit = Some(Doubts {
@@ -155,9 +184,12 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
         left_out: table.left_out().to_vec(),
         law_choice: choice,
         outcome: fit.outcome.clone(),
-        draws: result.draws,
-        failed_draws: result.failed_draws,
-        no_interval: result.no_interval.clone(),
+        draws: fit.result.as_ref().map_or(options.isoflop.draws, |r| r.draws),
+        failed_draws: fit.result.as_ref().map_or(0, |r| r.failed_draws),
+        no_interval: match (&fit.result, minima) {
+            (Some(result), _) => result.no_interval.clone(),
+            (None, slices) => slices.and_then(|s| s.no_interval.clone()),
+        },
         warnings,
         held_out: checks.held_out,
         forecast,
@@ -193,7 +225,7 @@ fn answers(
     let mut out = Predicted::empty(title);
     for flops in &asked.flops {
         let sizes = match planner {
-            Planner::Lines(_) => Vec::new(),
+            Planner::Lines(_) | Planner::Slices(_) => Vec::new(),
             Planner::Law(law) => {
                 let within = |t: f64| law.sizes_within(*flops, t);
                 args.model.tolerances().into_iter().map(within).collect::<Result<_, _>>()?

@@ -1,7 +1,7 @@
 //! What `sweep predict` and `sweep fit` say of answers far out and without intervals.
 
 use crate::fit::{HEADER, RUNS, json, succeeds, table};
-use crate::support::Bench;
+use crate::support::{Bench, stderr, stdout};
 
 #[test]
 fn predict_says_how_far_out_an_answer_lies_and_why_it_has_no_interval() {
@@ -65,4 +65,29 @@ fn fit_shows_control_characters_of_run_names_as_escapes() {
         let text = succeeds(&[command, &["--csv", &path, "--draws", "0"]].concat());
         assert!(text.contains("\\u{1b}[31mred (row 5)") && !text.contains('\u{1b}'), "{text}");
     }
+}
+
+#[test]
+fn slices_answer_where_the_law_has_no_result() {
+    let bench = Bench::new();
+    // Without a floor: E vanishes, which is no result of Hoffmann's law.
+    let table = table(&bench, HEADER, |_, cells| {
+        let (n, d): (f64, f64) = (cells[1].parse().unwrap(), cells[2].parse().unwrap());
+        let loss = 40.0 * n.powf(-0.16) + 60.0 * d.powf(-0.15);
+        format!("{},{},{},{},{loss}", cells[0], cells[1], cells[2], cells[3])
+    });
+    let asked = ["predict", "--csv", &table, "--law", "hoffmann", "--draws", "200"];
+    let output = bench.command(&asked).args(["--flops", "1e21"]).output().unwrap();
+    let seen = stdout(&output);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(seen.starts_with("power laws through 6 slice minima of 54 runs of "), "{seen}");
+    assert!(seen.contains("1e21  slices  ") && !seen.contains("all together"), "{seen}");
+    assert!(seen.contains("approach 3 (law) gave no result: at bound: E"), "{seen}");
+    // What slices do not tell is refused as before.
+    let output = bench.command(&asked).args(["--for-params", "1e9"]).output().unwrap();
+    assert!(
+        !output.status.success() && stderr(&output).contains("at bound: E"),
+        "{}",
+        stderr(&output)
+    );
 }

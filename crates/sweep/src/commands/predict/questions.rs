@@ -19,6 +19,13 @@ pub struct Questions {
     pub inference_tokens: f64,
 }
 
+impl Questions {
+    /// Whether the best splits of budgets are all that is asked.
+    pub fn only_budgets(&self) -> bool {
+        [self.params, self.tokens, self.loss].iter().all(Option::is_none)
+    }
+}
+
 impl PredictArgs {
     /// What is asked of a law fitted to runs.
     pub fn questions(&self) -> anyhow::Result<Questions> {
@@ -29,8 +36,7 @@ impl PredictArgs {
             loss: self.target_loss,
             inference_tokens: self.inference_tokens,
         };
-        let none = asked.flops.is_empty()
-            && [asked.params, asked.tokens, asked.loss].iter().all(Option::is_none);
+        let none = asked.flops.is_empty() && asked.only_budgets();
         self.model.check()?;
         if none {
             bail!(

@@ -111,10 +111,15 @@ pub fn predicted(p: &Predicted) -> String {
 fn splits(p: &Predicted) -> Table {
     let mut t = allocations("Best split of a budget");
     for b in &p.budgets {
-        let by = if p.fit.is_some() { "all together" } else { "law" };
+        let only_slices = b.by_slices.is_some() && b.by_law.is_none();
+        let by = match &p.fit {
+            Some(_) if only_slices => "slices",
+            Some(_) => "all together",
+            None => "law",
+        };
         allocation_row(&mut t, by, &b.best);
         for (by, alone) in [("slices", &b.by_slices), ("law", &b.by_law)] {
-            if let Some(alone) = alone {
+            if let Some(alone) = alone.as_ref().filter(|_| !only_slices) {
                 allocation_row(&mut t, by, alone);
             }
         }
