@@ -190,7 +190,10 @@ pub(super) fn checks(page: &Page) -> Option<Section> {
     let study = page.study()?;
     let mut section = Section::new("law", "The parametric law");
     if let Some(fit) = study.approach3.given() {
-        let chosen = study.law_choice.as_ref().map(|c| format!(" The law {}.", c.sentence()));
+        let chosen = study
+            .law_choice
+            .as_ref()
+            .map(|c| format!(" The law {}.", c.sentence().replace('`', "")));
         let how = format!(
             ": {} on {} runs, {}.{}",
             fit.objective.name(),

@@ -1,6 +1,6 @@
 //! The result in one sentence, and the numbers to remember.
 
-use isoflop_fit::parametric::{Allocation, Parameter};
+use isoflop_fit::parametric::{Allocation, LawChoice, Parameter};
 use isoflop_fit::study::{Answer, Study};
 use isoflop_fit::{Estimate, Warning};
 use isoflop_ledger::{Record, Status};
@@ -183,7 +183,7 @@ pub(super) fn cards(page: &Page) -> Vec<Card> {
                 label: FLOOR.into(),
                 value: "none in sight".into(),
                 interval: None,
-                note: Some(format!("A law without a floor: {}.", choice.sentence()).into()),
+                note: Some(no_floor(choice).into()),
             });
         }
     }
@@ -191,6 +191,16 @@ pub(super) fn cards(page: &Page) -> Vec<Card> {
         cards.push(trained(page));
     }
     cards
+}
+
+/// Why the law has no floor.
+fn no_floor(choice: &LawChoice) -> String {
+    match choice.ahead() {
+        Some(ahead) => {
+            format!("a law without a floor is {ahead:.1} nats of likelihood ahead of Hoffmann's")
+        }
+        None => "Hoffmann's law, which has a floor, is no result for these runs".into(),
+    }
 }
 
 /// What is known of the true floor, and whether the law that E stands on forecasts anything.
