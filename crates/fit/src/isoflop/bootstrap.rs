@@ -1,8 +1,11 @@
 //! The noise bootstrap of approach 2: new losses around the fitted curves, new minima.
 
+use rand::Rng;
+use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
 use super::noise::{NoiseSd, SharedNoise};
+use super::other_shape::ShapeError;
 use super::slices::Slice;
 use super::thin::{Thinned, is_long, thin};
 use super::{
@@ -45,6 +48,7 @@ pub(super) fn bootstrap(
     voting: &[usize],
     noise: NoiseSd,
     shared: &SharedNoise,
+    shape: &[ShapeError],
     options: &IsoflopOptions,
 ) -> Boot {
     let point: Vec<Found> = voting.iter().filter_map(|&i| found.minima[i]).collect();
@@ -90,7 +94,17 @@ pub(super) fn bootstrap(
             losses.push(loss.collect::<Vec<f64>>());
         }
         let minima = redraw(&thinned, &losses)?;
-        Some(minima.into_iter().enumerate().map(shifted).collect())
+        let side: f64 = random.sample(StandardNormal);
+        let moved = |(k, minimum): (usize, Option<Found>)| {
+            let Some(error) = shape.get(k) else { return minimum };
+            minimum.map(|m| Found {
+                log_params: m.log_params + side * error.log_params,
+                log_tokens: m.log_tokens + side * error.log_tokens,
+                loss: m.loss * (side * error.log_loss).exp(),
+                ..m
+            })
+        };
+        Some(minima.into_iter().enumerate().map(shifted).enumerate().map(moved).collect())
     };
     let draws = (0..options.draws).into_par_iter().filter_map(one).collect();
     Boot { draws, point }

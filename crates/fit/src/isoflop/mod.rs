@@ -11,6 +11,7 @@ mod corrected;
 mod minima;
 mod noise;
 mod options;
+mod other_shape;
 mod parabola;
 mod power;
 mod slice_fit;
@@ -117,7 +118,8 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
     let few = too_few_clusters(table).filter(|_| asked > 0);
     let few = few.or_else(|| too_few_draws(asked, options.level));
     let options = &IsoflopOptions { draws: if few.is_some() { 0 } else { asked }, ..*options };
-    let boot = bootstrap::bootstrap(&used, &found, &voting, noise_sd, &shared, options);
+    let shape = other_shape::shape_errors(&used, &found, &voting, options);
+    let boot = bootstrap::bootstrap(&used, &found, &voting, noise_sd, &shared, &shape, options);
     let failed_draws = options.draws - boot.draws.len();
     let failed = (10 * failed_draws > options.draws).then(|| {
         format!(
