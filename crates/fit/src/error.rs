@@ -66,3 +66,10 @@ pub enum FitError {
     #[error("{what} gave no result: {why}\nhint: {hint}")]
     NoResult { what: String, why: String, hint: String },
 }
+
+impl FitError {
+    /// The error with its hint behind it.
+    pub(crate) fn one_line(&self) -> String {
+        self.to_string().replace("\nhint: ", "; ")
+    }
+}

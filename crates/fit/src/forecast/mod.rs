@@ -126,9 +126,10 @@ impl Forecaster {
     ) -> Result<Forecaster, FitError> {
         let result = fit.and_then(|f| f.result.as_ref());
         let frontier = result.and_then(|r| r.frontier.clone());
+        let given = options.objective;
         let options = &FitOptions { objective: OBJECTIVE, ..*options };
-        let refitted = frontier.as_ref().and_then(|_| fit_law(table, law, options).ok());
-        let refitted = refitted.and_then(|f| f.result).and_then(|r| r.frontier);
+        let again = frontier.as_ref().filter(|_| given != OBJECTIVE);
+        let refitted = again.and_then(|_| fit_law(table, law, options).ok()?.result?.frontier);
         let loss_law = refitted.or_else(|| frontier.clone());
         let points = slices.map(minima).unwrap_or_default();
         let trend = Trend::new(&points);

@@ -28,6 +28,28 @@ fn join(p: f64, q: f64) -> (f64, f64) {
     (s / (s + t), top + (s + t).ln())
 }
 
+impl Joint {
+    /// A start at which both terms and the floor together give the mean loss at the centre.
+    fn start(
+        &self,
+        sample: &Sample,
+        floor: f64,
+        [alpha, beta]: [f64; 2],
+        gamma: f64,
+        tilt: f64,
+    ) -> Vec<f64> {
+        let centre = mean(&sample.log_loss);
+        let rest = match self.floor {
+            true => (centre.exp() - floor).max(0.05 * centre.exp()).ln(),
+            false => centre,
+        };
+        let each = rest - gamma * 2f64.ln();
+        let mut start = vec![each + tilt, alpha, each - tilt, beta, gamma.ln()];
+        start.extend(self.floor.then(|| floor.ln()));
+        start
+    }
+}
+
 impl Law for Joint {
     fn about(&self) -> About {
         let reference =
@@ -133,19 +155,14 @@ impl Law for Joint {
 
     fn starts(&self, sample: &Sample) -> Vec<Vec<f64>> {
         let shares: &[f64] = if self.floor { &[0.2, 0.5, 0.8] } else { &[0.0] };
-        let centre = mean(&sample.log_loss);
         let mut tried = Vec::new();
         for share in shares {
             let floor = share * sample.least_loss();
-            let rest = (centre.exp() - floor).max(0.05 * centre.exp()).ln();
             for alpha in [0.05, 0.1, 0.2, 0.35] {
                 for beta in [0.05, 0.1, 0.2, 0.35] {
                     for gamma in [0.2f64, 0.5, 1.0] {
                         for tilt in [-0.3, 0.0, 0.3] {
-                            // Both terms together give the mean loss at the centre.
-                            let each = rest - gamma * 2f64.ln();
-                            let mut start = vec![each + tilt, alpha, each - tilt, beta, gamma.ln()];
-                            start.extend(self.floor.then(|| floor.ln()));
+                            let start = self.start(sample, floor, [alpha, beta], gamma, tilt);
                             tried.push(start);
                         }
                     }
@@ -161,12 +178,7 @@ impl Law for Joint {
         let gamma = 0.1 * 15f64.powf(uniform());
         let tilt = uniform() - 0.5;
         let floor = sample.least_loss() * (0.05 + 0.85 * uniform());
-        let centre = mean(&sample.log_loss);
-        let rest = if self.floor { (centre.exp() - floor).ln() } else { centre };
-        let each = rest - gamma * 2f64.ln();
-        let mut start = vec![each + tilt, alpha, each - tilt, beta, gamma.ln()];
-        start.extend(self.floor.then(|| floor.ln()));
-        start
+        self.start(sample, floor, [alpha, beta], gamma, tilt)
     }
 
     fn range(&self, sample: &Sample) -> Vec<(f64, f64)> {

@@ -122,33 +122,21 @@ fn reasons(left: &[LeftOut]) -> Vec<String> {
     by_reason.iter().map(line).collect()
 }
 
-/// An error with its hint behind it.
-fn one_line(error: &FitError) -> String {
-    error.to_string().replace("\nhint: ", "; ")
-}
-
 /// Approaches without a result, and results without an interval.
 fn refusals(study: &Study, out: &mut Vec<Warning>) {
-    let mut add = |approach: &str, why: Option<String>, no_interval: Option<&String>| {
-        if let Some(why) = why {
-            out.push(Warning::NoResult { approach: approach.into(), why });
-        }
+    let mut add = |approach: &str, why: Option<&FitError>, no_interval: Option<&String>| {
+        out.extend(why.map(|why| Warning::no_result(approach, why)));
         if let Some(why) = no_interval {
             let method = format!("approach {approach}");
             out.push(Warning::NoInterval { method, why: why.clone() });
         }
     };
-    // The warning says whose refusal it is.
-    let told = |e: &FitError| match e {
-        FitError::NoResult { why, hint, .. } => format!("{why}; {hint}"),
-        _ => one_line(e),
-    };
     let first = &study.approach1;
     let no_interval = first.given().and_then(|f| f.no_interval.as_ref());
-    add("1 (envelope)", first.refusal().map(told), no_interval);
+    add("1 (envelope)", first.refusal(), no_interval);
     if let Some(row) = study.approach2.first() {
         let no_interval = row.answer.given().and_then(|f| f.no_interval.as_ref());
-        add("2 (slices)", row.answer.refusal().map(told), no_interval);
+        add("2 (slices)", row.answer.refusal(), no_interval);
     }
     let reads = study.law_kind.law().reads();
     let third = match &study.approach3 {
@@ -160,7 +148,7 @@ fn refusals(study: &Study, out: &mut Vec<Warning>) {
         },
     };
     let no_interval = study.law().and_then(|r| r.no_interval.as_ref());
-    add("3 (law)", third.as_ref().map(told), no_interval);
+    add("3 (law)", third.as_ref(), no_interval);
 }
 
 fn slices(table: &Table, study: &Study, out: &mut Vec<Warning>) {
@@ -242,7 +230,7 @@ fn law(checked: &Checked, out: &mut Vec<Warning>) {
             }),
             Answer::Given(_) => {}
             Answer::Refused(why) => {
-                out.push(Warning::NoForecast { why: one_line(why) });
+                out.push(Warning::NoForecast { why: why.one_line() });
             }
         }
     }

@@ -82,9 +82,15 @@ impl Default for StudyOptions {
 }
 
 impl StudyOptions {
-    /// The law: as said, else as chosen.
-    pub fn law_of(&self, choice: Option<&LawChoice>) -> LawKind {
-        self.law.or(choice.map(|c| c.chosen)).unwrap_or(LawKind::Hoffmann)
+    /// The law for a table: as said, else as chosen, and how.
+    pub fn law_for(&self, table: &Table) -> (LawKind, Option<LawChoice>) {
+        match self.law {
+            Some(law) => (law, None),
+            None => {
+                let choice = choose_law(table, self.fit.starts);
+                (choice.chosen, Some(choice))
+            }
+        }
     }
 
     /// Refuses options outside their range.
@@ -194,8 +200,7 @@ pub fn run_telling(
 ) -> Result<Study, FitError> {
     options.check()?;
     let table = given.under(options.convention)?;
-    let law_choice = options.law.is_none().then(|| choose_law(&table, options.fit.starts));
-    let law_kind = options.law_of(law_choice.as_ref());
+    let (law_kind, law_choice) = options.law_for(&table);
     let table = law_kind.prepare(&table)?;
     let law = law_kind.law();
     let own;

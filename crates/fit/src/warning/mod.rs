@@ -2,6 +2,7 @@
 
 mod display;
 
+use crate::error::FitError;
 use serde::Serialize;
 
 /// Something that the user should know before trusting the numbers.
@@ -162,6 +163,15 @@ pub enum Warning {
 const REACH: (f64, f64) = (100.0, 3.0);
 
 impl Warning {
+    /// Of an approach that refused; the warning says whose refusal it is.
+    pub fn no_result(approach: &str, refusal: &FitError) -> Warning {
+        let why = match refusal {
+            FitError::NoResult { why, hint, .. } => format!("{why}; {hint}"),
+            _ => refusal.one_line(),
+        };
+        Warning::NoResult { approach: approach.into(), why }
+    }
+
     /// Of a budget `factor` times the largest of the runs, where that is beyond what there is evidence for.
     pub fn far(flops: f64, factor: f64, held_out: bool) -> Option<Warning> {
         let reach = if held_out { REACH.0 } else { REACH.1 };

@@ -239,9 +239,10 @@ fn hyper(
         (None, Setting::Value(rate)) => (*rate, Provenance::User),
         (None, Setting::Rule(rule)) => {
             let tokens = match (rule, train.schedule) {
-                (RateRule::Measured, Schedule::Wsd { .. } | Schedule::Constant) => {
-                    measured::trunk_tokens(shape)
-                }
+                (
+                    RateRule::Measured | RateRule::Law { .. },
+                    Schedule::Wsd { .. } | Schedule::Constant,
+                ) => measured::trunk_tokens(shape),
                 _ => plain.tokens,
             };
             (rule.learning_rate(shape, tokens, plain.batch_tokens), rule.provenance())

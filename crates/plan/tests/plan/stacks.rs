@@ -117,6 +117,17 @@ fn stacks_hold_every_cell_once_and_respect_the_limits() {
 }
 
 #[test]
+fn a_law_of_n_and_d_gives_the_runs_of_one_trunk_one_rate() {
+    let text = "[grid]\nwidths = [32]\ntokens_per_param = [40, 80, 160]\n[train]\nschedule = \"wsd\"\nbatch_tokens = 1024\n\
+                learning_rate = { coefficient = 40, exponent = -0.25, tokens_exponent = -0.47 }\n";
+    let grid = grid(text);
+    let rates: Vec<f64> = grid.cells.iter().map(|c| c.cell.hyper.learning_rate).collect();
+    assert!(rates.len() == 3 && rates.iter().all(|r| *r == rates[0]), "{rates:?}");
+    let whole: f64 = grid.stacks.iter().map(Stack::cost_flops).sum();
+    assert!(whole < 0.8 * grid.train_flops(), "trunks are shared");
+}
+
+#[test]
 fn runs_that_share_a_trunk_stay_together_however_narrow_stacks_pay() {
     let text = "[grid]\nwidths = [32]\ntokens_per_param = [40, 80, 160]\nseeds = [0, 1]\n\
                 [train]\nschedule = \"wsd\"\nbatch_tokens = 1024\n";

@@ -7,7 +7,7 @@ mod show;
 use anyhow::bail;
 use isoflop_fit::forecast::Forecaster;
 use isoflop_fit::isoflop::{IsoflopFit, fit_isoflop};
-use isoflop_fit::parametric::{Allocation, LawFrontier, choose_law, fit_law};
+use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
 use isoflop_fit::plan::{LeastBudget, Overtraining};
 use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
 use isoflop_fit::study::{check_law, law_warnings};
@@ -137,8 +137,7 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let table = table.under(options.convention)?;
     let progress = FitProgress::new(&args.output);
     progress.tell("the law and its bootstrap");
-    let choice = options.law.is_none().then(|| choose_law(&table, options.fit.starts));
-    let kind = options.law_of(choice.as_ref());
+    let (kind, choice) = options.law_for(&table);
     let (table, law) = (kind.prepare(&table)?, kind.law());
     let fit = fit_law(&table, law.as_ref(), &options.fit)?;
     progress.tell("the slice minima");
@@ -169,13 +168,7 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let forecast = Forecaster::new(&table, law.as_ref(), Some(&fit), minima, &options.fit)?;
     expected(&mut predicted, &forecast)?;
     let mut warnings = law_warnings(&table, &fit, &checks);
-    if let Err(error) = &frontier {
-        let why = match error {
-            FitError::NoResult { why, hint, .. } => format!("{why}; {hint}"),
-            _ => error.to_string().replace("\nhint: ", "; "),
-        };
-        warnings.push(Warning::NoResult { approach: "3 (law)".into(), why });
-    }
+    warnings.extend(frontier.as_ref().err().map(|why| Warning::no_result("3 (law)", why)));
     warnings.extend(forecast.law_off_top_minimum());
     warnings.extend(predicted.far(table.largest_flops(), forecast.passed()));
     predicted.fit = Some(Doubts {
