@@ -16,7 +16,7 @@ use super::takes::{
     List, Range, above_to, cell, from_to, nested, number, whole, whole_from, words,
 };
 use super::value::Word;
-use super::words::words;
+use super::words::{as_number, words};
 
 /// Training FLOPs a budget may ask for.
 pub(crate) const FLOPS: Range = from_to(1e6, 1e27);
@@ -266,10 +266,15 @@ impl GridConfig {
             Design::Cells(_) => false,
         };
         let keys = [("widths", "[64, 96, 128]", by_width), ("seeds", "[0, 1, 2]", true)];
+        let mut paired = Vec::new();
         for (key, example, _) in keys.into_iter().filter(|(_, _, read)| *read) {
             let Some(value @ DeValue::Array(lists)) = table.get(key) else { continue };
             // No budgets have been refused already.
-            if nested(value) && budgets != Some(lists.len()) && budgets != Some(0) {
+            if !nested(value) || budgets == Some(0) {
+                continue;
+            }
+            paired.push(key);
+            if budgets != Some(lists.len()) {
                 let expected = match budgets {
                     Some(n) => format!("one list of {key}, or one for each of the {n} budgets"),
                     None => format!("one list of {key}"),
@@ -277,6 +282,15 @@ impl GridConfig {
                 let hint = format!("write `{key} = {example}` to use the same ones everywhere");
                 table.fault(ErrorKind::Contradiction, key, expected, &hint);
             }
+        }
+        // Budgets are sorted: a list that was written for one would go with another.
+        if let (Some(first), Some(DeValue::Array(written))) = (paired.first(), table.get("budgets"))
+            && !written.is_sorted_by_key(|b| as_number(b.get_ref()))
+        {
+            let expected =
+                format!("budgets from the lowest up, since `{first}` has a list for each");
+            let hint = format!("sort `budgets`, and `{}` with them", paired.join("` and `"));
+            table.fault(ErrorKind::Contradiction, "budgets", expected, &hint);
         }
     }
 

@@ -29,7 +29,8 @@ fn the_resolved_form_parses_back_to_the_same() {
         SMALL,
         "[study]\nname = \"a.b\"\nresults = \"C:\\\\x y\\\\\\\"q\\\"\"\n[grid]\nbudgets = [1e7]\n",
         "[data]\nsource = \"synthetic\"\nvocab = 64\nexponent = 1.1\n[grid]\nwidths = [16, 24]\ntokens_per_param = [5, 20]\n",
-        "[data]\nsource = \"text\"\npaths = [\"a/*.txt\", \"b.jsonl.gz\"]\ntokenizer = \"bpe\"\nvocab = 1000\nmax_bytes = 1e9\n[grid]\nbudgets = [1e12, 1e11]\nwidths = [[16, 8], [32, 24]]\nseeds = [3, 1]\n",
+        "[data]\nsource = \"text\"\npaths = [\"a/*.txt\", \"b.jsonl.gz\"]\ntokenizer = \"bpe\"\nvocab = 1000\nmax_bytes = 1e9\n[grid]\nbudgets = [1e11, 1e12]\nwidths = [[16, 8], [32, 24]]\nseeds = [3, 1]\n",
+        "[grid]\nbudgets = [1e12, 1e11]\nseeds = [3, 1]\n",
         "[data]\ntokenizer = \"a/tokenizer.json\"\n[model]\nfamily = \"gpt2\"\ndepth = 3\nhead_dim = 16\nmlp_ratio = 4\n[grid]\ncells = [{ width = 64, tokens = 1e6, heads = 2 }, { params = 1e6, flops = 1e12, learning_rate = 3e-4 }]\nlr_multipliers = [2, 0.5]\nmultipliers = \"product\"\n",
         "[train]\nlearning_rate = 0.003\nbatch_tokens = \"steplaw\"\nbeta2 = 0.95\nwarmup_steps = 10\nweight_decay = 0\nschedule = \"wsd\"\nclip_norm = \"off\"\nz_loss = 1e-4\nstack = 3\nprecision = \"bf16\"\noptimizer = \"muon\"\n[device]\nname = \"rtx\"\nshader = \"wgsl\"\nmemory_gib = 7.3\n[grid]\nparams = [1e6, 3.7e6]\nbudgets = [1.1e13]\n",
     ];

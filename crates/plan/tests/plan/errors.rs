@@ -67,6 +67,9 @@ fn grids_that_contradict_themselves() {
     insta::assert_snapshot!(errors(
         "[grid]\nbudgets = [1e12, 2e12, 4e12]\nwidths = [[64, 64], [12]]\n"
     ));
+    insta::assert_snapshot!(errors(
+        "[grid]\nbudgets = [2e12, 1e12]\nwidths = [[32, 64], [16, 32]]\nseeds = [[0], [1]]\n"
+    ));
 }
 
 #[test]
