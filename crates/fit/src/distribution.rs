@@ -1,5 +1,7 @@
 //! Tails of Student's t and of Fisher's F, to the last few digits whatever the degrees of freedom.
 
+pub use crate::intervals::{normal_cdf, normal_quantile};
+
 /// ln of the gamma function for `x > 0`: Stirling's series (Abramowitz & Stegun 6.1.40), from `x >= 10` up.
 fn ln_gamma(mut x: f64) -> f64 {
     let mut below = 0.0;
@@ -47,13 +49,13 @@ fn beta(a: f64, b: f64, x: f64) -> f64 {
 }
 
 /// Probability that Fisher's F with these degrees of freedom is larger than `f`.
-pub(crate) fn f_tail(f: f64, above: f64, below: f64) -> f64 {
+pub fn f_tail(f: f64, above: f64, below: f64) -> f64 {
     beta(0.5 * below, 0.5 * above, below / (below + above * f))
 }
 
 /// Quantile `p > 0.5` of Student's t; exact where the expansion of
 /// [`student_quantile`](crate::intervals::student_quantile) is not, below 5 degrees of freedom.
-pub(crate) fn exact_student_quantile(p: f64, free: f64) -> f64 {
+pub fn exact_student_quantile(p: f64, free: f64) -> f64 {
     // t^2 is F with 1 and `free` degrees of freedom; bisected in the logarithm.
     let upper = |t: f64| 0.5 * f_tail(t * t, 1.0, free);
     let (mut lo, mut hi) = (1e-9_f64.ln(), 1e9_f64.ln());

@@ -31,7 +31,7 @@ pub mod bayes;
 pub mod calibration;
 mod compute;
 mod counting;
-mod distribution;
+pub mod distribution;
 pub mod effects;
 pub mod envelope;
 mod error;

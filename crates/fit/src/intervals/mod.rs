@@ -3,8 +3,9 @@
 mod profile;
 mod resample;
 
+pub(crate) use profile::student_quantile;
 pub use profile::{Profile, ProfileEnd, Target, profile};
-pub(crate) use profile::{normal_cdf, normal_quantile, student_quantile};
+pub use profile::{normal_cdf, normal_quantile};
 pub use resample::{Draws, Resampling};
 pub(crate) use resample::{Plan, draw_stream, refit};
 

@@ -218,6 +218,11 @@ impl LawFrontier {
         (self.of(loss), self.new_run(loss))
     }
 
+    /// Any function of the loss surface `L(N, D)`, with its interval.
+    pub fn estimate(&self, value: impl Fn(&dyn Fn(f64, f64) -> f64) -> f64) -> Estimate {
+        self.of(|law| value(&|params, tokens| law.loss(params.ln(), tokens.ln())))
+    }
+
     /// How far a split is off the best of its C, as a difference of ln L.
     pub(crate) fn cost_of(&self, params: f64, tokens: f64) -> Estimate {
         let (n, d) = (params.ln(), tokens.ln());

@@ -10,7 +10,8 @@ mod held;
 mod quantile;
 
 use held::Held;
-pub(crate) use quantile::{normal_cdf, normal_quantile, student_quantile};
+pub(crate) use quantile::student_quantile;
+pub use quantile::{normal_cdf, normal_quantile};
 use serde::Serialize;
 
 use crate::error::FitError;

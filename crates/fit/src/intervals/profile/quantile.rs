@@ -1,7 +1,7 @@
 //! Quantiles of the normal distribution and of Student's t.
 
 /// Normal distribution function (Abramowitz & Stegun 7.1.26: within 2e-7).
-pub(crate) fn normal_cdf(x: f64) -> f64 {
+pub fn normal_cdf(x: f64) -> f64 {
     let z = x.abs() / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
     let poly = t
@@ -21,7 +21,7 @@ pub(crate) fn student_quantile(p: f64, free: f64) -> f64 {
         + (3.0 * z7 + 19.0 * z5 + 17.0 * z3 - 15.0 * z) / (384.0 * free.powi(3))
 }
 
-pub(crate) fn normal_quantile(p: f64) -> f64 {
+pub fn normal_quantile(p: f64) -> f64 {
     let (mut lo, mut hi) = (-9.0, 9.0);
     for _ in 0..100 {
         let middle = 0.5 * (lo + hi);
