@@ -72,10 +72,23 @@ pub struct Frontiers {
 
 /// Sizes that are tried for each amount.
 const SIZES: usize = 120;
-/// Amounts along a frontier.
-const AMOUNTS: usize = 13;
-/// Amounts reach from this factor below what the largest run took to as far above.
-const REACH: f64 = 10.0;
+/// Amounts reach from this factor below what the largest run took to the second above.
+const REACH: (f64, f64) = (30.0, 4.0);
+/// Round numbers of seconds up to an hour; beyond it hours are counted as other amounts are.
+const SECONDS: [f64; 12] =
+    [1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0];
+
+/// Round amounts from `low` to `high`: 1, 2 and 5 times powers of ten; of times, as clocks have them.
+fn round_amounts(resource: Resource, low: f64, high: f64) -> Vec<f64> {
+    let in_tens = |unit: f64, from: i32, to: i32| {
+        (from..to).flat_map(move |power| [1.0, 2.0, 5.0].map(|k| unit * k * 10f64.powi(power)))
+    };
+    let all: Vec<f64> = match resource {
+        Resource::Time => in_tens(1.0, -6, 0).chain(SECONDS).chain(in_tens(3600.0, 0, 9)).collect(),
+        Resource::Energy | Resource::Money => in_tens(1.0, -9, 18).collect(),
+    };
+    all.into_iter().filter(|amount| (low..=high).contains(amount)).collect()
+}
 
 impl Purchase {
     /// From the medians of a side's runs by size, the widest stacks of each; `None` where the side tells too little.
@@ -159,9 +172,7 @@ pub fn frontiers(sides: &[&Side], law: &LawFrontier, resource: Resource) -> Opti
     if largest.is_empty() {
         return None;
     }
-    let amounts: Vec<f64> = (0..AMOUNTS)
-        .map(|i| centre * REACH.powf(2.0 * i as f64 / (AMOUNTS - 1) as f64 - 1.0))
-        .collect();
+    let amounts = round_amounts(resource, centre / REACH.0, centre * REACH.1);
     let frontiers: Vec<ResourceFrontier> = purchases
         .into_iter()
         .map(|(side, purchase)| ResourceFrontier {
@@ -197,4 +208,25 @@ fn crossings(frontiers: &[ResourceFrontier]) -> Vec<Crossing> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_round() {
+        assert_eq!(
+            round_amounts(Resource::Time, 40.0, 8000.0),
+            [60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0]
+        );
+        assert_eq!(round_amounts(Resource::Money, 0.15, 1.5), [0.2, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn speeds_between_sizes_lie_on_a_line_of_logarithms() {
+        let purchase = Purchase { resource: Resource::Time, points: vec![(1e4, 1e5), (1e6, 1e3)] };
+        assert!((purchase.at(1e5) / 1e4 - 1.0).abs() < 1e-12);
+        assert_eq!(purchase.at(1e4), 1e5);
+    }
 }

@@ -42,6 +42,12 @@ pub fn now_utc() -> String {
     humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string()
 }
 
+/// Seconds since 1970 of such a time; `None` where it is none.
+pub fn seconds_of_utc(time: &str) -> Option<f64> {
+    let time = humantime::parse_rfc3339(time).ok()?;
+    Some(time.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs_f64())
+}
+
 /// Name of this machine on the network, for people to tell machines apart.
 pub(crate) fn host_name() -> String {
     System::host_name().unwrap_or_else(|| "an unnamed host".to_owned())

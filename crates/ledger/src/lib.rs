@@ -54,7 +54,7 @@ mod snapshot;
 
 pub use atomic::write_atomic;
 pub use error::LedgerError;
-pub use host::{Host, now_utc};
+pub use host::{Host, now_utc, seconds_of_utc};
 pub use isoflop_record::{
     Attempt, CurvePoint, Record, RunFlops, RunInfo, RunResult, SCHEMA, Status, Valid, ValidPoint,
 };

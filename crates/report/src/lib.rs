@@ -1,6 +1,7 @@
 //! Tables, plots and the HTML page.
 
 pub mod chart;
+pub mod comparison;
 pub mod document;
 pub mod number;
 mod page;

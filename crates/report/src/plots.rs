@@ -3,6 +3,8 @@
 //! To add a plot, write a struct with what it needs and a `figure` method, in one new file.
 
 mod curves;
+mod differences;
+mod dumbbells;
 mod forest;
 mod frontier;
 mod grid;
@@ -10,8 +12,11 @@ mod isoflop;
 mod optimum;
 mod residuals;
 mod sensitivity;
+mod spending;
 
 pub use curves::{CurveX, TrainingCurve, TrainingCurves};
+pub use differences::{DifferenceDot, Differences};
+pub use dumbbells::{DumbbellRow, Dumbbells};
 pub use forest::{Forest, ForestRow, Reference};
 pub use frontier::{Frontier, FrontierRun};
 pub use grid::{GridCell, GridMap, GridState};
@@ -19,6 +24,7 @@ pub use isoflop::{IsoflopPlot, IsoflopSlice, SliceMinimum};
 pub use optimum::{FittedCurve, OptimumPlot, PublishedCurve, Quantity};
 pub use residuals::{Residual, Residuals};
 pub use sensitivity::{Sensitivity, SensitivityCurve};
+pub use spending::{Spending, SpendingLine};
 
 use crate::chart::{Axis, Dot, Dots, Figure, Format, Paint, Rich, Symbol};
 use crate::number;

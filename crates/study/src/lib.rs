@@ -28,6 +28,7 @@
 
 mod calibration;
 mod clock;
+mod compare;
 mod error;
 mod events;
 mod facts;
@@ -46,6 +47,7 @@ mod stop;
 mod widths;
 
 pub use calibration::fit_calibrations;
+pub use compare::{ComparedFolder, refuse_incomparable};
 pub use error::StudyError;
 pub use events::{Observer, Overall, Share, Silent, StackName, Update, cell_label};
 pub use facts::StudyData;

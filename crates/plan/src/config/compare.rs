@@ -61,6 +61,11 @@ impl Config {
             .collect()
     }
 
+    /// The value of a key, such as `grid.budgets`, as TOML; `None` where it has no meaning here.
+    pub fn value(&self, key: &str) -> Option<String> {
+        self.entries().into_iter().find(|entry| entry.key == key)?.value
+    }
+
     /// A name for all that decides the results of the cells, and which cells there are: 16 hex
     /// digits, the same for any two configurations that differ in paths, device and fit alone.
     pub fn study_hash(&self) -> String {

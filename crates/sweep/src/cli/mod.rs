@@ -1,5 +1,6 @@
 //! The command line as typed.
 
+mod compare;
 mod fit;
 
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use isoflop::StudyError;
 use isoflop_plan::{Config, ConfigErrors, DeviceName};
 
+pub use compare::CompareArgs;
 pub use fit::{FitArgs, ModelArgs, PredictArgs, SourceArgs};
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
@@ -82,6 +84,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Fit scaling laws to a results folder or to any table of runs (CSV, JSONL)
     Fit(FitArgs),
+    /// Hold studies against each other: do losses agree, which machine is faster, what does a recipe save
+    Compare(CompareArgs),
     /// Plan from a fit or from a published law: the best N and D for a budget, and the inverse
     Predict(PredictArgs),
 }

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod bench;
+mod compare;
 mod data;
 mod devices;
 mod fit;
@@ -23,6 +24,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(args),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
         Command::Fit(args) => fit::run(args.clone()).map(|()| ExitCode::SUCCESS),
+        Command::Compare(args) => compare::run(args).map(|()| ExitCode::SUCCESS),
         Command::Predict(args) => predict::run(args.clone()).map(|()| ExitCode::SUCCESS),
     }
 }
@@ -38,6 +40,7 @@ impl Command {
             Self::Bench(args) => args.output.json,
             Self::Report(args) => args.output.json,
             Self::Fit(args) => args.output.json,
+            Self::Compare(args) => args.output.json,
             Self::Predict(args) => args.output.json,
         }
     }

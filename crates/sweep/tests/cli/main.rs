@@ -1,6 +1,7 @@
 //! The program from outside: what it prints, what it refuses, and that no kill changes a result.
 
 mod bench;
+mod compare;
 mod config;
 mod data;
 mod fit;

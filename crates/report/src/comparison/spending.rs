@@ -1,0 +1,138 @@
+//! The best sizes for an hour, a megajoule or a dollar.
+
+use isoflop_compare::Comparison;
+use isoflop_compare::frontier::{BestFor, Frontiers, Resource};
+use isoflop_fit::Estimate;
+
+use crate::chart::Rich;
+use crate::document::{Block, Section};
+use crate::number;
+use crate::plots::{Spending, SpendingLine};
+use crate::table::{Align, Table, Tone};
+
+pub(super) fn sections(comparison: &Comparison) -> Vec<Section> {
+    comparison.frontiers.iter().map(|f| section(comparison, f)).collect()
+}
+
+struct Words {
+    id: &'static str,
+    title: &'static str,
+    axis: &'static str,
+    amount: fn(f64) -> String,
+}
+
+fn words(resource: Resource) -> Words {
+    match resource {
+        Resource::Time => Words {
+            id: "time",
+            title: "Best size for a time",
+            axis: "Seconds",
+            amount: number::duration,
+        },
+        Resource::Energy => Words {
+            id: "energy",
+            title: "Best size for an energy",
+            axis: "Joules",
+            amount: |x| format!("{}J", number::count(x, 3)),
+        },
+        Resource::Money => Words {
+            id: "money",
+            title: "Best size for a sum of money",
+            axis: "Money, in the unit of the price",
+            amount: |x| number::significant(x, 3),
+        },
+    }
+}
+
+fn section(comparison: &Comparison, frontiers: &Frontiers) -> Section {
+    let words = words(frontiers.resource);
+    let mut section = Section::new(words.id, words.title);
+    section.lead = Some(
+        format!(
+            "By the law of {} and the speeds of each machine at the sizes that it trained. Small models run at a smaller share of the peak, so the best size for a second is not that for a FLOP.",
+            comparison.sides[0]
+        )
+        .into(),
+    );
+    let figure =
+        |id: &str, title: &str, label: &str, counts, value: &dyn Fn(&BestFor) -> Estimate| {
+            let line = |f: &isoflop_compare::frontier::ResourceFrontier| SpendingLine {
+                name: comparison.sides[f.side].clone(),
+                machine: f.side,
+                points: f
+                    .best
+                    .iter()
+                    .map(|best| {
+                        let e = value(best);
+                        let (lo, hi) = e.interval.map_or((e.point, e.point), |i| (i.lo, i.hi));
+                        (best.amount, e.point, lo, hi)
+                    })
+                    .collect(),
+            };
+            Spending {
+                id: format!("{}-{id}", words.id),
+                title: title.into(),
+                subtitle: None,
+                spent: words.axis.into(),
+                label: label.into(),
+                counts,
+                lines: frontiers.frontiers.iter().map(line).collect(),
+            }
+            .figure()
+        };
+    section.blocks.push(Block::Figures(vec![
+        figure("loss", "Least loss", "Loss, nats", false, &|best| best.loss_nats),
+        figure("size", "Best size", "Parameters N*", true, &|best| best.params),
+    ]));
+    section.blocks.push(Block::Table(table(comparison, frontiers, &words)));
+    for crossing in &frontiers.crossings {
+        let (a, b) = crossing.sides;
+        section.blocks.push(Block::Text(
+            format!(
+                "{} and {} change places at {}, at a loss of {} nats.",
+                comparison.sides[a],
+                comparison.sides[b],
+                (words.amount)(crossing.amount),
+                number::fixed(crossing.loss_nats, 3)
+            )
+            .into(),
+        ));
+    }
+    section
+}
+
+fn table(comparison: &Comparison, frontiers: &Frontiers, words: &Words) -> Table {
+    let columns = [
+        ("Spent", Align::Right),
+        ("Machine", Align::Left),
+        ("N*", Align::Right),
+        ("Tokens", Align::Right),
+        ("FLOPs", Align::Right),
+        ("N* of these FLOPs", Align::Right),
+        ("Loss, nats", Align::Right),
+    ];
+    let mut table = Table::new(words.title, columns);
+    let many = frontiers.frontiers.first().map_or(0, |f| f.best.len());
+    let mut at_end = false;
+    for k in 0..many {
+        for frontier in &frontiers.frontiers {
+            let best = &frontier.best[k];
+            at_end |= best.at_end;
+            let tone = if best.at_end { Tone::Alert } else { Tone::Plain };
+            let cells: [Rich; 7] = [
+                (words.amount)(best.amount).into(),
+                comparison.sides[frontier.side].as_str().into(),
+                number::estimate_count(&best.params).into(),
+                number::count(best.tokens, 3).into(),
+                number::power(best.flops, 3),
+                number::count(best.params_for_flops, 3).into(),
+                number::estimate(&best.loss_nats).into(),
+            ];
+            table.toned(tone, cells);
+        }
+    }
+    if at_end {
+        table.notes.push("Marked: N* is the smallest or the largest size that the machine trained; a better one may lie beyond.".into());
+    }
+    table
+}
