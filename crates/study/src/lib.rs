@@ -38,6 +38,7 @@ mod open;
 pub mod passport;
 mod planning;
 mod publish;
+pub mod registration;
 mod run;
 mod schedule;
 mod sensitivity;
