@@ -5,6 +5,7 @@
 //! should believe the date, commit the file, or publish the hash, on the day.
 
 mod provenance;
+mod seal;
 
 use std::path::{Path, PathBuf};
 
@@ -13,11 +14,12 @@ use isoflop_fit::{Observation, Table};
 use isoflop_ledger::{now_utc, write_atomic};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::error::StudyError;
 use crate::passport::COMMIT;
 pub use provenance::{Provenance, Standing};
+use seal::hash;
+pub use seal::{Seal, sha256};
 
 /// Version of the file's shape.
 const FORMAT: u32 = 1;
@@ -195,21 +197,6 @@ impl Registration {
     }
 }
 
-/// Whether a registration is as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Seal {
-    Whole {
-        sha256: String,
-    },
-    Broken {
-        /// As the file gives it.
-        sha256: String,
-        /// Of what the file holds.
-        found: String,
-    },
-}
-
 /// Refuses to write over a registration.
 ///
 /// # Errors
@@ -238,42 +225,6 @@ pub fn used(table: &Table) -> (Vec<BudgetRuns>, Vec<UsedRun>) {
         loss_nats: r.loss_nats,
     };
     (budgets, table.rows().iter().map(run).collect())
-}
-
-/// SHA-256 over compact JSON with keys in order, so that neither layout nor order of keys takes part.
-fn hash(value: &Value) -> String {
-    let mut text = String::new();
-    canonical(value, &mut text);
-    sha256(text.as_bytes())
-}
-
-/// SHA-256 in hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Object(map) => {
-            let sorted: std::collections::BTreeMap<_, _> = map.iter().collect();
-            out.push('{');
-            for (key, value) in sorted {
-                *out += &format!("{}:", Value::from(key.as_str()));
-                canonical(value, out);
-                out.push(',');
-            }
-            out.push('}');
-        }
-        Value::Array(all) => {
-            out.push('[');
-            for value in all {
-                canonical(value, out);
-                out.push(',');
-            }
-            out.push(']');
-        }
-        plain => *out += &plain.to_string(),
-    }
 }
 
 #[cfg(test)]

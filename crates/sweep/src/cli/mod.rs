@@ -1,6 +1,7 @@
 //! The command line as typed.
 
 mod fit;
+mod predict;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,7 +10,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use isoflop::StudyError;
 use isoflop_plan::{Config, ConfigErrors, DeviceName};
 
-pub use fit::{FitArgs, ModelArgs, PredictArgs, SourceArgs};
+pub use fit::{FitArgs, ModelArgs, SourceArgs};
+pub use predict::PredictArgs;
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
 /// hardware, fits it, and writes a report.

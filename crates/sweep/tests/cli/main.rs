@@ -10,6 +10,7 @@ mod kill;
 mod pipe;
 mod precision;
 mod predict;
+mod register;
 mod results;
 mod shapes;
 mod signal;
