@@ -49,6 +49,7 @@ pub mod paired;
 pub mod parametric;
 pub mod plan;
 pub mod published;
+pub mod score;
 mod shapes;
 mod solve;
 mod stats;

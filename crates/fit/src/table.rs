@@ -8,6 +8,7 @@ use crate::counting::Counting;
 use crate::error::FitError;
 use crate::left_out::{LeftOut, LeftOutReason};
 use crate::observation::{Observation, bits, cell_of, check, cluster_of};
+use crate::score::BUDGET_TOLERANCE;
 
 /// Checked runs: every number positive and finite, no exact duplicates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -122,6 +123,17 @@ impl Table {
         self.rebuilt(|row| {
             let asked = || LeftOutReason::Asked { why: why.to_string() };
             Ok(if keep(row) { Ok(row.clone()) } else { Err(asked()) })
+        })
+    }
+
+    /// The runs of budgets up to `flops`; runs without a budget by their C, which may be 1% more.
+    ///
+    /// # Errors
+    /// [`FitError::NothingUsable`] when none is kept.
+    pub fn up_to(&self, flops: f64) -> Result<Table, FitError> {
+        let most = flops * (1.0 + BUDGET_TOLERANCE);
+        self.filter(&format!("of a budget above {flops:e} FLOPs"), |r| {
+            r.budget_flops.unwrap_or(r.flops) <= most
         })
     }
 

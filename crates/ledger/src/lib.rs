@@ -62,5 +62,7 @@ pub use jsonl::Repair;
 pub use ledger::{Append, Ledger};
 pub use lock::Holder;
 pub use passport::{DevicePassport, Passport, PeakFlops, Versions};
-pub use read::{CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read};
+pub use read::{
+    CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read, read_with_hash,
+};
 pub use snapshot::Settled;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use isoflop_plan::CellId;
+use sha2::{Digest, Sha256};
 
 use crate::error::LedgerError;
 use crate::jsonl::{Tail, parse};
@@ -39,14 +40,25 @@ pub struct Contents {
 /// [`LedgerError::Corrupt`], [`LedgerError::Schema`] and [`LedgerError::Twice`] name the line at fault,
 /// [`LedgerError::Passport`] and [`LedgerError::Io`] the file.
 pub fn read(folder: &Path) -> Result<Contents, LedgerError> {
+    read_with_hash(folder).map(|(contents, _)| contents)
+}
+
+/// The same with the SHA-256 of the ledger's bytes as they were read, in hex.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_with_hash(folder: &Path) -> Result<(Contents, String), LedgerError> {
     let path = folder.join(LEDGER_FILE);
     let bytes = read_or_empty(&path)?;
     let parsed = parse(&path, &bytes)?;
-    Ok(Contents {
+    let contents = Contents {
         records: parsed.records,
         passports: read_passports(folder)?,
         unfinished_line: parsed.tail == Tail::Torn,
-    })
+    };
+    let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((contents, hash))
 }
 
 impl Contents {

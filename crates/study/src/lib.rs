@@ -39,6 +39,7 @@ mod open;
 pub mod passport;
 mod planning;
 mod publish;
+pub mod registration;
 mod run;
 mod schedule;
 mod sensitivity;

@@ -7,7 +7,7 @@ use isoflop_plan::{Config, PrecisionChoice};
 use crate::events::Observer;
 
 /// Commit that this program was built from, where the build knew one.
-const COMMIT: Option<&str> = option_env!("ISOFLOP_COMMIT");
+pub(crate) const COMMIT: Option<&str> = option_env!("ISOFLOP_COMMIT");
 
 /// Everything that is known without measuring.
 pub(crate) fn without_peaks(config: &Config, device: &TrainDevice, data_sha256: &str) -> Passport {

@@ -59,6 +59,8 @@ pub struct Folder {
     pub data: StudyData,
     /// Its records and passports.
     pub contents: Contents,
+    /// SHA-256 of its ledger as it was read, in hex.
+    pub ledger_sha256: String,
 }
 
 impl Folder {
@@ -73,10 +75,10 @@ impl Folder {
                 folder.display()
             )));
         }
-        let contents = isoflop_ledger::read(folder)?;
+        let (contents, ledger_sha256) = isoflop_ledger::read_with_hash(folder)?;
         let config = config_of(folder, &contents)?;
         let data = StudyData::read(folder)?;
         let grid = Grid::build(&config, &data.facts())?;
-        Ok(Self { config, grid, data, contents })
+        Ok(Self { config, grid, data, contents, ledger_sha256 })
     }
 }

@@ -2,6 +2,7 @@
 
 mod compare;
 mod fit;
+mod predict;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use isoflop::StudyError;
 use isoflop_plan::{Config, ConfigErrors, DeviceName};
 
 pub use compare::CompareArgs;
-pub use fit::{FitArgs, ModelArgs, PredictArgs, SourceArgs};
+pub use fit::{FitArgs, ModelArgs, SourceArgs};
+pub use predict::PredictArgs;
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
 /// hardware, fits it, and writes a report.

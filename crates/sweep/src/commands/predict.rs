@@ -2,7 +2,10 @@
 
 mod predicted;
 mod questions;
+mod register;
+mod score;
 mod show;
+mod show_score;
 
 use anyhow::bail;
 use isoflop_fit::forecast::Forecaster;
@@ -12,6 +15,7 @@ use isoflop_fit::plan::{LeastBudget, Overtraining};
 use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
 use isoflop_fit::study::{check_law, law_warnings};
 use isoflop_fit::{Estimate, FitError, Warning};
+use isoflop_report::number::scientific;
 
 use super::fit::SCHEMA;
 use crate::cli::{PredictArgs, SourceArgs};
@@ -19,9 +23,18 @@ use crate::progress::FitProgress;
 use crate::{print, runs};
 use predicted::{At, Budget, Doubts, Predicted, Target, Tuned};
 use questions::Questions;
+use register::Basis;
 
 /// Answers planning questions.
 pub fn run(args: PredictArgs) -> anyhow::Result<()> {
+    score::check(&args)?;
+    if let Some(path) = &args.score {
+        let report = score::score(path, &args)?;
+        return match args.output.json {
+            true => print::json(&report),
+            false => print::text(&show_score::report(&report)),
+        };
+    }
     if args.list {
         let list = serde_json::json!({ "schema": SCHEMA, "laws": PUBLISHED });
         return match args.output.json {
@@ -132,8 +145,15 @@ fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predic
 fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let asked = args.questions()?;
     let options = args.model.resolve()?;
+    if let Some(path) = &args.register {
+        register::check(path, &asked)?;
+    }
     let source = SourceArgs { flops_column: args.flops_column.clone(), ..args.source.clone() };
     let (table, origin) = runs::read(&source)?;
+    let table = match args.up_to {
+        Some(flops) => table.up_to(flops)?,
+        None => table,
+    };
     let table = table.under(options.convention)?;
     let progress = FitProgress::new(&args.output);
     progress.tell("the law and its bootstrap");
@@ -142,20 +162,22 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let fit = fit_law(&table, law.as_ref(), &options.fit)?;
     progress.tell("the slice minima");
     let slices = fit_isoflop(&table, &options.isoflop);
+    let runs_of = match args.up_to {
+        Some(flops) => {
+            format!("{} runs of {} up to {} FLOPs", fit.rows, origin.path, scientific(flops, 3))
+        }
+        None => format!("{} runs of {}", fit.rows, origin.path),
+    };
     let frontier = fit.result().and_then(|result| result.frontier_of(&fit.law));
     let (planner, title) = match (&frontier, &slices) {
         (Ok(frontier), _) => {
             let (formula, objective) = (&fit.formula, fit.objective.name());
-            let title =
-                format!("{formula} fitted to {} runs of {} ({objective})", fit.rows, origin.path);
+            let title = format!("{formula} fitted to {runs_of} ({objective})");
             (Planner::Law(frontier), title)
         }
         (Err(_), Ok(slices)) if asked.only_budgets() => {
             let minima = slices.slices.iter().filter(|s| s.minimum.is_some()).count();
-            let title = format!(
-                "power laws through {minima} slice minima of {} runs of {}",
-                fit.rows, origin.path
-            );
+            let title = format!("power laws through {minima} slice minima of {runs_of}");
             (Planner::Slices(slices), title)
         }
         (Err(why), _) => return Err(why.clone().into()),
@@ -172,7 +194,7 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     warnings.extend(forecast.law_off_top_minimum());
     warnings.extend(predicted.far(table.largest_flops(), forecast.passed()));
     predicted.fit = Some(Doubts {
-        source: origin,
+        source: origin.clone(),
         rows: fit.rows,
         left_out: table.left_out().to_vec(),
         law_choice: choice,
@@ -187,6 +209,10 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
         held_out: checks.held_out,
         forecast,
     });
+    if let Some(path) = &args.register {
+        let basis = Basis { table, source: origin, fit, slices };
+        predicted.registered = Some(register::register(path, &predicted, &basis, args)?);
+    }
     Ok(predicted)
 }
 

@@ -9,7 +9,7 @@ use crate::{print, progress};
 pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let mut observer = progress::observer(&args.output);
     let folder = args.results.as_path();
-    let Folder { config, grid, data, contents } = &Folder::read(folder)?;
+    let Folder { config, grid, data, contents, .. } = &Folder::read(folder)?;
     if contents.unfinished_line {
         observer.note("the ledger ends in part of a line: a run is at work, or was killed");
     }

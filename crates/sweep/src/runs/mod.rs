@@ -6,6 +6,7 @@ mod table_file;
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use isoflop::registration::{Provenance, SourceKind};
 use isoflop_fit::{FitError, LeftOutReason, Table};
 
 use crate::cli::SourceArgs;
@@ -21,13 +22,21 @@ pub struct RunsSource {
     /// What was doubtful about the cells, where something was.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+    #[serde(skip)]
+    pub kind: SourceKind,
+    /// SHA-256 of the ledger or the table's file, as it was read.
+    #[serde(skip)]
+    pub sha256: String,
+    /// Of a results folder.
+    #[serde(skip)]
+    pub provenance: Option<Provenance>,
 }
 
 pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
     let (table, origin) = match (&args.results, &args.csv, &args.jsonl) {
         (Some(folder), _, _) => results(folder)?,
-        (_, Some(path), _) => text(&TextTable::read_csv(path)?, path, args)?,
-        (_, _, Some(path)) => text(&TextTable::read_jsonl(path)?, path, args)?,
+        (_, Some(path), _) => text(&TextTable::read_csv(path)?, SourceKind::Csv, path, args)?,
+        (_, _, Some(path)) => text(&TextTable::read_jsonl(path)?, SourceKind::Jsonl, path, args)?,
         _ => {
             bail!("no runs are given\nhint: name a results folder, or --csv FILE, or --jsonl FILE")
         }
@@ -56,11 +65,19 @@ fn results(folder: &Path) -> anyhow::Result<(Table, RunsSource)> {
         path: folder.display().to_string(),
         flops: "exact matrix-product FLOPs".into(),
         notes: Vec::new(),
+        kind: SourceKind::Folder,
+        sha256: study.ledger_sha256.clone(),
+        provenance: Some(Provenance::of(&study)),
     };
     Ok((table, source))
 }
 
-fn text(file: &TextTable, path: &Path, args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
+fn text(
+    file: &TextTable,
+    kind: SourceKind,
+    path: &Path,
+    args: &SourceArgs,
+) -> anyhow::Result<(Table, RunsSource)> {
     if file.rows.is_empty() {
         return Err(FitError::Empty).with_context(|| format!("cannot use {}", path.display()));
     }
@@ -84,6 +101,9 @@ fn text(file: &TextTable, path: &Path, args: &SourceArgs) -> anyhow::Result<(Tab
         path: path.display().to_string(),
         flops: columns.flops_in_words(),
         notes: columns.notes(),
+        kind,
+        sha256: file.sha256.clone(),
+        provenance: None,
     };
     Ok((Table::read(rows)?, origin))
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use isoflop::registration::sha256;
 
 /// A table as text: a header and rows of equal length. An empty cell is a missing value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct TextTable {
     pub header: Vec<String>,
     /// Cells.
     pub rows: Vec<Vec<String>>,
+    /// SHA-256 of the file's text, in hex.
+    pub sha256: String,
 }
 
 impl TextTable {
@@ -25,6 +28,7 @@ impl TextTable {
     }
 
     fn parse_csv(text: &str) -> anyhow::Result<TextTable> {
+        let sha256 = sha256(text.as_bytes());
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         // Blank lines and comments may stand above the header.
         let mut start = 0;
@@ -53,7 +57,7 @@ impl TextTable {
             let record = record.map_err(unreadable)?;
             rows.push(record.iter().map(str::to_owned).collect());
         }
-        Ok(TextTable { header, rows })
+        Ok(TextTable { header, rows, sha256 })
     }
 
     fn parse_jsonl(text: &str) -> anyhow::Result<TextTable> {
@@ -83,7 +87,7 @@ impl TextTable {
             Some(other) => other.to_string(),
         };
         let rows = objects.iter().map(|o| header.iter().map(|h| cell(o.get(h))).collect());
-        Ok(TextTable { rows: rows.collect(), header })
+        Ok(TextTable { rows: rows.collect(), header, sha256: sha256(text.as_bytes()) })
     }
 
     /// Index of a column.

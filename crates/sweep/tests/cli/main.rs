@@ -11,6 +11,7 @@ mod kill;
 mod pipe;
 mod precision;
 mod predict;
+mod register;
 mod results;
 mod shapes;
 mod signal;

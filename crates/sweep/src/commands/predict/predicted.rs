@@ -10,6 +10,7 @@ use isoflop_fit::validate::HeldOut;
 use isoflop_fit::{Estimate, LeftOut, Outcome, Warning};
 use serde::Serialize;
 
+use super::register::Registered;
 use crate::commands::fit::SCHEMA;
 use crate::runs::RunsSource;
 
@@ -47,6 +48,9 @@ pub struct Predicted {
     pub for_tokens: Option<(Estimate, Estimate)>,
     /// Answer to --for-params: (D, budget).
     pub for_params: Option<(Estimate, Estimate)>,
+    /// Where the forecast was written down, where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registered: Option<Registered>,
 }
 
 /// How the law that answers was fitted to runs, and what to know before trusting it.
@@ -159,6 +163,7 @@ impl Predicted {
             target: None,
             for_tokens: None,
             for_params: None,
+            registered: None,
         }
     }
 

@@ -43,7 +43,7 @@ impl PredictArgs {
                 "nothing is asked\nhint: give --flops, --target-loss, --for-tokens or --for-params, or --list"
             );
         }
-        let positive = [asked.params, asked.tokens, asked.loss].into_iter().flatten();
+        let positive = [asked.params, asked.tokens, asked.loss, self.up_to].into_iter().flatten();
         for value in positive.chain(asked.flops.iter().copied()) {
             if !(value.is_finite() && value > 0.0) {
                 bail!("{value} is not a positive number\nhint: write numbers as 1e9 or 2.3");
@@ -95,10 +95,14 @@ impl PredictArgs {
             ("--skip", !s.skip.is_empty()),
             ("--exclude", !s.exclude.is_empty()),
         ];
+        let of_forecasts =
+            [("--up-to", self.up_to.is_some()), ("--register", self.register.is_some())];
         let first = |flags: &[(&'static str, bool)]| flags.iter().find(|f| f.1).map(|f| f.0);
         let found = first(&given).map(|flag| (flag, "says how runs are fitted"));
         let found =
             found.or_else(|| first(&of_tables).map(|flag| (flag, "is about a table of runs")));
+        let found = found
+            .or_else(|| first(&of_forecasts).map(|flag| (flag, "is about a forecast from runs")));
         if let Some((flag, what)) = found {
             bail!(
                 "{flag} {what}, and `{law}` is published\nhint: leave {flag} out, or give runs (a folder, --csv or --jsonl)"

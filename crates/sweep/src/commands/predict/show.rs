@@ -105,6 +105,15 @@ pub fn predicted(p: &Predicted) -> String {
     } else if !p.warnings.is_empty() {
         out += &format!("\n{}", show::warnings(&p.warnings));
     }
+    if let Some(r) = &p.registered {
+        let forecasts = if r.forecasts == 1 { "forecast" } else { "forecasts" };
+        out += &format!(
+            "\nRegistered {} {forecasts} in {}, sha256 {}.\n",
+            r.forecasts,
+            r.file.display(),
+            r.sha256
+        );
+    }
     show::visible(&out)
 }
 
