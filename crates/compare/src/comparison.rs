@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use isoflop_fit::isoflop::{IsoflopFit, IsoflopOptions, fit_isoflop};
 use isoflop_fit::parametric::{FitOptions, LawFrontier, Starts, choose_law, fit_law};
-use isoflop_fit::{Estimate, Observation, Table};
+use isoflop_fit::{Estimate, FitError, Observation, Table};
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::error::CompareError;
@@ -97,8 +98,8 @@ pub struct Comparison {
     pub times: Vec<Option<StudyTime>>,
     /// Noise of ln L about the slices of the first side.
     pub residual_noise: Option<f64>,
-    /// Best sizes by FLOPs: (C, N*, L*) of the first side.
-    pub by_flops: Vec<(f64, Estimate, Estimate)>,
+    /// By side, the minima of its slices: (C, N*, L*).
+    pub by_flops: Vec<Vec<(f64, Estimate, Estimate)>>,
     pub frontiers: Vec<Frontiers>,
 }
 
@@ -117,17 +118,18 @@ pub fn compare(
     }
     let candidates = LossOptions { candidates: others.len(), ..options.losses };
     let options = &CompareOptions { losses: candidates, ..*options };
-    let slices = |of: &Compared| {
-        let isoflop = IsoflopOptions {
-            draws: options.draws,
-            level: options.losses.level,
-            seed: options.seed,
-            ..IsoflopOptions::default()
-        };
-        of.table.as_ref().map(|table| fit_isoflop(table, &isoflop))
+    let isoflop = IsoflopOptions {
+        draws: options.draws,
+        level: options.losses.level,
+        seed: options.seed,
+        ..IsoflopOptions::default()
     };
-    let own = slices(first);
-    let own_fit = own.as_ref().and_then(|fit| fit.as_ref().ok());
+    let fits: Vec<Option<Result<IsoflopFit, FitError>>> = all
+        .par_iter()
+        .map(|of| of.table.as_ref().map(|table| fit_isoflop(table, &isoflop)))
+        .collect();
+    let fitted = |k: usize| fits[k].as_ref().and_then(|fit| fit.as_ref().ok());
+    let own_fit = fitted(0);
     let residual_noise = own_fit.map(|fit| fit.noise_sd);
     let mut versus = Vec::new();
     for (k, other) in others.iter().enumerate() {
@@ -145,10 +147,12 @@ pub fn compare(
         }
         let (gain, no_gain) = match mode {
             Mode::Machines => (None, None),
-            Mode::Recipes => match recipe_gain(own_fit, slices(other), first, other, options) {
-                Ok(gain) => (Some(gain), None),
-                Err(why) => (None, Some(why)),
-            },
+            Mode::Recipes => {
+                match recipe_gain(own_fit, fits[k + 1].as_ref(), first, other, options) {
+                    Ok(gain) => (Some(gain), None),
+                    Err(why) => (None, Some(why)),
+                }
+            }
         };
         if mode == Mode::Recipes && gain.is_none() && pairs.pairs.is_empty() {
             let why = no_gain.unwrap_or_default();
@@ -183,7 +187,7 @@ pub fn compare(
         speeds: speeds(&sides),
         times: sides.iter().map(|side| study_time(side, &seconds)).collect(),
         residual_noise,
-        by_flops: own_fit.map_or_else(Vec::new, minima),
+        by_flops: (0..all.len()).map(|k| fitted(k).map_or_else(Vec::new, minima)).collect(),
         frontiers: match &law {
             Some(law) => resources.iter().filter_map(|r| frontiers(&sides, law, *r)).collect(),
             None => Vec::new(),
@@ -210,16 +214,16 @@ fn surface(table: &Table, options: &CompareOptions) -> Option<LawFrontier> {
 
 fn recipe_gain(
     own: Option<&IsoflopFit>,
-    theirs: Option<Result<IsoflopFit, isoflop_fit::FitError>>,
+    theirs: Option<&Result<IsoflopFit, FitError>>,
     first: &Compared,
     second: &Compared,
     options: &CompareOptions,
 ) -> Result<Gain, String> {
     let none = || "its runs make no table".to_string();
-    let theirs = theirs.ok_or_else(none)?.map_err(|e| e.to_string())?;
+    let theirs = theirs.ok_or_else(none)?.as_ref().map_err(|e| e.to_string())?;
     let own = own.ok_or_else(|| format!("{} has no slice minima", first.side.name))?;
     let (level, candidates) = (options.losses.level, options.losses.candidates);
-    let mut found = gain(&Frontier::of(own), &Frontier::of(&theirs), level, candidates).ok_or(
+    let mut found = gain(&Frontier::of(own), &Frontier::of(theirs), level, candidates).ok_or(
         "fewer than three slices have a minimum with an error, or losses do not fall with compute",
     )?;
     found.in_time =

@@ -4,14 +4,58 @@ use isoflop_compare::Comparison;
 use isoflop_compare::frontier::{BestFor, Frontiers, Resource};
 use isoflop_fit::Estimate;
 
-use crate::chart::Rich;
+use crate::chart::{Axis, Format, Rich};
 use crate::document::{Block, Section};
 use crate::number;
 use crate::plots::{Spending, SpendingLine};
 use crate::table::{Align, Table, Tone};
 
 pub(super) fn sections(comparison: &Comparison) -> Vec<Section> {
-    comparison.frontiers.iter().map(|f| section(comparison, f)).collect()
+    let by_flops = by_flops(comparison);
+    by_flops
+        .into_iter()
+        .chain(comparison.frontiers.iter().map(|f| section(comparison, f)))
+        .collect()
+}
+
+/// What the others are beside: the minima of each side's slices.
+fn by_flops(comparison: &Comparison) -> Option<Section> {
+    if comparison.by_flops.iter().all(Vec::is_empty) {
+        return None;
+    }
+    let mut section = Section::new("flops", "Best size for a FLOP count");
+    section.lead = Some("The minima of the slices, which know nothing of speeds.".into());
+    let figure = |id: &str, title: &str, label: &str, counts, second: bool| {
+        let line = |(side, minima): (usize, &Vec<(f64, Estimate, Estimate)>)| SpendingLine {
+            name: comparison.sides[side].clone(),
+            machine: side,
+            points: minima
+                .iter()
+                .map(|(flops, params, loss)| point(*flops, if second { loss } else { params }))
+                .collect(),
+        };
+        let lines = comparison.by_flops.iter().enumerate().filter(|(_, minima)| !minima.is_empty());
+        Spending {
+            id: format!("flops-{id}"),
+            title: title.into(),
+            subtitle: None,
+            spent: Axis::log("FLOPs").format(Format::Power),
+            label: label.into(),
+            counts,
+            lines: lines.map(line).collect(),
+        }
+        .figure()
+    };
+    section.blocks.push(Block::Figures(vec![
+        figure("loss", "Least loss", "Loss, nats", false, true),
+        figure("size", "Best size", "Parameters N*", true, false),
+    ]));
+    Some(section)
+}
+
+fn point(spent: f64, e: &Estimate) -> (f64, f64, f64, f64) {
+    let (lo, hi) = e.interval.map_or((e.point, e.point), |i| (i.lo, i.hi));
+    (spent, e.point, lo, hi)
 }
 
 struct Words {
@@ -59,21 +103,13 @@ fn section(comparison: &Comparison, frontiers: &Frontiers) -> Section {
             let line = |f: &isoflop_compare::frontier::ResourceFrontier| SpendingLine {
                 name: comparison.sides[f.side].clone(),
                 machine: f.side,
-                points: f
-                    .best
-                    .iter()
-                    .map(|best| {
-                        let e = value(best);
-                        let (lo, hi) = e.interval.map_or((e.point, e.point), |i| (i.lo, i.hi));
-                        (best.amount, e.point, lo, hi)
-                    })
-                    .collect(),
+                points: f.best.iter().map(|best| point(best.amount, &value(best))).collect(),
             };
             Spending {
                 id: format!("{}-{id}", words.id),
                 title: title.into(),
                 subtitle: None,
-                spent: words.axis.into(),
+                spent: Axis::log(words.axis).format(Format::Count),
                 label: label.into(),
                 counts,
                 lines: frontiers.frontiers.iter().map(line).collect(),

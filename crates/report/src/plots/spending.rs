@@ -23,7 +23,7 @@ pub struct Spending {
     pub title: Rich,
     pub subtitle: Option<Rich>,
     /// What is spent, with its unit.
-    pub spent: Rich,
+    pub spent: Axis,
     /// What comes of it.
     pub label: Rich,
     /// Whether it is a count on a logarithmic axis.
@@ -38,7 +38,7 @@ impl Spending {
             true => Axis::log(self.label.clone()).format(Format::Count),
             false => Axis::linear(self.label.clone()),
         };
-        let mut panel = Panel::new(Axis::log(self.spent.clone()).format(Format::Count), y);
+        let mut panel = Panel::new(self.spent.clone(), y);
         for line in &self.lines {
             let paint = Paint::Hue(line.machine);
             let points = line.points.iter().map(|p| (p.0, p.2, p.3)).collect();
