@@ -1,6 +1,6 @@
 //! Which runs of two sides are of the same cell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -51,32 +51,20 @@ pub fn pair(first: &Side, second: &Side) -> Pairs {
     for run in &second.runs {
         left.entry(&run.key).or_default().push(run);
     }
-    let mut taken: BTreeSet<&str> = BTreeSet::new();
+    let mut open: Vec<&Run> = first.runs.iter().collect();
     let mut pairs = Vec::new();
-    let mut alone = 0;
     for same_precision in [true, false] {
-        for run in &first.runs {
-            if taken.contains(run.name.as_str()) {
-                continue;
-            }
-            let mates = left.get_mut(run.key.as_str());
-            let found = mates.and_then(|mates| {
-                let fits = |mate: &&Run| !same_precision || mate.precision == run.precision;
-                mates.iter().position(|m| fits(m)).map(|at| mates.remove(at))
-            });
-            match found {
-                Some(mate) => {
-                    taken.insert(&run.name);
-                    pairs.push(of(run, mate));
-                }
-                None if !same_precision => alone += 1,
-                None => {}
-            }
-        }
+        open.retain(|run| {
+            let Some(mates) = left.get_mut(run.key.as_str()) else { return true };
+            let fits = |mate: &&Run| !same_precision || mate.precision == run.precision;
+            let Some(at) = mates.iter().position(|mate| fits(mate)) else { return true };
+            pairs.push(of(run, mates.remove(at)));
+            false
+        });
     }
     let size = |pair: &Pair| (pair.budget_flops.unwrap_or(0.0), pair.params);
     pairs.sort_by(|a, b| size(a).partial_cmp(&size(b)).unwrap_or(std::cmp::Ordering::Equal));
-    Pairs { pairs, alone: (alone, left.values().map(Vec::len).sum()) }
+    Pairs { pairs, alone: (open.len(), left.values().map(Vec::len).sum()) }
 }
 
 fn of(a: &Run, b: &Run) -> Pair {
