@@ -23,7 +23,7 @@ pub enum EnergySource {
 }
 
 /// An amount of energy, and how it was come by.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Energy {
     pub joules: f64,
     pub source: EnergySource,
@@ -60,12 +60,12 @@ pub struct Spending {
 }
 
 impl EnergySource {
-    /// `NVML`, `RAPL`, or that it is the configuration's word.
+    /// `NVML`, `RAPL`, `device.watts (not measured)`.
     pub fn label(self) -> &'static str {
         match self {
             Self::Nvml => "NVML",
             Self::Rapl => "RAPL",
-            Self::Given => "device.watts, not measured",
+            Self::Given => "device.watts (not measured)",
         }
     }
 }

@@ -28,6 +28,7 @@
 
 mod calibration;
 mod clock;
+mod energy;
 mod error;
 mod events;
 mod facts;

@@ -3,7 +3,7 @@
 use isoflop_fit::parametric::{Allocation, LawChoice, Parameter};
 use isoflop_fit::study::{Answer, Study};
 use isoflop_fit::{Estimate, Warning};
-use isoflop_ledger::{Record, Status};
+use isoflop_ledger::{Record, Spending, Status};
 
 use super::{Fitted, Page, intervals, one_line, truth};
 use crate::chart::Rich;
@@ -238,7 +238,11 @@ fn trained(page: &Page) -> Card {
     let seconds = page.records.iter().map(|r| r.run.train_seconds * r.run.device_share);
     let seconds: f64 = seconds.filter(|s| s.is_finite()).sum();
     let flops: f64 = page.records.iter().map(|r| spent(r)).filter(|f| f.is_finite()).sum();
-    let cost = number::power(flops, 2).then(format!(" FLOPs in {}", number::duration(seconds)));
+    let spending = Spending::of(page.records.iter().copied(), &page.tariff);
+    let energy = spending.joules.filter(|_| spending.cells_without_energy == 0);
+    let energy = energy.map(|joules| format!(", {}", number::joules(joules))).unwrap_or_default();
+    let time = number::duration(seconds);
+    let cost = number::power(flops, 2).then(format!(" FLOPs in {time}{energy}"));
     Card {
         label: "Runs trained".into(),
         value: format!("{finished}").into(),

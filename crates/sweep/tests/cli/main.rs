@@ -3,6 +3,7 @@
 mod bench;
 mod config;
 mod data;
+mod energy;
 mod fit;
 mod gpu_study;
 mod help;
