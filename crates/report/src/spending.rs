@@ -4,7 +4,7 @@ use isoflop_ledger::{EnergySource, Spending};
 
 use crate::number::{grams, joules, significant};
 
-/// `12.3 kJ by NVML (45.0 W on average); a price of 0.12; 1.30 g of CO2`, with what is known; `None` where nothing is.
+/// `12.3 kJ by NVML (45.0 W on average), cost 0.12, 1.30 g of CO2`, with what is known; `None` where nothing is.
 pub fn in_words(spending: &Spending) -> Option<String> {
     let energy = spending.joules.map(|total| {
         let Spending { cells, cells_without_energy: without, device_seconds, .. } = spending;
@@ -17,10 +17,10 @@ pub fn in_words(spending: &Spending) -> Option<String> {
         };
         format!("{} by {}{of}", joules(total), sources.join(" and "))
     });
-    let cost = spending.cost.map(|cost| format!("a price of {}", significant(cost, 3)));
+    let cost = spending.cost.map(|cost| format!("cost {}", significant(cost, 3)));
     let co2 = spending.grams_co2.map(|mass| format!("{} of CO2", grams(mass)));
     let parts: Vec<String> = [energy, cost, co2].into_iter().flatten().collect();
-    (!parts.is_empty()).then(|| parts.join("; "))
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 #[cfg(test)]
@@ -39,17 +39,14 @@ mod tests {
         let said = |spending: &Spending| in_words(spending).unwrap();
         assert_eq!(said(&counted), "9.00 kJ by NVML (45.0 W on average)");
         let priced = Spending { cost: Some(0.1234), grams_co2: Some(1.0), ..counted.clone() };
-        assert_eq!(
-            said(&priced),
-            "9.00 kJ by NVML (45.0 W on average); a price of 0.123; 1.00 g of CO2"
-        );
+        assert_eq!(said(&priced), "9.00 kJ by NVML (45.0 W on average), cost 0.123, 1.00 g of CO2");
         let sources = vec![EnergySource::Rapl, EnergySource::Given];
         let part = Spending { sources, cells_without_energy: 2, ..counted.clone() };
         assert_eq!(said(&part), "9.00 kJ by RAPL and device.watts (not measured) for 4 of 6 cells");
         let given = Spending { sources: vec![EnergySource::Given], ..counted.clone() };
         assert_eq!(said(&given), "9.00 kJ by device.watts (not measured)");
         let cost = Spending { joules: None, sources: Vec::new(), cost: Some(2.0), ..counted };
-        assert_eq!(said(&cost), "a price of 2.00");
+        assert_eq!(said(&cost), "cost 2.00");
         assert_eq!(in_words(&Spending::default()), None);
     }
 }

@@ -34,10 +34,10 @@ impl Metering {
     }
 }
 
-/// Says once what the cells took, and where this process trained some without a meter what would be needed.
+/// Says once what was spent on the cells, and where this process trained some without a meter what would be needed.
 pub(crate) fn tell(spending: &Spending, metering: Option<&Metering>, observer: &mut dyn Observer) {
     if let Some(words) = spending::in_words(spending) {
-        observer.note(format!("the cells took {words}"));
+        observer.note(format!("spent: {words}"));
     }
     if spending.cells_without_energy > 0
         && let Some(needed) = metering.and_then(Metering::needed)
@@ -98,7 +98,7 @@ mod tests {
         assert_eq!(told(&dark, Some(&none)), [needed]);
         assert!(told(&dark, None).is_empty(), "nothing was trained now");
         let priced = Spending { cost: Some(1.5), ..dark.clone() };
-        assert_eq!(told(&priced, Some(&none)), ["the cells took a price of 1.50", needed]);
+        assert_eq!(told(&priced, Some(&none)), ["spent: cost 1.50", needed]);
 
         let meter = Meter::open(EnergySource::Rapl, "RAPL".into(), Once(false)).unwrap();
         let metering = Metering(Ok(Arc::new(meter)));
@@ -109,7 +109,7 @@ mod tests {
             cells: 2,
             ..Spending::default()
         };
-        let words = "the cells took 1.00 kJ by RAPL (100 W on average)";
+        let words = "spent: 1.00 kJ by RAPL (100 W on average)";
         assert_eq!(told(&bright, Some(&metering)), [words]);
         assert!(metering.meter().unwrap().joules().is_none());
         let part = Spending { cells_without_energy: 1, ..bright };

@@ -24,7 +24,11 @@ use rapl::Rapl;
 /// # Errors
 /// What would be needed to have one, in a line.
 pub fn open_meter(info: &DeviceInfo, watts: Option<f64>) -> Result<Meter, String> {
-    counted(info).or_else(|needed| match watts {
+    or_given(counted(info), watts)
+}
+
+fn or_given(counted: Result<Meter, String>, watts: Option<f64>) -> Result<Meter, String> {
+    counted.or_else(|needed| match watts {
         Some(watts) => {
             let what = format!("{watts} W by `device.watts`, not measured");
             Meter::open(EnergySource::Given, what, Given { watts })
@@ -140,7 +144,8 @@ mod tests {
         {
             std::fs::write(folder.join(file), text).unwrap();
         }
-        let meter = packages(root.path()).unwrap();
+        let meter = or_given(packages(root.path()), Some(90.0)).unwrap();
+        assert_eq!(meter.source(), EnergySource::Rapl, "a counter goes before a given power");
         assert_eq!(meter.to_string(), "RAPL, 1 processor package");
         std::fs::write(folder.join("energy_uj"), "250017").unwrap();
         assert_eq!(meter.joules().unwrap().1, 0.25);

@@ -47,7 +47,7 @@ fn passport(page: &Page, p: &Passport) -> Vec<(Rich, Rich)> {
     );
     let here = page.records.iter().copied().filter(|record| record.run.passport == p.hash());
     let spending = Spending::of(here, &page.tariff);
-    push("Its cells took", spending::in_words(&spending).unwrap_or_default());
+    push("Spent on its cells", spending::in_words(&spending).unwrap_or_default());
     push("System", format!("{} ({})", p.host.os, p.host.arch));
     let commit = p.versions.commit.as_ref().map(|c| format!(", commit {c}")).unwrap_or_default();
     push("Isoflop", format!("{}{commit}, numerics {}", p.versions.isoflop, p.versions.numerics));

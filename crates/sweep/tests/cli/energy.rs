@@ -33,8 +33,8 @@ fn a_study_says_what_it_took() {
     let output = bench.output(&["--config", "tiny.toml", "--results", "results", "--json"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let said = stderr(&output);
-    let notes = said.lines().filter(|line| line.contains("the cells took")).collect::<Vec<_>>();
-    assert!(notes.len() == 1 && notes[0].contains("a price of "), "{said}");
+    let notes = said.lines().filter(|line| line.contains("spent: ")).collect::<Vec<_>>();
+    assert!(notes.len() == 1 && notes[0].contains(", cost "), "{said}");
 
     let records = bench.contents("results").records;
     let (mut joules, mut seconds) = (0.0, 0.0);
@@ -59,7 +59,7 @@ fn a_study_says_what_it_took() {
     assert_eq!(json["spending"]["cells_without_energy"], 0);
 
     let page = std::fs::read_to_string(bench.path("results/report.html")).unwrap();
-    assert!(page.contains("Its cells took") && page.contains("a price of "));
+    assert!(page.contains("Spent on its cells") && page.contains(", cost "));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn without_a_meter_one_line_says_what_would_be_needed() {
     let counted = bench.contents("results").records.iter().all(|r| r.run.energy_joules.is_some());
     let lines = |what: &str| said.lines().filter(|line| line.contains(what)).count();
     let expected = if counted { (1, 0) } else { (0, 1) };
-    assert_eq!((lines("the cells took"), lines("energy: not counted")), expected, "{said}");
+    assert_eq!((lines("spent: "), lines("energy: not counted")), expected, "{said}");
     assert!(!said.contains("warning: energy"), "{said}");
     let ledger = std::fs::read_to_string(bench.path("results/ledger.jsonl")).unwrap();
     assert_eq!(ledger.contains("energy"), counted, "what is missing is left out");
