@@ -1,7 +1,7 @@
 //! What is compared: runs of a study, from a ledger or from a table.
 
 use isoflop_fit::Observation;
-use isoflop_record::{Record, Status};
+use isoflop_record::{Record, Spending, Status, Tariff};
 use serde::Serialize;
 
 /// One study, or one table of runs.
@@ -13,8 +13,10 @@ pub struct Side {
     pub runs: Vec<Run>,
     /// The machine's fastest matrix products at a precision (`"f32"`), FLOP/s, where they were measured.
     pub peaks: Vec<(String, f64)>,
-    /// Dollars (or any money) an hour of the machine costs.
-    pub price_per_hour: Option<f64>,
+    /// What an hour and a kilowatt-hour of the machine come to.
+    pub tariff: Tariff,
+    /// What its runs took; `None` of tables.
+    pub spending: Option<Spending>,
 }
 
 /// One trained run.
@@ -64,7 +66,8 @@ pub struct Pace {
 }
 
 impl Run {
-    pub fn of_record(record: &Record) -> Run {
+    /// Energy is as recorded, else by the watts of the tariff.
+    pub fn of_record(record: &Record, tariff: &Tariff) -> Run {
         let (result, run) = (&record.result, &record.run);
         let (cell, shape) = (&result.cell, &result.cell.shape);
         let mut hyper = serde_json::to_value(cell.hyper).unwrap_or_default();
@@ -80,7 +83,7 @@ impl Run {
             flops_per_second: flops / share,
             train_seconds: run.train_seconds * share,
             eval_seconds: run.eval_seconds * share,
-            joules: None,
+            joules: tariff.energy(run).map(|energy| energy.joules),
             started_utc: run.started_utc.clone(),
             ended_utc: run.ended_utc.clone(),
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::side::{Pace, Side};
+use crate::side::{Pace, Run, Side};
 
 /// Speed of one shape, in stacks of one width, on every side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -23,6 +23,8 @@ pub struct Rate {
     pub runs: usize,
     pub tokens_per_second: Spread,
     pub flops_per_second: Spread,
+    /// Joules for a thousand tokens, where they are known.
+    pub joules_per_thousand: Option<Spread>,
     /// Of the measured peak of matrix products in this precision.
     pub peak_share: Option<f64>,
 }
@@ -43,7 +45,6 @@ pub struct StudyTime {
     /// Between the first start and the last end, pauses of more than [`PAUSE`] seconds left out.
     pub wall_seconds: Option<f64>,
     pub flops: f64,
-    pub joules: Option<f64>,
 }
 
 /// Seconds without any stack after which a study counts as interrupted.
@@ -66,36 +67,40 @@ impl Spread {
     }
 }
 
-type Place<'a> = (usize, String, usize, Option<String>);
+type Place = (usize, String, usize, Option<String>);
 
 /// Rows by size, then width of the stack. Only what at least one side trained.
 pub fn speeds(sides: &[&Side]) -> Vec<SpeedRow> {
-    let mut rows: BTreeMap<Place<'_>, Vec<Vec<&Pace>>> = BTreeMap::new();
+    let mut rows: BTreeMap<Place, Vec<Vec<&Run>>> = BTreeMap::new();
     for (k, side) in sides.iter().enumerate() {
         for run in &side.runs {
             let Some(pace) = &run.pace else { continue };
             let place =
                 (run.params as usize, run.shape.clone(), pace.stack_width, run.precision.clone());
-            rows.entry(place).or_insert_with(|| vec![Vec::new(); sides.len()])[k].push(pace);
+            rows.entry(place).or_insert_with(|| vec![Vec::new(); sides.len()])[k].push(run);
         }
     }
-    let row = |((params, shape, stack_width, precision), paces): (Place<'_>, Vec<Vec<&Pace>>)| {
-        let rate = |(k, paces): (usize, &Vec<&Pace>)| {
-            if paces.is_empty() {
+    let row = |((params, shape, stack_width, precision), runs): (Place, Vec<Vec<&Run>>)| {
+        let rate = |(k, runs): (usize, &Vec<&Run>)| {
+            if runs.is_empty() {
                 return None;
             }
+            let paces: Vec<&Pace> = runs.iter().filter_map(|run| run.pace.as_ref()).collect();
             let of = |value: fn(&Pace) -> f64| Spread::of(paces.iter().map(|p| value(p)).collect());
+            let joules = |run: &&Run| Some(1e3 * run.pace.as_ref()?.joules? / run.tokens);
+            let joules: Vec<f64> = runs.iter().filter_map(joules).collect();
             let flops_per_second = of(|p| p.flops_per_second);
             let peak = sides[k].peaks.iter().find(|(name, _)| Some(name) == precision.as_ref());
             Some(Rate {
-                runs: paces.len(),
+                runs: runs.len(),
+                joules_per_thousand: (!joules.is_empty()).then(|| Spread::of(joules)),
                 tokens_per_second: of(|p| p.tokens_per_second),
                 flops_per_second,
                 peak_share: peak.map(|(_, peak)| flops_per_second.median / peak),
             })
         };
         SpeedRow {
-            rates: paces.iter().enumerate().map(rate).collect(),
+            rates: runs.iter().enumerate().map(rate).collect(),
             shape,
             params: params as f64,
             stack_width,
@@ -113,13 +118,11 @@ pub fn study_time(side: &Side, seconds: impl Fn(&str) -> Option<f64>) -> Option<
         return None;
     }
     let sum = |of: fn(&Pace) -> f64| paces.iter().map(|(p, _)| of(p)).sum();
-    let joules: Option<Vec<f64>> = paces.iter().map(|(p, _)| p.joules).collect();
     Some(StudyTime {
         train_seconds: sum(|p| p.train_seconds),
         eval_seconds: sum(|p| p.eval_seconds),
         wall_seconds: wall(&paces, seconds),
         flops: paces.iter().map(|(_, flops)| flops).sum(),
-        joules: joules.map(|joules| joules.iter().sum()),
     })
 }
 

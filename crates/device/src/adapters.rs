@@ -95,6 +95,8 @@ fn describe(
         precisions,
         matrix_units: native.matrix_units,
         card: (given.vendor != 0).then_some(card),
+        // DX12's is that of the first card of its kind.
+        pci: known(given.device_pci_bus_id).filter(|_| api == GraphicsApi::Vulkan),
         cores: None,
         simd: Vec::new(),
     }

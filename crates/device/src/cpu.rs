@@ -25,6 +25,7 @@ pub(super) fn info() -> DeviceInfo {
         precisions: vec![Precision::F32],
         matrix_units: Vec::new(),
         card: None,
+        pci: None,
         cores: Some(std::thread::available_parallelism().map_or(1, usize::from)),
         simd: simd().into_iter().map(str::to_owned).collect(),
     }

@@ -31,6 +31,9 @@ pub struct DeviceInfo {
     pub matrix_units: Vec<Precision>,
     /// Which card an adapter is, so that one card reached through two interfaces counts once.
     pub card: Option<Card>,
+    /// Slot on PCI, such as `0000:65:00.0`, where the graphics interface tells: Vulkan alone.
+    #[serde(default)]
+    pub pci: Option<String>,
     /// Cores this process may use; the CPU alone.
     pub cores: Option<usize>,
     /// Vector instructions, widest last; the CPU alone.

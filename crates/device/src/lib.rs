@@ -43,6 +43,11 @@
 //! f32 always, and the precisions that a [`Request`] names; another one when it is first asked for. Verdicts are remembered in a file of
 //! the user's ([`SelfTestCache`]), failures with their reasons too, and hold for one adapter, driver, compiler and build of the program.
 //! `train.precision = "auto"` is [`auto_precision`].
+//!
+//! # Energy
+//!
+//! [`open_meter`] counts the joules of a device where the machine tells them: NVIDIA's GPUs through their management library,
+//! processors under Linux through RAPL. Where it does not, a power in watts may be given, and what would be needed is said.
 
 mod adapters;
 mod candidate;
@@ -57,6 +62,7 @@ mod open;
 mod passport;
 mod peak;
 mod pick;
+mod power;
 mod precision;
 mod products;
 mod selftest;
@@ -75,6 +81,7 @@ pub use open::{OpenEvent, Request, TrainDevice, open, open_for, test_anew};
 pub use passport::DevicePassport;
 pub use peak::{Peak, measure_peak};
 pub use pick::{Choice, pick};
+pub use power::{Gauge, Meter, Reading, open_meter};
 pub use precision::auto_precision;
 pub use products::{PassSize, WrongProduct, check_products};
 pub use selftest::{

@@ -22,6 +22,7 @@ fn adapter(id: &str, name: &str, kind: DeviceKind) -> DeviceInfo {
         precisions: Vec::new(),
         matrix_units: Vec::new(),
         card: None,
+        pci: None,
         cores: None,
         simd: Vec::new(),
     }

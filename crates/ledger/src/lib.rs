@@ -56,7 +56,8 @@ pub use atomic::write_atomic;
 pub use error::LedgerError;
 pub use host::{Host, now_utc, seconds_of_utc};
 pub use isoflop_record::{
-    Attempt, CurvePoint, Record, RunFlops, RunInfo, RunResult, SCHEMA, Status, Valid, ValidPoint,
+    Attempt, CurvePoint, EnergySource, Record, RunFlops, RunInfo, RunResult, SCHEMA, Spending,
+    Status, Tariff, Valid, ValidPoint,
 };
 pub use jsonl::Repair;
 pub use ledger::{Append, Ledger};

@@ -2,7 +2,7 @@
 //!
 //! A [`Record`] has two parts. [`RunResult`] follows from the configuration alone and must be the same bit for bit when it is
 //! trained again; [`RunInfo`] tells how this run went. An [`Attempt`] is one process at one stack, and begins the records of
-//! its cells.
+//! its cells. What runs took in energy, money and CO2 is summed up in a [`Spending`].
 //!
 //! ```
 //! use isoflop_plan::{Config, DataFacts, Grid};
@@ -26,10 +26,12 @@
 //! ```
 
 mod attempt;
+mod energy;
 mod float;
 mod record;
 mod result;
 
 pub use attempt::Attempt;
+pub use energy::{Energy, EnergySource, JOULES_PER_KWH, Spending, Tariff};
 pub use record::{Record, RunInfo, SCHEMA};
 pub use result::{CurvePoint, RunFlops, RunResult, Status, Valid, ValidPoint};

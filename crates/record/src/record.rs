@@ -3,6 +3,7 @@
 use isoflop_plan::CellId;
 use serde::{Deserialize, Serialize};
 
+use crate::energy::EnergySource;
 use crate::result::{RunResult, Status};
 
 /// Version of the line format. Lines of another version are refused, never guessed at.
@@ -49,6 +50,13 @@ pub struct RunInfo {
     pub device_share: f64,
     /// Peak device memory of the stack, bytes, where the device tells.
     pub peak_memory_bytes: Option<u64>,
+    /// Joules that the device drew in `train_seconds` and `eval_seconds`, idle power included: the cell's share of its stack's, and
+    /// the stack's `device_share` of the device's. `None` where nothing counted them from the first step to the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_joules: Option<f64>,
+    /// How they were come by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub energy_source: Option<EnergySource>,
 }
 
 fn whole() -> f64 {
@@ -70,6 +78,8 @@ impl Default for RunInfo {
             ended_utc: String::new(),
             device_share: whole(),
             peak_memory_bytes: None,
+            energy_joules: None,
+            energy_source: None,
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod number;
 mod page;
 pub mod plots;
 mod png;
+pub mod spending;
 pub mod table;
 
 pub use document::{Block, Card, Document, Notice, Section};

@@ -4,7 +4,9 @@ use isoflop_fit::Estimate;
 
 use crate::chart::Rich;
 
-pub use isoflop_text::{bytes, count, duration, fixed, level, percent, scientific, significant};
+pub use isoflop_text::{
+    bytes, count, duration, fixed, grams, joules, level, percent, scientific, significant,
+};
 use isoflop_text::{count_with, decimals, mantissa, not_finite, prefix_of};
 
 /// `0.487 [0.462, 0.511]`, with as many decimals as the interval's width gives meaning to (two

@@ -15,7 +15,7 @@ mod truth;
 
 use isoflop_fit::study::Study;
 use isoflop_fit::{Convention, Counting, Estimate, Table as FitTable};
-use isoflop_ledger::{Passport, Record};
+use isoflop_ledger::{Passport, Record, Tariff};
 use isoflop_plan::Grid;
 
 use crate::chart::Rich;
@@ -57,6 +57,8 @@ pub struct Page<'a> {
     pub records: Vec<&'a Record>,
     /// The machines.
     pub passports: Vec<&'a Passport>,
+    /// What an hour and a kilowatt-hour come to.
+    pub tariff: Tariff,
     /// The plan: cells still to be trained, and where hyper-parameters come from.
     pub grid: Option<&'a Grid>,
     /// Laws drawn for orientation.
@@ -84,6 +86,7 @@ impl<'a> Page<'a> {
             fitted,
             records: Vec::new(),
             passports: Vec::new(),
+            tariff: Tariff::default(),
             grid: None,
             published: Vec::new(),
             sensitivities: Vec::new(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use isoflop_compare::{Compared, Mode, Run, Side};
 use isoflop_ledger::{CONFIG_FILE, Passport};
 use isoflop_plan::{CellId, Config, Effect, NUMERICS_VERSION};
+use isoflop_record::{Spending, Tariff};
 
 use crate::error::StudyError;
 use crate::observations;
@@ -46,12 +47,14 @@ impl ComparedFolder {
             record.result.status.is_final() && (renamed || planned.contains(*id))
         });
         let peaks = passports.iter().flat_map(|p| &p.peaks);
+        let tariff = Tariff::of(&config.device);
         let side = Side {
             name: name.into(),
             facts: facts(&passports),
-            runs: current.values().map(|record| Run::of_record(record)).collect(),
+            runs: current.values().map(|record| Run::of_record(record, &tariff)).collect(),
             peaks: peaks.map(|p| (p.precision.word().into(), p.flops_per_second)).collect(),
-            price_per_hour: None,
+            tariff,
+            spending: Some(Spending::of(current.values().copied(), &tariff)),
         };
         Ok(Self {
             cells: (ended.count(), grid.cells.len()),

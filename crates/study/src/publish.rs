@@ -9,7 +9,9 @@ use isoflop_fit::parametric::FitOptions;
 use isoflop_fit::published::published;
 use isoflop_fit::study::{Study, StudyOptions, run};
 use isoflop_fit::{Counting, FitError, Table};
-use isoflop_ledger::{CONFIG_FILE, Contents, PASSPORT_FILE, Status, write_atomic};
+use isoflop_ledger::{
+    CONFIG_FILE, Contents, PASSPORT_FILE, Spending, Status, Tariff, write_atomic,
+};
 use isoflop_plan::{Config, Grid};
 use isoflop_report::chart::Theme;
 use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, ShapeComparison, render_png};
@@ -51,8 +53,10 @@ pub struct Results<'a> {
 pub struct Published {
     /// The page.
     pub document: Document,
-    /// All of it for programs: the study's name, its folder and page, counts of cells, the fit or its refusal.
+    /// All of it for programs: the study's name, its folder and page, counts of cells, what they took, the fit or its refusal.
     pub json: serde_json::Value,
+    /// What the cells took in energy, money and CO2.
+    pub spending: Spending,
     /// Where the page is.
     pub report: PathBuf,
 }
@@ -105,15 +109,18 @@ pub fn publish(results: &Results, observer: &mut dyn Observer) -> Result<Publish
     write_atomic(&path, pretty(&fit_json).as_bytes())?;
     write_report(&document, results.folder)?;
     let report = results.folder.join(REPORT_FILE);
+    let tariff = Tariff::of(&results.config.device);
+    let spending = Spending::of(results.contents.current().into_values(), &tariff);
     let json = serde_json::json!({
         "schema": 1,
         "study": results.config.study.name,
         "results": results.folder,
         "report": report,
         "cells": counts(results),
+        "spending": spending,
         "fit": fit_json,
     });
-    Ok(Published { document, json, report })
+    Ok(Published { document, json, spending, report })
 }
 
 fn pretty(json: &serde_json::Value) -> String {
@@ -165,6 +172,7 @@ fn page(results: &Results, fitted: Fitted, shapes: Option<ShapeComparison>) -> D
         about: &about,
         records: contents.current().into_values().collect(),
         passports: contents.passports.values().collect(),
+        tariff: Tariff::of(&config.device),
         grid: Some(grid),
         published: orientation(contents),
         sensitivities: sensitivity::experiments(contents, grid),

@@ -6,6 +6,7 @@ use isoflop_plan::{Config, Grid};
 use isoflop_speed::Effort;
 
 use crate::clock::Clock;
+use crate::energy::{self, Metering};
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 use crate::facts::StudyData;
@@ -57,7 +58,7 @@ pub fn run(
     stop: &dyn Stop,
 ) -> Result<End, StudyError> {
     let mut clock = Clock::start();
-    let mut failed = 0;
+    let (mut failed, mut metering) = (0, None);
 
     // plan
     let device = open_study_device(&mut config, observer)?;
@@ -91,12 +92,14 @@ pub fn run(
         };
         clock.lap("measurements");
         let trained_before = ledger.contents().records.len();
+        let metering = metering.insert(Metering::open(&device, &config.device));
         let study = Prepared {
             config: &config,
             grid: &grid,
             corpus: &corpus,
             device: &device,
             limits,
+            meter: metering.meter(),
             passport: &passport,
             rates: rates.as_ref(),
         };
@@ -136,6 +139,7 @@ pub fn run(
     };
     let published = Box::new(publish(&results, observer)?);
     clock.lap("fit and report");
+    energy::tell(&published.spending, metering.as_ref(), observer);
     let parts = clock.parts();
     let seconds = parts.iter().map(|part| part.seconds).sum();
     observer.tell(&Update::Spent { seconds, parts });

@@ -20,4 +20,4 @@ pub use number::{
     Prefix, count, count_with, decimals, fixed, level, mantissa, not_finite, percent, prefix_of,
     scientific, significant,
 };
-pub use unit::{bytes, counted, duration, plural, rough_duration, thousands};
+pub use unit::{bytes, counted, duration, grams, joules, plural, rough_duration, thousands};

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::{decimals, fixed, not_finite};
+use crate::{decimals, fixed, not_finite, significant};
 
 /// `830 ms`, `12.3 s`, `4 min 10 s`, `3 h 20 min`, `2 d 5 h`.
 pub fn duration(seconds: f64) -> String {
@@ -44,6 +44,30 @@ pub fn bytes(x: f64) -> String {
             format!("{} {name}", fixed(x / size, decimals(x / size, 3)))
         }
         _ => format!("{} B", fixed(x, 0)),
+    }
+}
+
+/// `830 J`, `12.3 kJ`, `1.25 MJ`.
+pub fn joules(x: f64) -> String {
+    in_units(x, &[(1e12, "TJ"), (1e9, "GJ"), (1e6, "MJ"), (1e3, "kJ"), (1.0, "J"), (1e-3, "mJ")])
+}
+
+/// `520 mg`, `12.3 g`, `1.25 kg`.
+pub fn grams(x: f64) -> String {
+    in_units(x, &[(1e6, "t"), (1e3, "kg"), (1.0, "g"), (1e-3, "mg")])
+}
+
+/// Three digits in the largest unit of which there is one; units fall.
+fn in_units(x: f64, units: &[(f64, &str)]) -> String {
+    if let Some(text) = not_finite(x) {
+        return text;
+    }
+    let reaches = |&&(size, _): &&(f64, &str)| x.abs() >= size * 0.9995;
+    let smallest = units.last().filter(|_| x != 0.0);
+    let base = units.iter().find(|(size, _)| *size == 1.0);
+    match units.iter().find(reaches).or(smallest).or(base) {
+        Some((size, name)) => format!("{} {name}", significant(x / size, 3)),
+        None => significant(x, 3),
     }
 }
 
@@ -105,6 +129,15 @@ mod tests {
     fn bytes_have_three_digits() {
         let shown = [12.0, 512.0, 1536.0, 2048.0, 3.2e9, (3u64 << 30) as f64].map(bytes);
         assert_eq!(shown, ["12 B", "512 B", "1.50 KiB", "2.00 KiB", "2.98 GiB", "3.00 GiB"]);
+    }
+
+    #[test]
+    fn energy_and_mass_have_the_unit_that_fits() {
+        let shown = [0.0, 0.0123, 830.0, 999.7, 12_345.0, 1.25e6, 4e15, f64::NAN].map(joules);
+        let expected = ["0 J", "12.3 mJ", "830 J", "1.00 kJ", "12.3 kJ", "1.25 MJ", "4000 TJ"];
+        assert_eq!(shown[..7], expected);
+        assert_eq!(shown[7], "not a number");
+        assert_eq!([0.25, 12.34, 2500.0].map(grams), ["250 mg", "12.3 g", "2.50 kg"]);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What training a stack reports.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use isoflop_device::Meter;
 use isoflop_plan::Stack;
 use isoflop_record::{Attempt, Record};
 
@@ -68,6 +70,8 @@ pub enum StackEnd {
 pub struct TrainOptions {
     /// What the records of this process share.
     pub attempt: Attempt,
+    /// What counts the energy of the device, if anything does.
+    pub meter: Option<Arc<Meter>>,
     /// Folder for checkpoints; `None` writes none (and `Stop` then loses the stack's work).
     pub checkpoint_dir: Option<PathBuf>,
     /// Seconds between checkpoints.

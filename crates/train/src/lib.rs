@@ -1,6 +1,7 @@
 //! From a stack of cells to their records: steps, schedules, evaluation, checkpoints.
 
 mod checkpoint;
+mod energy;
 mod error;
 mod evaluate;
 mod event;

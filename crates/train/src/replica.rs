@@ -4,7 +4,7 @@ use isoflop_plan::{Cell, Stack};
 use serde::{Deserialize, Serialize};
 
 use crate::schedule::learning_rate;
-use isoflop_record::CurvePoint;
+use isoflop_record::{CurvePoint, Energy};
 
 /// What is measured of one cell: losses added up since the last point of its curve, and the points so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub(crate) struct CellProgress {
     pub(crate) valid_curve: Vec<(u64, f64)>,
     pub(crate) train_seconds: f64,
     pub(crate) eval_seconds: f64,
+    /// What was drawn in both; `None` once a part of it was not counted.
+    #[serde(default)]
+    pub(crate) energy: Option<Energy>,
     pub(crate) resumed: u32,
     /// This cell's share of the steps that were computed; shared steps are divided.
     #[serde(default)]
@@ -38,11 +41,12 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    /// The replicas that a stack starts with: cells that share a beginning are put together.
-    pub(crate) fn group(stack: &Stack, wanted: &[usize]) -> Vec<Self> {
+    /// The replicas that a stack starts with: cells that share a beginning are put together. `energy` is none yet of what is
+    /// counted.
+    pub(crate) fn group(stack: &Stack, wanted: &[usize], energy: Option<Energy>) -> Vec<Self> {
         let wanted = |cell: &Cell| wanted.iter().any(|&i| stack.cells[i].id == cell.id);
         let replica = |cells: Vec<usize>| Self {
-            progress: vec![CellProgress::default(); cells.len()],
+            progress: vec![CellProgress { energy, ..CellProgress::default() }; cells.len()],
             cells,
             lost: None,
         };
@@ -134,7 +138,7 @@ pub(crate) fn is_point(step: u64, steps: u64, points: u64) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_point;
+    use super::{CellProgress, is_point};
 
     #[test]
     fn points_are_as_many_as_asked_and_end_the_run() {
@@ -143,5 +147,14 @@ mod tests {
             assert_eq!(at.len() as u64, points.min(steps));
             assert_eq!(at.last(), Some(&steps));
         }
+    }
+
+    #[test]
+    fn a_checkpoint_from_before_energy_was_counted_is_read() {
+        let mut old = serde_json::to_value(CellProgress::default()).unwrap();
+        old.as_object_mut().unwrap().remove("energy").expect("it is written now");
+        let read: CellProgress = serde_json::from_value(old).unwrap();
+        assert_eq!(read, CellProgress::default());
+        assert_eq!(read.energy, None, "what was drawn is not known");
     }
 }

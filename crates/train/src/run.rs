@@ -17,6 +17,7 @@ use isoflop_model::{MicroBatch, ReplicaStep, Steps, is_host};
 use isoflop_plan::{Cell, CellId, Stack};
 
 use crate::checkpoint::{self, State};
+use crate::energy::{self, Draw};
 use crate::error::TrainError;
 use crate::event::{Control, Event, StackEnd, TrainOptions};
 use crate::feed::{Feed, Request};
@@ -82,6 +83,7 @@ struct Run<'a> {
     /// Steps between read-backs, and when the last one ended.
     readback: usize,
     read_at: Instant,
+    draw: Draw<'a>,
 }
 
 impl<'a> Run<'a> {
@@ -99,6 +101,7 @@ impl<'a> Run<'a> {
             None => None,
         };
         let mut notice = None;
+        let meter = options.meter.as_deref();
         let state = match found {
             Some(state) if holds(&state, wanted) => resumed(state, wanted),
             Some(state) => {
@@ -107,9 +110,9 @@ impl<'a> Run<'a> {
                      its first {} steps are trained again",
                     stack.id, state.optim.step
                 ));
-                fresh(stack, wanted, device)
+                fresh(stack, wanted, device, meter)
             }
-            None => fresh(stack, wanted, device),
+            None => fresh(stack, wanted, device, meter),
         };
         Ok(Self {
             stack,
@@ -124,6 +127,7 @@ impl<'a> Run<'a> {
             pending: Vec::new(),
             readback: 1,
             read_at: Instant::now(),
+            draw: Draw::new(meter, options.attempt.device_share),
         })
     }
 
@@ -174,6 +178,7 @@ impl<'a> Run<'a> {
                     return Ok(StackEnd::Interrupted);
                 }
                 self.check_products()?;
+                self.draw.restart();
             }
             while self.width() > 0 {
                 *steps = self.step();
@@ -191,6 +196,7 @@ impl<'a> Run<'a> {
                 if self.width() != width && self.width() > 0 {
                     self.check_products()?;
                     self.read_at = Instant::now();
+                    self.draw.restart();
                 }
                 if self.width() > 0 && self.request(0) != asked {
                     feed.ask(self.request(0));
@@ -213,8 +219,10 @@ impl<'a> Run<'a> {
                 let due = saved.elapsed().as_secs_f64() >= self.options.checkpoint_seconds;
                 if self.width() > 0 && (due || control == Control::Stop) {
                     self.read_back();
+                    self.share_energy();
                     self.save(events)?;
                     (saved, self.read_at) = (Instant::now(), Instant::now());
+                    self.draw.restart();
                 }
                 if control == Control::Stop && self.width() > 0 {
                     return Ok(StackEnd::Interrupted);
@@ -282,6 +290,23 @@ impl<'a> Run<'a> {
             for progress in &mut replica.progress {
                 progress.train_seconds += seconds / width * share;
                 progress.computed_steps += share;
+            }
+        }
+        self.draw.timed(seconds);
+        let lost = self.state.replicas.iter().any(|replica| replica.lost.is_some());
+        if lost || self.draw.is_due() || self.changes_next() {
+            self.share_energy();
+        }
+    }
+
+    /// Splits what the steps since the last reading of the meter drew, as [`Run::share_time`] splits their time.
+    fn share_energy(&mut self) {
+        let width = self.width() as f64;
+        let drawn = self.draw.take();
+        for replica in &mut self.state.replicas {
+            let share = 1.0 / (width * replica.cells.len() as f64);
+            for progress in &mut replica.progress {
+                energy::add(&mut progress.energy, drawn, share);
             }
         }
     }

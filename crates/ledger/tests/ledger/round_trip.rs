@@ -1,5 +1,5 @@
 use isoflop_ledger::{
-    CurvePoint, Ledger, Record, RunInfo, RunResult, Status, Valid, ValidPoint, read,
+    CurvePoint, EnergySource, Ledger, Record, RunInfo, RunResult, Status, Valid, ValidPoint, read,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -65,12 +65,15 @@ prop_compose! {
         (train_seconds, eval_seconds) in (finite(), finite()),
         (tokens_per_second, flops_per_second) in (option::of(finite()), option::of(finite())),
         (device_share, peak_memory_bytes) in (finite(), option::of(any::<u64>())),
+        (energy_joules, source) in (option::of(finite()), 0..3usize),
     ) -> RunInfo {
+        let source = [EnergySource::Nvml, EnergySource::Rapl, EnergySource::Given][source];
         RunInfo {
             passport, stack, stack_width, resumed, train_seconds, eval_seconds,
             tokens_per_second, flops_per_second,
             started_utc: isoflop_ledger::now_utc(), ended_utc: isoflop_ledger::now_utc(),
             device_share, peak_memory_bytes,
+            energy_joules, energy_source: energy_joules.map(|_| source),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `[device]`: where the training runs. Nothing here may change a result beyond rounding.
 
 use super::key::{Effect::Nothing, Key, key};
-use super::takes::{above_to, number, text, whole, words};
+use super::takes::{above_to, from_to, number, text, whole, words};
 use super::value::{Plain, Value, Word};
 use super::words::words;
 
@@ -18,6 +18,12 @@ pub struct DeviceConfig {
     /// Stacks that train at once, the processor's threads shared among them; `None` chooses: as many
     /// as there are threads and memory on the CPU, one on a GPU.
     pub stacks_at_once: Option<usize>,
+    /// Watts that the device draws while it trains, taken where no meter counts them.
+    pub watts: Option<f64>,
+    /// Price of an hour of the device, in a currency of the user's.
+    pub price_per_hour: Option<f64>,
+    /// Grams of CO2 for a kilowatt-hour of electricity.
+    pub grams_co2_per_kwh: Option<f64>,
 }
 
 /// Choice of a device.
@@ -57,8 +63,16 @@ words!(Kernels: "auto" = Self::Auto, "on" = Self::On, "off" = Self::Off);
 impl DeviceConfig {
     /// A device with everything else left to the program.
     pub fn named(name: DeviceName) -> Self {
-        let (shader, kernels) = (Shader::Auto, Kernels::Auto);
-        Self { name, shader, kernels, memory_gib: None, stacks_at_once: None }
+        Self {
+            name,
+            shader: Shader::Auto,
+            kernels: Kernels::Auto,
+            memory_gib: None,
+            stacks_at_once: None,
+            watts: None,
+            price_per_hour: None,
+            grams_co2_per_kwh: None,
+        }
     }
 
     /// Memory the training may use, in bytes; `None` asks the device.
@@ -87,6 +101,13 @@ pub(super) const KEYS: &[Key] = &[
     key("stacks_at_once", whole(1, 256, "stacks").or(&["auto"]), "2",
         "stacks that train at once, sharing the processor's threads; on a GPU 1", Nothing,
         |c| Some(&mut c.device.stacks_at_once)),
+    key("watts", number(above_to(0.0, 1e6), "W"), "350",
+        "power that the device draws while it trains, where no meter counts it; joules are marked as given", Nothing,
+        |c| Some(&mut c.device.watts)),
+    key("price_per_hour", number(from_to(0.0, 1e6), ""), "2.5",
+        "price of an hour of the device, electricity included, in any currency", Nothing, |c| Some(&mut c.device.price_per_hour)),
+    key("grams_co2_per_kwh", number(from_to(0.0, 1e4), "g"), "380",
+        "CO2 for a kilowatt-hour of the electricity used", Nothing, |c| Some(&mut c.device.grams_co2_per_kwh)),
 ];
 
 impl Plain for DeviceName {

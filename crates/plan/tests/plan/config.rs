@@ -32,7 +32,7 @@ fn the_resolved_form_parses_back_to_the_same() {
         "[data]\nsource = \"text\"\npaths = [\"a/*.txt\", \"b.jsonl.gz\"]\ntokenizer = \"bpe\"\nvocab = 1000\nmax_bytes = 1e9\n[grid]\nbudgets = [1e11, 1e12]\nwidths = [[16, 8], [32, 24]]\nseeds = [3, 1]\n",
         "[grid]\nbudgets = [1e12, 1e11]\nseeds = [3, 1]\n",
         "[data]\ntokenizer = \"a/tokenizer.json\"\n[model]\nfamily = \"gpt2\"\ndepth = 3\nhead_dim = 16\nmlp_ratio = 4\n[grid]\ncells = [{ width = 64, tokens = 1e6, heads = 2 }, { params = 1e6, flops = 1e12, learning_rate = 3e-4 }]\nlr_multipliers = [2, 0.5]\nmultipliers = \"product\"\n",
-        "[train]\nlearning_rate = 0.003\nbatch_tokens = \"steplaw\"\nbeta2 = 0.95\nwarmup_steps = 10\nweight_decay = 0\nschedule = \"wsd\"\nclip_norm = \"off\"\nz_loss = 1e-4\nstack = 3\nprecision = \"bf16\"\noptimizer = \"muon\"\n[device]\nname = \"rtx\"\nshader = \"wgsl\"\nmemory_gib = 7.3\n[grid]\nparams = [1e6, 3.7e6]\nbudgets = [1.1e13]\n",
+        "[train]\nlearning_rate = 0.003\nbatch_tokens = \"steplaw\"\nbeta2 = 0.95\nwarmup_steps = 10\nweight_decay = 0\nschedule = \"wsd\"\nclip_norm = \"off\"\nz_loss = 1e-4\nstack = 3\nprecision = \"bf16\"\noptimizer = \"muon\"\n[device]\nname = \"rtx\"\nshader = \"wgsl\"\nmemory_gib = 7.3\nwatts = 250\nprice_per_hour = 0\ngrams_co2_per_kwh = 380.5\n[grid]\nparams = [1e6, 3.7e6]\nbudgets = [1.1e13]\n",
     ];
     for text in texts {
         let config = parse(text);
@@ -88,7 +88,7 @@ fn differences_name_the_key_and_what_it_touches() {
 fn the_hash_of_a_study_ignores_where_it_runs() {
     let old = parse(SMALL);
     let new = Config::parse(
-        "[study]\nname = \"other\"\n[grid]\nbudgets = [3e9, 1e9]\n[device]\nname = \"cpu\"\n[train]\ncheckpoint_seconds = 5\n",
+        "[study]\nname = \"other\"\n[grid]\nbudgets = [3e9, 1e9]\n[device]\nname = \"cpu\"\nwatts = 90\n[train]\ncheckpoint_seconds = 5\n",
         "z.toml",
     )
     .unwrap();

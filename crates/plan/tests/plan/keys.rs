@@ -160,8 +160,10 @@ fn what_is_left_out_takes_the_default() {
                 .map(|l| format!("{l}\n"))
                 .collect();
             let default = section.default_of(key);
-            // An axis that is left out has no value.
-            let none = key.required || ["depths", "head_counts", "mlp_ratios"].contains(name);
+            // An axis that is left out has no value, nor has what only the user knows.
+            let axes = ["depths", "head_counts", "mlp_ratios"];
+            let told = ["watts", "price_per_hour", "grams_co2_per_kwh"];
+            let none = key.required || axes.contains(name) || told.contains(name);
             assert_eq!(default.is_none(), none, "{}.{name}", section.name);
             let Some(default) = default else { continue };
             let config =

@@ -2,6 +2,7 @@
 
 use isoflop_compare::Comparison;
 use isoflop_compare::speed::{Rate, SpeedRow, StudyTime};
+use isoflop_record::Spending;
 
 use crate::chart::Rich;
 use crate::document::{Block, Section};
@@ -55,6 +56,15 @@ fn table(comparison: &Comparison) -> Table {
         columns.push(("FLOP/s".into(), Align::Right));
         columns.push(("of peak".into(), Align::Right));
     }
+    let energy = comparison.speeds.iter().flat_map(|row| &row.rates).flatten();
+    let energy = energy.into_iter().any(|rate| rate.joules_per_thousand.is_some());
+    if energy {
+        let heads = comparison
+            .sides
+            .iter()
+            .map(|side| (format!("{side}, J per 1000 tokens"), Align::Right));
+        columns.extend(heads);
+    }
     columns.push(("Ratio, range".into(), Align::Right));
     let mut table = Table::new("By shape and stack", columns);
     for row in &comparison.speeds {
@@ -70,6 +80,12 @@ fn table(comparison: &Comparison) -> Table {
                 ],
                 None => [dash(), dash(), dash()],
             });
+        }
+        if energy {
+            let joules = |rate: &Option<Rate>| rate.and_then(|r| r.joules_per_thousand);
+            cells.extend(row.rates.iter().map(|rate| {
+                joules(rate).map_or_else(|| "—".into(), |j| number::significant(j.median, 3).into())
+            }));
         }
         cells.push(ratio(&row.rates).map_or_else(|| "—".into(), Into::into));
         table.row(cells);
@@ -105,12 +121,31 @@ fn whole(comparison: &Comparison) -> Table {
     add("training, seconds of the device", &|t| Some(number::duration(t.train_seconds)));
     add("evaluation", &|t| Some(number::duration(t.eval_seconds)));
     add("FLOP/s of training", &|t| Some(number::scientific(t.flops / t.train_seconds, 3)));
-    add("energy, J", &|t| t.joules.map(|joules| number::count(joules, 3)));
-    if comparison.times.iter().flatten().all(|t| t.joules.is_none()) {
-        table.notes.push(
-            "Energy is not known: no ledger has joules. They are recorded where NVIDIA's library or Linux's powercap counters can be read, or by `watts` in [device]."
-                .into(),
-        );
-    }
+    spent(comparison, &mut table);
     table
+}
+
+/// Energy, money and CO2 of every side, or what would be needed to know.
+fn spent(comparison: &Comparison, table: &mut Table) {
+    let mut add = |name: &str, of: &dyn Fn(&Spending) -> Option<String>| {
+        let values: Vec<Option<String>> =
+            comparison.spending.iter().map(|s| s.as_ref().and_then(of)).collect();
+        if values.iter().any(Option::is_some) {
+            let cells = values.into_iter().map(|v| Rich::from(v.unwrap_or_else(|| "—".into())));
+            table.row(std::iter::once(Rich::plain(name)).chain(cells));
+        }
+    };
+    add("energy", &|s| {
+        let by: Vec<&str> = s.sources.iter().map(|source| source.label()).collect();
+        Some(format!("{} by {}", isoflop_text::joules(s.joules?), by.join(", ")))
+    });
+    add("price", &|s| s.cost.map(|cost| number::significant(cost, 3)));
+    add("CO2", &|s| s.grams_co2.map(isoflop_text::grams));
+    for (name, spending) in comparison.sides.iter().zip(&comparison.spending) {
+        let Some(spending) = spending.as_ref().filter(|s| s.cells_without_energy > 0) else {
+            continue;
+        };
+        let without = isoflop_text::counted(spending.cells_without_energy, "cell");
+        table.notes.push(format!("{name}: the energy of {without} is not known. It is recorded where NVIDIA's library or Linux's powercap counters can be read; else set `watts` in [device].").into());
+    }
 }

@@ -3,7 +3,7 @@
 use isoflop_fit::parametric::{Allocation, LawChoice, Parameter};
 use isoflop_fit::study::{Answer, Study};
 use isoflop_fit::{Estimate, Warning};
-use isoflop_ledger::{Record, Status};
+use isoflop_ledger::{EnergySource, Record, Spending, Status};
 
 use super::{Fitted, Page, intervals, one_line, truth};
 use crate::chart::Rich;
@@ -238,7 +238,13 @@ fn trained(page: &Page) -> Card {
     let seconds = page.records.iter().map(|r| r.run.train_seconds * r.run.device_share);
     let seconds: f64 = seconds.filter(|s| s.is_finite()).sum();
     let flops: f64 = page.records.iter().map(|r| spent(r)).filter(|f| f.is_finite()).sum();
-    let cost = number::power(flops, 2).then(format!(" FLOPs in {}", number::duration(seconds)));
+    let spending = Spending::of(page.records.iter().copied(), &page.tariff);
+    let energy = spending.joules.filter(|_| spending.cells_without_energy == 0);
+    let given = if spending.sources.contains(&EnergySource::Given) { " (given)" } else { "" };
+    let energy = energy.map(|joules| format!(", {}{given}", number::joules(joules)));
+    let energy = energy.unwrap_or_default();
+    let time = number::duration(seconds);
+    let cost = number::power(flops, 2).then(format!(" FLOPs in {time}{energy}"));
     Card {
         label: "Runs trained".into(),
         value: format!("{finished}").into(),
@@ -301,5 +307,32 @@ mod tests {
         assert_eq!(flops, all);
         assert_eq!(ends(Status::Diverged { step: 0, reason: String::new() }).1, all / 100.0);
         assert_eq!(ends(Status::Failed { error: String::new() }).1, 0.0);
+    }
+
+    #[test]
+    fn energy_is_told_where_that_of_all_cells_is_known() {
+        let hyper = Hyper::for_timing(4, Precision::F32);
+        let (family, heads, hidden, vocab, context) = (Family::Llama, 1, 48, 64, 64);
+        let shape = Shape { family, depth: 2, width: 16, heads, hidden, vocab, context };
+        let cell = Cell::new(None, shape, 100, hyper, 0, "");
+        let record = |energy: Option<(f64, EnergySource)>| {
+            let run = RunInfo {
+                train_seconds: 10.0,
+                energy_joules: energy.map(|e| e.0),
+                energy_source: energy.map(|e| e.1),
+                ..RunInfo::default()
+            };
+            Record::new(RunResult::new("", "", cell.clone(), Status::Finished), run)
+        };
+        let told = |records: &[Record]| {
+            let mut page = Page::new("", Fitted::Refused(""));
+            page.records = records.iter().collect();
+            trained(&page).interval.expect("a cost").to_text()
+        };
+        let counted = || record(Some((600.0, EnergySource::Nvml)));
+        assert!(told(&[counted(), counted()]).ends_with(" FLOPs in 20.0 s, 1.20 kJ"));
+        assert!(told(&[counted(), record(None)]).ends_with(" FLOPs in 20.0 s"));
+        let given = record(Some((600.0, EnergySource::Given)));
+        assert!(told(&[given]).ends_with(" FLOPs in 10.0 s, 600 J (given)"));
     }
 }

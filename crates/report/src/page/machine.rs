@@ -1,11 +1,11 @@
 //! Data, machines, and how to make the results again.
 
-use isoflop_ledger::Passport;
+use isoflop_ledger::{Passport, Spending};
 
 use super::{Page, filled};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
-use crate::number;
+use crate::{number, spending};
 
 pub(super) fn data(page: &Page) -> Option<Section> {
     let mut section = Section::new("data", "Data");
@@ -19,10 +19,10 @@ pub(super) fn passports(page: &Page) -> Option<Section> {
     let title = if page.passports.len() > 1 { "Machines" } else { "Machine" };
     let mut section = Section::new("passport", title);
     section.folded = true;
-    filled(section, page.passports.iter().map(|p| Block::Facts(passport(p))).collect())
+    filled(section, page.passports.iter().map(|p| Block::Facts(passport(page, p))).collect())
 }
 
-fn passport(p: &Passport) -> Vec<(Rich, Rich)> {
+fn passport(page: &Page, p: &Passport) -> Vec<(Rich, Rich)> {
     let mut facts: Vec<(Rich, Rich)> = Vec::new();
     let mut push = |name: &str, value: String| {
         if !value.is_empty() {
@@ -45,6 +45,9 @@ fn passport(p: &Passport) -> Vec<(Rich, Rich)> {
         "Host",
         format!("{cpu}, {} cores, {}", p.host.cores, number::bytes(p.host.memory_bytes as f64)),
     );
+    let here = page.records.iter().copied().filter(|record| record.run.passport == p.hash());
+    let spending = Spending::of(here, &page.tariff);
+    push("Spent on its cells", spending::in_words(&spending).unwrap_or_default());
     push("System", format!("{} ({})", p.host.os, p.host.arch));
     let commit = p.versions.commit.as_ref().map(|c| format!(", commit {c}")).unwrap_or_default();
     push("Isoflop", format!("{}{commit}, numerics {}", p.versions.isoflop, p.versions.numerics));

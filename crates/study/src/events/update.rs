@@ -69,7 +69,7 @@ pub enum Update<'a> {
     },
     /// A cell ended.
     Cell {
-        /// What it came to. As JSON: id, label, status, reason, losses and seconds.
+        /// What it came to. As JSON: id, label, status, reason, losses, seconds and joules.
         #[serde(flatten, serialize_with = "cell")]
         record: &'a Record,
         /// The whole sweep.
@@ -139,6 +139,7 @@ fn cell<S: Serializer>(record: &Record, serializer: S) -> Result<S::Ok, S::Error
         valid_loss_nats: Option<f64>,
         valid_bits_per_byte: Option<f64>,
         train_seconds: f64,
+        energy_joules: Option<f64>,
     }
     let result = &record.result;
     Line {
@@ -149,6 +150,7 @@ fn cell<S: Serializer>(record: &Record, serializer: S) -> Result<S::Ok, S::Error
         valid_loss_nats: result.valid.map(|valid| valid.loss_nats),
         valid_bits_per_byte: result.valid.and_then(|valid| valid.bits_per_byte),
         train_seconds: record.run.train_seconds,
+        energy_joules: record.run.energy_joules,
     }
     .serialize(serializer)
 }

@@ -4,11 +4,11 @@ mod queue;
 mod stack;
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use isoflop_data::Corpus;
-use isoflop_device::TrainDevice;
+use isoflop_device::{Meter, TrainDevice};
 use isoflop_ledger::Ledger;
 use isoflop_plan::{CellId, Config, Grid, StackLimits};
 use isoflop_speed::Rates;
@@ -31,6 +31,8 @@ pub(crate) struct Prepared<'a> {
     pub device: &'a TrainDevice,
     /// How large stacks may become on it.
     pub limits: StackLimits,
+    /// What counts its energy, if anything does.
+    pub meter: Option<Arc<Meter>>,
     /// Hash of the passport that the records refer to.
     pub passport: &'a str,
     /// Rates measured beforehand, for the forecast.

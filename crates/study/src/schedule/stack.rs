@@ -52,6 +52,7 @@ pub(super) fn train_stack(
     let train = &study.config.train;
     let options = TrainOptions {
         attempt,
+        meter: study.meter.clone(),
         checkpoint_dir: Some(folder),
         checkpoint_seconds: train.checkpoint_seconds,
         micro_batch_sequences: study.limits.micro_batch(stack),

@@ -4,7 +4,7 @@ mod test;
 
 use std::process::ExitCode;
 
-use isoflop_device::list;
+use isoflop_device::{DeviceInfo, list, open_meter};
 use isoflop_plan::DeviceConfig;
 
 use crate::cli::{DevicesArgs, device_name};
@@ -38,6 +38,7 @@ fn show(args: &DevicesArgs) -> anyhow::Result<()> {
             "not_listed": listed.failures,
             "asked_for": name,
             "picked": picked,
+            "energy": listed.devices.iter().map(energy).collect::<Vec<_>>(),
         });
         print::json(&json)?;
         choice?;
@@ -60,7 +61,24 @@ fn show(args: &DevicesArgs) -> anyhow::Result<()> {
         facts.push(precisions.join(" "));
         facts.extend(device.shaders.iter().map(ToString::to_string));
         print::text(&format!("{device}: {}\n", facts.join(", ")))?;
+        let energy = match open_meter(device, None) {
+            Ok(meter) => meter.to_string(),
+            Err(needed) => format!("not counted, since {needed}"),
+        };
+        print::text(&format!("{:<10} energy: {energy}\n", ""))?;
     }
     let choice = choice?;
     print::text(&format!("\n{name} picks {}: {}\n", choice.info.id, choice.why))
+}
+
+/// What counts a device's energy, or what would be needed.
+fn energy(device: &DeviceInfo) -> serde_json::Value {
+    match open_meter(device, None) {
+        Ok(meter) => serde_json::json!({
+            "id": device.id,
+            "source": meter.source(),
+            "meter": meter.to_string(),
+        }),
+        Err(needed) => serde_json::json!({ "id": device.id, "source": null, "needed": needed }),
+    }
 }

@@ -4,6 +4,7 @@ mod bench;
 mod compare;
 mod config;
 mod data;
+mod energy;
 mod fit;
 mod gpu_study;
 mod help;

@@ -8,6 +8,7 @@ use isoflop_record::{Record, RunInfo, Status, Valid, ValidPoint};
 
 use super::replicas::select_model;
 use super::{Run, worse};
+use crate::energy;
 use crate::evaluate::evaluate;
 use crate::event::{Control, Event};
 use crate::replica::{CellProgress, is_point};
@@ -77,6 +78,8 @@ impl Run<'_> {
         record.run.resumed = progress.resumed;
         record.run.train_seconds = progress.train_seconds;
         record.run.eval_seconds = progress.eval_seconds;
+        record.run.energy_joules = progress.energy.map(|energy| energy.joules);
+        record.run.energy_source = progress.energy.map(|energy| energy.source);
         // Rates are of what was computed: steps that cells share were computed once.
         let tokens = progress.computed_steps * cell.batch_tokens() as f64;
         record.run = record.run.with_rates(tokens, progress.computed_steps * cell.step_flops());
@@ -102,6 +105,7 @@ impl Run<'_> {
             return Control::Continue;
         }
         let started = Instant::now();
+        self.draw.restart();
         let (stack, sequences) = (self.stack, self.options.eval_sequences.max(1));
         let held_out = self.windows.valid();
         let mut losses = Vec::with_capacity(replicas.len());
@@ -113,7 +117,10 @@ impl Run<'_> {
             let Some(found) = found else { return Control::Stop };
             losses.extend(found);
         }
-        let seconds = started.elapsed().as_secs_f64() / replicas.len() as f64;
+        let seconds = started.elapsed().as_secs_f64();
+        self.draw.timed(seconds);
+        let evaluated = replicas.len() as f64;
+        let (seconds, drawn) = (seconds / evaluated, self.draw.take());
         for (&index, loss) in replicas.iter().zip(losses) {
             let replica = &mut self.state.replicas[index];
             let count = replica.cells.iter().zip(&replica.progress).filter(|&x| due(x)).count();
@@ -122,6 +129,7 @@ impl Run<'_> {
                 if due((cell, progress)) {
                     progress.valid_curve.push((step, loss));
                     progress.eval_seconds += seconds / count;
+                    energy::add(&mut progress.energy, drawn, 1.0 / (evaluated * count));
                 }
             }
             if !loss.is_finite() {

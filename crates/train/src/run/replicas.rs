@@ -1,8 +1,10 @@
 //! Replicas of a stack come and go: where it begins, where cells fork, and where one ends.
 
 use burn::tensor::Device;
+use isoflop_device::Meter;
 use isoflop_model::{OptimState, StackModel, Steps, select};
 use isoflop_plan::Stack;
+use isoflop_record::Energy;
 
 use super::Run;
 use crate::checkpoint::State;
@@ -51,8 +53,14 @@ pub(super) fn select_model(model: &StackModel, replicas: &[usize]) -> StackModel
 }
 
 /// The state before the first step.
-pub(super) fn fresh(stack: &Stack, wanted: &[usize], device: &Device) -> State {
-    let replicas = Replica::group(stack, wanted);
+pub(super) fn fresh(
+    stack: &Stack,
+    wanted: &[usize],
+    device: &Device,
+    meter: Option<&Meter>,
+) -> State {
+    let energy = meter.map(|meter| Energy { joules: 0.0, source: meter.source() });
+    let replicas = Replica::group(stack, wanted, energy);
     let seeds: Vec<u64> = replicas.iter().map(|r| stack.cells[r.cells[0]].init_seed()).collect();
     let first = &stack.cells[0];
     let model = StackModel::init(&first.shape, &seeds, first.hyper.precision, device);

@@ -1,5 +1,7 @@
 //! Stacks trained on the CPU: alone and together, interrupted and not, WSD runs that share a trunk.
 
+mod energy;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -62,6 +64,7 @@ fn attempt() -> Attempt {
 
 fn options(dir: Option<&Path>) -> TrainOptions {
     TrainOptions {
+        meter: None,
         checkpoint_dir: dir.map(Path::to_owned),
         checkpoint_seconds: 1e9,
         micro_batch_sequences: None,
