@@ -58,6 +58,8 @@ pub struct Pace {
     /// Seconds of the device: training, and evaluation.
     pub train_seconds: f64,
     pub eval_seconds: f64,
+    /// Until the end of the first step, kernels compiled, where it was recorded.
+    pub first_step_seconds: Option<f64>,
     /// Joules of the device over these seconds, where they are known.
     pub joules: Option<f64>,
     /// RFC 3339.
@@ -83,6 +85,7 @@ impl Run {
             flops_per_second: flops / share,
             train_seconds: run.train_seconds * share,
             eval_seconds: run.eval_seconds * share,
+            first_step_seconds: run.first_step_seconds,
             joules: tariff.energy(run).map(|energy| energy.joules),
             started_utc: run.started_utc.clone(),
             ended_utc: run.ended_utc.clone(),

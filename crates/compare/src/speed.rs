@@ -45,6 +45,8 @@ pub struct StudyTime {
     /// Between the first start and the last end, pauses of more than [`PAUSE`] seconds left out.
     pub wall_seconds: Option<f64>,
     pub flops: f64,
+    /// Until the first step of a stack was done, over its runs.
+    pub first_step: Option<Spread>,
 }
 
 /// Seconds without any stack after which a study counts as interrupted.
@@ -118,7 +120,9 @@ pub fn study_time(side: &Side, seconds: impl Fn(&str) -> Option<f64>) -> Option<
         return None;
     }
     let sum = |of: fn(&Pace) -> f64| paces.iter().map(|(p, _)| of(p)).sum();
+    let first: Vec<f64> = paces.iter().filter_map(|(p, _)| p.first_step_seconds).collect();
     Some(StudyTime {
+        first_step: (!first.is_empty()).then(|| Spread::of(first)),
         train_seconds: sum(|p| p.train_seconds),
         eval_seconds: sum(|p| p.eval_seconds),
         wall_seconds: wall(&paces, seconds),
@@ -151,6 +155,7 @@ mod tests {
             flops_per_second: 1.0,
             train_seconds: to - from,
             eval_seconds: 0.0,
+            first_step_seconds: None,
             joules: None,
             started_utc: from.to_string(),
             ended_utc: to.to_string(),

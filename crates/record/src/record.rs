@@ -57,6 +57,10 @@ pub struct RunInfo {
     /// How they were come by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_source: Option<EnergySource>,
+    /// Seconds from the start of the process that ended the cell at its stack to the end of its first step there: compiling
+    /// and checking kernels. `None` in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_step_seconds: Option<f64>,
 }
 
 fn whole() -> f64 {
@@ -80,6 +84,7 @@ impl Default for RunInfo {
             peak_memory_bytes: None,
             energy_joules: None,
             energy_source: None,
+            first_step_seconds: None,
         }
     }
 }

@@ -83,6 +83,8 @@ struct Run<'a> {
     /// Steps between read-backs, and when the last one ended.
     readback: usize,
     read_at: Instant,
+    /// From this process's start at the stack to the end of its first step, in which kernels are compiled.
+    first_step_seconds: Option<f64>,
     draw: Draw<'a>,
 }
 
@@ -127,6 +129,7 @@ impl<'a> Run<'a> {
             pending: Vec::new(),
             readback: 1,
             read_at: Instant::now(),
+            first_step_seconds: None,
             draw: Draw::new(meter, options.attempt.device_share),
         })
     }
@@ -170,6 +173,7 @@ impl<'a> Run<'a> {
                 return Ok(StackEnd::Interrupted);
             }
             self.fork();
+            let began = Instant::now();
             let mut asked = self.request(0);
             if self.width() > 0 {
                 feed.ask(asked.clone());
@@ -191,6 +195,7 @@ impl<'a> Run<'a> {
                     self.read_back();
                 }
                 self.share_time(started.elapsed().as_secs_f64());
+                self.first_step_seconds.get_or_insert_with(|| began.elapsed().as_secs_f64());
                 let width = self.width();
                 let mut control = self.end_step(events);
                 if self.width() != width && self.width() > 0 {

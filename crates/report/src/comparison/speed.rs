@@ -121,6 +121,9 @@ fn whole(comparison: &Comparison) -> Table {
     add("training, seconds of the device", &|t| Some(number::duration(t.train_seconds)));
     add("evaluation", &|t| Some(number::duration(t.eval_seconds)));
     add("FLOP/s of training", &|t| Some(number::scientific(t.flops / t.train_seconds, 3)));
+    add("until a stack's first step, median and longest", &|t| {
+        t.first_step.map(|s| format!("{}, {}", number::duration(s.median), number::duration(s.hi)))
+    });
     spent(comparison, &mut table);
     table
 }

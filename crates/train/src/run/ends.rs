@@ -80,6 +80,7 @@ impl Run<'_> {
         record.run.eval_seconds = progress.eval_seconds;
         record.run.energy_joules = progress.energy.map(|energy| energy.joules);
         record.run.energy_source = progress.energy.map(|energy| energy.source);
+        record.run.first_step_seconds = self.first_step_seconds;
         // Rates are of what was computed: steps that cells share were computed once.
         let tokens = progress.computed_steps * cell.batch_tokens() as f64;
         record.run = record.run.with_rates(tokens, progress.computed_steps * cell.step_flops());
