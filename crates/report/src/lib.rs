@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod document;
+pub mod machines;
 pub mod number;
 mod page;
 pub mod plots;

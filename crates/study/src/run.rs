@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 use crate::facts::StudyData;
+use crate::folder::MAKE_AGAIN;
 use crate::limits::{refuse_too_large, stack_limits};
 use crate::open::{build_grid, open_ledger, open_study_device, prepare_data};
 use crate::passport;
@@ -133,6 +134,7 @@ pub fn run(
         data: &data,
         contents: ledger.contents(),
         folder: ledger.folder(),
+        command: MAKE_AGAIN,
     };
     let published = Box::new(publish(&results, observer)?);
     clock.lap("fit and report");
