@@ -97,7 +97,7 @@ impl MachineEffects {
             })
             .collect();
         if self.groups.len() > 1 {
-            let groups = self.groups.iter().map(|group| group.join(" and ")).collect();
+            let groups = self.groups.iter().map(|group| group.join(" + ")).collect();
             out.push(Warning::MachinesApart { groups });
         }
         out

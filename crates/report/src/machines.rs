@@ -16,7 +16,7 @@ pub fn table(effects: &MachineEffects) -> Table {
         ("Per factor 10 in N", Align::Right),
         ("", Align::Left),
     ];
-    let mut table = Table::new("Do the machines agree?", columns);
+    let mut table = Table::new("Losses by machine", columns);
     let percent = |shift: f64| number::percent(shift.exp_m1(), 3, true);
     let shown = |estimate: isoflop_fit::Estimate, scale: f64| match estimate.interval {
         Some(i) => format!(

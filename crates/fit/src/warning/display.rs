@@ -130,8 +130,8 @@ impl std::fmt::Display for Warning {
             }
             Warning::MachinesApart { groups } => write!(
                 f,
-                "no cell was trained both by {}: whether their losses agree cannot be told",
-                groups.join(" and by ")
+                "no cell was trained by machines on both sides of {}: whether their losses agree cannot be told",
+                groups.join(" | ")
             ),
             Warning::ObjectivesDisagree { lowest, highest } => write!(
                 f,
