@@ -55,3 +55,36 @@ pub(crate) fn figure(
         tolerance: TOLERANCE,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use isoflop_ledger::{RunInfo, RunResult, Status, Valid};
+    use isoflop_plan::{Hyper, ModelConfig, Precision};
+
+    use super::*;
+
+    fn record(seed: u64, passport: &str, loss_nats: f64) -> Record {
+        let shape = ModelConfig::default().shape(16, 64).unwrap();
+        let hyper = Hyper::for_timing(1, Precision::F32);
+        let cell = Cell::new(None, shape, 10, hyper, seed, "");
+        let mut result = RunResult::new("", "", cell, Status::Finished);
+        let (bits_per_byte, true_loss_nats) = (None, None);
+        result.valid = Some(Valid { loss_nats, bits_per_byte, tokens: 1, true_loss_nats });
+        Record::new(result, RunInfo { passport: passport.into(), ..RunInfo::default() })
+    }
+
+    #[test]
+    fn cells_are_compared_on_one_machine_at_a_time() {
+        // Whatever b does to the loss, it does to both cells.
+        let (one, two) = ([record(1, "a", 2.0), record(1, "b", 4.0)], [record(2, "b", 3.0)]);
+        let (id, other) = (one[0].id(), two[0].id());
+        let all = Losses([(id, one.iter().collect()), (other, two.iter().collect())].into());
+        let (cell, with) = (&one[0].result.cell, &two[0].result.cell);
+        assert_eq!((all.of(cell), all.of(with)), (Some(2.0), Some(3.0)));
+        assert_eq!(all.change(cell, with), Some(4.0 / 3.0 - 1.0));
+        // Machines without both: the first of either.
+        let apart = Losses([(id, vec![&one[0]]), (other, two.iter().collect())].into());
+        assert_eq!(apart.change(cell, with), Some(2.0 / 3.0 - 1.0));
+        assert_eq!(Losses([(id, vec![&one[0]])].into()).change(cell, with), None);
+    }
+}
