@@ -57,7 +57,7 @@ pub fn pair(first: &Side, second: &Side) -> Pairs {
         open.retain(|run| {
             let Some(mates) = left.get_mut(run.key.as_str()) else { return true };
             let fits = |mate: &&Run| !same_precision || mate.precision == run.precision;
-            let Some(at) = mates.iter().position(|mate| fits(mate)) else { return true };
+            let Some(at) = mates.iter().position(fits) else { return true };
             pairs.push(of(run, mates.remove(at)));
             false
         });

@@ -27,6 +27,8 @@ pub struct Observation {
     pub depth: Option<f64>,
     pub learning_rate: Option<f64>,
     pub batch_tokens: Option<f64>,
+    /// The machine that trained it. Runs of one cell and seed on several machines are repeats: they share one vote, say nothing of the
+    /// noise between seeds, and tell what the machines do to the loss.
     pub hardware: Option<String>,
     /// N and C under every way of counting that is known.
     pub counts: Counts,
@@ -56,11 +58,17 @@ impl Observation {
     }
 }
 
-/// What runs that differ in nothing but their seed have in common; `None` without a seed.
-pub(crate) fn cell_of(row: &Observation) -> Option<[u64; 8]> {
-    row.seed.as_ref()?;
+/// What runs that differ in nothing but their seed or machine have in common; `None` where neither is told.
+pub(crate) fn cell_of(row: &Observation) -> Option<Cell> {
+    (row.seed.is_some() || row.hardware.is_some()).then(|| cell(row))
+}
+
+/// N, D, C and what else tells cells apart, to the last bit.
+pub(crate) type Cell = [u64; 8];
+
+fn cell(row: &Observation) -> Cell {
     let bits = |v: Option<f64>| v.map_or(0, f64::to_bits);
-    Some([
+    [
         row.params.to_bits(),
         row.tokens.to_bits(),
         row.flops.to_bits(),
@@ -69,7 +77,12 @@ pub(crate) fn cell_of(row: &Observation) -> Option<[u64; 8]> {
         bits(row.learning_rate),
         bits(row.batch_tokens),
         bits(row.unique_tokens),
-    ])
+    ]
+}
+
+/// What runs have in common that were to be the same training, on whichever machine: cell, shape and seed.
+pub(crate) fn trained_of(row: &Observation) -> (Cell, Option<&str>, Option<&str>) {
+    (cell(row), row.shape.as_deref(), row.seed.as_deref())
 }
 
 /// The unit that is resampled together with a row, by name.

@@ -57,8 +57,8 @@ pub enum LedgerError {
         /// Format of the line.
         found: u64,
     },
-    /// Two final records of one cell.
-    #[error("{}, line {line}: cell {cell} already ended on line {first}\nhint: the file was merged by hand; keep one of the two lines", path.display())]
+    /// Two final records of one cell by one passport.
+    #[error("{}, line {line}: cell {cell} already ended on line {first}\nhint: the file was merged by hand; keep one of the two lines, or merge the folders with `sweep merge`", path.display())]
     Twice {
         /// The ledger file.
         path: PathBuf,

@@ -72,7 +72,7 @@ pub(crate) enum Tail {
 /// Reads the bytes of a ledger file. Only the end of the file may be unfinished.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, LedgerError> {
     let mut parsed = Parsed { records: Vec::new(), sound_bytes: 0, tail: Tail::Clean };
-    let mut ended: BTreeMap<CellId, usize> = BTreeMap::new();
+    let mut ended: BTreeMap<(CellId, String), usize> = BTreeMap::new();
     while parsed.sound_bytes < bytes.len() {
         let rest = &bytes[parsed.sound_bytes..];
         let line = parsed.records.len() + 1;
@@ -89,7 +89,8 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, LedgerError> {
             Err(error) => return Err(error),
         };
         if record.result.status.is_final()
-            && let Some(first) = ended.insert(record.id().clone(), line)
+            && let Some(first) =
+                ended.insert((record.id().clone(), record.run.passport.clone()), line)
         {
             let cell = record.id().to_string();
             return Err(LedgerError::Twice { path: path.to_owned(), line, first, cell });

@@ -48,6 +48,7 @@ mod host;
 mod jsonl;
 mod ledger;
 mod lock;
+mod machine;
 mod passport;
 mod read;
 mod snapshot;
@@ -61,7 +62,8 @@ pub use isoflop_record::{
 };
 pub use jsonl::Repair;
 pub use ledger::{Append, Ledger};
-pub use lock::Holder;
+pub use lock::{Holder, writer};
+pub use machine::Machine;
 pub use passport::{DevicePassport, Passport, PeakFlops, Versions};
 pub use read::{
     CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read, read_with_hash,

@@ -33,6 +33,26 @@ impl std::fmt::Display for Holder {
     }
 }
 
+/// Who writes to a folder now, if anybody does. Takes nothing from a writer.
+///
+/// # Errors
+///
+/// [`LedgerError::Io`].
+pub fn writer(folder: &Path) -> Result<Option<Holder>, LedgerError> {
+    let Ok(bytes) = std::fs::read(folder.join(HOLDER_FILE)) else { return Ok(None) };
+    let path = folder.join(LOCK_FILE);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(LedgerError::io("open", &path)(error)),
+    };
+    // The name alone may be one that a kill left behind.
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Ok(serde_json::from_slice(&bytes).ok()),
+        _ => Ok(None),
+    }
+}
+
 /// The exclusive right to write to a folder. The system takes it back when the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {

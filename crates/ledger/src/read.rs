@@ -23,7 +23,8 @@ pub const CHECKPOINT_FOLDER: &str = "checkpoints";
 /// What a results folder holds, at one moment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Contents {
-    /// Every record, in the order the cells ended. A cell that failed and was tried again has several.
+    /// Every record, in the order the cells ended. A cell that failed and was tried again has several, as has one that several
+    /// machines trained; [`RunInfo::passport`](crate::RunInfo::passport) says which is whose.
     pub records: Vec<Record>,
     /// Passports by hash; every record's is among them, unless the file was taken away.
     pub passports: BTreeMap<String, Passport>,
@@ -62,9 +63,29 @@ pub fn read_with_hash(folder: &Path) -> Result<(Contents, String), LedgerError> 
 }
 
 impl Contents {
-    /// The record that counts of each cell, by id: the last one.
+    /// The records that count of each cell, by id: the last of each passport, and failures only where no machine got further. A
+    /// folder that one process after another wrote has one for each cell; where machines were merged there may be repeats, those
+    /// of the first machine first.
+    pub fn repeats(&self) -> BTreeMap<&CellId, Vec<&Record>> {
+        let mut cells: BTreeMap<&CellId, Vec<&Record>> = BTreeMap::new();
+        for record in &self.records {
+            let known = cells.entry(record.id()).or_default();
+            known.retain(|other| other.run.passport != record.run.passport);
+            known.push(record);
+        }
+        for known in cells.values_mut() {
+            let ended = |record: &&Record| record.result.status.is_final();
+            match known.iter().any(ended) {
+                true => known.retain(ended),
+                false => drop(known.drain(..known.len() - 1)),
+            }
+        }
+        cells
+    }
+
+    /// One record of each cell, by id: the first of its [`repeats`](Self::repeats).
     pub fn current(&self) -> BTreeMap<&CellId, &Record> {
-        self.records.iter().map(|record| (record.id(), record)).collect()
+        self.repeats().into_iter().map(|(id, known)| (id, known[0])).collect()
     }
 
     /// How many cells stand so, by their current records.

@@ -3,6 +3,7 @@
 pub mod chart;
 pub mod comparison;
 pub mod document;
+pub mod machines;
 pub mod number;
 mod page;
 pub mod plots;

@@ -13,6 +13,8 @@ mod slices;
 mod training;
 mod truth;
 
+use std::collections::BTreeMap;
+
 use isoflop_fit::study::Study;
 use isoflop_fit::{Convention, Counting, Estimate, Table as FitTable};
 use isoflop_ledger::{Passport, Record, Tariff};
@@ -53,12 +55,14 @@ pub struct Page<'a> {
     pub about: &'a str,
     /// The fits.
     pub fitted: Fitted<'a>,
-    /// The record that counts of each cell (`Contents::current`).
+    /// The records that count of each cell (`Contents::repeats`).
     pub records: Vec<&'a Record>,
     /// The machines.
     pub passports: Vec<&'a Passport>,
     /// What an hour and a kilowatt-hour come to.
     pub tariff: Tariff,
+    /// Names of the machines by the hashes of their passports (`Contents::machine_names`).
+    pub machines: BTreeMap<String, String>,
     /// The plan: cells still to be trained, and where hyper-parameters come from.
     pub grid: Option<&'a Grid>,
     /// Laws drawn for orientation.
@@ -87,6 +91,7 @@ impl<'a> Page<'a> {
             records: Vec::new(),
             passports: Vec::new(),
             tariff: Tariff::default(),
+            machines: BTreeMap::new(),
             grid: None,
             published: Vec::new(),
             sensitivities: Vec::new(),
@@ -114,6 +119,7 @@ impl<'a> Page<'a> {
             optimum::section(self),
             certainty::section(self),
             certainty::checks(self),
+            machine::agreement(self),
             truth::section(self),
             training::section(self),
             shapes::section(self),

@@ -9,8 +9,8 @@ use isoflop_plan::{CellId, Config, Effect, NUMERICS_VERSION};
 use isoflop_record::{Spending, Tariff};
 
 use crate::error::StudyError;
+use crate::folder::Folder;
 use crate::observations;
-use crate::planning::Folder;
 
 /// One folder, ready to be compared.
 pub struct ComparedFolder {
@@ -48,13 +48,14 @@ impl ComparedFolder {
         });
         let peaks = passports.iter().flat_map(|p| &p.peaks);
         let tariff = Tariff::of(&config.device);
+        let runs: Vec<_> = contents.repeats().into_values().flatten().collect();
         let side = Side {
             name: name.into(),
             facts: facts(&passports),
-            runs: current.values().map(|record| Run::of_record(record, &tariff)).collect(),
+            runs: runs.iter().map(|record| Run::of_record(record, &tariff)).collect(),
             peaks: peaks.map(|p| (p.precision.word().into(), p.flops_per_second)).collect(),
             tariff,
-            spending: Some(Spending::of(current.values().copied(), &tariff)),
+            spending: Some(Spending::of(runs, &tariff)),
         };
         Ok(Self {
             cells: (ended.count(), grid.cells.len()),

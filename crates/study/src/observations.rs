@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use isoflop_fit::{Counts, FitError, LeftOutReason, Observation, Table};
-use isoflop_ledger::{Contents, Record, Status};
+use isoflop_ledger::{Contents, Machine, Record, Status};
 use isoflop_plan::{CellId, Grid, PlannedCell, Schedule, ShapeRole};
 
 use crate::losses::Losses;
@@ -38,7 +38,7 @@ const NO_LOSS: NoRow = NoRow {
     hint: "the ledger was changed by hand; restore it, or train these cells again",
 };
 
-/// A row per finished cell. What the fits must not see is left out by name: cells that test the hyper-parameters or the shape,
+/// A row per finished cell, and for cells that several machines trained one per machine, those of the first machine first. What the fits must not see is left out by name: cells that test the hyper-parameters or the shape,
 /// cells that the grid no longer has, and runs whose schedule did not end. Of explicit cells of one budget and width with several
 /// shapes, none of them the rule's, those of the shape of least loss are rows.
 ///
@@ -46,7 +46,7 @@ const NO_LOSS: NoRow = NoRow {
 ///
 /// If nothing is left.
 pub fn table(contents: &Contents, grid: &Grid) -> Result<Table, FitError> {
-    let elected = shapes::elected(&Losses(contents.current()), grid);
+    let elected = shapes::elected(&Losses(contents.repeats()), grid);
     table_of(contents, grid, |planned| match planned.role {
         ShapeRole::Plain => true,
         ShapeRole::Beside => false,
@@ -62,24 +62,32 @@ pub(crate) fn table_of(
 ) -> Result<Table, FitError> {
     let planned: BTreeMap<&CellId, &PlannedCell> =
         grid.cells.iter().map(|planned| (&planned.cell.id, planned)).collect();
-    let records = contents.current();
-    let finished = records.values().filter(|r| r.result.status == Status::Finished);
+    let machines = Machines::of(contents);
     let mut last = None;
-    let rows: Vec<_> = finished
-        .map(|record| {
-            let row = match planned.get(record.id()) {
+    let mut rows = Vec::new();
+    for (id, repeats) in contents.repeats() {
+        let finished: Vec<&Record> =
+            repeats.into_iter().filter(|r| r.result.status == Status::Finished).collect();
+        for record in &finished {
+            let row = match planned.get(id) {
                 None => Err(NOT_IN_GRID),
                 Some(planned) if !planned.is_unscaled() => Err(DETUNED),
                 Some(planned) if !in_slice(planned) => Err(OTHER_SHAPE),
                 Some(planned) if planned.cell.hyper.schedule == Schedule::Constant => Err(NO_DECAY),
                 Some(_) => observation(record, grid).ok_or(NO_LOSS),
             };
-            row.map_err(|no_row| {
-                last = Some(no_row);
-                (record.id().0.clone(), LeftOutReason::Asked { why: no_row.why.into() })
-            })
-        })
-        .collect();
+            let name = machines.run_name(record, &finished);
+            let row = row
+                .map(|row| Observation { run: name.clone(), ..machines.named(record, row) })
+                .map_err(|no_row| {
+                    last = Some(no_row);
+                    (name, LeftOutReason::Asked { why: no_row.why.into() })
+                });
+            rows.push((machines.place(record), row));
+        }
+    }
+    rows.sort_by_key(|(place, _)| *place);
+    let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
     if rows.is_empty() {
         return Err(nothing_finished(contents));
     }
@@ -89,6 +97,58 @@ pub(crate) fn table_of(
         }
         (error, _) => error,
     })
+}
+
+/// What rows say of machines and precisions: nothing where there is but one.
+struct Machines {
+    /// Place and name by passport.
+    by_passport: BTreeMap<String, (usize, String)>,
+    several: bool,
+    precisions: bool,
+}
+
+impl Machines {
+    fn of(contents: &Contents) -> Self {
+        let machines = contents.machines();
+        let several = machines.len() > 1;
+        let precision = |record: &Record| record.result.cell.hyper.precision;
+        let mut precisions = contents.records.iter().map(precision);
+        let first = precisions.next();
+        let precisions = precisions.any(|precision| Some(precision) != first);
+        let place = |(i, machine): (usize, Machine)| {
+            let Machine { name, passports } = machine;
+            passports.into_iter().map(move |passport| (passport, (i, name.clone())))
+        };
+        let by_passport = machines.into_iter().enumerate().flat_map(place).collect();
+        Self { by_passport, several, precisions }
+    }
+
+    fn place(&self, record: &Record) -> usize {
+        self.by_passport.get(&record.run.passport).map_or(0, |(place, _)| *place)
+    }
+
+    fn name(&self, record: &Record) -> Option<&str> {
+        self.by_passport.get(&record.run.passport).map(|(_, name)| name.as_str())
+    }
+
+    /// The cell, and of a repeat by whom; where one machine has several passports, under which.
+    fn run_name(&self, record: &Record, repeats: &[&Record]) -> String {
+        let (id, own) = (record.id(), self.name(record));
+        let alike = repeats.iter().filter(|repeat| self.name(repeat) == own).count();
+        match (repeats.len(), own, alike) {
+            (1, ..) => id.to_string(),
+            (_, Some(machine), 1) => format!("{id} on {machine}"),
+            _ => format!("{id} by passport {}", record.run.passport),
+        }
+    }
+
+    fn named(&self, record: &Record, mut row: Observation) -> Observation {
+        row.hardware = self.name(record).filter(|_| self.several).map(str::to_owned);
+        if let (Some(shape), true) = (&mut row.shape, self.precisions) {
+            *shape = format!("{shape} {}", record.result.cell.hyper.precision.word());
+        }
+        row
+    }
 }
 
 /// The refusal of a study without a single finished cell.

@@ -11,6 +11,7 @@ use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 use crate::facts::StudyData;
+use crate::sources::{self, Source};
 
 /// The configuration that a results folder was made with, and with a precision left to the device as its cells have it.
 ///
@@ -43,7 +44,15 @@ pub(crate) fn open_ledger(
     command: &str,
     observer: &mut dyn Observer,
 ) -> Result<Ledger, StudyError> {
-    let ledger = Ledger::open(&config.study.results, command)?;
+    let folder = &config.study.results;
+    let apart = |source: &Source| source.file != CONFIG_FILE;
+    if sources::read(folder)?.is_some_and(|sources| sources.iter().any(apart)) {
+        return Err(StudyError::Misuse(format!(
+            "{} was merged from studies of several grids: no configuration has all of its cells\nhint: train in the folders that it was merged from, and merge them again",
+            folder.display()
+        )));
+    }
+    let ledger = Ledger::open(folder, command)?;
     if let Some(repair) = ledger.repair() {
         observer.warn(repair.to_string());
     }

@@ -9,9 +9,7 @@ use isoflop_fit::parametric::FitOptions;
 use isoflop_fit::published::published;
 use isoflop_fit::study::{Study, StudyOptions, run};
 use isoflop_fit::{Counting, FitError, Table};
-use isoflop_ledger::{
-    CONFIG_FILE, Contents, PASSPORT_FILE, Spending, Status, Tariff, write_atomic,
-};
+use isoflop_ledger::{Contents, PASSPORT_FILE, Spending, Status, Tariff, write_atomic};
 use isoflop_plan::{Config, Grid};
 use isoflop_report::chart::Theme;
 use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, ShapeComparison, render_png};
@@ -46,7 +44,10 @@ pub struct Results<'a> {
     pub data: &'a StudyData,
     /// What the folder holds.
     pub contents: &'a Contents,
+    /// Where fit, page and plots are written.
     pub folder: &'a Path,
+    /// Commands that make the results again, one in a line, as typed in that folder; empty where it has no configuration.
+    pub command: &'a str,
 }
 
 /// What was made of the records and written to the folder.
@@ -150,7 +151,7 @@ pub(crate) fn isoflop_options(config: &Config) -> IsoflopOptions {
 }
 
 fn page(results: &Results, fitted: Fitted, shapes: Option<ShapeComparison>) -> Document {
-    let Results { config, grid, data, contents, .. } = results;
+    let Results { config, grid, data, contents, command, .. } = results;
     let family = match config.model.family {
         isoflop_plan::Family::Llama => "Llama-style",
         isoflop_plan::Family::Gpt2 => "GPT-2-style",
@@ -159,7 +160,6 @@ fn page(results: &Results, fitted: Fitted, shapes: Option<ShapeComparison>) -> D
         "{family} models with a context of {} tokens, trained on {}.",
         config.model.context, data.source
     );
-    let command = format!("sweep --config {CONFIG_FILE} --results NEW");
     let ended = contents.records.iter().map(|record| record.run.ended_utc.as_str()).max();
     let footer = match ended {
         Some(ended) => {
@@ -170,16 +170,17 @@ fn page(results: &Results, fitted: Fitted, shapes: Option<ShapeComparison>) -> D
     let notice = |note: &String| Notice { text: note.as_str().into(), advice: "".into() };
     let page = Page {
         about: &about,
-        records: contents.current().into_values().collect(),
+        records: contents.repeats().into_values().flatten().collect(),
         passports: contents.passports.values().collect(),
         tariff: Tariff::of(&config.device),
+        machines: contents.machine_names(),
         grid: Some(grid),
         published: orientation(contents),
         sensitivities: sensitivity::experiments(contents, grid),
         shapes,
         notices: data.notes.iter().map(notice).collect(),
         data: data.figures.clone(),
-        command: &command,
+        command,
         footer: &footer,
         ..Page::new(&config.study.name, fitted)
     };

@@ -10,6 +10,7 @@ use crate::energy::{self, Metering};
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 use crate::facts::StudyData;
+use crate::folder::MAKE_AGAIN;
 use crate::limits::{refuse_too_large, stack_limits};
 use crate::open::{build_grid, open_ledger, open_study_device, prepare_data};
 use crate::passport;
@@ -136,6 +137,7 @@ pub fn run(
         data: &data,
         contents: ledger.contents(),
         folder: ledger.folder(),
+        command: MAKE_AGAIN,
     };
     let published = Box::new(publish(&results, observer)?);
     clock.lap("fit and report");

@@ -12,7 +12,7 @@ use crate::losses::{Losses, figure};
 
 /// The experiments on learning rate and on batch that a grid holds and that have results.
 pub fn experiments(contents: &Contents, grid: &Grid) -> Vec<Sensitivity> {
-    let losses = Losses(contents.current());
+    let losses = Losses(contents.repeats());
     let rates = curves(&losses, grid, |p| (p.batch_multiplier == 1.0).then_some(p.lr_multiplier));
     let batches = curves(&losses, grid, |p| (p.lr_multiplier == 1.0).then_some(p.batch_multiplier));
     let subtitle = "each curve is one model and budget; below zero, the rule could be bettered";
@@ -103,7 +103,7 @@ mod tests {
             Record::new(result, RunInfo::default())
         };
         let records: Vec<Record> = grid.cells.iter().map(record).collect();
-        let losses = Losses(records.iter().map(|record| (record.id(), record)).collect());
+        let losses = Losses(records.iter().map(|record| (record.id(), vec![record])).collect());
         let curves = curves(&losses, &grid, |planned| Some(planned.lr_multiplier));
         curves.iter().map(|curve| curve.name.to_text()).collect()
     }

@@ -139,7 +139,7 @@ pub(crate) fn comparison(
     config: &Config,
     study: Option<&Study>,
 ) -> Option<ShapeComparison> {
-    let losses = Losses(contents.current());
+    let losses = Losses(contents.repeats());
     let mut sizes = sizes(&losses, grid);
     sizes.retain(|size| size.shapes.len() > 1);
     if sizes.is_empty() {

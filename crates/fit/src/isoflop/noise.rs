@@ -1,5 +1,7 @@
 //! The noise of ln L that the bootstrap of approach 2 draws: how large it is, and what runs share of it.
 
+use std::collections::BTreeMap;
+
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{ChiSquared, Distribution, StandardNormal};
@@ -8,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::slices::Slice;
 use super::{FoundAll, IsoflopOptions, Method, Unbracketed, corrected};
 use crate::error::FitError;
-use crate::observation::{cell_of, cluster_of};
+use crate::observation::{cell_of, cluster_of, trained_of};
 use crate::stats::mean;
 use crate::table::Table;
 
@@ -95,13 +97,19 @@ fn residual(
     NoiseSd { value: (sum / free).sqrt(), free }
 }
 
-/// Pooled standard deviation of ln L over runs that differ only in their seed.
+/// Pooled standard deviation of ln L over runs that differ only in their seed. What several machines made of one seed counts as
+/// its mean.
 fn seed_spread(table: &Table) -> Option<NoiseSd> {
-    let mut cells = std::collections::BTreeMap::<[u64; 8], Vec<f64>>::new();
-    for row in table.rows() {
+    let mut seeds = BTreeMap::<_, Vec<f64>>::new();
+    for (i, row) in table.rows().iter().enumerate() {
         if let Some(cell) = cell_of(row) {
-            cells.entry(cell).or_default().push(row.loss_nats.ln());
+            let repeat = row.hardware.as_ref().map_or(Err(i), |_| Ok(row.seed.as_deref()));
+            seeds.entry((cell, repeat)).or_default().push(row.loss_nats.ln());
         }
+    }
+    let mut cells = BTreeMap::<_, Vec<f64>>::new();
+    for ((cell, _), repeats) in &seeds {
+        cells.entry(cell).or_default().push(mean(repeats));
     }
     let (mut sum, mut free) = (0.0, 0.0);
     for cell in cells.values().filter(|c| c.len() > 1) {
@@ -128,13 +136,15 @@ impl SharedNoise {
         found: &FoundAll,
         voting: &[usize],
     ) -> SharedNoise {
-        let mut names = std::collections::BTreeMap::new();
+        let mut names = BTreeMap::new();
         let cluster: Vec<usize> = table
             .rows()
             .iter()
             .map(|r| {
                 let next = names.len();
-                *names.entry(cluster_of(r)).or_insert(next)
+                // Repeats on other machines have weights and batches in common.
+                let repeat = (r.hardware.is_some() && r.cluster.is_none()).then(|| trained_of(r));
+                *names.entry(repeat.ok_or(cluster_of(r))).or_insert(next)
             })
             .collect();
         let clusters = names.len();

@@ -8,6 +8,7 @@ use crate::error::FitError;
 use crate::intervals::Resampling;
 use crate::isoflop::{Method, group_slices};
 use crate::left_out::{LeftOut, LeftOutReason};
+use crate::machines::MachineEffects;
 use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::parametric::LawFit;
@@ -28,6 +29,7 @@ pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
         without_slice: &study.without_slice,
     };
     rows(table, &study.compute, &mut out);
+    out.extend(study.machines.iter().flat_map(MachineEffects::warnings));
     clusters(table, checked.fit, &mut out);
     refusals(study, &mut out);
     slices(table, study, &mut out);

@@ -21,6 +21,7 @@ use crate::forecast::Forecaster;
 use crate::isoflop::{IsoflopFit, IsoflopOptions, Method, SliceFit, fit_isoflop, slice_minima};
 use crate::law::LawKind;
 use crate::left_out::LeftOut;
+use crate::machines::MachineEffects;
 use crate::parametric::{FitOptions, LawChoice, LawFit, choose_law, fit_law};
 use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
@@ -151,6 +152,9 @@ pub struct Study {
     /// Outliers of the law; `None` unless it converged.
     pub outliers: Option<Outliers>,
     pub without_slice: Vec<LeftOutSlice>,
+    /// What the machines do to the loss; `None` where the runs name fewer than two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machines: Option<MachineEffects>,
     pub warnings: Vec<Warning>,
 }
 
@@ -272,6 +276,7 @@ pub fn run_telling(
         slices_by_shape,
         outliers: checks.outliers,
         without_slice: checks.without_slice,
+        machines: MachineEffects::of(&table, options.fit.intervals.level),
         warnings: Vec::new(),
     };
     study.warnings = doubts::warnings(&table, &study);

@@ -116,6 +116,23 @@ impl std::fmt::Display for Warning {
                 100.0 * mean.exp_m1().abs(),
                 if *mean > 0.0 { "above" } else { "below" }
             ),
+            Warning::MachinesDiffer { machine, against, cells, shift } => {
+                let percent = |shift: f64| format!("{:+.3}%", 100.0 * shift.exp_m1());
+                write!(
+                    f,
+                    "losses of {machine} are {} off those of {against}",
+                    percent(shift.point)
+                )?;
+                if let Some(i) = shift.interval {
+                    write!(f, " ({} to {})", percent(i.lo), percent(i.hi))?;
+                }
+                write!(f, ", from {}", counted(*cells, "shared cell"))
+            }
+            Warning::MachinesApart { groups } => write!(
+                f,
+                "no cell was trained by machines on both sides of {}: whether their losses agree cannot be told",
+                groups.join(" | ")
+            ),
             Warning::ObjectivesDisagree { lowest, highest } => write!(
                 f,
                 "the law's exponent runs from {lowest:.3} to {highest:.3} between objectives"

@@ -3,6 +3,7 @@
 mod display;
 
 use crate::error::FitError;
+use crate::estimate::Estimate;
 use serde::Serialize;
 
 /// Something that the user should know before trusting the numbers.
@@ -130,6 +131,19 @@ pub enum Warning {
         /// Its mean residual of ln L.
         mean: f64,
     },
+    /// Losses of one cell differ between two machines.
+    MachinesDiffer {
+        machine: String,
+        against: String,
+        /// Cells of the machine that others trained too.
+        cells: usize,
+        /// Shift of ln L.
+        shift: Estimate,
+    },
+    /// Machines without a cell in common.
+    MachinesApart {
+        groups: Vec<String>,
+    },
     ObjectivesDisagree {
         lowest: f64,
         highest: f64,
@@ -242,6 +256,12 @@ impl Warning {
             }
             Warning::ShapesDeviate { .. } => {
                 "intervals that take runs as independent are too narrow: resample by shape (`--resampling shapes` of `sweep fit`), and look at the depth and heads of that shape"
+            }
+            Warning::MachinesDiffer { .. } => {
+                "fit each machine alone too; where the exponent moves, do not fit them together before the cause is found (driver, precision, kernels)"
+            }
+            Warning::MachinesApart { .. } => {
+                "train one small cell on each of them, the same seed and precision, and fit them together again"
             }
             Warning::ObjectivesDisagree { .. } => {
                 "report the range over objectives; look for outliers and mistuned runs"

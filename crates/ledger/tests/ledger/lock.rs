@@ -2,7 +2,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use isoflop_ledger::{Ledger, LedgerError, read};
+use isoflop_ledger::{Ledger, LedgerError, read, writer};
 
 use crate::samples::finished;
 
@@ -48,11 +48,15 @@ fn a_second_process_is_refused_by_name_and_death_frees_the_folder() {
         }
         other => panic!("{other}"),
     }
+    assert_eq!(writer(folder.path()).unwrap().unwrap().pid, child.id());
     // Reading needs no right to the folder.
     assert_eq!(read(folder.path()).unwrap().records, vec![finished(0)]);
 
     child.kill().unwrap();
     child.wait().unwrap();
+    // The name of the dead process is still there.
+    assert!(folder.path().join("ledger.holder.json").exists());
+    assert_eq!(writer(folder.path()).unwrap(), None);
     let ledger = Ledger::open(folder.path(), "sweep").unwrap();
     assert_eq!(ledger.contents().records.len(), 1);
 }

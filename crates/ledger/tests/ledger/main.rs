@@ -4,6 +4,7 @@ mod append;
 mod config;
 mod lock;
 mod passport;
+mod repeats;
 mod round_trip;
 mod samples;
 mod torn;

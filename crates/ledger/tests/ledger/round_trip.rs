@@ -66,6 +66,7 @@ prop_compose! {
         (tokens_per_second, flops_per_second) in (option::of(finite()), option::of(finite())),
         (device_share, peak_memory_bytes) in (finite(), option::of(any::<u64>())),
         (energy_joules, source) in (option::of(finite()), 0..3usize),
+        first_step_seconds in option::of(finite()),
     ) -> RunInfo {
         let source = [EnergySource::Nvml, EnergySource::Rapl, EnergySource::Given][source];
         RunInfo {
@@ -74,6 +75,7 @@ prop_compose! {
             started_utc: isoflop_ledger::now_utc(), ended_utc: isoflop_ledger::now_utc(),
             device_share, peak_memory_bytes,
             energy_joules, energy_source: energy_joules.map(|_| source),
+            first_step_seconds,
         }
     }
 }

@@ -7,6 +7,7 @@ mod reach;
 mod shapes;
 mod stacks;
 mod tune;
+mod union;
 mod warning;
 
 use std::collections::BTreeMap;

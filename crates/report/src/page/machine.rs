@@ -1,11 +1,11 @@
-//! Data, machines, and how to make the results again.
+//! Data, machines and whether they agree, and how to make the results again.
 
 use isoflop_ledger::{Passport, Spending};
 
 use super::{Page, filled};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
-use crate::{number, spending};
+use crate::{machines, number, spending};
 
 pub(super) fn data(page: &Page) -> Option<Section> {
     let mut section = Section::new("data", "Data");
@@ -58,6 +58,12 @@ fn passport(page: &Page, p: &Passport) -> Vec<(Rich, Rich)> {
         push(name, value.clone());
     }
     facts
+}
+
+pub(super) fn agreement(page: &Page) -> Option<Section> {
+    let effects = page.study()?.machines.as_ref()?;
+    let section = Section::new("machines", "Do the machines agree?");
+    filled(section, vec![Block::Table(machines::table(effects))])
 }
 
 pub(super) fn reproduce(page: &Page) -> Option<Section> {

@@ -30,7 +30,10 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         ("Tokens/s", Align::Right),
         ("Status", Align::Left),
     ];
-    let mut table = Table::new("", columns);
+    let machines: std::collections::BTreeSet<&String> = page.machines.values().collect();
+    let several = machines.len() > 1;
+    let own = several.then_some(("Machine", Align::Left));
+    let mut table = Table::new("", columns.into_iter().chain(own));
     let mut records = page.records.clone();
     let budget = |r: &Record| r.result.cell.budget_flops.unwrap_or(f64::INFINITY);
     records.sort_by(|a, b| {
@@ -38,10 +41,12 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         by_budget
             .then(a.result.params.total().cmp(&b.result.params.total()))
             .then(a.id().cmp(b.id()))
+            .then(a.run.passport.cmp(&b.run.passport))
     });
     for record in records {
         let tone = if record.result.status == Status::Finished { Tone::Plain } else { Tone::Alert };
-        table.toned(tone, cells(record));
+        let machine = page.machines.get(&record.run.passport).cloned().unwrap_or_default();
+        table.toned(tone, cells(record).into_iter().chain(several.then_some(machine)));
     }
     table.notes.push(
         "N counts all parameters, C the exact matrix products; batch in tokens. The ledger holds every digit.".into(),

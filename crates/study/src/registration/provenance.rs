@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Registration, StudyFacts};
 use crate::error::StudyError;
-use crate::planning::Folder;
+use crate::folder::Folder;
 
 /// Data, numerics and dates of a folder's runs.
 #[derive(Debug, Clone)]

@@ -51,12 +51,12 @@ pub struct FitArgs {
     pub output: OutputArgs,
 }
 
-/// Where the runs are: a results folder, a CSV (comma, semicolon or tab) or a JSONL table.
+/// Where the runs are: results folders, a CSV (comma, semicolon or tab) or a JSONL table.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SourceArgs {
-    /// A results folder, as left by a run
+    /// A results folder, as left by a run; several are read as one study (see `sweep merge`)
     #[arg(value_name = "FOLDER", conflicts_with_all = ["csv", "jsonl"])]
-    pub results: Option<PathBuf>,
+    pub results: Vec<PathBuf>,
     /// A table with a header line
     #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
     pub csv: Option<PathBuf>,
@@ -105,7 +105,7 @@ pub struct SourceArgs {
     /// Column of batches, tokens per step
     #[arg(long, value_name = "COLUMN")]
     pub batch_tokens: Option<String>,
-    /// Column of machines
+    /// Column of machines: runs of one cell and seed on several are repeats, and tell whether their losses agree
     #[arg(long, value_name = "COLUMN")]
     pub hardware: Option<String>,
     /// Column of all parameters, embeddings included, for --convention [default: params_total, where there is such a column]

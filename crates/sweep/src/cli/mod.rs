@@ -82,9 +82,11 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Measure how fast models of given shapes train, alone and in stacks
     Bench(BenchArgs),
-    /// Write the report anew from a results folder
+    /// Write the report anew from a results folder, or one of several together
     Report(ReportArgs),
-    /// Fit scaling laws to a results folder or to any table of runs (CSV, JSONL)
+    /// Put the results folders of several machines together as one study
+    Merge(MergeArgs),
+    /// Fit scaling laws to results folders or to any table of runs (CSV, JSONL)
     Fit(FitArgs),
     /// Hold studies against each other: do losses agree, which machine is faster, what does a recipe save
     Compare(CompareArgs),
@@ -256,9 +258,26 @@ pub struct BenchArgs {
 /// Options of `sweep report`.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// The results folder, as left by a run
-    #[arg(value_name = "FOLDER")]
-    pub results: PathBuf,
+    /// The results folder, as left by a run; several are read as one study (see `sweep merge`)
+    #[arg(value_name = "FOLDER", required = true)]
+    pub results: Vec<PathBuf>,
+    /// Where page, plots and fit are written, instead of the results folder; needed for several
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of `sweep merge`.
+#[derive(Debug, Clone, Args)]
+pub struct MergeArgs {
+    /// Results folders of one recipe on the same data; their grids may differ. The first machine is what others are compared with
+    #[arg(value_name = "FOLDER", num_args = 2.., required = true)]
+    pub results: Vec<PathBuf>,
+    /// The new results folder, which `fit`, `report` and `predict` read like any other
+    #[arg(long, value_name = "FOLDER", required = true)]
+    pub into: PathBuf,
     /// How it speaks.
     #[command(flatten)]
     pub output: OutputArgs,

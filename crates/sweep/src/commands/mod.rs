@@ -5,6 +5,7 @@ mod compare;
 mod data;
 mod devices;
 mod fit;
+mod merge;
 mod plan;
 mod predict;
 mod report;
@@ -23,6 +24,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Devices(args) => devices::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Merge(args) => merge::run(args).map(|()| ExitCode::SUCCESS),
         Command::Fit(args) => fit::run(args.clone()).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::run(args).map(|()| ExitCode::SUCCESS),
         Command::Predict(args) => predict::run(args.clone()).map(|()| ExitCode::SUCCESS),
@@ -39,6 +41,7 @@ impl Command {
             Self::Devices(args) => args.output.json,
             Self::Bench(args) => args.output.json,
             Self::Report(args) => args.output.json,
+            Self::Merge(args) => args.output.json,
             Self::Fit(args) => args.output.json,
             Self::Compare(args) => args.output.json,
             Self::Predict(args) => args.output.json,

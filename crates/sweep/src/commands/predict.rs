@@ -14,7 +14,7 @@ use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
 use isoflop_fit::plan::{LeastBudget, Overtraining};
 use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
 use isoflop_fit::study::{check_law, law_warnings};
-use isoflop_fit::{Estimate, FitError, Warning};
+use isoflop_fit::{Estimate, FitError, MachineEffects, Warning};
 use isoflop_report::number::scientific;
 
 use super::fit::SCHEMA;
@@ -190,6 +190,8 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let forecast = Forecaster::new(&table, law.as_ref(), Some(&fit), minima, &options.fit)?;
     expected(&mut predicted, &forecast)?;
     let mut warnings = law_warnings(&table, &fit, &checks);
+    let machines = MachineEffects::of(&table, options.fit.intervals.level);
+    warnings.extend(machines.iter().flat_map(MachineEffects::warnings));
     warnings.extend(frontier.as_ref().err().map(|why| Warning::no_result("3 (law)", why)));
     warnings.extend(forecast.law_off_top_minimum());
     warnings.extend(predicted.far(table.largest_flops(), forecast.passed()));

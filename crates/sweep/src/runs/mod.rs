@@ -3,10 +3,11 @@
 mod columns;
 mod table_file;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use isoflop::registration::{Provenance, SourceKind};
+use isoflop::{Folder, Merged, merge, read_folders};
 use isoflop_fit::{FitError, LeftOutReason, Table};
 
 use crate::cli::SourceArgs;
@@ -33,8 +34,8 @@ pub struct RunsSource {
 }
 
 pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
-    let (table, origin) = match (&args.results, &args.csv, &args.jsonl) {
-        (Some(folder), _, _) => results(folder)?,
+    let (table, origin) = match (&args.results[..], &args.csv, &args.jsonl) {
+        (paths @ [_, ..], _, _) => results(paths)?,
         (_, Some(path), _) => text(&TextTable::read_csv(path)?, SourceKind::Csv, path, args)?,
         (_, _, Some(path)) => text(&TextTable::read_jsonl(path)?, SourceKind::Jsonl, path, args)?,
         _ => {
@@ -52,19 +53,38 @@ pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
     Ok((table, origin))
 }
 
-fn results(folder: &Path) -> anyhow::Result<(Table, RunsSource)> {
-    if !folder.is_dir() {
+/// One results folder, or several as one study, with what is to be known about them.
+pub fn folders(paths: &[PathBuf]) -> anyhow::Result<(Folder, Vec<String>)> {
+    if let [path] = paths {
+        let folder = Folder::read(path)?;
+        let notes = folder.state().into_iter().collect();
+        return Ok((folder, notes));
+    }
+    let Merged { folder, repeats, notes, .. } = merge(read_folders(paths)?)?;
+    let mut all = vec![match repeats.len() {
+        0 => format!("{} folders are read as one study; no cell is in two of them", paths.len()),
+        cells => format!(
+            "{} folders are read as one study; {cells} of its cells are repeats",
+            paths.len()
+        ),
+    }];
+    all.extend(notes);
+    Ok((folder, all))
+}
+
+fn results(paths: &[PathBuf]) -> anyhow::Result<(Table, RunsSource)> {
+    if let Some(path) = paths.iter().find(|path| !path.is_dir()) {
         bail!(
             "{} is not a folder\nhint: give the results folder of a study, such as runs/quickstart, or --csv FILE",
-            folder.display()
+            path.display()
         );
     }
-    let study = isoflop::Folder::read(folder)?;
+    let (study, notes) = folders(paths)?;
     let table = isoflop::table(&study.contents, &study.grid)?;
     let source = RunsSource {
-        path: folder.display().to_string(),
+        path: study.path.display().to_string(),
         flops: "exact matrix-product FLOPs".into(),
-        notes: Vec::new(),
+        notes: if paths.len() > 1 { notes } else { Vec::new() },
         kind: SourceKind::Folder,
         sha256: study.ledger_sha256.clone(),
         provenance: Some(Provenance::of(&study)),

@@ -9,6 +9,7 @@ mod fit;
 mod gpu_study;
 mod help;
 mod kill;
+mod merge;
 mod pipe;
 mod precision;
 mod predict;

@@ -114,7 +114,7 @@ impl PredictArgs {
     /// What is asked of a published law, where --params, --tokens and --loss name no columns but numbers.
     pub fn questions_to_a_published_law(&self, law: &str) -> anyhow::Result<Questions> {
         let source = &self.source;
-        if source.results.is_some() || source.csv.is_some() || source.jsonl.is_some() {
+        if !source.results.is_empty() || source.csv.is_some() || source.jsonl.is_some() {
             bail!("`{law}` is a published law, and runs are given too\nhint: give one of them");
         }
         let number = |flag: &str, text: &str| -> anyhow::Result<Option<f64>> {

@@ -154,10 +154,10 @@ fn answered(
 fn source_of(registration: &Registration, args: &PredictArgs) -> SourceArgs {
     let given = &args.source;
     let mut source = SourceArgs { flops_column: args.flops_column.clone(), ..given.clone() };
-    if given.results.is_none() && given.csv.is_none() && given.jsonl.is_none() {
+    if given.results.is_empty() && given.csv.is_none() && given.jsonl.is_none() {
         let path = Some(registration.source.path.clone());
         match registration.source.kind {
-            SourceKind::Folder => source.results = path,
+            SourceKind::Folder => source.results = path.into_iter().collect(),
             SourceKind::Csv => source.csv = path,
             SourceKind::Jsonl => source.jsonl = path,
         }

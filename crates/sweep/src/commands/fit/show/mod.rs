@@ -51,6 +51,9 @@ pub fn fitted(f: &Fitted) -> String {
     add(splits::sizes(f));
     add(checks::held_out(study));
     add(checks::without_slices(study));
+    if let Some(machines) = &study.machines {
+        add(isoflop_report::machines::table(machines));
+    }
     add(asked::profiles(f));
     add(asked::posterior(f));
     add(asked::effects(f));

@@ -1,0 +1,127 @@
+//! Results folders as they lie on the disk, one or several.
+
+use std::path::{Path, PathBuf};
+
+use isoflop_ledger::{CONFIG_FILE, Contents, Holder, LEDGER_FILE, writer};
+use isoflop_plan::{Config, Grid, PrecisionChoice};
+
+use crate::error::StudyError;
+use crate::facts::StudyData;
+use crate::open::config_of;
+use crate::sources::{self, Source};
+
+/// The command that trains a study anew, as typed in its folder.
+pub(crate) const MAKE_AGAIN: &str = "sweep --config config.resolved.toml --results NEW";
+
+/// What a results folder holds.
+pub struct Folder {
+    pub path: PathBuf,
+    /// The configuration it was made with; of a merged folder, that of all cells where there is one, else the first.
+    pub config: Config,
+    /// The studies whose cells are here: one, or those that were merged.
+    pub sources: Vec<Source>,
+    /// What was planned.
+    pub grid: Grid,
+    /// What it was trained on.
+    pub data: StudyData,
+    /// Its records and passports.
+    pub contents: Contents,
+    /// SHA-256 of its ledger as it was read, in hex; of several folders, of theirs in order.
+    pub ledger_sha256: String,
+    /// The process that trains here now; what it has not finished is not in the contents.
+    pub writer: Option<Holder>,
+}
+
+impl Folder {
+    /// Reads a results folder, also one that another process is at work in.
+    ///
+    /// # Errors
+    /// [`StudyError::Misuse`] where it is none; else what the file at fault is refused for.
+    pub fn read(folder: &Path) -> Result<Self, StudyError> {
+        if !folder.is_dir() {
+            return Err(StudyError::Misuse(format!(
+                "{} is not a folder\nhint: give the results folder of a study, such as runs/quickstart",
+                folder.display()
+            )));
+        }
+        let (contents, ledger_sha256) = isoflop_ledger::read_with_hash(folder)?;
+        let config = config_of(folder, &contents)?;
+        let data = StudyData::read(folder)?;
+        let sources = match sources::read(folder)? {
+            Some(sources) => sources,
+            None => vec![Source::alone(folder, settled(&config))],
+        };
+        let grid = sources::grid(&config, &sources, &data.facts())?;
+        let writer = writer(folder)?;
+        Ok(Self {
+            path: folder.to_owned(),
+            config,
+            sources,
+            grid,
+            data,
+            contents,
+            ledger_sha256,
+            writer,
+        })
+    }
+
+    /// The commands that make it again, as typed in the folder.
+    pub fn command(&self) -> String {
+        if self.sources.iter().all(|source| source.file == CONFIG_FILE) {
+            return MAKE_AGAIN.to_owned();
+        }
+        let parts: Vec<String> = (1..=self.sources.len()).map(|i| format!("NEW{i}")).collect();
+        let train = self.sources.iter().zip(&parts);
+        let train = train.map(|(s, new)| format!("sweep --config {} --results {new}", s.file));
+        let merge = format!("sweep merge {} --into NEW", parts.join(" "));
+        train.chain([merge]).collect::<Vec<_>>().join("\n")
+    }
+
+    /// What a reader should know of the folder's state, where another process is or was at work.
+    pub fn state(&self) -> Option<String> {
+        match (&self.writer, self.contents.unfinished_line) {
+            (Some(writer), _) => {
+                Some(format!("{} is read as it stands: {writer}", self.path.display()))
+            }
+            (None, true) => Some(
+                "the ledger ends in part of a line: a run is at work, or was killed".to_owned(),
+            ),
+            (None, false) => None,
+        }
+    }
+}
+
+/// Reads several results folders, each by itself: whether they go together is for the reader to say.
+///
+/// # Errors
+/// As [`Folder::read`]; [`StudyError::Misuse`] for a folder without a ledger, and for one that is named twice.
+pub fn read_folders(paths: &[PathBuf]) -> Result<Vec<Folder>, StudyError> {
+    let mut known = Vec::new();
+    for path in paths {
+        let folder = Folder::read(path)?;
+        let shown = path.display();
+        if !path.join(LEDGER_FILE).is_file() {
+            return Err(StudyError::Misuse(format!(
+                "{shown} holds no {LEDGER_FILE}: nothing was trained there\nhint: train it first, `sweep --config {shown}/{}`, or leave it out",
+                CONFIG_FILE
+            )));
+        }
+        let place = std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+        if known.iter().any(|(other, _)| *other == place) {
+            return Err(StudyError::Misuse(format!(
+                "{shown} is named twice\nhint: name each results folder once"
+            )));
+        }
+        known.push((place, folder));
+    }
+    Ok(known.into_iter().map(|(_, folder)| folder).collect())
+}
+
+/// With the precision of its cells in the place of `auto`, so that the same cells follow wherever it is read.
+fn settled(config: &Config) -> Config {
+    let mut settled = config.clone();
+    if let Some(precision) = config.train.precision.known() {
+        settled.train.precision = PrecisionChoice::Fixed(precision);
+    }
+    settled
+}
