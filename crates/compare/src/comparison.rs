@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use isoflop_fit::isoflop::{IsoflopFit, IsoflopOptions, fit_isoflop};
 use isoflop_fit::parametric::{FitOptions, LawFrontier, Starts, choose_law, fit_law};
 use isoflop_fit::{Estimate, FitError, Observation, Table};
-use isoflop_record::Spending;
+use isoflop_record::{Spending, Tariff};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -98,6 +98,8 @@ pub struct Comparison {
     pub speeds: Vec<SpeedRow>,
     pub times: Vec<Option<StudyTime>>,
     pub spending: Vec<Option<Spending>>,
+    #[serde(skip)]
+    pub tariffs: Vec<Tariff>,
     /// Noise of ln L about the slices of the first side.
     pub residual_noise: Option<f64>,
     /// By side, the minima of its slices: (C, N*, L*).
@@ -189,6 +191,7 @@ pub fn compare(
         speeds: speeds(&sides),
         times: sides.iter().map(|side| study_time(side, &seconds)).collect(),
         spending: sides.iter().map(|side| side.spending.clone()).collect(),
+        tariffs: sides.iter().map(|side| side.tariff).collect(),
         residual_noise,
         by_flops: (0..all.len()).map(|k| fitted(k).map_or_else(Vec::new, minima)).collect(),
         frontiers: match &law {

@@ -152,6 +152,18 @@ impl Purchase {
     }
 }
 
+impl ResourceFrontier {
+    /// The amount whose least loss is this one, by a line in logarithms between neighbours; `None` beyond the amounts.
+    pub fn to_reach(&self, loss_nats: f64) -> Option<f64> {
+        self.best.windows(2).find_map(|pair| {
+            let [a, b] = [&pair[0], &pair[1]].map(|best| best.loss_nats.point);
+            let between = (b..=a).contains(&loss_nats) && b < a;
+            let share = (a / loss_nats).ln() / (a / b).ln();
+            between.then(|| pair[0].amount * (pair[1].amount / pair[0].amount).powf(share))
+        })
+    }
+}
+
 /// Frontiers of all sides by `resource`, at equal amounts; `None` where no side tells what it buys.
 pub fn frontiers(sides: &[&Side], law: &LawFrontier, resource: Resource) -> Option<Frontiers> {
     let purchases: Vec<(usize, Purchase)> = sides
@@ -217,6 +229,25 @@ mod tests {
             [60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0]
         );
         assert_eq!(round_amounts(Resource::Money, 0.15, 1.5), [0.2, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn a_loss_lies_between_the_amounts_around_it() {
+        let best = |amount: f64, loss: f64| BestFor {
+            amount,
+            params: Estimate::bare(1e5),
+            tokens: 1e6,
+            flops: 6e11,
+            params_for_flops: 1e5,
+            loss_nats: Estimate::bare(loss),
+            at_end: false,
+        };
+        let purchase = Purchase { resource: Resource::Time, points: vec![(1e4, 1e5), (1e6, 1e3)] };
+        // L = 2 / sqrt(amount): a line in logarithms.
+        let best = [1.0, 4.0, 16.0].map(|amount: f64| best(amount, 2.0 / amount.sqrt())).to_vec();
+        let frontier = ResourceFrontier { side: 0, purchase, best };
+        assert!((frontier.to_reach(2.0 / 3.0).unwrap() - 9.0).abs() < 1e-9);
+        assert_eq!((frontier.to_reach(2.1), frontier.to_reach(0.4)), (None, None));
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn figure(versus: &Versus, losses: &Losses) -> crate::chart::Figure {
     Differences {
         id: anchor("loss-differences", versus.side),
         title: "Difference of the losses, pair by pair".into(),
-        subtitle: Some("Colour: the budget, the largest brightest".into()),
+        subtitle: None,
         dots: versus.pairs.pairs.iter().filter_map(dot).collect(),
         margin: losses.margin.log.exp_m1(),
         mean: (mean.point.exp_m1(), mean.interval.map(|i| (i.lo.exp_m1(), i.hi.exp_m1()))),

@@ -77,7 +77,7 @@ fn words(resource: Resource) -> Words {
             id: "energy",
             title: "Best size for an energy",
             axis: "Joules",
-            amount: |x| format!("{}J", number::count(x, 3)),
+            amount: isoflop_text::joules,
         },
         Resource::Money => Words {
             id: "money",
@@ -121,6 +121,10 @@ fn section(comparison: &Comparison, frontiers: &Frontiers) -> Section {
         figure("size", "Best size", "Parameters N*", true, &|best| best.params),
     ]));
     section.blocks.push(Block::Table(table(comparison, frontiers, &words)));
+    let reach = to_reach(comparison, frontiers, &words);
+    if !reach.rows.is_empty() {
+        section.blocks.push(Block::Table(reach));
+    }
     for crossing in &frontiers.crossings {
         let (a, b) = crossing.sides;
         section.blocks.push(Block::Text(
@@ -169,6 +173,39 @@ fn table(comparison: &Comparison, frontiers: &Frontiers, words: &Words) -> Table
     }
     if at_end {
         table.notes.push("Marked: N* is the smallest or the largest size that the machine trained; a better one may lie beyond.".into());
+    }
+    table
+}
+
+/// What the least losses of the first side's slices take on each machine; of energy also the CO2.
+fn to_reach(comparison: &Comparison, frontiers: &Frontiers, words: &Words) -> Table {
+    let mut columns = vec![("Loss, nats".to_string(), Align::Right)];
+    let grams = |side: usize| comparison.tariffs[side].grams_co2_per_kwh.is_some();
+    let co2 = |side: usize| frontiers.resource == Resource::Energy && grams(side);
+    for frontier in &frontiers.frontiers {
+        let name = &comparison.sides[frontier.side];
+        columns.push((name.clone(), Align::Right));
+        if co2(frontier.side) {
+            columns.push((format!("{name}, CO2"), Align::Right));
+        }
+    }
+    let mut table = Table::new("To reach a loss", columns);
+    for (_, _, loss) in comparison.by_flops.first().into_iter().flatten() {
+        let mut cells: Vec<Rich> = vec![number::fixed(loss.point, 3).into()];
+        let mut any = false;
+        for frontier in &frontiers.frontiers {
+            let amount = frontier.to_reach(loss.point);
+            any |= amount.is_some();
+            cells.push(amount.map_or_else(|| "—".into(), |x| (words.amount)(x).into()));
+            if co2(frontier.side) {
+                let tariff = &comparison.tariffs[frontier.side];
+                let grams = amount.and_then(|joules| tariff.grams_co2(joules));
+                cells.push(grams.map_or_else(|| "—".into(), |g| isoflop_text::grams(g).into()));
+            }
+        }
+        if any {
+            table.row(cells);
+        }
     }
     table
 }

@@ -21,4 +21,8 @@
     tip.style.left = `${Math.max(8, left)}px`;
     tip.style.top = `${fits ? below : event.clientY - tip.offsetHeight - 12}px`;
   });
+  // Paper cannot be unfolded.
+  addEventListener('beforeprint', () => {
+    for (const folded of document.querySelectorAll('details')) folded.open = true;
+  });
 })();

@@ -68,16 +68,21 @@ impl Differences {
         });
         panel.push(Mark::Dots(dots(at.collect(), Symbol::Circle, 4.6, Paint::Ink)));
         let mut figure = Figure::new(&self.id, self.title.clone(), panel).sized(640.0, 420.0);
-        figure.legends.push(Legend::keys(
-            Place::Above,
-            vec![
-                (
-                    Key::Band(Paint::Muted),
-                    format!("margin ±{}", number::percent(self.margin, 2, false)).into(),
-                ),
-                (Key::Band(Paint::Hue(0)), "mean and its interval".into()),
-            ],
-        ));
+        let mut keys = vec![
+            (
+                Key::Band(Paint::Muted),
+                Rich::from(format!("margin ±{}", number::percent(self.margin, 2, false))),
+            ),
+            (Key::Band(Paint::Hue(0)), "mean and its interval".into()),
+        ];
+        let budgets = || self.dots.iter().map(|d| d.flops).filter(|c| c.is_finite());
+        let (least, most) =
+            (budgets().fold(f64::INFINITY, f64::min), budgets().fold(0.0, f64::max));
+        for c in if least < most { vec![least, most] } else { Vec::new() } {
+            let key = Key::Dot(colour(c), Symbol::Circle, false);
+            keys.push((key, number::power(c, 2).then(" FLOPs")));
+        }
+        figure.legends.push(Legend::keys(Place::Above, keys));
         with_subtitle(figure, self.subtitle.clone())
     }
 }
