@@ -182,7 +182,14 @@ pub fn compare(
         });
     }
     let sides: Vec<&Side> = all.iter().map(|c| &c.side).collect();
-    let law = first.table.as_ref().and_then(|table| surface(table, options));
+    let law = |of: &Compared| of.table.as_ref().and_then(|table| surface(table, options));
+    let own_law = law(first);
+    // Machines are held against one law; a recipe has its own.
+    let recipes = std::iter::once(false).chain(versus.iter().map(|v| v.mode == Mode::Recipes));
+    let laws: Vec<Option<LawFrontier>> = recipes
+        .zip(all)
+        .map(|(recipe, of)| if recipe { law(of) } else { own_law.clone() })
+        .collect();
     let resources = [Resource::Time, Resource::Energy, Resource::Money];
     Ok(Comparison {
         sides: sides.iter().map(|side| side.name.clone()).collect(),
@@ -194,10 +201,7 @@ pub fn compare(
         tariffs: sides.iter().map(|side| side.tariff).collect(),
         residual_noise,
         by_flops: (0..all.len()).map(|k| fitted(k).map_or_else(Vec::new, minima)).collect(),
-        frontiers: match &law {
-            Some(law) => resources.iter().filter_map(|r| frontiers(&sides, law, *r)).collect(),
-            None => Vec::new(),
-        },
+        frontiers: resources.iter().filter_map(|r| frontiers(&sides, &laws, *r)).collect(),
     })
 }
 

@@ -164,14 +164,19 @@ impl ResourceFrontier {
     }
 }
 
-/// Frontiers of all sides by `resource`, at equal amounts; `None` where no side tells what it buys.
-pub fn frontiers(sides: &[&Side], law: &LawFrontier, resource: Resource) -> Option<Frontiers> {
-    let purchases: Vec<(usize, Purchase)> = sides
+/// Frontiers of all sides by `resource`, each by its law, at equal amounts; `None` where no side tells what it buys.
+pub fn frontiers(
+    sides: &[&Side],
+    laws: &[Option<LawFrontier>],
+    resource: Resource,
+) -> Option<Frontiers> {
+    let purchases: Vec<(usize, Purchase, &LawFrontier)> = sides
         .iter()
+        .zip(laws)
         .enumerate()
-        .filter_map(|(k, side)| Some((k, Purchase::of(side, resource)?)))
+        .filter_map(|(k, (side, law))| Some((k, Purchase::of(side, resource)?, law.as_ref()?)))
         .collect();
-    let spent = |(k, purchase): &(usize, Purchase)| {
+    let spent = |(k, purchase, _): &(usize, Purchase, &LawFrontier)| {
         let most = sides[*k].runs.iter().filter(|run| run.pace.is_some());
         most.map(|run| run.tokens / purchase.at(run.params)).fold(0.0, f64::max)
     };
@@ -183,7 +188,7 @@ pub fn frontiers(sides: &[&Side], law: &LawFrontier, resource: Resource) -> Opti
     let amounts = round_amounts(resource, centre / REACH.0, centre * REACH.1);
     let frontiers: Vec<ResourceFrontier> = purchases
         .into_iter()
-        .map(|(side, purchase)| ResourceFrontier {
+        .map(|(side, purchase, law)| ResourceFrontier {
             side,
             best: amounts.iter().map(|amount| purchase.best(law, *amount)).collect(),
             purchase,

@@ -144,11 +144,22 @@ fn spent(comparison: &Comparison, table: &mut Table) {
     });
     add("price", &|s| s.cost.map(|cost| number::significant(cost, 3)));
     add("CO2", &|s| s.grams_co2.map(isoflop_text::grams));
-    for (name, spending) in comparison.sides.iter().zip(&comparison.spending) {
-        let Some(spending) = spending.as_ref().filter(|s| s.cells_without_energy > 0) else {
-            continue;
-        };
-        let without = isoflop_text::counted(spending.cells_without_energy, "cell");
-        table.notes.push(format!("{name}: the energy of {without} is not known. It is recorded where NVIDIA's library or Linux's powercap counters can be read; else set `watts` in [device].").into());
+    let unknown: Vec<String> = comparison
+        .sides
+        .iter()
+        .zip(&comparison.spending)
+        .filter_map(|(name, spending)| Some((name, spending.as_ref()?.cells_without_energy)))
+        .filter(|(_, cells)| *cells > 0)
+        .map(|(name, cells)| format!("{} of {name}", isoflop_text::counted(cells, "cell")))
+        .collect();
+    if !unknown.is_empty() {
+        table.notes.push(
+            format!(
+                "The energy of {} is not known. It is recorded where NVIDIA's library or Linux's powercap counters can be \
+                 read; else set `watts` in [device].",
+                unknown.join(" and ")
+            )
+            .into(),
+        );
     }
 }

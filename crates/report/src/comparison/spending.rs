@@ -1,7 +1,7 @@
 //! The best sizes for an hour, a megajoule or a dollar.
 
-use isoflop_compare::Comparison;
 use isoflop_compare::frontier::{BestFor, Frontiers, Resource};
+use isoflop_compare::{Comparison, Mode};
 use isoflop_fit::Estimate;
 
 use crate::chart::{Axis, Format, Rich};
@@ -91,10 +91,14 @@ fn words(resource: Resource) -> Words {
 fn section(comparison: &Comparison, frontiers: &Frontiers) -> Section {
     let words = words(frontiers.resource);
     let mut section = Section::new(words.id, words.title);
+    let recipes = comparison.versus.iter().any(|v| v.mode == Mode::Recipes);
+    let law = match recipes {
+        true => "each recipe's own law".to_string(),
+        false => format!("the law of {}", comparison.sides[0]),
+    };
     section.lead = Some(
         format!(
-            "By the law of {} and the speeds of each machine at the sizes that it trained. Small models run at a smaller share of the peak, so the best size for a second is not that for a FLOP.",
-            comparison.sides[0]
+            "By {law} and the speeds of each machine at the sizes that it trained. Small models run at a smaller share of the peak, so the best size for a second is not that for a FLOP."
         )
         .into(),
     );
@@ -144,7 +148,7 @@ fn section(comparison: &Comparison, frontiers: &Frontiers) -> Section {
 fn table(comparison: &Comparison, frontiers: &Frontiers, words: &Words) -> Table {
     let columns = [
         ("Spent", Align::Right),
-        ("Machine", Align::Left),
+        ("Side", Align::Left),
         ("N*", Align::Right),
         ("Tokens", Align::Right),
         ("FLOPs", Align::Right),
