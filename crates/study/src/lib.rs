@@ -29,6 +29,7 @@
 mod calibration;
 mod clock;
 mod compare;
+mod diverged;
 mod energy;
 mod error;
 mod events;

@@ -15,6 +15,7 @@ use isoflop_report::chart::Theme;
 use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, ShapeComparison, render_png};
 use rayon::prelude::*;
 
+use crate::diverged::diverged;
 use crate::error::StudyError;
 use crate::events::Observer;
 use crate::facts::StudyData;
@@ -178,7 +179,7 @@ fn page(results: &Results, fitted: Fitted, shapes: Option<ShapeComparison>) -> D
         published: orientation(contents),
         sensitivities: sensitivity::experiments(contents, grid),
         shapes,
-        notices: data.notes.iter().map(notice).collect(),
+        notices: data.notes.iter().map(notice).chain(diverged(contents)).collect(),
         data: data.figures.clone(),
         command,
         footer: &footer,

@@ -1,8 +1,9 @@
-//! Ctrl-C and SIGTERM: the first asks for a checkpoint, the second ends the process at once.
+//! Ctrl-C and SIGTERM: the first asks for a checkpoint; a second Ctrl-C, or another signal some seconds later, ends the process at once.
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use isoflop::Stop;
@@ -51,17 +52,20 @@ impl Signals {
     /// If the system refuses a handler.
     pub fn listen(leave: Leave) -> anyhow::Result<Self> {
         let ear = Self { received: Arc::default(), saving: Arc::default() };
-        let again = Arc::new(AtomicBool::new(false));
+        let first: Arc<OnceLock<(i32, Instant)>> = Arc::default();
         for signal in stop_signals().into_iter().filter(|&signal| !is_left_to_others(signal)) {
-            let (received, again) = (ear.received.clone(), again.clone());
+            let (received, first) = (ear.received.clone(), first.clone());
             let heard = move || {
                 // One step: two threads may each be hearing one of two signals.
-                if again.swap(true, Ordering::SeqCst) {
+                if first.set((signal, Instant::now())).is_ok() {
+                    received.store(signal as usize, Ordering::SeqCst);
+                } else if let Some((before, at)) = first.get()
+                    && ends_at_once(*before, signal, at.elapsed())
+                {
                     low_level::exit(128 + signal);
                 }
-                received.store(signal as usize, Ordering::SeqCst);
             };
-            // SAFETY: it does nothing but touch atomics and end the process by `_exit`.
+            // SAFETY: it does nothing but read the clock, touch atomics and end the process by `_exit`.
             unsafe { low_level::register(signal, heard) }.context("cannot listen for signals")?;
         }
         let watched = ear.clone();
@@ -101,6 +105,16 @@ impl Stop for Signals {
     }
 }
 
+/// Whether a signal that comes so long after the first leaves no time to save. `timeout` and batch systems send theirs twice
+/// within milliseconds, to the process and to its group; people who press Ctrl-C again mean it.
+fn ends_at_once(first: i32, second: i32, after: Duration) -> bool {
+    let patience = match (first, second) {
+        (SIGINT, SIGINT) => Duration::from_millis(100),
+        _ => Duration::from_secs(3),
+    };
+    after >= patience
+}
+
 /// Whether the process was started so that a hang-up does not reach it, as by `nohup`.
 #[cfg(unix)]
 fn is_left_to_others(signal: i32) -> bool {
@@ -125,4 +139,19 @@ fn stop_signals() -> Vec<i32> {
     return vec![SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
     #[cfg(not(unix))]
     return vec![SIGINT, SIGTERM];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_sent_twice_still_save() {
+        let ms = Duration::from_millis;
+        assert!(!ends_at_once(SIGTERM, SIGTERM, ms(2)), "GNU timeout");
+        assert!(!ends_at_once(SIGINT, SIGTERM, ms(500)));
+        assert!(!ends_at_once(SIGINT, SIGINT, ms(5)), "to the process and to its group");
+        assert!(ends_at_once(SIGINT, SIGINT, ms(300)), "a person");
+        assert!(ends_at_once(SIGTERM, SIGTERM, ms(3500)));
+    }
 }

@@ -224,6 +224,9 @@ fn unknown_hint(name: &str, section: &str, known: &[&str]) -> String {
     if let Some(near) = nearest(name, known) {
         return format!("did you mean `{near}`?");
     }
+    if name == "seed" && section != "data" {
+        return "`grid.seeds` sets the seeds of initial weights and of the order of the data; `data.seed` changes the split, and with it every result".into();
+    }
     if let Some(other) = keys::section_of(name).filter(|other| *other != section) {
         return format!("`{name}` is a key of [{other}]");
     }

@@ -152,3 +152,18 @@ fn a_refused_fit_is_told_in_the_words_of_the_configuration() {
         }
     }
 }
+
+#[test]
+fn studies_in_which_most_cells_diverge_say_so() {
+    let bench = Bench::new();
+    bench.changed(
+        "budgets = [5e9, 1e10]\nwidths = [16, 24, 32]",
+        "cells = [{ width = 16, flops = 5e9, learning_rate = 10 }, { width = 24, flops = 5e9, learning_rate = 9 }, { width = 32, flops = 5e9, learning_rate = 3e-3 }]",
+    );
+    let output = bench.output(&["--config", "tiny.toml", "--results", "results"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("2 of 3 cells diverged, at learning rates from 9 to 10"), "{text}");
+    assert!(text.contains("the highest rate that ended well is 3e-3"), "{text}");
+    assert!(text.contains("lower `train.learning_rate`"), "{text}");
+}
