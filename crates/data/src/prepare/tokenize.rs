@@ -19,8 +19,8 @@ use crate::tokenizer::{Encoded, Tokenizer, TokenizerSpec, identity, long_word_by
 /// A BPE vocabulary is trained on at most this much of the training split, in reading order.
 const BPE_BYTES: usize = 256 << 20;
 
-/// And on at most this much of long words: they take some fifty times their length in memory.
-const BPE_LONG_BYTES: usize = 16 << 20;
+/// And on at most this much of long words: they take some hundred times their length in memory.
+const BPE_LONG_BYTES: usize = 8 << 20;
 
 /// Writes `train.tokens`, `valid.tokens`, `valid.bytes` and, if there is one, `tokenizer.json`.
 pub(super) fn build(
