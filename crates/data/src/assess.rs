@@ -81,7 +81,7 @@ pub fn assess(
             let assessment = facts(&corpus, unigram_nats(held_out(&corpus)), None, language);
             Ok((corpus, assessment))
         }
-        DataSource::Cargo | DataSource::Text { .. } => {
+        DataSource::Cargo | DataSource::Text(_) => {
             let source = source::open(config)?.expect("text has a source");
             let spec = prepare::tokenizer_spec(config)?;
             let scanned = prepare::scan(&*source, progress)?;

@@ -53,7 +53,7 @@ impl Corpus {
                 let options = LanguageOptions::from_config(config)?;
                 Ok(Self::synthetic(options, config.valid_tokens))
             }
-            DataSource::Cargo | DataSource::Text { .. } => prepare::prepare(config, progress),
+            DataSource::Cargo | DataSource::Text(_) => prepare::prepare(config, progress),
         }
     }
 

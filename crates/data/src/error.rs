@@ -24,16 +24,18 @@ pub enum DataError {
         hint: String,
     },
     /// A path or glob of the text source matched no file.
-    #[error(
-        "data.paths: {pattern:?} matches no file\nhint: paths are files, folders or globs, relative to the folder the command runs in"
-    )]
-    NoMatch { pattern: String },
+    #[error("data.paths: {pattern:?} {}", no_match(*left))]
+    NoMatch {
+        pattern: String,
+        /// Files and folders that it matches and that are left out.
+        left: u64,
+    },
     /// A file is of a kind that no reader here understands.
     #[error("{}: {problem}\nhint: {hint}", path.display())]
     Format { path: PathBuf, problem: String, hint: String },
-    /// A line of a JSONL file is not what was promised.
+    /// A line of JSON or CSV is not what was promised.
     #[error("{}:{line}: {problem}\nhint: {hint}", path.display())]
-    Jsonl {
+    Record {
         path: PathBuf,
         /// 1-based line number.
         line: u64,
@@ -95,15 +97,25 @@ pub enum DataError {
     Changed { origin: String },
 }
 
+fn no_match(left: u64) -> String {
+    match left {
+        0 => "matches no file\nhint: paths are files, folders or globs, relative to the folder the command runs in".into(),
+        left => format!(
+            "matches no file of text: what it matches ({left}) is hidden, a read-me file, part of a study or the like\nhint: name the file itself, or set data.files = \"all\""
+        ),
+    }
+}
+
 impl DataError {
     /// An [`DataError::Io`] for reading.
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
-        Self::Io {
-            action: "read",
-            path: path.into(),
-            source,
-            hint: "check that it exists, is readable and is complete",
-        }
+        let hint = match source.kind() {
+            std::io::ErrorKind::InvalidData => {
+                "unpack it with its own tool (`gzip -dc`, `zstd -dc --long=31`) into a file to see what is in it, or fetch it anew"
+            }
+            _ => "check that it exists, is readable and is complete",
+        };
+        Self::Io { action: "read", path: path.into(), source, hint }
     }
 
     /// An [`DataError::Io`] for writing to the cache.

@@ -2,7 +2,7 @@
 
 use isoflop_text::counted;
 
-use crate::source::LeftOut;
+use crate::source::{LeftOut, SkippedLines};
 
 /// Files taken for binary, at most `named` of them by name; `None` where there are none.
 pub(crate) fn binary_files(left_out: &LeftOut, named: usize) -> Option<String> {
@@ -13,6 +13,51 @@ pub(crate) fn binary_files(left_out: &LeftOut, named: usize) -> Option<String> {
             "{} {were} not read ({}): a NUL byte in {their} first 8 KiB",
             counted(n, "binary file"),
             names(&left_out.examples, named, n)
+        )
+    })
+}
+
+/// Files beside those that were read; `None` where there are none.
+pub(crate) fn files_apart(left_out: &LeftOut) -> Option<String> {
+    let all: u64 = left_out.apart.iter().map(|group| group.count).sum();
+    let groups: Vec<String> = left_out
+        .apart
+        .iter()
+        .map(|group| {
+            let words = group.why.words();
+            format!("{} ({words})", names(&group.examples, 3, group.count))
+        })
+        .collect();
+    let way_on = match left_out.apart.iter().all(|group| group.why.always()) {
+        true => "",
+        false => "; data.files = \"all\" reads files whatever they are called",
+    };
+    (all > 0).then(|| {
+        format!(
+            "{} read, {all} left out: {}{way_on}",
+            counted(left_out.files_read, "file"),
+            groups.join(", ")
+        )
+    })
+}
+
+/// Lines without text; `None` where there are none.
+pub(crate) fn skipped_lines(left_out: &LeftOut, named: usize) -> Option<String> {
+    let SkippedLines { lines, of, examples } = &left_out.skipped;
+    let were = if *lines == 1 { "was" } else { "were" };
+    (*lines > 0).then(|| {
+        let examples = names(examples, named, *lines);
+        format!("{lines} of {} {were} skipped ({examples})", counted(*of, "line"))
+    })
+}
+
+/// Separators in the text; `None` where there are none.
+pub(crate) fn separators(left_out: &LeftOut) -> Option<String> {
+    let n = left_out.separators;
+    (n > 0).then(|| {
+        format!(
+            "`<|endoftext|>` stands in the text {} and is trained on as text; where it ends documents, cut there and write them as lines of JSON",
+            counted(n, "time")
         )
     })
 }
@@ -53,6 +98,7 @@ mod tests {
         let left_out = |files: &[&str], n| LeftOut {
             binary_files: n,
             examples: files.iter().map(ToString::to_string).collect(),
+            ..LeftOut::default()
         };
         let told = |files: &[&str], n| binary_files(&left_out(files, n), 5).unwrap();
         assert_eq!(

@@ -47,7 +47,10 @@ pub(crate) fn prepare_scanned(
     let folder = config.cache.join(&key[..16]);
     let mut notes = Vec::new();
     match cache::open(&folder, &key) {
-        Ok(Some(opened)) => return Ok(Corpus::stored(opened, config.valid_tokens, notes)),
+        Ok(Some(mut opened)) => {
+            read_again(&mut opened.summary, source, scanned);
+            return Ok(Corpus::stored(opened, config.valid_tokens, notes));
+        }
         Ok(None) => {}
         Err(problem) => {
             notes.push(format!("rebuilt {}: {problem}", folder.display()));
@@ -68,6 +71,18 @@ pub(crate) fn prepare_scanned(
         Ok(None) => Err(cache::damaged(&folder, "it vanished".into())),
         Err(problem) => Err(cache::damaged(&folder, problem)),
     }
+}
+
+/// Equal pieces may come from elsewhere now: from other documents, beside other files.
+fn read_again(summary: &mut Summary, source: &dyn Source, scanned: &Scan) {
+    summary.source = source.describe();
+    summary.documents = scanned.documents;
+    summary.empty_documents = scanned.empty;
+    summary.invalid_utf8_sequences = scanned.replaced;
+    summary.invalid_utf8_documents = scanned.replaced_documents;
+    summary.invalid_utf8_examples.clone_from(&scanned.replaced_examples);
+    summary.crlf_documents = scanned.line_ends;
+    summary.left_out.clone_from(&scanned.left_out);
 }
 
 /// What there is, and what was not taken for text.

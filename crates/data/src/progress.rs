@@ -8,6 +8,8 @@ pub enum Stage {
     Scan,
     /// Training a tokenizer on the training split.
     TrainTokenizer,
+    /// The same, once its text is read. How far it has come is not known.
+    CountMerges,
     /// Second pass: encoding documents and writing token files.
     Tokenize,
     /// Compressing text, for [`assess`](crate::assess) only.
@@ -21,6 +23,7 @@ impl Stage {
             Stage::Fetch => "fetching crates with `cargo fetch --locked`",
             Stage::Scan => "reading",
             Stage::TrainTokenizer => "training the tokenizer",
+            Stage::CountMerges => "training the tokenizer: counting merges",
             Stage::Tokenize => "tokenising",
             Stage::Compress => "compressing",
         }

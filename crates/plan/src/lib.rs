@@ -51,9 +51,10 @@ pub use cell::{Cell, CellId, Hyper, NUMERICS_VERSION, Optimizer, Precision, Sche
 pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
     DecayRule, DepthRule, Design, DeviceConfig, DeviceName, Difference, Effect, ErrorKind,
-    FitConfig, GridConfig, Kernels, LawOf, Length, ModelConfig, MultiplierDesign, Multiply,
-    OptimumRule, Place, PrecisionChoice, RATE_EXPONENTS, RateRule, Setting, Shader, ShapeAxes,
-    Sizes, StudyConfig, SyntheticConfig, TokenizerConfig, TrainConfig, WarmupRule,
+    FileChoice, FitConfig, GridConfig, Kernels, LawOf, Length, ModelConfig, MultiplierDesign,
+    Multiply, OptimumRule, Place, PrecisionChoice, RATE_EXPONENTS, RateRule, Setting, Shader,
+    ShapeAxes, Sizes, StudyConfig, SyntheticConfig, TextConfig, TokenizerConfig, TrainConfig,
+    WarmupRule,
 };
 pub use convention::Convention;
 pub use grid::{

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use isoflop_data::Corpus;
-use isoflop_ledger::write_atomic;
+use isoflop_ledger::{CHECKPOINT_FOLDER, write_atomic};
 use isoflop_plan::DataFacts;
 use isoflop_report::number;
+use isoflop_text::counted;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StudyError;
@@ -81,6 +82,46 @@ impl StudyData {
         })
     }
 
+    /// Makes sure that what a results folder holds was trained on this data, wherever its files lie now.
+    ///
+    /// # Errors
+    /// [`StudyError::Misuse`] where it was trained on other data.
+    pub(crate) fn check_same(&self, folder: &Path, records: usize) -> Result<(), StudyError> {
+        // Without a record of the data, or with a damaged one, there is nothing to compare with.
+        let Ok(old) = Self::read(folder) else { return Ok(()) };
+        let checkpoints = std::fs::read_dir(folder.join(CHECKPOINT_FOLDER))
+            .map_or(0, |entries| entries.flatten().count());
+        if old.sha256 == self.sha256 || records + checkpoints == 0 {
+            return Ok(());
+        }
+        let folder = folder.display();
+        let holds = [counted(records as u64, "record"), counted(checkpoints as u64, "checkpoint")];
+        Err(StudyError::Misuse(format!(
+            "the data is not that of the study in {folder}, which holds {}: {}\nhint: put the text back as it was, and the same command goes on\nhint: to train on the text as it is now, set study.results to another folder, or remove {folder} to begin anew",
+            holds.join(" and "),
+            old.changes(self).join("; ")
+        )))
+    }
+
+    /// What differs between two data sets, for people.
+    fn changes(&self, new: &Self) -> Vec<String> {
+        let of = |data: &Self, name: &str| {
+            let figure = data.figures.iter().find(|(known, _)| known == name);
+            figure.map_or_else(|| "not there".to_owned(), |(_, value)| value.clone())
+        };
+        let changed = |(name, _): &(String, String)| {
+            let (was, is) = (of(self, name), of(new, name));
+            (was != is).then(|| format!("{}: {was} -> {is}", name.to_lowercase()))
+        };
+        let mut changes: Vec<String> = new.figures.iter().filter_map(changed).collect();
+        if changes.is_empty() {
+            changes.push("as much text, with other content".to_owned());
+        }
+        let short = |sha256: &str| sha256.get(..12).unwrap_or(sha256).to_owned();
+        changes.push(format!("SHA-256: {}.. -> {}..", short(&self.sha256), short(&new.sha256)));
+        changes
+    }
+
     fn describe(&self, corpus: &Corpus) -> Vec<(String, String)> {
         let count = |value: u64| number::count(value as f64, 3);
         let summary = corpus.summary();
@@ -107,5 +148,41 @@ impl StudyData {
         .into_iter()
         .flatten()
         .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(sha256: &str, documents: &str) -> StudyData {
+        StudyData {
+            vocab: 256,
+            train_tokens: Some(1000),
+            sha256: sha256.into(),
+            bytes_per_token: Some(1.0),
+            source: "text".into(),
+            figures: vec![("Documents".into(), documents.into())],
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn other_data_is_refused_where_something_was_trained() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (data("00aa", "80"), data("11bb", "81"));
+        new.check_same(folder.path(), 3).unwrap();
+        old.write(folder.path()).unwrap();
+        old.check_same(folder.path(), 3).unwrap();
+        new.check_same(folder.path(), 0).unwrap();
+        let told = new.check_same(folder.path(), 1).unwrap_err().to_string();
+        assert!(told.contains("1 record and 0 checkpoints: documents: 80 -> 81; "), "{told}");
+        assert!(told.contains("SHA-256: 00aa.. -> 11bb.."), "{told}");
+        assert_eq!(told.matches("\nhint: ").count(), 2, "{told}");
+        let checkpoints = folder.path().join(CHECKPOINT_FOLDER);
+        std::fs::create_dir(&checkpoints).unwrap();
+        std::fs::write(checkpoints.join("a.safetensors"), "").unwrap();
+        let told = data("22cc", "80").check_same(folder.path(), 0).unwrap_err().to_string();
+        assert!(told.contains("1 checkpoint: as much text, with other content"), "{told}");
     }
 }

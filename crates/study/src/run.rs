@@ -70,6 +70,7 @@ pub fn run(
     // data
     let corpus = prepare_data(&config, observer)?;
     let data = StudyData::of(&corpus);
+    data.check_same(ledger.folder(), ledger.contents().records.len())?;
     let mut grid = build_grid(&config, &corpus, &data, Some(limits))?;
     refuse_too_large(&grid, limits, &device)?;
     data.write(ledger.folder())?;

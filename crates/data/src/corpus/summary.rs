@@ -65,6 +65,8 @@ impl Summary {
                 "the held-out set has {valid_there} tokens, not the {valid_asked} asked for, because it may take no more than data.valid_fraction of the text"
             ));
         }
+        notes.extend(note::files_apart(&self.left_out));
+        notes.extend(note::skipped_lines(&self.left_out, NAMED));
         notes.extend(note::invalid_utf8(
             self.invalid_utf8_sequences,
             self.invalid_utf8_documents,
@@ -72,6 +74,7 @@ impl Summary {
             NAMED,
         ));
         notes.extend(note::binary_files(&self.left_out, NAMED));
+        notes.extend(note::separators(&self.left_out));
         if self.unknown_tokens > 0 {
             notes.push(format!(
                 "the tokenizer has no token for some of the text: {} tokens are \"unknown\", so bits per byte leave out what they stand for",

@@ -14,10 +14,13 @@ use crate::progress::{Progress, ProgressSink, Stage};
 use crate::source::Source;
 use crate::split::{Assignment, Split};
 use crate::store::TokenWriter;
-use crate::tokenizer::{Encoded, Tokenizer, TokenizerSpec, identity, train_bpe};
+use crate::tokenizer::{Encoded, Tokenizer, TokenizerSpec, identity, long_word_bytes, train_bpe};
 
 /// A BPE vocabulary is trained on at most this much of the training split, in reading order.
 const BPE_BYTES: usize = 256 << 20;
+
+/// And on at most this much of long words: they take some hundred times their length in memory.
+const BPE_LONG_BYTES: usize = 8 << 20;
 
 /// Writes `train.tokens`, `valid.tokens`, `valid.bytes` and, if there is one, `tokenizer.json`.
 pub(super) fn build(
@@ -33,7 +36,7 @@ pub(super) fn build(
         TokenizerSpec::Ready(tokenizer) => tokenizer,
         TokenizerSpec::Bpe(vocab) => {
             let text = training_text(source, scanned, split, progress)?;
-            Box::new(train_bpe(text.iter().map(String::as_str), vocab)?)
+            Box::new(train_bpe(&text, vocab, progress)?)
         }
     };
     let vocab = tokenizer.vocab();
@@ -180,10 +183,15 @@ fn training_text(
     progress: ProgressSink,
 ) -> Result<Vec<String>, DataError> {
     let mut text = Vec::new();
-    let mut bytes = 0;
+    let (mut bytes, mut long) = (0, 0);
     each_piece(source, scanned, split, &mut |pieces| {
         for (piece, assignment) in pieces {
             if assignment == Assignment::Train && bytes < BPE_BYTES {
+                let of_it = long_word_bytes(&piece.text);
+                if long + of_it > BPE_LONG_BYTES && 2 * of_it > piece.text.len() {
+                    continue;
+                }
+                long += of_it;
                 bytes += piece.text.len();
                 text.push(piece.text);
             }

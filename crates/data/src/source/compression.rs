@@ -1,14 +1,18 @@
 //! Reading plain, gzip and zstd files alike.
 
+mod gzip;
+mod zstd;
+
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
-use flate2::bufread::MultiGzDecoder;
-use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
-use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-
 use crate::error::DataError;
+use gzip::GzipMembers;
+use zstd::ZstdFrames;
+
+/// What editors on Windows write in front of UTF-8.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Told by the end of a file's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,88 +36,23 @@ impl Compression {
     }
 }
 
-/// Opens a file for reading its unpacked bytes.
+/// Opens a file for reading its unpacked bytes, a byte order mark in front left out.
 pub(super) fn open(path: &Path, compression: Compression) -> Result<Box<dyn BufRead>, DataError> {
     let file = File::open(path).map_err(|e| DataError::read(path, e))?;
     let file = BufReader::with_capacity(1 << 18, file);
-    Ok(match compression {
+    let reader: Box<dyn BufRead> = match compression {
         Compression::None => Box::new(file),
-        Compression::Gzip => Box::new(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(file))),
+        Compression::Gzip => Box::new(BufReader::with_capacity(1 << 18, GzipMembers::new(file))),
         Compression::Zstd => Box::new(BufReader::with_capacity(1 << 18, ZstdFrames::new(file))),
+    };
+    without_mark(reader).map_err(|e| DataError::read(path, e))
+}
+
+fn without_mark(mut reader: Box<dyn BufRead>) -> std::io::Result<Box<dyn BufRead>> {
+    let mut head = Vec::new();
+    reader.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut head)?;
+    Ok(match head == BYTE_ORDER_MARK {
+        true => reader,
+        false => Box::new(Cursor::new(head).chain(reader)),
     })
-}
-
-/// All frames of a zstd file, one after the other (parallel packers write many).
-struct ZstdFrames<R> {
-    reader: R,
-    decoder: FrameDecoder,
-    inside: bool,
-}
-
-impl<R: BufRead> ZstdFrames<R> {
-    fn new(reader: R) -> Self {
-        Self { reader, decoder: FrameDecoder::new(), inside: false }
-    }
-}
-
-impl<R: BufRead> Read for ZstdFrames<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if buffer.is_empty() {
-            return Ok(0);
-        }
-        loop {
-            if self.inside {
-                while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                    self.decoder
-                        .decode_blocks(&mut self.reader, BlockDecodingStrategy::UptoBlocks(1))
-                        .map_err(io::Error::other)?;
-                }
-                let count = self.decoder.read(buffer)?;
-                if count > 0 {
-                    return Ok(count);
-                }
-                self.inside = false;
-            } else if self.reader.fill_buf()?.is_empty() {
-                return Ok(0);
-            } else {
-                match self.decoder.init(&mut self.reader) {
-                    Ok(()) => self.inside = true,
-                    Err(FrameDecoderError::ReadFrameHeaderError(
-                        ReadFrameHeaderError::SkipFrame { length, .. },
-                    )) => {
-                        let mut skipped = self.reader.by_ref().take(length.into());
-                        io::copy(&mut skipped, &mut io::sink())?;
-                    }
-                    Err(error) => return Err(io::Error::other(error)),
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
-
-    #[test]
-    fn several_zstd_frames_and_a_skippable_one() {
-        let mut packed = compress_to_vec(&b"first "[..], CompressionLevel::Fastest);
-        packed.extend_from_slice(&0x184d_2a50_u32.to_le_bytes());
-        packed.extend_from_slice(&3_u32.to_le_bytes());
-        packed.extend_from_slice(b"???");
-        packed.extend(compress_to_vec(&b"second"[..], CompressionLevel::Fastest));
-        let mut text = String::new();
-        ZstdFrames::new(&packed[..]).read_to_string(&mut text).unwrap();
-        assert_eq!(text, "first second");
-    }
-
-    #[test]
-    fn a_torn_zstd_file_is_an_error() {
-        let text = "text ".repeat(1000);
-        let packed = compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
-        let torn = &packed[..packed.len() - 4];
-        let mut out = Vec::new();
-        assert!(ZstdFrames::new(torn).read_to_end(&mut out).is_err());
-    }
 }

@@ -1,76 +1,116 @@
-//! From paths, folders and globs to a sorted list of files.
+//! From paths, folders and globs to a sorted list of files of text.
 
-use std::collections::HashSet;
+mod apart;
+mod walk;
+
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+pub use apart::{Apart, FilesApart};
+
+use super::compression::Compression;
+use super::json::Field;
+use super::layout::{Layout, layout};
 use crate::error::DataError;
+use walk::{Met, walk};
 
 /// One file of the text source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TextFile {
     pub path: PathBuf,
     pub bytes: u64,
+    pub compression: Compression,
+    pub layout: Layout,
+}
+
+/// What is read, and what was met and is not.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Found {
+    pub files: Vec<TextFile>,
+    pub apart: Vec<FilesApart>,
 }
 
 /// Expands `patterns` in their order; inside each, files are sorted by path. A file that several
-/// patterns match is read once.
-pub(super) fn expand(patterns: &[String]) -> Result<Vec<TextFile>, DataError> {
+/// patterns match is read once. Files that are named themselves are read whatever they are called;
+/// those in folders and globs where they look like text, or where `all` are asked for.
+pub(super) fn expand(patterns: &[String], field: &Field, all: bool) -> Result<Found, DataError> {
     let mut files = Vec::new();
+    let (mut seen, mut apart) = (HashSet::new(), BTreeMap::new());
     for pattern in patterns {
-        let before = files.len();
-        let path = Path::new(pattern);
-        if path.exists() {
-            walk(path, &mut files)?;
-        } else {
-            let matches = glob::glob(pattern).map_err(|e| DataError::Option {
-                key: "paths",
-                problem: format!("{pattern:?} is no valid glob: {e}"),
-                hint: "`*` matches inside a folder, `**` any number of folders".into(),
-            })?;
-            for entry in matches {
-                let path = entry.map_err(|e| {
-                    let path = e.path().to_owned();
-                    DataError::read(&path, e.into())
-                })?;
-                if path.is_file() {
-                    push(path, &mut files)?;
+        let mut matched = false;
+        // The first file of JSON or CSV that has no text in it.
+        let (mut no_text, mut left) = (None, 0);
+        for Met { path, named, why } in meet(pattern, all)? {
+            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let why = match why {
+                None if !named => apart::why(&path)?,
+                None => None,
+                why => why,
+            };
+            if let Some(why) = why.filter(|why| why.always() || !all) {
+                left += 1;
+                apart.entry(real).or_insert((path, why));
+                continue;
+            }
+            if !path.is_file() {
+                continue;
+            }
+            if named && apart::is_pointer(&path)? {
+                return Err(DataError::Format {
+                    path,
+                    problem: "a pointer of Git LFS, not the file itself".into(),
+                    hint: "run `git lfs pull` in its folder".into(),
+                });
+            }
+            let (compression, found) = layout(&path, field)?;
+            let layout = match found {
+                Ok(layout) => layout,
+                Err(_) if all => Layout::Plain,
+                Err((problem, hint)) => {
+                    left += 1;
+                    no_text.get_or_insert((path.clone(), problem, hint));
+                    apart.entry(real).or_insert((path, Apart::NoField));
+                    continue;
                 }
+            };
+            matched = true;
+            if seen.insert(real) {
+                let bytes = path.metadata().map_err(|e| DataError::read(&path, e))?.len();
+                files.push(TextFile { path, bytes, compression, layout });
             }
         }
-        if files.len() == before {
-            return Err(DataError::NoMatch { pattern: pattern.clone() });
-        }
-        files[before..].sort_by(|a, b| a.path.cmp(&b.path));
-    }
-    let mut seen = HashSet::new();
-    let mut once = Vec::new();
-    for file in files {
-        let real = file.path.canonicalize().map_err(|e| DataError::read(&file.path, e))?;
-        if seen.insert(real) {
-            once.push(file);
+        match no_text {
+            _ if matched => {}
+            Some((path, problem, hint)) => return Err(DataError::Format { path, problem, hint }),
+            None => return Err(DataError::NoMatch { pattern: pattern.clone(), left }),
         }
     }
-    Ok(once)
+    apart.retain(|real, _| !seen.contains(real));
+    Ok(Found { files, apart: FilesApart::of(apart.into_values()) })
 }
 
-fn walk(path: &Path, files: &mut Vec<TextFile>) -> Result<(), DataError> {
+/// The files of one pattern, in the order of their paths.
+fn meet(pattern: &str, all: bool) -> Result<Vec<Met>, DataError> {
+    let path = Path::new(pattern);
     if path.is_file() {
-        return push(path.into(), files);
+        return Ok(vec![Met { path: path.into(), named: true, why: None }]);
     }
-    for entry in std::fs::read_dir(path).map_err(|e| DataError::read(path, e))? {
-        let entry = entry.map_err(|e| DataError::read(path, e))?;
-        let kind = entry.file_type().map_err(|e| DataError::read(&entry.path(), e))?;
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        // Links to folders are not followed: they may form rings.
-        if !hidden && (kind.is_dir() || entry.path().is_file()) {
-            walk(&entry.path(), files)?;
-        }
-    }
-    Ok(())
-}
-
-fn push(path: PathBuf, files: &mut Vec<TextFile>) -> Result<(), DataError> {
-    let bytes = path.metadata().map_err(|e| DataError::read(&path, e))?.len();
-    files.push(TextFile { path, bytes });
-    Ok(())
+    let mut met = if path.is_dir() {
+        walk(path, &["**".into(), "*".into()], all)?
+    } else {
+        let invalid = |e: glob::PatternError| DataError::Option {
+            key: "paths",
+            problem: format!("{pattern:?} is no valid glob: {e}"),
+            hint: "`*` matches inside a folder, `**` any number of folders".into(),
+        };
+        glob::Pattern::new(pattern).map_err(invalid)?;
+        let parts: Vec<String> =
+            path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        let wild = |part: &String| part.contains(['*', '?', '[']);
+        let plain = parts.iter().position(wild).unwrap_or(parts.len());
+        let root: PathBuf = path.components().take(plain).collect();
+        walk(&root, &parts[plain..], all)?
+    };
+    met.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(met)
 }

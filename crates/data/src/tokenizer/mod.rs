@@ -5,7 +5,7 @@ mod bytes;
 mod file;
 mod hugging_face;
 
-pub(crate) use bpe::train as train_bpe;
+pub(crate) use bpe::{long_word_bytes, train_bpe};
 pub use bytes::Bytes;
 pub(crate) use hugging_face::HuggingFace;
 

@@ -4,15 +4,14 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use isoflop_data::{Corpus, DataError};
-use isoflop_plan::{DataConfig, DataSource, TokenizerConfig};
+use isoflop_plan::{DataConfig, DataSource, TextConfig, TokenizerConfig};
 
 /// Reads `folder/text` as bytes, caches in `folder/cache`.
 pub fn text_config(folder: &Path, tokenizer: TokenizerConfig) -> DataConfig {
     DataConfig {
-        source: DataSource::Text {
-            paths: vec![folder.join("text").to_string_lossy().into_owned()],
-            field: "text".into(),
-        },
+        source: DataSource::Text(TextConfig::new(vec![
+            folder.join("text").to_string_lossy().into_owned(),
+        ])),
         tokenizer: Some(tokenizer),
         valid_fraction: 0.2,
         valid_tokens: 2000,

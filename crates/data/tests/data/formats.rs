@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use crate::fixture::{prepare, text, text_config, write_text};
-use isoflop_plan::{DataConfig, DataSource, TokenizerConfig};
+use isoflop_plan::{DataConfig, DataSource, TextConfig, TokenizerConfig};
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -19,13 +19,18 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 
 fn config_of(folder: &Path, paths: &[&str], field: &str) -> DataConfig {
     let paths = paths.iter().map(|p| folder.join(p).to_string_lossy().into_owned()).collect();
-    let source = DataSource::Text { paths, field: field.into() };
+    let source = DataSource::Text(TextConfig { field: field.into(), ..TextConfig::new(paths) });
     DataConfig { source, ..text_config(folder, TokenizerConfig::Bytes) }
 }
 
 fn json_lines(files: usize) -> Vec<u8> {
     let line = |file| serde_json::json!({ "id": file, "content": text(file) }).to_string() + "\n";
     (0..files).map(line).collect::<String>().into_bytes()
+}
+
+fn csv(files: usize) -> String {
+    let row = |file| format!("{file},\"{}\"\n", text(file));
+    "id,content\n".to_owned() + &(0..files).map(row).collect::<String>()
 }
 
 #[test]
@@ -48,6 +53,17 @@ fn all_forms_of_the_same_text_are_the_same_corpus() {
     fs::write(at("all.jsonl"), json_lines(30)).unwrap();
     fs::write(at("all.jsonl.gz"), gzip(&json_lines(30))).unwrap();
     fs::write(at("all.ndjson.zst"), zstd(&json_lines(30))).unwrap();
+    fs::write(at("all.json"), json_lines(30)).unwrap();
+    fs::write(at("all.json.gz"), gzip(&json_lines(30))).unwrap();
+    fs::write(at("all.json.zst"), zstd(&json_lines(30))).unwrap();
+    let array = String::from_utf8(json_lines(30)).unwrap();
+    fs::write(at("array.json"), format!("[{}]", array.trim().replace('\n', ",\n"))).unwrap();
+    fs::write(at("array.jsonl"), format!("[{}]", array.trim().replace('\n', ","))).unwrap();
+    let marked = |text: &[u8]| [b"\xef\xbb\xbf", text].concat();
+    fs::write(at("marked.jsonl"), marked(&json_lines(30))).unwrap();
+    fs::write(at("marked.csv"), marked(csv(30).as_bytes())).unwrap();
+    fs::write(at("all.csv.gz"), gzip(csv(30).as_bytes())).unwrap();
+    fs::write(at("padded.jsonl.gz"), [gzip(&json_lines(30)), vec![0; 512]].concat()).unwrap();
     let sha256 = |paths: &[&str]| {
         prepare(&config_of(folder.path(), paths, "content")).unwrap().sha256().to_owned()
     };
@@ -59,6 +75,19 @@ fn all_forms_of_the_same_text_are_the_same_corpus() {
     assert_eq!(sha256(&["all.jsonl"]), flat, "JSONL");
     assert_eq!(sha256(&["all.jsonl.gz"]), flat, "JSONL in gzip");
     assert_eq!(sha256(&["all.ndjson.zst"]), flat, "JSONL in zstd");
+    for form in [
+        "all.json",
+        "all.json.gz",
+        "all.json.zst",
+        "array.json",
+        "array.jsonl",
+        "marked.jsonl",
+        "marked.csv",
+        "all.csv.gz",
+        "padded.jsonl.gz",
+    ] {
+        assert_eq!(sha256(&[form]), flat, "{form}");
+    }
 }
 
 #[test]
@@ -113,7 +142,15 @@ fn errors_name_the_place_and_a_remedy() {
     fs::write(at("table.parquet"), "PAR1").unwrap();
     fs::write(at("torn.txt.gz"), &gzip(text(0).repeat(50).as_bytes())[..60]).unwrap();
     fs::write(at("torn.txt.zst"), &zstd(text(0).repeat(50).as_bytes())[..60]).unwrap();
-    let cases: [(&str, &[&str]); 9] = [
+    fs::write(at("table.csv"), "id,body\n1,x\n").unwrap();
+    fs::write(at("one.json"), "{\n \"body\": \"x\"\n}\n").unwrap();
+    fs::write(at("torn.json"), "[{\"text\": \"a\"},\n{\"text\": \"b\n").unwrap();
+    fs::write(at("tail.txt.gz"), [gzip(b"text"), b"<html>".to_vec()].concat()).unwrap();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+    fs::write(at("pointer.txt"), pointer).unwrap();
+    fs::create_dir_all(at("card")).unwrap();
+    fs::write(at("card/README.md"), "about").unwrap();
+    let cases: [(&str, &[&str]); 15] = [
         ("broken.jsonl", &["broken.jsonl:3", "not valid JSON"]),
         ("other.jsonl", &["other.jsonl:1", "no field \"text\"", "\"body\", \"id\""]),
         ("number.jsonl", &["number.jsonl:1", "not a string"]),
@@ -123,6 +160,12 @@ fn errors_name_the_place_and_a_remedy() {
         ("torn.txt.zst", &["cannot read", "torn.txt.zst"]),
         ("missing/*.txt", &["missing/*.txt", "matches no file"]),
         ("a/***", &["a/***", "glob"]),
+        ("table.csv", &["table.csv", "no column", "\"body\""]),
+        ("one.json", &["one.json", "field \"text\"", "data.field"]),
+        ("torn.json", &["torn.json:2", "ends inside"]),
+        ("tail.txt.gz", &["tail.txt.gz", "garbage", "gzip -dc"]),
+        ("pointer.txt", &["pointer.txt", "Git LFS", "git lfs pull"]),
+        ("card", &["card", "no file of text", "data.files"]),
     ];
     for (path, parts) in cases {
         let error = prepare(&config_of(folder.path(), &[path], "text")).unwrap_err().to_string();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::fixture::{prepare, text_config};
-use isoflop_data::Encoded;
+use isoflop_data::{Corpus, Encoded, Stage};
 use isoflop_plan::TokenizerConfig;
 
 /// Sentences with enough variety for a few hundred merges, and characters of several bytes.
@@ -96,4 +96,25 @@ fn unknown_tokens_and_broken_files_are_reported() {
     fs::write(&path, "{}").unwrap();
     let error = prepare(&config).unwrap_err().to_string();
     assert!(error.contains("words.json") && error.contains("hint: "), "{error}");
+}
+
+#[test]
+fn text_without_blanks_has_a_vocabulary_and_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("text")).unwrap();
+    let mut state = 1_u32;
+    let genome: String = (0..300_000)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            b"ACGT"[(state >> 30) as usize] as char
+        })
+        .collect();
+    fs::write(folder.path().join("text/genome.txt"), genome).unwrap();
+    let config = text_config(folder.path(), TokenizerConfig::Bpe { vocab: 400 });
+    let mut stages = Vec::new();
+    let corpus = Corpus::prepare(&config, &mut |progress| stages.push(progress.stage)).unwrap();
+    assert_eq!(corpus.vocab(), 400);
+    let train = corpus.summary().unwrap().train;
+    assert!(train.bytes as f64 / train.tokens as f64 > 2.5, "{train:?}");
+    assert!(stages.contains(&Stage::CountMerges), "{stages:?}");
 }

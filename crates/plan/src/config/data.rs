@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use super::key::{
-    Effect::{Cells, Nothing},
+    Effect::{Cells, Data, Nothing},
     Key, key,
 };
 use super::takes::{List, above_to, from_to, number, text, whole, whole_from, words};
 use super::value::{Field, Plain, Refused, Value};
-use super::words::nearest;
+use super::words::{nearest, words};
 
 /// Resolved `[data]` section.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,15 +33,44 @@ pub struct DataConfig {
 pub enum DataSource {
     /// The Rust sources of a fixed list of this project's own pinned dependencies.
     Cargo,
-    /// Files, folders and glob patterns, relative to the working directory.
-    Text {
-        /// Paths or patterns, in the order of the file.
-        paths: Vec<String>,
-        /// The JSON field that holds the text of a JSONL line.
-        field: String,
-    },
+    Text(TextConfig),
     /// An endless seeded language whose next-token distribution is known.
     Synthetic(SyntheticConfig),
+}
+
+/// Files, folders and glob patterns, relative to the working directory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TextConfig {
+    /// Paths or patterns, in the order of the file.
+    pub paths: Vec<String>,
+    /// The field of JSON, or the column of CSV, that holds the text.
+    pub field: String,
+    /// Share of the lines of JSON or CSV that may be without text.
+    pub bad_lines: f64,
+    pub files: FileChoice,
+}
+
+/// Which files of folders and globs are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileChoice {
+    /// Those that look like text.
+    Text,
+    All,
+}
+
+words!(FileChoice: "text" = Self::Text, "all" = Self::All);
+
+impl FileChoice {
+    pub fn is_all(self) -> bool {
+        self == Self::All
+    }
+}
+
+impl TextConfig {
+    /// The defaults, for these paths.
+    pub fn new(paths: Vec<String>) -> Self {
+        Self { paths, field: "text".into(), bad_lines: 0.01, files: FileChoice::Text }
+    }
 }
 
 /// How text becomes tokens.
@@ -88,13 +117,18 @@ pub(super) const KEYS: &[Key] = &[
     key("source", words(&["cargo", "text", "synthetic"]), "\"text\"",
         "where the data comes from", Cells, |c| Some(&mut c.data)),
     key("paths", text("a file, folder or glob").listed(List::Ordered), "[\"corpus/**/*.txt\"]",
-        "the text to train on, relative to the working directory", Cells,
-        |c| match &mut c.data.source { DataSource::Text { paths, .. } => Some(paths), _ => None })
+        "the text to train on, relative to the working directory", Data,
+        |c| Some(&mut c.data.text()?.paths))
         .with(TEXT).required(),
     key("field", text("text"), "\"text\"",
-        "the field of a JSONL line that holds its text", Cells,
-        |c| match &mut c.data.source { DataSource::Text { field, .. } => Some(field), _ => None })
-        .with(TEXT),
+        "the field of JSON (`a.b` for a field of a field) or column of CSV that holds the text", Data,
+        |c| Some(&mut c.data.text()?.field)).with(TEXT),
+    key("files", words(&["text", "all"]), "\"all\"",
+        "which files of folders and globs are read: those that look like text, or all", Data,
+        |c| Some(&mut c.data.text()?.files)).with(TEXT),
+    key("bad_lines", number(from_to(0.0, 0.5), ""), "0.001",
+        "share of the lines of JSON or CSV that may be without text: they are skipped and counted", Nothing,
+        |c| Some(&mut c.data.text()?.bad_lines)).with(TEXT),
     key("vocab", whole(3, 65_536, "tokens"), "64",
         "vocabulary of the synthetic language", Cells,
         |c| Some(&mut c.data.synthetic()?.vocab)).with(SYNTHETIC),
@@ -126,6 +160,13 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 impl DataConfig {
+    fn text(&mut self) -> Option<&mut TextConfig> {
+        match &mut self.source {
+            DataSource::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     fn synthetic(&mut self) -> Option<&mut SyntheticConfig> {
         match &mut self.source {
             DataSource::Synthetic(language) => Some(language),
@@ -138,7 +179,7 @@ impl DataConfig {
 impl Field for DataConfig {
     fn set(&mut self, value: Value) -> Result<(), Refused> {
         self.source = match String::from_value(value).as_deref() {
-            Some("text") => DataSource::Text { paths: Vec::new(), field: "text".into() },
+            Some("text") => DataSource::Text(TextConfig::new(Vec::new())),
             Some("synthetic") => {
                 // An endless language that writes its own tokens.
                 (self.tokenizer, self.valid_fraction, self.max_bytes) = (None, 0.0, None);
@@ -153,7 +194,7 @@ impl Field for DataConfig {
     fn get(&self) -> Value {
         let word = match self.source {
             DataSource::Cargo => "cargo",
-            DataSource::Text { .. } => "text",
+            DataSource::Text(_) => "text",
             DataSource::Synthetic(_) => "synthetic",
         };
         Value::Text(word.into())

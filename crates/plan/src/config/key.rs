@@ -14,6 +14,9 @@ use super::value::Field;
 pub enum Effect {
     /// The results of cells: old and new results do not belong together.
     Cells,
+    /// Which text is read. Whether old and new results belong together is told by the hash of the
+    /// data, not by how it is named.
+    Data,
     /// Which cells there are; those in common keep their results.
     Grid,
     /// The fits and the report, which can be made anew from the same results.

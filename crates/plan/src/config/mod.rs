@@ -28,7 +28,7 @@ use toml::de::{DeTable, DeValue};
 
 pub use cells::{CellSize, CellSpec, Length};
 pub use compare::Difference;
-pub use data::{DataConfig, DataSource, SyntheticConfig, TokenizerConfig};
+pub use data::{DataConfig, DataSource, FileChoice, SyntheticConfig, TextConfig, TokenizerConfig};
 pub use device::{DeviceConfig, DeviceName, Kernels, Shader};
 pub use error::{ConfigError, ConfigErrors, ErrorKind, Place};
 pub use fit::FitConfig;

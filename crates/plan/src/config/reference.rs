@@ -42,6 +42,7 @@ fn table<Root>(title: &str, keys: &[Key<Root>], default: impl Fn(&Key<Root>) -> 
         };
         let touches = match key.effect {
             Effect::Cells => "results",
+            Effect::Data => "results, where the text is another",
             Effect::Grid => "which cells there are",
             Effect::Fit => "fits",
             Effect::Nothing => "-",

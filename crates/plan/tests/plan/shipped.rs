@@ -26,10 +26,10 @@ fn plausible(config: &Config) -> DataFacts {
     let (vocab, tokens) = match (&config.data.source, &config.data.tokenizer) {
         (DataSource::Synthetic(language), _) => (language.vocab, None),
         (DataSource::Cargo, _) => (256, Some(40_000_000)),
-        (DataSource::Text { .. }, Some(TokenizerConfig::Bpe { vocab })) => {
+        (DataSource::Text(_), Some(TokenizerConfig::Bpe { vocab })) => {
             (*vocab, Some(8_000_000_000))
         }
-        (DataSource::Text { .. }, _) => (256, Some(8_000_000_000)),
+        (DataSource::Text(_), _) => (256, Some(8_000_000_000)),
     };
     facts(vocab, tokens)
 }

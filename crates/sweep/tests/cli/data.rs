@@ -97,3 +97,44 @@ fn crates_that_are_missing_are_fetched_or_the_reason_is_told() {
     assert!(told.contains("/no/such/cargo did not start"), "{told}");
     assert!(told.contains("\nhint: it takes Cargo and a network"), "{told}");
 }
+
+/// A study of text that trains in a second or two.
+fn study(paths: &str) -> String {
+    let text =
+        TEXT.replace("[5e9]", "[5e8]").replace("[16, 24]", "[8, 12]").replace("texts", paths);
+    text + "min_steps = 10\n[train]\nbatch_tokens = 128\n[device]\nname = \"cpu\"\n[fit]\nbootstrap = 20\n"
+}
+
+#[test]
+fn the_same_text_elsewhere_goes_on_and_other_text_is_refused() {
+    let bench = with_texts();
+    std::fs::write(bench.path("tiny.toml"), study("texts")).unwrap();
+    bench.finish("out");
+    let records = bench.contents("out").records.len();
+    std::fs::rename(bench.path("texts"), bench.path("moved")).unwrap();
+    std::fs::write(bench.path("tiny.toml"), study("moved/*")).unwrap();
+    let told = stderr(&bench.finish("out"));
+    assert!(told.contains("data.paths: [\"texts\"] -> [\"moved/*\"]"), "{told}");
+    assert!(told.contains(&format!("all {records} cells are in")), "{told}");
+
+    std::fs::write(bench.path("moved/new.txt"), "a line that is new\n".repeat(99)).unwrap();
+    let output = bench.output(&["--config", "tiny.toml", "--results", "out"]);
+    let told = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("the data is not that of the study in out"), "{told}");
+    assert!(told.contains("documents: 41 -> 42"), "{told}");
+    assert_eq!(told.matches("\nhint: ").count(), 2, "{told}");
+    assert_eq!(bench.contents("out").records.len(), records);
+}
+
+#[test]
+fn a_study_may_live_in_the_folder_of_its_text() {
+    let bench = with_texts();
+    std::fs::write(bench.path("tiny.toml"), study(".")).unwrap();
+    for glob in [".", "**/*", "."] {
+        std::fs::write(bench.path("tiny.toml"), study(glob)).unwrap();
+        let told = stderr(&bench.finish("runs/tiny"));
+        assert!(told.contains("data: 41 files read, "), "{told}");
+        assert!(told.contains("tiny.toml") && told.contains("(of a study)"), "{told}");
+    }
+}

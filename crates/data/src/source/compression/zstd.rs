@@ -1,0 +1,105 @@
+//! Zstd files of any number of frames.
+
+use std::io::{self, BufRead, Read};
+
+use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+/// The largest window that `zstd --long` writes. So much memory is used only where the text is as
+/// long.
+const WINDOW_BYTES: u64 = 1 << 31;
+
+/// All frames of a zstd file, one after the other (parallel packers write many).
+pub(super) struct ZstdFrames<R> {
+    reader: R,
+    decoder: FrameDecoder,
+    inside: bool,
+}
+
+impl<R: BufRead> ZstdFrames<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader, decoder: decoder(), inside: false }
+    }
+}
+
+impl<R: BufRead> Read for ZstdFrames<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            if self.inside {
+                while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+                    self.decoder
+                        .decode_blocks(&mut self.reader, BlockDecodingStrategy::UptoBlocks(1))
+                        .map_err(io::Error::other)?;
+                }
+                let count = self.decoder.read(buffer)?;
+                if count > 0 {
+                    return Ok(count);
+                }
+                self.inside = false;
+            } else if self.reader.fill_buf()?.is_empty() {
+                return Ok(0);
+            } else {
+                // A decoder that is used again reserves the whole window at once.
+                self.decoder = decoder();
+                match self.decoder.init(&mut self.reader) {
+                    Ok(()) => self.inside = true,
+                    Err(FrameDecoderError::ReadFrameHeaderError(
+                        ReadFrameHeaderError::SkipFrame { length, .. },
+                    )) => {
+                        let mut skipped = self.reader.by_ref().take(length.into());
+                        io::copy(&mut skipped, &mut io::sink())?;
+                    }
+                    Err(error) => return Err(io::Error::other(error)),
+                }
+            }
+        }
+    }
+}
+
+fn decoder() -> FrameDecoder {
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(WINDOW_BYTES);
+    decoder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+    #[test]
+    fn several_zstd_frames_and_a_skippable_one() {
+        let mut packed = compress_to_vec(&b"first "[..], CompressionLevel::Fastest);
+        packed.extend_from_slice(&0x184d_2a50_u32.to_le_bytes());
+        packed.extend_from_slice(&3_u32.to_le_bytes());
+        packed.extend_from_slice(b"???");
+        packed.extend(compress_to_vec(&b"second"[..], CompressionLevel::Fastest));
+        let mut text = String::new();
+        ZstdFrames::new(&packed[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "first second");
+    }
+
+    #[test]
+    fn a_torn_zstd_file_is_an_error() {
+        let text = "text ".repeat(1000);
+        let packed = compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
+        let torn = &packed[..packed.len() - 4];
+        let mut out = Vec::new();
+        assert!(ZstdFrames::new(torn).read_to_end(&mut out).is_err());
+    }
+
+    #[test]
+    fn a_frame_with_the_longest_window_is_read() {
+        // Magic number; neither size nor checksum; a window of 2 GiB; one last raw block.
+        let mut packed = 0xfd2f_b528_u32.to_le_bytes().to_vec();
+        packed.extend([0x00, (31 - 10) << 3]);
+        packed.extend(&(1_u32 | 5 << 3).to_le_bytes()[..3]);
+        packed.extend(b"hello");
+        let mut text = String::new();
+        ZstdFrames::new(&packed[..]).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "hello");
+    }
+}
