@@ -238,7 +238,7 @@ fn numbers_are_read_as_people_write_them() {
     });
     assert!(notes(&agrees(&["--csv", &european])).contains("commas in numbers part decimals"));
     let thousands = file(&bench, "groups.csv", HEADER, |r| {
-        let digits = format!("{}", r.tokens);
+        let digits = format!("{:.0}", r.tokens);
         let groups: Vec<&str> =
             digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).unwrap()).collect();
         format!("{},{},\"{}\",{},{}", r.name, r.params, groups.join(","), r.flops, r.loss)
