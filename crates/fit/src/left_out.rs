@@ -22,6 +22,12 @@ pub enum LeftOutReason {
     },
     /// The row repeats another of the same name, number by number.
     Duplicate,
+    /// An earlier point of a run whose last row is in the table.
+    NotLast,
+    /// Another run of another name is equal to it to the last digit.
+    Renamed,
+    /// C has nothing to do with N and D, while it has in the other rows.
+    OffRule,
     /// The chosen convention needs a count that this row lacks.
     NoCount {
         column: String,
@@ -45,6 +51,16 @@ impl std::fmt::Display for LeftOutReason {
                 write!(f, "{column} is {value}, and must be above 0")
             }
             LeftOutReason::Duplicate => write!(f, "repeats an earlier row, number by number"),
+            LeftOutReason::NotLast => write!(f, "an earlier point of its run, and no final loss"),
+            LeftOutReason::Renamed => {
+                write!(f, "repeats a run of another name to the last digit, and counts once")
+            }
+            LeftOutReason::OffRule => {
+                write!(
+                    f,
+                    "its C is far from what its N and D take, as of a crashed or mistyped run"
+                )
+            }
             LeftOutReason::NoCount { column } => write!(f, "has no {column}"),
             LeftOutReason::Asked { why } => write!(f, "{why}"),
         }
@@ -59,6 +75,9 @@ impl LeftOutReason {
                 "give the column of that count, or choose another convention"
             }
             LeftOutReason::Asked { .. } => "leave out fewer rows",
+            LeftOutReason::Unreadable { .. } => {
+                "N, D, C and the loss must be numbers, such as 1234567, 1.2e9, 3.4M or 1.2B; check the column names"
+            }
             _ => {
                 "N, D, C and the loss must be positive and finite; check the column names and units"
             }

@@ -60,6 +60,19 @@ fn is_of_a_configuration(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<ConfigErrors>() || matches!(cause.downcast_ref(), Some(StudyError::Config(_)))
 }
 
+/// Most characters of one cause or hint: names and cells that stand in a message may be of any length.
+const MOST_CHARACTERS: usize = 800;
+
+fn cut(text: String) -> String {
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        None => text,
+        Some((end, _)) => {
+            let tail = text.char_indices().rev().nth(199).map_or(end, |(at, _)| at).max(end);
+            format!("{} ... {}", &text[..end], &text[tail..])
+        }
+    }
+}
+
 /// An error taken apart: library errors carry their hint on their last lines.
 struct Told {
     causes: Vec<String>,
@@ -80,6 +93,7 @@ impl Told {
                 Some((message, hint)) => (message.to_owned(), Some(hint.to_owned())),
                 None => (text, None),
             };
+            let (message, hint) = (cut(message), hint.map(cut));
             // Some errors repeat their source in their own words.
             if !told.causes.iter().any(|known| known.contains(&message)) {
                 told.causes.push(message);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{OutputArgs, SourceArgs};
+use super::{OutputArgs, SourceArgs, UnitArgs};
 
 /// Options of `sweep compare`.
 #[derive(Debug, Clone, Args)]
@@ -63,6 +63,9 @@ pub struct CompareArgs {
     /// Of tables: column of budgets (slices), FLOPs
     #[arg(long, value_name = "COLUMN")]
     pub budget: Option<String>,
+    /// Of tables: units of N, D and C.
+    #[command(flatten)]
+    pub units: UnitArgs,
     /// How it speaks.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -84,6 +87,7 @@ impl CompareArgs {
             run: self.run.clone(),
             seed_column: self.seed_column.clone(),
             budget: self.budget.clone(),
+            units: self.units.clone(),
             ..SourceArgs::default()
         }
     }

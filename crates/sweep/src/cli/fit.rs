@@ -11,7 +11,7 @@ use isoflop_fit::parametric::{FitOptions, Starts};
 use isoflop_fit::study::StudyOptions;
 use isoflop_fit::{Counting, Objective};
 
-use crate::cli::OutputArgs;
+use crate::cli::{OutputArgs, UnitArgs};
 
 /// Options of `sweep fit`.
 #[derive(Debug, Clone, Args)]
@@ -51,7 +51,7 @@ pub struct FitArgs {
     pub output: OutputArgs,
 }
 
-/// Where the runs are: results folders, a CSV (comma, semicolon or tab) or a JSONL table.
+/// Where the runs are: results folders, a CSV (comma, semicolon or tab) or a JSON table.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SourceArgs {
     /// A results folder, as left by a run; several are read as one study (see `sweep merge`)
@@ -60,7 +60,7 @@ pub struct SourceArgs {
     /// A table with a header line
     #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
     pub csv: Option<PathBuf>,
-    /// A table with a JSON object per line
+    /// A table in JSON: an object per line, an array of them, or arrays by column; `a.b` names a key within an object
     #[arg(long, value_name = "FILE")]
     pub jsonl: Option<PathBuf>,
     /// Column of N
@@ -114,6 +114,9 @@ pub struct SourceArgs {
     /// Column of parameters without embeddings, for --convention
     #[arg(long, value_name = "COLUMN")]
     pub params_non_embedding: Option<String>,
+    /// Units of N, D and C.
+    #[command(flatten)]
+    pub units: UnitArgs,
     /// Leave out rows whose COLUMN is VALUE
     #[arg(long, value_name = "COLUMN=VALUE")]
     pub skip: Vec<String>,

@@ -3,6 +3,7 @@
 mod compare;
 mod fit;
 mod predict;
+mod units;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use isoflop_plan::{Config, ConfigErrors, DeviceName};
 pub use compare::CompareArgs;
 pub use fit::{FitArgs, ModelArgs, SourceArgs};
 pub use predict::PredictArgs;
+pub use units::UnitArgs;
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
 /// hardware, fits it, and writes a report.

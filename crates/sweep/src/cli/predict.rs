@@ -39,6 +39,9 @@ pub struct PredictArgs {
     /// With --target-loss: count inference of this many tokens too (2 N FLOPs each)
     #[arg(long, value_name = "TOKENS", default_value_t = 0.0)]
     pub inference_tokens: f64,
+    /// Answer budgets more than 10,000 times the largest run too
+    #[arg(long)]
+    pub far_extrapolation: bool,
     /// Fit only the runs of budgets up to this many FLOPs (without budgets: of C up to this), to forecast the rest
     #[arg(long, value_name = "FLOPS")]
     pub up_to: Option<f64>,

@@ -8,6 +8,7 @@ use isoflop_compare::{
     CompareOptions, Compared, Comparison, LossOptions, Mode, Run, Side, compare,
 };
 use isoflop_ledger::{now_utc, seconds_of_utc, write_atomic};
+use isoflop_report::Notice;
 use isoflop_report::comparison::{Around, document};
 use serde::Serialize;
 
@@ -42,11 +43,11 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
     if !(args.level > 0.0 && args.level < 1.0) {
         bail!("--level {} is not between 0 and 1\nhint: 0.95 is usual", args.level);
     }
-    let sides = sides(args, mode)?;
+    let (sides, notices) = sides(args, mode)?;
     let comparison = compare(&sides, &options, seconds_of_utc)?;
     let command = command(args);
     let footer = format!("Made by isoflop {} on {}.", env!("CARGO_PKG_VERSION"), &now_utc()[..10]);
-    let around = Around { command: &command, footer: &footer, notices: Vec::new() };
+    let around = Around { command: &command, footer: &footer, notices };
     let document = document(&comparison, &around);
     write_atomic(&args.page, document.to_html().as_bytes())
         .with_context(|| format!("cannot write {}", args.page.display()))?;
@@ -70,7 +71,8 @@ fn margin(args: &CompareArgs) -> anyhow::Result<Option<f64>> {
     }
 }
 
-fn sides(args: &CompareArgs, mode: Option<Mode>) -> anyhow::Result<Vec<Compared>> {
+/// The sides, and what is to be known about their tables.
+fn sides(args: &CompareArgs, mode: Option<Mode>) -> anyhow::Result<(Vec<Compared>, Vec<Notice>)> {
     if !args.names.is_empty() && args.names.len() != args.sources.len() {
         bail!(
             "--names has {} names for {} sources\nhint: give one for each, as --names laptop,h200",
@@ -79,12 +81,18 @@ fn sides(args: &CompareArgs, mode: Option<Mode>) -> anyhow::Result<Vec<Compared>
         );
     }
     let names = names(args);
-    let (mut folders, mut tables) = (Vec::new(), Vec::new());
+    let (mut folders, mut tables, mut notices) = (Vec::new(), Vec::new(), Vec::new());
     for (path, name) in args.sources.iter().zip(&names) {
         if path.is_dir() {
             folders.push(ComparedFolder::read(path, name)?);
         } else if path.is_file() {
-            tables.push(table(args, path, name)?);
+            let (table, notes) = table(args, path, name)?;
+            tables.push(table);
+            let notice = |note: String| Notice {
+                text: format!("{name}: {note}").into(),
+                advice: "its fit alone says more: `sweep fit`".into(),
+            };
+            notices.extend(notes.into_iter().map(notice));
         } else {
             bail!(
                 "{} is neither a results folder nor a table of runs\nhint: folders are those that `study.results` names, such as runs/quickstart",
@@ -98,13 +106,14 @@ fn sides(args: &CompareArgs, mode: Option<Mode>) -> anyhow::Result<Vec<Compared>
             "a results folder and a table of runs do not tell whether they had the same data\nhint: `sweep fit` reads both; compare folders with folders, or tables with tables"
         );
     }
-    Ok(folders.into_iter().map(|folder| folder.compared).chain(tables).collect())
+    Ok((folders.into_iter().map(|folder| folder.compared).chain(tables).collect(), notices))
 }
 
-fn table(args: &CompareArgs, path: &Path, name: &str) -> anyhow::Result<Compared> {
-    let (table, _) = runs::read(&args.table(path.to_owned()))?;
+fn table(args: &CompareArgs, path: &Path, name: &str) -> anyhow::Result<(Compared, Vec<String>)> {
+    let (table, source) = runs::read(&args.table(path.to_owned()))?;
     let runs = table.rows().iter().map(Run::of_observation).collect();
-    Ok(Compared { side: Side { name: name.into(), runs, ..Side::default() }, table: Some(table) })
+    let side = Side { name: name.into(), runs, ..Side::default() };
+    Ok((Compared { side, table: Some(table) }, source.notes))
 }
 
 /// The shortest ends of the paths that tell them apart.

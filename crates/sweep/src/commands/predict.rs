@@ -10,6 +10,7 @@ mod show_score;
 use anyhow::bail;
 use isoflop_fit::forecast::Forecaster;
 use isoflop_fit::isoflop::{IsoflopFit, fit_isoflop};
+use isoflop_fit::law::LawKind;
 use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
 use isoflop_fit::plan::{LeastBudget, Overtraining};
 use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
@@ -19,6 +20,7 @@ use isoflop_report::number::scientific;
 
 use super::fit::SCHEMA;
 use crate::cli::{PredictArgs, SourceArgs};
+use crate::failure::Misuse;
 use crate::progress::FitProgress;
 use crate::{print, runs};
 use predicted::{At, Budget, Doubts, Predicted, Target, Tuned};
@@ -144,6 +146,11 @@ fn library(law: &'static Published, args: &PredictArgs) -> anyhow::Result<Predic
 
 fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let asked = args.questions()?;
+    let no_runs =
+        args.source.results.is_empty() && args.source.csv.is_none() && args.source.jsonl.is_none();
+    if no_runs && args.model.law != "auto" && LawKind::parse(&args.model.law).is_err() {
+        bail!(Misuse(no_such_law(&args.model.law)));
+    }
     let options = args.model.resolve()?;
     if let Some(path) = &args.register {
         register::check(path, &asked)?;
@@ -155,6 +162,7 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
         None => table,
     };
     let table = table.under(options.convention)?;
+    refuse_far(&asked, table.largest_flops(), &args.source, args.far_extrapolation)?;
     let progress = FitProgress::new(&args.output);
     progress.tell("the law and its bootstrap");
     let (kind, choice) = options.law_for(&table);
@@ -216,6 +224,47 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
         predicted.registered = Some(register::register(path, &predicted, &basis, args)?);
     }
     Ok(predicted)
+}
+
+/// How many times the largest run a budget may be.
+const FARTHEST: f64 = 1e4;
+
+/// Refuses budgets so far beyond the runs that another unit is likelier than the question.
+fn refuse_far(
+    asked: &Questions,
+    largest: f64,
+    source: &SourceArgs,
+    wanted: bool,
+) -> anyhow::Result<()> {
+    let far = asked.flops.iter().copied().find(|flops| *flops > FARTHEST * largest);
+    let Some(flops) = far.filter(|_| !wanted) else { return Ok(()) };
+    let unit = match source.csv.is_some() || source.jsonl.is_some() {
+        true => " (and the unit of C in the table: --flops-unit)",
+        false => "",
+    };
+    bail!(Misuse(format!(
+        "--flops {} is {} times the largest run ({} FLOPs), and no law of it reaches so far\nhint: check that the budget is in FLOPs{unit}; --far-extrapolation answers all the same",
+        scientific(flops, 3),
+        scientific(flops / largest, 3),
+        scientific(largest, 3)
+    )))
+}
+
+/// A law that is neither published nor fitted, with those of a like name.
+fn no_such_law(name: &str) -> String {
+    let of = |p: &&Published| {
+        let (key, title) = (p.key.to_lowercase(), p.title.to_lowercase());
+        let name = name.to_lowercase();
+        let is_chinchilla = name == "chinchilla" && key.starts_with("hoffmann");
+        is_chinchilla || title.contains(&name) || key.contains(&name)
+    };
+    let like: Vec<&str> = PUBLISHED.iter().filter(of).map(|p| p.key).take(6).collect();
+    let meant =
+        if like.is_empty() { String::new() } else { format!(", {} for instance", like.join(", ")) };
+    format!(
+        "`{}` is no published law, and there are no runs to fit\nhint: `sweep predict --list` names the published ones{meant}; to fit one give a results folder, --csv or --jsonl",
+        name.chars().take(40).collect::<String>()
+    )
 }
 
 /// Puts what law and slice minima expect together in the place of what the law says alone.

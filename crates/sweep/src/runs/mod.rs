@@ -1,18 +1,25 @@
 //! From what the user names to a checked table.
 
 mod columns;
+mod csv_table;
+mod json_table;
+mod ledger_table;
+mod measured;
+mod numbers;
+mod packed;
 mod table_file;
+mod text;
+mod units_of_headers;
 
-use std::path::{Path, PathBuf};
+use std::borrow::Cow;
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use isoflop::registration::{Provenance, SourceKind};
 use isoflop::{Folder, Merged, merge, read_folders};
-use isoflop_fit::{FitError, LeftOutReason, Table};
+use isoflop_fit::Table;
 
 use crate::cli::SourceArgs;
-use columns::Columns;
-use table_file::TextTable;
 
 /// Where runs came from, for headings and JSON.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -36,8 +43,8 @@ pub struct RunsSource {
 pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
     let (table, origin) = match (&args.results[..], &args.csv, &args.jsonl) {
         (paths @ [_, ..], _, _) => results(paths)?,
-        (_, Some(path), _) => text(&TextTable::read_csv(path)?, SourceKind::Csv, path, args)?,
-        (_, _, Some(path)) => text(&TextTable::read_jsonl(path)?, SourceKind::Jsonl, path, args)?,
+        (_, Some(path), _) => text::table(SourceKind::Csv, path, args)?,
+        (_, _, Some(path)) => text::table(SourceKind::Jsonl, path, args)?,
         _ => {
             bail!("no runs are given\nhint: name a results folder, or --csv FILE, or --jsonl FILE")
         }
@@ -92,63 +99,10 @@ fn results(paths: &[PathBuf]) -> anyhow::Result<(Table, RunsSource)> {
     Ok((table, source))
 }
 
-fn text(
-    file: &TextTable,
-    kind: SourceKind,
-    path: &Path,
-    args: &SourceArgs,
-) -> anyhow::Result<(Table, RunsSource)> {
-    if file.rows.is_empty() {
-        return Err(FitError::Empty).with_context(|| format!("cannot use {}", path.display()));
+/// Text as it is, or its beginning where it is longer than that many characters.
+fn clip(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
+        None => Cow::Borrowed(text),
     }
-    let in_file = || format!("cannot use {}", path.display());
-    let mut columns = Columns::new(file, args).with_context(in_file)?;
-    let skips = skips(file, args)?;
-    let mut rows = Vec::with_capacity(file.rows.len());
-    for (k, cells) in file.rows.iter().enumerate() {
-        let skip = skips.iter().find(|(column, value, _)| &cells[*column] == value);
-        rows.push(match skip {
-            Some((.., text)) => {
-                let why = format!("left out by --skip {text}");
-                Err((columns.run(cells, k), LeftOutReason::Asked { why }))
-            }
-            None => columns
-                .observation(cells, k, args)
-                .with_context(|| format!("cannot use row {} of {}", k + 1, path.display()))?,
-        });
-    }
-    let origin = RunsSource {
-        path: path.display().to_string(),
-        flops: columns.flops_in_words(),
-        notes: columns.notes(),
-        kind,
-        sha256: file.sha256.clone(),
-        provenance: None,
-    };
-    Ok((Table::read(rows)?, origin))
-}
-
-/// (column, value, as typed) of every --skip.
-fn skips<'a>(
-    file: &TextTable,
-    args: &'a SourceArgs,
-) -> anyhow::Result<Vec<(usize, String, &'a str)>> {
-    let one = |text: &'a String| {
-        let Some((column, value)) = text.split_once('=') else {
-            bail!("--skip {text} is not COLUMN=VALUE\nhint: for instance --skip outlier=1")
-        };
-        let at = file.column(column, "--skip")?;
-        if !file.rows.iter().any(|cells| cells[at] == value) {
-            let there: std::collections::BTreeSet<&str> =
-                file.rows.iter().map(|cells| cells[at].as_str()).take(1000).collect();
-            let some: Vec<&str> = there.iter().copied().take(6).collect();
-            let more = if there.len() > some.len() { ", ..." } else { "" };
-            bail!(
-                "--skip {text} matches no row\nhint: the column `{column}` holds {}{more}",
-                some.join(", ")
-            )
-        }
-        Ok((at, value.to_string(), text.as_str()))
-    };
-    args.skip.iter().map(one).collect()
 }

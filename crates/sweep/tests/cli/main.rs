@@ -19,4 +19,5 @@ mod shapes;
 mod signal;
 mod steady;
 mod support;
+mod tables;
 mod writers;

@@ -11,7 +11,7 @@ fn predict_says_how_far_out_an_answer_lies_and_why_it_has_no_interval() {
     };
     let far = "times the largest compute of the runs";
     for asked in [
-        &["--flops", "1e24"][..],
+        &["--flops", "1e24", "--far-extrapolation"][..],
         &["--target-loss", "1.9"],
         &["--for-params", "1e12"],
         &["--for-tokens", "1e14"],

@@ -95,12 +95,14 @@ impl PredictArgs {
             ("--skip", !s.skip.is_empty()),
             ("--exclude", !s.exclude.is_empty()),
         ];
+        let unit = [(s.units.given().unwrap_or_default(), s.units.given().is_some())];
         let of_forecasts =
             [("--up-to", self.up_to.is_some()), ("--register", self.register.is_some())];
         let first = |flags: &[(&'static str, bool)]| flags.iter().find(|f| f.1).map(|f| f.0);
         let found = first(&given).map(|flag| (flag, "says how runs are fitted"));
         let found =
             found.or_else(|| first(&of_tables).map(|flag| (flag, "is about a table of runs")));
+        let found = found.or_else(|| first(&unit).map(|flag| (flag, "is about a table of runs")));
         let found = found
             .or_else(|| first(&of_forecasts).map(|flag| (flag, "is about a forecast from runs")));
         if let Some((flag, what)) = found {

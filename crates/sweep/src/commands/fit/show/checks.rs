@@ -113,6 +113,9 @@ pub fn without_slices(study: &Study) -> Table {
     t
 }
 
+/// Names of rows shown for each reason; JSON has all.
+const MOST_NAMES: usize = 12;
+
 /// Every row that no fit saw, by reason, with its line among the rows (from 1).
 pub fn left_out(rows: &[LeftOut]) -> String {
     if rows.is_empty() {
@@ -128,7 +131,10 @@ pub fn left_out(rows: &[LeftOut]) -> String {
         }
     }
     let line = |(reason, names): &(String, Vec<String>)| {
-        format!("  {}, {reason}: {}\n", names.len(), names.join(", "))
+        let more = names.len().saturating_sub(MOST_NAMES);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let shown = &names[..names.len().min(MOST_NAMES)];
+        format!("  {}, {reason}: {}{more}\n", names.len(), shown.join(", "))
     };
     let lines: Vec<String> = by_reason.iter().map(line).collect();
     format!("Rows left out\n{}\n", lines.concat())
