@@ -15,7 +15,7 @@ fn table(seed: u64) -> Table {
     for i in 0..4 {
         for k in 0..6 {
             let (n, d) = (1.9e8 * 2f64.powi(i), 1.9e9 * 2f64.powi(k));
-            let loss = 1.1284 + 41.7 / n.powf(0.166) + 74.7 / d.powf(0.2028);
+            let loss = 1.13 + 41.7 / n.powf(0.166) + 74.7 / d.powf(0.2028);
             let noise = (0.0015 * random.sample::<f64, _>(StandardNormal)).exp();
             rows.push(Observation::new(format!("{i}-{k}"), n, d, 6.0 * n * d, loss * noise));
         }
