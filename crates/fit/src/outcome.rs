@@ -57,7 +57,7 @@ impl Outcome {
                 "these runs hardly tell the parameters apart: add budgets and sizes, or fit a law with fewer parameters".into()
             }
             Outcome::DidNotConverge { .. } => {
-                "look for runs with extreme losses, or raise the number of starts".into()
+                "the losses hardly change along some direction of the parameters: vary N and D more widely, fit a law with fewer parameters, or try another objective".into()
             }
         })
     }

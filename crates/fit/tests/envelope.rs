@@ -2,6 +2,9 @@
 
 use isoflop_fit::envelope::{Curve, CurvePoint, EnvelopeOptions, curves_of, fit_envelope};
 use isoflop_fit::{FitError, Observation, Table};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
 
 /// A law with a = .4 and b = .6: alpha = .3, beta = .2.
 fn loss(n: f64, d: f64) -> f64 {
@@ -115,4 +118,39 @@ fn rows_of_a_cluster_are_one_curve() {
     }
     let table = Table::new(rows).unwrap();
     assert_eq!(curves_of(&table), curves(12, 60));
+}
+
+/// Finished runs of the law in `budgets` slices of `sizes`, or each at an N and C of its own, with .2% noise.
+fn finished(budgets: usize, sizes: usize, shared: bool, seed: u64) -> Table {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let mut rows = Vec::new();
+    for k in 0..budgets * sizes {
+        let budget = (k / sizes) as f64 / (budgets - 1) as f64;
+        let (own, place): (f64, f64) = (random.random(), random.random());
+        let flops = 1e18 * 1e3f64.powf(if shared { budget } else { own });
+        let place = if shared { (k % sizes) as f64 / (sizes - 1) as f64 } else { place };
+        let params = best(flops) * 6f64.powf(2.0 * place - 1.0);
+        let tokens = flops / 6.0 / params;
+        let noise = 0.002 * random.sample::<f64, _>(StandardNormal);
+        let loss = loss(params, tokens) * noise.exp();
+        rows.push(Observation::new(format!("{k}"), params, tokens, flops, loss));
+    }
+    Table::new(rows).unwrap()
+}
+
+#[test]
+fn finished_runs_of_a_free_design_have_no_envelope_and_those_of_slices_an_honest_one() {
+    let options = EnvelopeOptions { draws: 200, ..Default::default() };
+    let (mut held, sets) = (0, 60);
+    for seed in 0..sets {
+        for (budgets, sizes) in [(9, 6), (15, 10), (40, 25)] {
+            let free = fit_envelope(&curves_of(&finished(budgets, sizes, false, seed)), &options);
+            let error = free.unwrap_err();
+            assert!(matches!(error, FitError::NoResult { .. }), "{error}");
+            assert!(error.to_string().contains("hint: "), "{error}");
+        }
+        let fit = fit_envelope(&curves_of(&finished(8, 9, true, seed)), &options).unwrap();
+        held += u64::from(fit.params.interval.is_some_and(|i| i.contains(0.4)));
+    }
+    assert!(held * 100 >= 90 * sets, "{held} of {sets}");
 }

@@ -16,15 +16,17 @@ mod parabola;
 mod power;
 mod slice_fit;
 mod slices;
+mod spoiled;
 mod thin;
 
 pub(crate) use minima::{Curve, Found, FoundAll};
 pub use noise::Noise;
-pub use options::{IsoflopOptions, Method, Unbracketed};
+pub use options::{IsoflopOptions, Method, SpoiledRuns, Unbracketed};
 pub use power::PowerLaw;
 pub use slice_fit::{Minimum, SliceFit, SliceRefusal};
 pub use slices::Group;
-pub(crate) use slices::group_slices;
+pub(crate) use slices::{NEIGHBOURS, group_slices};
+pub use spoiled::{Spoiled, SpoiledColumn};
 
 use serde::Serialize;
 
@@ -45,6 +47,9 @@ pub struct IsoflopFit {
     pub slices: Vec<SliceFit>,
     /// Runs that share their budget with too few others, by name.
     pub outside: Vec<String>,
+    /// Runs that no curve was fitted to, each far off what the rest of its slice says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spoiled: Vec<Spoiled>,
     pub bracketed: usize,
     /// N*(C).
     pub params: PowerLaw,
@@ -95,7 +100,7 @@ pub const LEAST_SLICES: usize = 3;
 /// [`FitError::NoSlices`] when no budgets are shared, [`FitError::TooFewMinima`] when fewer than
 /// three slices have a bracketed minimum, [`FitError::NoResult`] for [`Noise::Seeds`] without repeated seeds.
 pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit, FitError> {
-    let Sliced { all, found, voting, slices, outside } = sliced(table, options)?;
+    let Sliced { all, found, voting, slices, outside, spoiled } = sliced(table, options)?;
     if voting.len() < LEAST_SLICES {
         let first = slices.iter().find_map(|s| {
             s.refusal.as_ref().map(|r| format!("the slice at {:.3e} FLOPs: {r}", s.flops))
@@ -132,6 +137,7 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
         method: options.method,
         slices,
         outside,
+        spoiled,
         bracketed: voting.len(),
         params,
         tokens,
@@ -171,6 +177,7 @@ struct Sliced {
     slices: Vec<SliceFit>,
     /// Runs that share their budget with too few others, by name.
     outside: Vec<String>,
+    spoiled: Vec<Spoiled>,
 }
 
 fn sliced(table: &Table, options: &IsoflopOptions) -> Result<Sliced, FitError> {
@@ -186,7 +193,11 @@ fn sliced(table: &Table, options: &IsoflopOptions) -> Result<Sliced, FitError> {
     }
     let local = options.method == Method::Corrected;
     let slice = |g: &Group| if local { Slice::local(table, g) } else { Slice::new(table, g) };
-    let all: Vec<Slice> = groups.iter().map(slice).collect();
+    let spoiled = match options.spoiled {
+        SpoiledRuns::LeaveOut => spoiled::find(table, &groups),
+        SpoiledRuns::Keep => Vec::new(),
+    };
+    let all: Vec<Slice> = groups.iter().map(|g| slice(&spoiled::without(g, &spoiled))).collect();
     let mut refusals: Vec<Option<SliceRefusal>> =
         all.iter().map(|s| s.refusal(options.unbracketed)).collect();
     let found = minima::find(&all, &mut refusals, options);
@@ -198,5 +209,5 @@ fn sliced(table: &Table, options: &IsoflopOptions) -> Result<Sliced, FitError> {
             all[i].report(g, table, found.minima[i], refusals[i].clone(), &found.curves[i])
         })
         .collect();
-    Ok(Sliced { all, found, voting, slices, outside })
+    Ok(Sliced { all, found, voting, slices, outside, spoiled })
 }

@@ -41,10 +41,28 @@ pub enum Unbracketed {
     Extrapolate,
 }
 
+/// What becomes of runs that are far off what the rest of their slice says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpoiledRuns {
+    /// No curve is fitted to them.
+    LeaveOut,
+    /// Curves are fitted to all runs, as published recipes do.
+    Keep,
+}
+
+impl SpoiledRuns {
+    fn is_default(&self) -> bool {
+        *self == SpoiledRuns::LeaveOut
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct IsoflopOptions {
     pub method: Method,
     pub unbracketed: Unbracketed,
+    #[serde(skip_serializing_if = "SpoiledRuns::is_default")]
+    pub spoiled: SpoiledRuns,
     pub noise: Noise,
     pub draws: usize,
     pub level: f64,
@@ -56,6 +74,7 @@ impl Default for IsoflopOptions {
         IsoflopOptions {
             method: Method::Corrected,
             unbracketed: Unbracketed::Refuse,
+            spoiled: SpoiledRuns::LeaveOut,
             noise: Noise::Residual,
             draws: 1000,
             level: 0.95,

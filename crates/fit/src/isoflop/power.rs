@@ -106,20 +106,27 @@ fn voting(
     both.filter_map(|(x, m)| m.as_ref().map(|m| (*x, value(m)))).unzip()
 }
 
-/// Root mean square scatter of the minima about the line, over what the draws show on average.
+/// Root mean square scatter of the minima about the line, over what the noise gives on average: the draws' own scatter, of
+/// what each of them adds to the minima. 1 where chance explains it.
 fn scatter(logs: &[f64], minima: &[Found], boot: &Boot, value: &dyn Fn(&Found) -> f64) -> f64 {
     if boot.draws.len() < 20 || logs.len() < 4 {
         return 1.0;
     }
-    let about = |minima: &[Option<Found>]| -> f64 {
-        let (x, y) = voting(logs, minima, value);
-        let rest = Line::fit(&x, &y).residuals(&x, &y);
+    let about = |x: &[f64], y: &[f64]| -> f64 {
+        let rest = Line::fit(x, y).residuals(x, y);
         dot(&rest, &rest) / (x.len() as f64 - 2.0)
     };
-    let mut drawn: Vec<f64> = boot.draws.iter().map(|d| about(d)).collect();
+    let added = |draw: &Vec<Option<Found>>| -> f64 {
+        let moved = |((x, m), d): ((&f64, &Found), &Option<Found>)| {
+            d.as_ref().map(|d| (*x, value(d) - value(m)))
+        };
+        let (x, y): (Vec<f64>, Vec<f64>) =
+            logs.iter().zip(minima).zip(draw).filter_map(moved).unzip();
+        about(&x, &y)
+    };
+    let mut drawn: Vec<f64> = boot.draws.iter().map(added).collect();
     let usual = median(&mut drawn);
-    let minima: Vec<Option<Found>> = minima.iter().map(|m| Some(*m)).collect();
-    let own = about(&minima);
+    let own = about(logs, &minima.iter().map(value).collect::<Vec<f64>>());
     // Scatter within what chance gives (the upper 5%) is no sign of more than noise.
     let limit = quantile(&drawn, 0.95);
     if own <= limit || !(usual > 0.0) || standard_deviation(&drawn) == 0.0 {

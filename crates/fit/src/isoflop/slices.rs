@@ -17,7 +17,7 @@ pub struct Group {
 }
 
 /// C of one slice may differ by this factor between neighbours, where no budget is given.
-const NEIGHBOURS: f64 = 1.12;
+pub(crate) const NEIGHBOURS: f64 = 1.12;
 /// ... and by this one between its ends.
 const ENDS: f64 = 1.35;
 

@@ -19,6 +19,8 @@ pub(crate) struct Solution {
 }
 
 const MOST_STEPS: usize = 200;
+/// Most steps damped by the majorant.
+const MOST_IN_VALLEYS: usize = 1000;
 /// Most steps along the majorant.
 const MOST_MAJORISED: usize = 80;
 /// Longest move of one parameter in one step; all parameters are logarithms or exponents.
@@ -36,12 +38,32 @@ pub(crate) fn minimise(problem: &impl Problem, start: &[f64], deltas: &[f64]) ->
     let rough = if long { 1e-9 } else { 1e-3 };
     for (k, &delta) in deltas.iter().enumerate() {
         let last = k + 1 == deltas.len();
-        descend(problem, &mut solution, delta, if last { 1e-15 } else { rough });
+        descend(problem, &mut solution, delta, if last { 1e-15 } else { rough }, Damping::Diagonal);
+    }
+    // Squares have no kinks.
+    let last = deltas[deltas.len() - 1];
+    if last.is_finite() && !solution.converged && solution.value.is_finite() {
+        descend(problem, &mut solution, last, 1e-15, Damping::Majorant);
     }
     solution
 }
 
-fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, tolerance: f64) {
+/// What is added to the Hessian.
+#[derive(Clone, Copy, PartialEq)]
+enum Damping {
+    /// Its own diagonal: fast, and next to no step along a flat valley that lies across the parameters.
+    Diagonal,
+    /// The majorant, which is as flat as the valley is: slower, and gets along it however many kinks there are.
+    Majorant,
+}
+
+fn descend(
+    problem: &impl Problem,
+    solution: &mut Solution,
+    delta: f64,
+    tolerance: f64,
+    metric: Damping,
+) {
     let n = problem.dimension();
     let mut here = Evaluation::default();
     let mut there = Evaluation::default();
@@ -54,7 +76,8 @@ fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, toleranc
     let mut kinked = false;
     let mut majorised = 0;
     let mut spent = 0;
-    while spent < MOST_STEPS {
+    let most = if metric == Damping::Diagonal { MOST_STEPS } else { MOST_IN_VALLEYS };
+    while spent < most {
         // Steps along the majorant are many, short and sure.
         spent += usize::from(!kinked);
         if !here.value.is_finite() {
@@ -72,7 +95,15 @@ fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, toleranc
                 continue;
             }
         }
-        let scale = diagonal(&here.hessian, n);
+        let mut scale = diagonal(&here.hessian, n);
+        if metric == Damping::Majorant {
+            let mut majorant = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+            problem.majorant(&solution.z[..n], delta, &mut majorant);
+            for k in 0..n {
+                majorant[k][k] += 1e-12 * scale[k][k];
+            }
+            scale = majorant;
+        }
         let Some(mut step) = newton_step(&here, &scale, &mut damping, n) else {
             break;
         };
@@ -125,7 +156,9 @@ fn descend(problem: &impl Problem, solution: &mut Solution, delta: f64, toleranc
             }
             damping = (damping * 8.0).max(1e-3);
             // Once is a step too long; again and again is a Hessian that knows too few residuals.
-            kinked = delta.is_finite() && (majorised > 0 || damping > 1e3);
+            kinked = metric == Damping::Diagonal
+                && delta.is_finite()
+                && (majorised > 0 || damping > 1e3);
         }
     }
     solution.value = here.value;
@@ -164,17 +197,17 @@ fn descend_majorant(
 }
 
 /// Positive scale of each parameter, for damping.
-fn diagonal(hessian: &Matrix, n: usize) -> Vector {
-    let mut scale = [0.0; MAX_PARAMETERS];
+fn diagonal(hessian: &Matrix, n: usize) -> Matrix {
+    let mut scale = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
     let largest = (0..n).fold(0.0f64, |m, k| m.max(hessian[k][k].abs()));
     for k in 0..n {
-        scale[k] = hessian[k][k].abs().max(1e-10 * largest).max(f64::MIN_POSITIVE);
+        scale[k][k] = hessian[k][k].abs().max(1e-10 * largest).max(f64::MIN_POSITIVE);
     }
     scale
 }
 
 /// Solves `(H + damping * scale) s = -g`, raising the damping until the matrix is definite.
-fn newton_step(here: &Evaluation, scale: &Vector, damping: &mut f64, n: usize) -> Option<Vector> {
+fn newton_step(here: &Evaluation, scale: &Matrix, damping: &mut f64, n: usize) -> Option<Vector> {
     let mut right = [0.0; MAX_PARAMETERS];
     for k in 0..n {
         right[k] = -here.gradient[k];
@@ -182,7 +215,9 @@ fn newton_step(here: &Evaluation, scale: &Vector, damping: &mut f64, n: usize) -
     for _ in 0..40 {
         let mut matrix = here.hessian;
         for k in 0..n {
-            matrix[k][k] += *damping * scale[k];
+            for j in 0..n {
+                matrix[k][j] += *damping * scale[k][j];
+            }
         }
         if let Some(step) = cholesky_solve(&matrix, &right, n) {
             return Some(step);

@@ -2,6 +2,7 @@
 
 use super::compare::ObjectiveRow;
 use super::dependence::clusters;
+use super::mistuned::mistuned;
 use super::{Answer, LawChecks, Study};
 use crate::compute::ComputeRule;
 use crate::error::FitError;
@@ -12,7 +13,7 @@ use crate::machines::MachineEffects;
 use crate::objective::Objective;
 use crate::outcome::Outcome;
 use crate::parametric::LawFit;
-use crate::stats::{centred, dot, range, robust_deviation};
+use crate::stats::{centred, dot, range};
 use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
@@ -33,6 +34,7 @@ pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
     clusters(table, checked.fit, &mut out);
     refusals(study, &mut out);
     slices(table, study, &mut out);
+    mistuned(table, study, &mut out);
     law(&checked, &mut out);
     narrow(checked.fit, &mut out);
     if study.isoflop().is_some_and(|f| f.method == Method::Parabola && f.draws > 0) {
@@ -184,32 +186,12 @@ fn slices(table: &Table, study: &Study, out: &mut Vec<Warning>) {
         }
     }
     out.extend(by_shape(study.slices_by_shape.as_ref()));
-    if fit.scatter > 1.5 {
+    if fit.scatter > 1.0 {
         out.push(Warning::ScatteredMinima { factor: fit.scatter });
-    }
-    if fit.method != Method::Akima {
-        let runs = mistuned(table, study);
-        if !runs.is_empty() {
-            out.push(Warning::MistunedCells { runs });
-        }
     }
     if fit.failed_draws * 20 > fit.draws {
         out.push(Warning::FailedDraws { failed: fit.failed_draws, draws: fit.draws });
     }
-}
-
-/// Runs above their slice's curve by 1% and by 5 robust standard deviations.
-fn mistuned(table: &Table, study: &Study) -> Vec<String> {
-    let Some(law) = study.residuals.as_ref() else { return Vec::new() };
-    let scale = robust_deviation(&law.log_residuals);
-    let bad = |r: f64| r > 0.01 && r > 5.0 * scale;
-    table
-        .rows()
-        .iter()
-        .zip(&law.log_residuals)
-        .filter(|(_, r)| bad(**r))
-        .map(|(row, _)| row.run.clone())
-        .collect()
 }
 
 fn law(checked: &Checked, out: &mut Vec<Warning>) {

@@ -4,6 +4,7 @@ mod checks;
 mod compare;
 mod dependence;
 mod doubts;
+mod mistuned;
 
 pub use checks::{LawChecks, check_law};
 pub use compare::{ConventionRow, ExponentRow, ObjectiveRow};

@@ -83,9 +83,18 @@ impl std::fmt::Display for Warning {
                     slices.join("; ")
                 )
             }
-            Warning::MistunedCells { runs } => {
+            Warning::MistunedCells { about, runs } => {
                 let verb = if runs.len() == 1 { "run lies" } else { "runs lie" };
-                write!(f, "{} {verb} well above their slice: {}", runs.len(), runs.join(", "))
+                write!(f, "{} {verb} well above {about}: {}", runs.len(), runs.join(", "))
+            }
+            Warning::SpoiledRuns { runs } => {
+                let verb = if runs.len() == 1 { "run is" } else { "runs are" };
+                write!(
+                    f,
+                    "{} {verb} left out of approach 2, far off what the rest of the slice says: {}",
+                    runs.len(),
+                    runs.join(", ")
+                )
             }
             Warning::MixedConventions { residual } => write!(
                 f,

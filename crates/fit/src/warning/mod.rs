@@ -89,8 +89,15 @@ pub enum Warning {
     UnbracketedSlices {
         slices: Vec<String>,
     },
-    /// Runs well above their slice: probably badly tuned.
+    /// Runs well above the others: probably badly tuned.
     MistunedCells {
+        /// What they lie above: `the curve of their slice` or `the law`.
+        about: String,
+        runs: Vec<String>,
+    },
+    /// Runs far off what the rest of their slice says, which no curve was fitted to.
+    SpoiledRuns {
+        /// Each with what is off, and by how much.
         runs: Vec<String>,
     },
     /// C does not follow from N and D by one rule.
@@ -235,6 +242,9 @@ impl Warning {
             }
             Warning::MistunedCells { .. } => {
                 "retune these runs (learning rate, batch) or leave them out"
+            }
+            Warning::SpoiledRuns { .. } => {
+                "train again what diverged, crashed or is mistuned, correct what is mistyped, or leave these rows out of the table: the law still sees them"
             }
             Warning::MixedConventions { .. } => {
                 "count N and C of all runs alike, or choose another convention (`--convention` of `sweep fit`)"
