@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use isoflop_ledger::{Contents, Record, Status};
 use isoflop_report::Notice;
-use isoflop_report::number::significant;
+use isoflop_report::number::scientific;
 
 /// A warning where a quarter of the cells that ended diverged, or more.
 pub(crate) fn diverged(contents: &Contents) -> Option<Notice> {
@@ -22,7 +22,7 @@ pub(crate) fn diverged(contents: &Contents) -> Option<Notice> {
     let shapes: BTreeSet<String> = cells.iter().map(|r| r.result.cell.shape.to_string()).collect();
     let shapes: Vec<String> = shapes.into_iter().collect();
     let most = if fine > 0.0 {
-        format!("; the highest rate that ended well is {}", significant(fine, 2))
+        format!("; the highest rate that ended well is {}", scientific(fine, 3))
     } else {
         String::new()
     };
@@ -31,8 +31,8 @@ pub(crate) fn diverged(contents: &Contents) -> Option<Notice> {
             "{} of {} cells diverged, at learning rates from {} to {}{most}: {}",
             cells.len(),
             current.len(),
-            significant(low, 2),
-            significant(high, 2),
+            scientific(low, 3),
+            scientific(high, 3),
             listed(&shapes)
         )
         .into(),

@@ -163,7 +163,10 @@ fn studies_in_which_most_cells_diverge_say_so() {
     let output = bench.output(&["--config", "tiny.toml", "--results", "results"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let text = stdout(&output).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(text.contains("2 of 3 cells diverged, at learning rates from 9 to 10; the"), "{text}");
-    assert!(text.contains("highest rate that ended well is 0.003"), "{text}");
+    assert!(
+        text.contains("2 of 3 cells diverged, at learning rates from 9e0 to 1e1; the"),
+        "{text}"
+    );
+    assert!(text.contains("highest rate that ended well is 3e-3"), "{text}");
     assert!(text.contains("lower `train.learning_rate`"), "{text}");
 }
