@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use isoflop::StudyError;
 use isoflop_data::DataError;
+use isoflop_fit::FitError;
 use isoflop_plan::ConfigErrors;
 
 use crate::print;
@@ -51,6 +52,7 @@ fn code(error: &anyhow::Error) -> u8 {
                 Some(DataError::Option { .. } | DataError::NoMatch { .. })
             )
             || cause.downcast_ref().is_some_and(StudyError::is_misuse)
+            || cause.downcast_ref().is_some_and(FitError::is_misuse)
     });
     if misused { MISUSED } else { FAILED }
 }
