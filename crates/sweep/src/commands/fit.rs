@@ -16,7 +16,7 @@ use isoflop_fit::study::{Answer, Study, clusters_ignored, run_telling};
 use isoflop_fit::{FitError, Warning};
 use serde::Serialize;
 
-use crate::cli::{FitArgs, SourceArgs};
+use crate::cli::FitArgs;
 use crate::print;
 use crate::progress::FitProgress;
 use crate::runs::{self, RunsSource};
@@ -90,8 +90,7 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         }
     }
     let progress = FitProgress::new(&args.output);
-    let source = SourceArgs { flops_column: args.flops.clone(), ..args.source.clone() };
-    let (table, origin) = runs::read(&source)?;
+    let (table, origin) = runs::read(&args.source.with_flops(&args.flops))?;
     let mut study = run_telling(&table, &[], &options, &mut |what| progress.tell(what))?;
     let counted = study.law_kind.prepare(&table.under(options.convention)?)?;
     let posterior: Option<Answer<Posterior>> = prior.map(|prior| {

@@ -155,8 +155,7 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     if let Some(path) = &args.register {
         register::check(path, &asked)?;
     }
-    let source = SourceArgs { flops_column: args.flops_column.clone(), ..args.source.clone() };
-    let (table, origin) = runs::read(&source)?;
+    let (table, origin) = runs::read(&args.source.with_flops(&args.flops_column))?;
     let table = match args.up_to {
         Some(flops) => table.up_to(flops)?,
         None => table,
