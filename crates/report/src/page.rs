@@ -16,9 +16,10 @@ mod truth;
 use std::collections::BTreeMap;
 
 use isoflop_fit::study::Study;
-use isoflop_fit::{Convention, Counting, Estimate, Table as FitTable};
+use isoflop_fit::{Convention, Counting, Estimate, Table as FitTable, told};
 use isoflop_ledger::{Passport, Record, Tariff};
 use isoflop_plan::Grid;
+use isoflop_text::MOST_NAMES;
 
 use crate::chart::Rich;
 use crate::document::{Block, Document, Notice, Section};
@@ -146,9 +147,8 @@ impl<'a> Page<'a> {
             let (why, hint) = why.split_once("\nhint: ").unwrap_or((why, ""));
             notices.push(Notice { text: format!("No fit: {why}").into(), advice: hint.into() });
         }
-        for warning in self.study().map(|s| s.warnings.as_slice()).unwrap_or_default() {
-            notices
-                .push(Notice { text: warning.to_string().into(), advice: warning.advice().into() });
+        for told in told(self.study().map(|s| s.warnings.as_slice()).unwrap_or_default()) {
+            notices.push(Notice { text: told.text.into(), advice: told.advice.into() });
         }
         for warning in self.grid.map(|g| g.warnings.as_slice()).unwrap_or_default() {
             let advice = warning.advice().replace('\n', " ");
@@ -159,19 +159,28 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Doubts with one remedy are told as one, where the first of them stands.
+/// Doubts with one remedy are told as one, where the first of them stands: the first few, and how many more.
 fn together(notices: Vec<Notice>) -> Vec<Notice> {
-    let mut out: Vec<Notice> = Vec::new();
+    let mut out: Vec<(Notice, usize)> = Vec::new();
     for notice in notices {
-        let same = |other: &&mut Notice| !notice.advice.is_empty() && other.advice == notice.advice;
+        let same = |other: &&mut (Notice, usize)| {
+            !notice.advice.is_empty() && other.0.advice == notice.advice
+        };
         match out.iter_mut().find(same) {
-            Some(first) => {
-                first.text = std::mem::take(&mut first.text).then("; ").then(notice.text)
+            Some((first, told)) => {
+                *told += 1;
+                if *told <= MOST_NAMES {
+                    first.text = std::mem::take(&mut first.text).then("; ").then(notice.text);
+                }
             }
-            None => out.push(notice),
+            None => out.push((notice, 1)),
         }
     }
-    out
+    let counted = |(notice, told): (Notice, usize)| match told.saturating_sub(MOST_NAMES) {
+        0 => notice,
+        more => Notice { text: notice.text.then(format!("; and {more} more")), ..notice },
+    };
+    out.into_iter().map(counted).collect()
 }
 
 /// `95% intervals`: what the estimates that are shown have; `None` where none has one.

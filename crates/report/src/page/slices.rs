@@ -190,7 +190,7 @@ fn table(method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table
     }
     let outside = fit.map(|f| f.outside.as_slice()).unwrap_or_default();
     if !outside.is_empty() {
-        let names = outside.join(", ");
+        let names = isoflop_text::listed(outside);
         table.notes.push(
             format!("In no slice, since they share their budget with too few others: {names}.")
                 .into(),

@@ -10,6 +10,7 @@ mod gpu_study;
 mod help;
 mod kill;
 mod merge;
+mod odd_rows;
 mod pipe;
 mod precision;
 mod predict;

@@ -178,7 +178,7 @@ fn slices(study: &Study) -> Table {
 
 /// `: a, b`, or nothing.
 fn listed(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) }
+    if names.is_empty() { String::new() } else { format!(": {}", isoflop_text::listed(names)) }
 }
 
 fn law(study: &Study) -> Table {
