@@ -5,6 +5,7 @@ mod dependence;
 mod headline;
 mod hyper;
 mod machine;
+mod observed;
 mod optimum;
 mod runs;
 mod sensitivity;
@@ -50,6 +51,8 @@ pub struct PublishedLaw {
 /// table of runs from elsewhere has no records, passports or grid.
 #[derive(Debug, Clone)]
 pub struct Page<'a> {
+    /// Small line above the name.
+    pub kicker: &'a str,
     /// Name of the study.
     pub name: &'a str,
     /// What was trained on what, in a sentence; may be empty.
@@ -86,6 +89,7 @@ impl<'a> Page<'a> {
     /// A page of fits alone.
     pub fn new(name: &'a str, fitted: Fitted<'a>) -> Self {
         Self {
+            kicker: "isoFLOP study",
             name,
             about: "",
             fitted,
@@ -127,11 +131,13 @@ impl<'a> Page<'a> {
             hyper::section(self),
             machine::data(self),
             machine::passports(self),
+            observed::left_out(self),
             runs::section(self),
+            observed::section(self),
             machine::reproduce(self),
         ];
         Document {
-            kicker: "isoFLOP study".into(),
+            kicker: self.kicker.into(),
             title: self.name.into(),
             headline: headline::sentence(self),
             cards: headline::cards(self),

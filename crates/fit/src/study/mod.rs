@@ -24,6 +24,7 @@ use crate::law::LawKind;
 use crate::left_out::LeftOut;
 use crate::machines::MachineEffects;
 use crate::parametric::{FitOptions, LawChoice, LawFit, choose_law, fit_law};
+use crate::repeats::Repeats;
 use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
@@ -124,6 +125,9 @@ pub struct Study {
     pub law_choice: Option<LawChoice>,
     pub rows: usize,
     pub left_out: Vec<LeftOut>,
+    /// How several rows of one N and D are counted; `None` where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
     pub largest_flops: f64,
     pub compute: ComputeRule,
     pub approach1: Answer<EnvelopeFit>,
@@ -218,7 +222,7 @@ pub fn run_telling(
     tell("approach 1, the envelope");
     let approach1: Answer<EnvelopeFit> = fit_envelope(curves, &options.envelope).into();
     let mut methods = vec![options.isoflop.method];
-    methods.extend(Method::ALL.into_iter().filter(|m| *m != options.isoflop.method));
+    methods.extend(Method::COMPARED.into_iter().filter(|m| *m != options.isoflop.method));
     let slices = |method: Method| {
         tell(&format!("approach 2, {}", method.name()));
         let options = IsoflopOptions { method, ..options.isoflop };
@@ -253,12 +257,14 @@ pub fn run_telling(
         &options.fit,
     )
     .into();
+    let scheme = approach3.given().and_then(|f| f.result.as_ref()).and_then(|r| r.resampling);
     let mut study = Study {
         options: *options,
         law_kind,
         law_choice,
         rows: table.len(),
         left_out: table.left_out().to_vec(),
+        repeats: Repeats::of(&table, scheme),
         largest_flops,
         compute: ComputeRule::of(&table),
         compared: compared.pairs,
