@@ -6,9 +6,11 @@
 //! there to beat them, so they bracket nothing. Checkpoints before the learning rate has decayed sit above a finished
 //! run's loss, which biases this approach; it is a check on the other two.
 
+mod candidates;
 mod checks;
 
-use rand::Rng;
+use std::collections::{BTreeMap, BTreeSet};
+
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -20,6 +22,7 @@ use crate::observation::cluster_of;
 use crate::parametric::{Allocation, too_few};
 use crate::stats::{Line, r_squared, range};
 use crate::table::Table;
+use candidates::{MANY, candidates, drawn_units};
 use checks::{check_rivals, check_shared_budgets};
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -117,7 +120,7 @@ impl EnvelopeFit {
 /// curves of their own, resampled together.
 pub fn curves_of(table: &Table) -> Vec<Curve> {
     let mut curves: Vec<Curve> = Vec::new();
-    let mut place = std::collections::BTreeMap::new();
+    let mut place = BTreeMap::new();
     let mut cells = vec![None; table.len()];
     for rows in table.clusters() {
         let name = cluster_of(&table.rows()[rows[0]]);
@@ -189,13 +192,11 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
     };
     // Curves of one name are one training, or not to be told apart; seeds of one cell tell one thing.
     let (unit, units) = units_of(curves);
+    let some = if points.len() > MANY { candidates(&points) } else { points.clone() };
     let one = |k: usize| {
         let mut random = draw_stream(options.seed ^ 0xe17e_1093, k);
-        let mut chosen = vec![false; units];
-        for _ in 0..units {
-            chosen[random.random_range(0..units)] = true;
-        }
-        let drawn: Vec<Spot> = points.iter().filter(|s| chosen[unit[s.run]]).copied().collect();
+        let chosen = drawn_units(units, some.iter().map(|s| unit[s.run]), &mut random);
+        let drawn: Vec<Spot> = some.iter().filter(|s| chosen.has(unit[s.run])).copied().collect();
         if drawn.is_empty() {
             return None;
         }
@@ -284,7 +285,7 @@ fn lower_hull(points: &[Spot]) -> Vec<Spot> {
 
 /// The unit that each curve is resampled with, by the name of its cell or run, and how many there are.
 fn units_of(curves: &[Curve]) -> (Vec<usize>, usize) {
-    let mut names = std::collections::BTreeMap::new();
+    let mut names = BTreeMap::new();
     let unit = curves
         .iter()
         .map(|c| {
@@ -301,7 +302,7 @@ fn ends(points: &[Spot]) -> (f64, f64) {
 }
 
 fn distinct(values: impl Iterator<Item = f64>) -> usize {
-    values.map(f64::to_bits).collect::<std::collections::BTreeSet<_>>().len()
+    values.map(f64::to_bits).collect::<BTreeSet<_>>().len()
 }
 
 /// (intercept, slope) and R^2 of ln N and ln D on ln C, over the hull's voting points.

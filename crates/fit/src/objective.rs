@@ -136,17 +136,36 @@ pub(crate) fn likelihood_scale(residuals: &[f64], weights: &[f64], delta: f64) -
     if !(mean > 0.0) {
         return f64::MIN_POSITIVE;
     }
-    let pull = |sigma: f64| -> f64 {
-        let pull = |z: f64| z * z.clamp(-delta, delta);
-        residuals.iter().zip(weights).map(|(r, w)| w * pull(r / sigma)).sum()
+    // Newton's steps for the logarithm of the left side over the right, as a function of t = ln sigma: next to a straight line,
+    // of slope -2 by the residuals within delta and -1 by those beyond.
+    let at = |t: f64| -> (f64, f64) {
+        let scale = (-t).exp();
+        let (mut within, mut beyond) = (0.0, 0.0);
+        for (r, w) in residuals.iter().zip(weights) {
+            let z = r.abs() * scale;
+            if z < delta { within += w * z * z } else { beyond += w * z * delta }
+        }
+        let sum = within + beyond;
+        ((sum / total).ln(), -(2.0 * within + beyond) / sum)
     };
-    // Decreasing in sigma; bracketed by the Laplace and Gauss limits.
-    let (mut lo, mut hi) = (mean * delta * 1e-6, mean * (1e3 + 1e3 * delta));
+    // The Laplace and Gauss limits.
+    let (mut lo, mut hi) = ((mean * delta * 1e-6).ln(), (mean * (1e3 + 1e3 * delta)).ln());
+    let mut t = (mean * delta.min(1.0)).ln();
     for _ in 0..200 {
-        let middle = (lo * hi).sqrt();
-        if pull(middle) > total { lo = middle } else { hi = middle }
+        let (excess, slope) = at(t);
+        if excess > 0.0 {
+            lo = t
+        } else {
+            hi = t
+        }
+        let newton = t - excess / slope;
+        let next = if newton > lo && newton < hi { newton } else { 0.5 * (lo + hi) };
+        if (next - t).abs() <= 1e-15 * t.abs() {
+            break;
+        }
+        t = next;
     }
-    (lo * hi).sqrt()
+    t.exp()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Runs, checked: what a fit reads, and every row that it left out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::counting::Counting;
 use crate::error::FitError;
@@ -13,11 +14,17 @@ use crate::score::BUDGET_TOLERANCE;
 /// Checked runs: every number positive and finite, no exact duplicates.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Table {
-    rows: Vec<Observation>,
+    /// Shared, as a table of a million rows is a third of a gigabyte.
+    #[serde(serialize_with = "as_rows")]
+    rows: Arc<Vec<Observation>>,
     /// Place of each row in the input, from 0.
     #[serde(skip)]
-    places: Vec<usize>,
+    places: Arc<Vec<usize>>,
     left_out: Vec<LeftOut>,
+}
+
+fn as_rows<S: Serializer>(rows: &Arc<Vec<Observation>>, serializer: S) -> Result<S::Ok, S::Error> {
+    rows.as_slice().serialize(serializer)
 }
 
 impl Table {
@@ -89,7 +96,7 @@ impl Table {
                 first_reason: first.reason.to_string(),
                 hint: first.reason.hint().into(),
             }),
-            _ => Ok(Table { rows, places, left_out }),
+            _ => Ok(Table { rows: Arc::new(rows), places: Arc::new(places), left_out }),
         }
     }
 
@@ -137,11 +144,23 @@ impl Table {
         })
     }
 
+    /// As [`Table::filter`] by the number of the row, without a word of the others: for fits beside the main one.
+    pub(crate) fn subset(&self, mut keep: impl FnMut(usize) -> bool) -> Option<Table> {
+        let kept: Vec<usize> = (0..self.len()).filter(|&i| keep(i)).collect();
+        let rows = kept.iter().map(|&i| self.rows[i].clone()).collect();
+        let places = kept.iter().map(|&i| self.places[i]).collect();
+        let some = !kept.is_empty();
+        some.then(|| Table { rows: Arc::new(rows), places: Arc::new(places), left_out: Vec::new() })
+    }
+
     /// The same runs with N and C counted so. Rows without that count are left out.
     ///
     /// # Errors
     /// [`FitError::NothingUsable`] when no row has the count.
     pub fn under(&self, counting: Counting) -> Result<Table, FitError> {
+        if counting == Counting::AsGiven {
+            return Ok(self.clone());
+        }
         self.rebuilt(|row| {
             let counted = counting.count(&row.counts, (row.params, row.flops), row.tokens);
             let recounted = |(params, flops)| Observation { params, flops, ..row.clone() };
@@ -173,7 +192,7 @@ impl Table {
     ) -> Result<Table, FitError> {
         let mut left_out = self.left_out.clone();
         let (mut rows, mut places) = (Vec::new(), Vec::new());
-        for (observation, &row) in self.rows.iter().zip(&self.places) {
+        for (observation, &row) in self.rows.iter().zip(self.places.iter()) {
             match of(observation)? {
                 Ok(observation) => {
                     rows.push(observation);

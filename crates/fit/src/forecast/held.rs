@@ -47,7 +47,7 @@ pub(super) fn held_out(
         // Between the last budget kept and the first held out.
         let edge = (0.5 * (points[keep - 1].log_flops + points[keep].log_flops)).exp();
         let Some(trend) = Trend::new(&points[..keep]) else { continue };
-        let Ok(train) = table.filter("held out", |r| r.flops < edge) else { continue };
+        let Some(train) = table.subset(|i| table.rows()[i].flops < edge) else { continue };
         let intervals = IntervalOptions { draws: TRIAL_DRAWS, level: 0.9, ..options.intervals };
         let Ok(fit) = fit_law(&train, law, &FitOptions { intervals, ..*options }) else { continue };
         let Some(frontier) = fit.result.and_then(|r| r.frontier) else { continue };

@@ -1,5 +1,6 @@
 //! Resampling: what the draws of an interval are made of.
 
+mod one_step;
 mod profile;
 mod resample;
 

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::one_step::{LONG, one_step};
 use crate::estimate::Estimate;
 use crate::objective::Objective;
 use crate::parametric::{Optimum, thresholds};
@@ -98,7 +99,7 @@ impl Draws {
     }
 }
 
-/// Refits `model` to `count` resamples, starting each from `best`.
+/// Refits `model` to `count` resamples, starting each from `best`; on long tables by one step.
 pub(crate) fn refit(
     model: &Model,
     objective: Objective,
@@ -122,6 +123,19 @@ pub(crate) fn refit(
     };
     let width = 1.5 * median_size(&residuals).max(1e-12);
     let (deltas, stages) = thresholds(width, objective.threshold(width, best.sigma));
+    let last = deltas[stages - 1];
+    let units = match scheme {
+        Resampling::Pairs => Some(None),
+        Resampling::Clusters => Some(Some(&plan.clusters[..])),
+        _ => None,
+    };
+    // Next to least absolute deviations too few residuals lie within the threshold for a Hessian.
+    let units = units.filter(|units| units.map_or(rows, <[_]>::len) >= LONG && last > 0.1 * width);
+    if let Some(units) = units
+        && let Some(draws) = one_step(model, &best.theta, last, units, count, seed)
+    {
+        return draws;
+    }
     let scratch = || (Rows::default(), vec![0.0; rows]);
     let one = |(drawn, values): &mut (Rows, Vec<f64>), k: usize| {
         let mut random = draw_stream(seed, k);

@@ -1,41 +1,67 @@
 //! Akima's piecewise cubic (Akima 1970, "A new method of interpolation and smooth curve fitting
 //! based on local procedures") of ln L in ln N, as Porian et al. 2024 use it. Minima at the edge
-//! are refused. It follows every run exactly, so it does not average noise.
+//! are refused. It follows every run exactly, so it does not average noise; in slices of hundreds of sizes, neighbours in N are
+//! averaged first.
 
 use super::slices::Slice;
+use super::thin::{GROUPS, parts};
 use super::{Curve, Found, SliceRefusal, Unbracketed};
+use crate::stats::mean;
 
-pub(crate) fn minimum(slice: &Slice, loss: &[f64]) -> Result<(Found, Curve), SliceRefusal> {
-    let (x, means) = slice.by_size(loss);
-    let y: Vec<f64> = means.iter().map(|l| l.ln()).collect();
-    let slopes = slopes(&x, &y);
-    let value = |at: f64| {
-        let k = x.partition_point(|v| *v <= at).clamp(1, x.len() - 1) - 1;
-        hermite(&x, &y, &slopes, k, at)
-    };
-    let mut best = (y[0], x[0], f64::NAN);
-    let mut consider = |at: f64, k: usize| {
-        let v = hermite(&x, &y, &slopes, k, at);
-        if v < best.0 {
-            best = (v, at, bend(&x, &y, &slopes, k, at));
+/// The interpolant of one slice.
+pub(crate) struct Akima {
+    x: Vec<f64>,
+    y: Vec<f64>,
+    slopes: Vec<f64>,
+}
+
+impl Akima {
+    pub fn new(slice: &Slice, loss: &[f64]) -> Akima {
+        let (mut x, mut means) = slice.by_size(loss);
+        if x.len() > 2 * GROUPS {
+            let grouped = |v: &[f64]| parts(v.len()).map(|part| mean(&v[part])).collect();
+            (x, means) = (grouped(&x), grouped(&means));
         }
-    };
-    for k in 0..x.len() - 1 {
-        consider(x[k + 1], k);
-        for at in stationary(&x, &y, &slopes, k) {
-            consider(at, k);
+        let y: Vec<f64> = means.iter().map(|l| l.ln()).collect();
+        let slopes = slopes(&x, &y);
+        Akima { x, y, slopes }
+    }
+
+    /// # Errors
+    /// A minimum at the edge.
+    pub fn minimum(&self, slice: &Slice) -> Result<Found, SliceRefusal> {
+        let Akima { x, y, slopes } = self;
+        let mut best = (y[0], x[0], f64::NAN);
+        let mut consider = |at: f64, k: usize| {
+            let v = hermite(x, y, slopes, k, at);
+            if v < best.0 {
+                best = (v, at, bend(x, y, slopes, k, at));
+            }
+        };
+        for k in 0..x.len() - 1 {
+            consider(x[k + 1], k);
+            for at in stationary(x, y, slopes, k).into_iter().flatten() {
+                consider(at, k);
+            }
         }
+        let (log_loss, at, curvature) = best;
+        if at <= x[0] {
+            return Err(SliceRefusal::FallsTowardsSmall);
+        }
+        if at >= x[x.len() - 1] {
+            return Err(SliceRefusal::FallsTowardsLarge);
+        }
+        slice.found(at, log_loss.exp(), curvature, Unbracketed::Refuse)
     }
-    let (log_loss, at, curvature) = best;
-    if at <= x[0] {
-        return Err(SliceRefusal::FallsTowardsSmall);
+
+    pub fn curve(&self, slice: &Slice) -> Curve {
+        let Akima { x, y, slopes } = self;
+        let value = |at: f64| {
+            let k = x.partition_point(|v| *v <= at).clamp(1, x.len() - 1) - 1;
+            hermite(x, y, slopes, k, at).exp()
+        };
+        Curve { at_runs: slice.x.iter().map(|x| value(*x)).collect(), plot: slice.plot(value) }
     }
-    if at >= x[x.len() - 1] {
-        return Err(SliceRefusal::FallsTowardsLarge);
-    }
-    let found = slice.found(at, log_loss.exp(), curvature, Unbracketed::Refuse)?;
-    let at_runs = slice.x.iter().map(|x| value(*x).exp()).collect();
-    Ok((found, Curve { at_runs, plot: slice.plot(|x| value(x).exp()) }))
 }
 
 /// Akima's slope at each knot.
@@ -84,18 +110,18 @@ fn bend(x: &[f64], y: &[f64], s: &[f64], k: usize, at: f64) -> f64 {
 }
 
 /// Points of zero slope inside interval `k`.
-fn stationary(x: &[f64], y: &[f64], s: &[f64], k: usize) -> Vec<f64> {
+fn stationary(x: &[f64], y: &[f64], s: &[f64], k: usize) -> [Option<f64>; 2] {
     let [_, c1, c2, c3] = cubic(x, y, s, k);
     let h = x[k + 1] - x[k];
     let (a, b, c) = (3.0 * c3, 2.0 * c2, c1);
     let inside = |t: &f64| *t > 0.0 && *t < h;
     let root = b * b - 4.0 * a * c;
     if root < 0.0 {
-        return Vec::new();
+        return [None; 2];
     }
     // The form that does not cancel.
     let q = -0.5 * (b + b.signum() * root.sqrt());
-    [q / a, c / q].into_iter().filter(inside).map(|t| x[k] + t).collect()
+    [q / a, c / q].map(|t| inside(&t).then(|| x[k] + t))
 }
 
 #[cfg(test)]
@@ -111,7 +137,7 @@ mod tests {
         for (x, s) in x.iter().zip(&s) {
             assert!((s - 2.0 * (x - 3.3)).abs() < 1e-12);
         }
-        let found = stationary(&x, &y, &s, 3);
+        let found: Vec<f64> = stationary(&x, &y, &s, 3).into_iter().flatten().collect();
         assert_eq!(found.len(), 1);
         assert!((found[0] - 3.3).abs() < 1e-12);
     }

@@ -4,13 +4,14 @@ use rand::Rng;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
+use super::akima::Akima;
 use super::noise::{NoiseSd, SharedNoise};
 use super::other_shape::ShapeError;
+use super::parabola::Parabola;
 use super::slices::Slice;
 use super::thin::{Thinned, is_long, thin};
 use super::{
-    Found, FoundAll, IsoflopOptions, LEAST_SLICES, Method, SliceFit, Unbracketed, akima, corrected,
-    parabola,
+    Found, FoundAll, IsoflopOptions, LEAST_SLICES, Method, SliceFit, Unbracketed, corrected,
 };
 use crate::estimate::Estimate;
 use crate::intervals::draw_stream;
@@ -65,8 +66,7 @@ pub(super) fn bootstrap(
         let slices: Vec<&Slice> = of.iter().map(|t| &t.slice).collect();
         again(&slices, losses, found.shape, options.method)
     };
-    // An interpolant follows every run; noise that clusters share is drawn by run.
-    let group = !akima && shared.correlation == 0.0 && slices.iter().any(|s| is_long(s));
+    let group = slices.iter().any(|s| is_long(s));
     let grouped = group.then(|| thinned(true)).and_then(|thinned| {
         // What the means of neighbours shift the minima by.
         let exact: Vec<Vec<f64>> = thinned.iter().map(|t| t.curve.clone()).collect();
@@ -89,8 +89,8 @@ pub(super) fn bootstrap(
         let mut draw = shared.draw(&mut random);
         let mut losses = Vec::with_capacity(thinned.len());
         for t in &thinned {
-            let rows = t.curve.iter().zip(&t.noise).zip(&t.slice.rows);
-            let loss = rows.map(|((l, n), &i)| l * (sd * n * draw(i, &mut random)).exp());
+            let groups = t.curve.iter().zip(&t.members);
+            let loss = groups.map(|(l, rows)| l * (sd * draw(rows, &mut random)).exp());
             losses.push(loss.collect::<Vec<f64>>());
         }
         let minima = redraw(&thinned, &losses)?;
@@ -127,8 +127,10 @@ fn again(
             let terms = corrected::project(slice, loss, shape)?;
             corrected::minimum(slice, &terms, shape, Unbracketed::Extrapolate).ok()
         }
-        (Method::Akima, _) => akima::minimum(slice, loss).ok().map(|m| m.0),
-        _ => parabola::minimum(slice, loss, Unbracketed::Extrapolate).ok().map(|m| m.0),
+        (Method::Akima, _) => Akima::new(slice, loss).minimum(slice).ok(),
+        _ => {
+            Parabola::new(slice, loss).and_then(|p| p.minimum(slice, Unbracketed::Extrapolate)).ok()
+        }
     };
     let found: Vec<Option<Found>> = slices.iter().zip(losses).map(each).collect();
     (found.iter().flatten().count() >= LEAST_SLICES).then_some(found)

@@ -1,7 +1,9 @@
 //! The minima of all slices by one method.
 
+use super::akima::Akima;
+use super::parabola::Parabola;
 use super::slices::Slice;
-use super::{IsoflopOptions, Method, SliceRefusal, akima, corrected, parabola};
+use super::{IsoflopOptions, Method, SliceRefusal, corrected};
 
 /// A minimum in centred coordinates of its slice.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,9 +61,12 @@ pub(super) fn find(
             continue;
         }
         let end = if method == Method::Parabola {
-            parabola::minimum(slice, &slice.loss, options.unbracketed)
+            Parabola::new(slice, &slice.loss).and_then(|parabola| {
+                Ok((parabola.minimum(slice, options.unbracketed)?, parabola.curve(slice)))
+            })
         } else {
-            akima::minimum(slice, &slice.loss)
+            let akima = Akima::new(slice, &slice.loss);
+            akima.minimum(slice).map(|minimum| (minimum, akima.curve(slice)))
         };
         match end {
             Ok((minimum, curve)) => {

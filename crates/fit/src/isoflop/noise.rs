@@ -167,20 +167,22 @@ impl SharedNoise {
         SharedNoise { correlation, cluster, clusters }
     }
 
-    /// Standard normal noise of a row, drawn so that runs of one cluster share their part of it.
+    /// Noise of the mean of some rows, each standard normal, drawn so that runs of one cluster share their part of it.
     pub fn draw<'a>(
         &'a self,
         random: &mut ChaCha8Rng,
-    ) -> impl FnMut(usize, &mut ChaCha8Rng) -> f64 + use<'a> {
+    ) -> impl FnMut(&[usize], &mut ChaCha8Rng) -> f64 + use<'a> {
         let (common, own) = (self.correlation.sqrt(), (1.0 - self.correlation).sqrt());
         let count = if self.correlation > 0.0 { self.clusters } else { 0 };
         let by_cluster: Vec<f64> = random.sample_iter(StandardNormal).take(count).collect();
-        move |row, random| {
-            let alone: f64 = random.sample(StandardNormal);
-            match by_cluster.get(self.cluster[row]) {
-                Some(together) => common * together + own * alone,
-                None => alone,
+        move |rows, random| {
+            let count = rows.len() as f64;
+            let alone: f64 = random.sample::<f64, _>(StandardNormal) / count.sqrt();
+            if by_cluster.is_empty() {
+                return alone;
             }
+            let together: f64 = rows.iter().map(|&row| by_cluster[self.cluster[row]]).sum();
+            common * together / count + own * alone
         }
     }
 }

@@ -7,20 +7,35 @@ use super::slices::Slice;
 use super::{Curve, Found, SliceRefusal, Unbracketed};
 use crate::solve::{MAX_PARAMETERS, cholesky_solve};
 
-pub(crate) fn minimum(
-    slice: &Slice,
-    loss: &[f64],
-    unbracketed: Unbracketed,
-) -> Result<(Found, Curve), SliceRefusal> {
-    let [c0, c1, c2] = coefficients(&slice.x, loss).ok_or(SliceRefusal::NotConvex)?;
-    if !(c2 > 0.0) {
-        return Err(SliceRefusal::NotConvex);
+/// A parabola in centred ln N.
+#[derive(Clone, Copy)]
+pub(crate) struct Parabola([f64; 3]);
+
+impl Parabola {
+    /// # Errors
+    /// A parabola that opens downwards.
+    pub fn new(slice: &Slice, loss: &[f64]) -> Result<Parabola, SliceRefusal> {
+        let found = coefficients(&slice.x, loss).filter(|c| c[2] > 0.0);
+        found.map(Parabola).ok_or(SliceRefusal::NotConvex)
     }
-    let value = |x: f64| c0 + c1 * x + c2 * x * x;
-    let x = -0.5 * c1 / c2;
-    let found = slice.found(x, value(x), 2.0 * c2 / value(x), unbracketed)?;
-    let at_runs = slice.x.iter().map(|x| value(*x)).collect();
-    Ok((found, Curve { at_runs, plot: slice.plot(value) }))
+
+    fn at(self, x: f64) -> f64 {
+        let [c0, c1, c2] = self.0;
+        c0 + c1 * x + c2 * x * x
+    }
+
+    /// # Errors
+    /// A vertex outside the sizes run, where that is asked.
+    pub fn minimum(self, slice: &Slice, unbracketed: Unbracketed) -> Result<Found, SliceRefusal> {
+        let [_, c1, c2] = self.0;
+        let x = -0.5 * c1 / c2;
+        slice.found(x, self.at(x), 2.0 * c2 / self.at(x), unbracketed)
+    }
+
+    pub fn curve(self, slice: &Slice) -> Curve {
+        let at_runs = slice.x.iter().map(|x| self.at(*x)).collect();
+        Curve { at_runs, plot: slice.plot(|x| self.at(x)) }
+    }
 }
 
 /// Least squares, in coordinates scaled to the width of the slice.

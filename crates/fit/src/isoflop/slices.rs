@@ -1,5 +1,7 @@
 //! Runs that spend the same budget.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::{Curve, Found, LEAST_SIZES, Minimum, SliceFit, SliceRefusal, Unbracketed};
@@ -192,6 +194,7 @@ impl Slice {
     ) -> SliceFit {
         let row = |i: &usize| &table.rows()[*i];
         let name = |i: &usize| row(i).run.clone();
+        let used: HashSet<&usize> = self.rows.iter().collect();
         let residuals: Vec<f64> =
             self.loss.iter().zip(&curve.at_runs).map(|(l, m)| (l / m).ln()).collect();
         SliceFit {
@@ -199,7 +202,7 @@ impl Slice {
             runs: group.rows.iter().map(name).collect(),
             sizes: self.distinct(),
             used: self.loss.len(),
-            unused: group.rows.iter().filter(|i| !self.rows.contains(i)).map(name).collect(),
+            unused: group.rows.iter().filter(|i| !used.contains(i)).map(name).collect(),
             params: group.rows.iter().map(|i| row(i).params).collect(),
             loss_nats: group.rows.iter().map(|i| row(i).loss_nats).collect(),
             minimum: found.map(|f| Minimum {

@@ -6,6 +6,8 @@
 //! high leverage bends the curve to itself. It is taken out, and the rest is looked at again. The noise is the median over slices, each without
 //! its worst run, so that a slice that is spoiled does not hide what spoils it. D is looked at likewise, as a line in ln N.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::slices::{Group, Slice};
@@ -81,7 +83,8 @@ pub(super) fn find(table: &Table, groups: &[Group]) -> Vec<Spoiled> {
 
 /// The slice without those.
 pub(super) fn without(group: &Group, spoiled: &[Spoiled]) -> Group {
-    let kept = |i: &&usize| !spoiled.iter().any(|s| s.row == **i);
+    let bad: HashSet<usize> = spoiled.iter().map(|s| s.row).collect();
+    let kept = |i: &&usize| !bad.contains(*i);
     Group { flops: group.flops, rows: group.rows.iter().filter(kept).copied().collect() }
 }
 
@@ -143,18 +146,18 @@ fn of_column(table: &Table, groups: &[Group], column: SpoiledColumn) -> Vec<Spoi
     let (mut squares, mut free) = (sum(|v| v.squares), sum(|v| v.free));
     let mut found = found.concat();
     deviations.sort_by(|a, b| a.1.total_cmp(&b.1));
-    for (row, deviation) in deviations {
-        if !found.iter().any(|s| s.row == row) {
-            continue;
-        }
+    let taken: HashSet<usize> = found.iter().map(|s| s.row).collect();
+    let mut back = HashSet::new();
+    for (row, deviation) in deviations.into_iter().filter(|d| taken.contains(&d.0)) {
         // As unlikely of Student's t with so many degrees of freedom (Wallace 1959) as the limit is of a normal.
         let limit = (free * ((limit * limit / free).exp() - 1.0)).sqrt();
         if deviation > limit * (squares / free).sqrt() {
             break;
         }
-        found.retain(|s| s.row != row);
+        back.insert(row);
         (squares, free) = (squares + deviation.powi(2), free + 1.0);
     }
+    found.retain(|s| !back.contains(&s.row));
     found
 }
 

@@ -1,9 +1,9 @@
 //! `E + u + v` with `u = exp(a - alpha x)`, `v = exp(b - beta y)`: value, gradient and Hessian of
 //! a robust loss of its residuals over all rows.
 
-use super::lanes::sum_rows;
+use super::lanes::{Body, Lanes, Sums, clamped, each, inner, sum_rows, symmetric};
 use super::{LANES, exp, ln};
-use crate::solve::{Evaluation, MAX_PARAMETERS, Matrix, Problem, within};
+use crate::solve::{Evaluation, MAX_PARAMETERS, Matrix, Problem};
 
 /// Rows as columns, padded with weightless rows to a multiple of [`LANES`].
 #[derive(Debug, Clone, Default)]
@@ -97,47 +97,95 @@ impl Problem for PowerSum<'_> {
     }
 
     fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation) {
-        let sums = sum_rows(self.columns, self.log, &self.full(z), delta);
+        let theta = self.full(z);
+        let floor = exp(theta[0]);
+        let sums = if self.log {
+            sum_rows(self.columns, &PowerSumBody::<true, false> { theta, floor, delta })
+        } else {
+            sum_rows(self.columns, &PowerSumBody::<false, false> { theta, floor, delta })
+        };
         out.value = sums[0];
         out.gradient = [0.0; MAX_PARAMETERS];
         for (i, k) in self.free() {
             out.gradient[k] += sums[1 + i];
         }
-        let mut hessian = [[0.0; 5]; 5];
-        let mut next = 6;
-        for i in 0..5 {
-            for j in i..5 {
-                hessian[i][j] = sums[next];
-                hessian[j][i] = sums[next];
-                next += 1;
-            }
-        }
-        self.gather(&hessian, &mut out.hessian);
+        self.gather(&symmetric(&sums), &mut out.hessian);
     }
 
     fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
-        let [e, a, alpha, b, beta] = self.full(z);
-        let floor = exp(e);
-        let c = self.columns;
-        let mut full = [[0.0; 5]; 5];
-        for k in 0..c.x.len() {
-            let (u, v) = (exp(a - alpha * c.x[k]), exp(b - beta * c.y[k]));
-            let f = floor + u + v;
-            let (model, scale) = if self.log { (ln(f), 1.0 / f) } else { (f, 1.0) };
-            let slope = [floor, u, -c.x[k] * u, v, -c.y[k] * v].map(|s| s * scale);
-            let weight = c.weight[k] * within(c.target[k] - model, delta);
-            for i in 0..5 {
-                for j in 0..5 {
-                    full[i][j] += weight * slope[i] * slope[j];
-                }
-            }
+        let theta = self.full(z);
+        let floor = exp(theta[0]);
+        let sums = if self.log {
+            sum_rows(self.columns, &PowerSumBody::<true, true> { theta, floor, delta })
+        } else {
+            sum_rows(self.columns, &PowerSumBody::<false, true> { theta, floor, delta })
+        };
+        self.gather(&symmetric(&sums), out);
+    }
+}
+
+/// With `phi` the model (or its logarithm), `G` its gradient, `r = target - phi` and `psi` the
+/// slope of the loss: gradient `-sum w psi G`, Hessian `sum w (psi' G G' - psi phi'')`, or its majorant `sum w psi / r G G'`.
+struct PowerSumBody<const LOG: bool, const MAJORANT: bool> {
+    theta: [f64; 5],
+    floor: f64,
+    delta: f64,
+}
+
+impl<const LOG: bool, const MAJORANT: bool> Body for PowerSumBody<LOG, MAJORANT> {
+    #[inline(always)]
+    fn add(&self, x: &Lanes, y: &Lanes, target: &Lanes, weight: &Lanes, sums: &mut Sums) {
+        let PowerSumBody { theta: [_, a, alpha, b, beta], floor, delta } = *self;
+        let u = each(|i| exp(a - alpha * x[i]));
+        let v = each(|i| exp(b - beta * y[i]));
+        let f = each(|i| (floor + u[i]) + v[i]);
+        let scale = each(|i| if LOG { 1.0 / f[i] } else { 1.0 });
+        let model = each(|i| if LOG { ln(f[i]) } else { f[i] });
+        let r = each(|i| target[i] - model[i]);
+        let psi = each(|i| clamped(r[i], delta));
+        let inside = each(|i| weight[i] * inner::<MAJORANT>(r[i], delta));
+        let slope = each(|i| if MAJORANT { 0.0 } else { weight[i] * psi[i] });
+        // Coefficient of G G': psi' from the residual, psi from the logarithm's own curvature.
+        let outer = each(|i| if LOG { inside[i] + slope[i] } else { inside[i] });
+        let p0 = each(|i| floor * scale[i]);
+        let p1 = each(|i| u[i] * scale[i]);
+        let p2 = each(|i| -x[i] * p1[i]);
+        let p3 = each(|i| v[i] * scale[i]);
+        let p4 = each(|i| -y[i] * p3[i]);
+        let o0 = each(|i| outer[i] * p0[i]);
+        let o1 = each(|i| outer[i] * p1[i]);
+        let o2 = each(|i| outer[i] * p2[i]);
+        let o3 = each(|i| outer[i] * p3[i]);
+        let o4 = each(|i| outer[i] * p4[i]);
+        for i in 0..LANES {
+            sums[0][i] += slope[i] * (r[i] - 0.5 * psi[i]);
+            sums[1][i] -= slope[i] * p0[i];
+            sums[2][i] -= slope[i] * p1[i];
+            sums[3][i] -= slope[i] * p2[i];
+            sums[4][i] -= slope[i] * p3[i];
+            sums[5][i] -= slope[i] * p4[i];
+            sums[6][i] += o0[i] * p0[i] - slope[i] * p0[i];
+            sums[7][i] += o0[i] * p1[i];
+            sums[8][i] += o0[i] * p2[i];
+            sums[9][i] += o0[i] * p3[i];
+            sums[10][i] += o0[i] * p4[i];
+            sums[11][i] += o1[i] * p1[i] - slope[i] * p1[i];
+            sums[12][i] += o1[i] * p2[i] - slope[i] * p2[i];
+            sums[13][i] += o1[i] * p3[i];
+            sums[14][i] += o1[i] * p4[i];
+            sums[15][i] += o2[i] * p2[i] + slope[i] * x[i] * p2[i];
+            sums[16][i] += o2[i] * p3[i];
+            sums[17][i] += o2[i] * p4[i];
+            sums[18][i] += o3[i] * p3[i] - slope[i] * p3[i];
+            sums[19][i] += o3[i] * p4[i] - slope[i] * p4[i];
+            sums[20][i] += o4[i] * p4[i] + slope[i] * y[i] * p4[i];
         }
-        self.gather(&full, out);
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::lanes::{dispatch, portable};
     use super::Slot::{Free, Given};
     use super::*;
 
@@ -188,5 +236,15 @@ pub(super) mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn every_vector_width_gives_the_same_bits() {
+        let (theta, delta) = ([0.3, -0.4, 0.35, -0.8, 0.28], 0.05);
+        let (c, floor) = (columns(), exp(theta[0]));
+        let log = PowerSumBody::<true, false> { theta, floor, delta };
+        assert_eq!(dispatch(&c, &log), portable(&c, &log));
+        let linear = PowerSumBody::<false, true> { theta, floor, delta };
+        assert_eq!(dispatch(&c, &linear), portable(&c, &linear));
     }
 }

@@ -6,7 +6,8 @@
 //! A, alpha, B and beta are those of the limits `A / N^alpha` and `B / D^beta` of one variable, so that they stay apart from gamma.
 
 use super::sum::{EXPONENTS, LEAST_FLOOR};
-use super::{About, Centre, Law, Point, Reads, Sample, SumOfPowers, best_starts};
+use super::{About, Centre, FastForm, Law, Point, Reads, Sample, SumOfPowers, best_starts};
+use crate::kernel::{exp, ln};
 use crate::solve::Matrix;
 use crate::stats::mean;
 
@@ -23,9 +24,9 @@ const GAMMA: (f64, f64) = (0.03, 30.0);
 
 /// Share of the first of two powers in their sum, and the logarithm of that.
 fn join(p: f64, q: f64) -> (f64, f64) {
-    let top = p.max(q);
-    let (s, t) = ((p - top).exp(), (q - top).exp());
-    (s / (s + t), top + (s + t).ln())
+    let below = exp(-(p - q).abs());
+    let larger = 1.0 / (1.0 + below);
+    (if p >= q { larger } else { below * larger }, p.max(q) + ln(1.0 + below))
 }
 
 impl Joint {
@@ -47,6 +48,83 @@ impl Joint {
         let mut start = vec![each + tilt, alpha, each - tilt, beta, gamma.ln()];
         start.extend(self.floor.then(|| floor.ln()));
         start
+    }
+}
+
+/// The law at one point.
+struct Joined {
+    gamma: f64,
+    /// ln L.
+    value: f64,
+    /// `(u - v) / gamma`, of the logarithms u and v of the two limits.
+    apart: f64,
+    /// Share of the size's power in the sum.
+    share: f64,
+    /// Derivative of the logarithm of the joined terms by ln gamma.
+    by_gamma: f64,
+    /// Share of the joined terms in the loss; `None` without a floor.
+    part: Option<f64>,
+}
+
+impl Joined {
+    #[inline]
+    fn new(floor: bool, theta: &[f64], point: &Point) -> Joined {
+        let gamma = exp(theta[4]);
+        let (u, v) = (theta[0] - theta[1] * point.x, theta[2] - theta[3] * point.y);
+        let (share, log_sum) = join(u / gamma, v / gamma);
+        let log_joined = gamma * log_sum;
+        let by_gamma = log_joined - share * u - (1.0 - share) * v;
+        let apart = (u - v) / gamma;
+        let (part, value) = if floor {
+            let (floor, joined) = (exp(theta[5]), exp(log_joined));
+            (Some(joined / (floor + joined)), ln(floor + joined))
+        } else {
+            (None, log_joined)
+        };
+        Joined { gamma, value, apart, share, by_gamma, part }
+    }
+
+    #[inline]
+    fn slopes(&self, point: &Point, out: &mut [f64]) {
+        let (part, share) = (self.part.unwrap_or(1.0), self.share);
+        out[0] = part * share;
+        out[1] = -part * share * point.x;
+        out[2] = part * (1.0 - share);
+        out[3] = -part * (1.0 - share) * point.y;
+        out[4] = part * self.by_gamma;
+        if let Some(part) = self.part {
+            out[5] = 1.0 - part;
+        }
+    }
+
+    #[inline]
+    fn curvature(&self, point: &Point, out: &mut Matrix) {
+        let Joined { gamma, apart, share, by_gamma, .. } = *self;
+        let slope_of_share = share * (1.0 - share);
+        // Of the logarithm of the joined terms by (u, v, ln gamma).
+        let first = [share, 1.0 - share, by_gamma];
+        let (straight, mixed) = (slope_of_share / gamma, slope_of_share * apart);
+        let second = [
+            [straight, -straight, -mixed],
+            [-straight, straight, mixed],
+            [-mixed, mixed, by_gamma + mixed * apart * gamma],
+        ];
+        // Which of the three each working parameter moves, and how fast.
+        let moves = [(0, 1.0), (0, -point.x), (1, 1.0), (1, -point.y), (2, 1.0)];
+        let part = self.part.unwrap_or(1.0);
+        let bend = part * (1.0 - part);
+        for (i, (a, by_i)) in moves.iter().enumerate() {
+            for (j, (b, by_j)) in moves.iter().enumerate() {
+                out[i][j] = by_i * by_j * (part * second[*a][*b] + bend * first[*a] * first[*b]);
+            }
+            if self.part.is_some() {
+                out[i][5] = -bend * by_i * first[*a];
+                out[5][i] = out[i][5];
+            }
+        }
+        if self.part.is_some() {
+            out[5][5] = bend;
+        }
     }
 }
 
@@ -74,59 +152,26 @@ impl Law for Joint {
     }
 
     fn log_loss(&self, theta: &[f64], point: &Point, gradient: &mut [f64]) -> f64 {
-        let gamma = theta[4].exp();
-        let (u, v) = (theta[0] - theta[1] * point.x, theta[2] - theta[3] * point.y);
-        let (share, log_sum) = join(u / gamma, v / gamma);
-        let log_joined = gamma * log_sum;
-        let floor = if self.floor { theta[5].exp() } else { 0.0 };
-        let joined = log_joined.exp();
-        // Share of the joined terms in the loss.
-        let part = if self.floor { joined / (floor + joined) } else { 1.0 };
-        gradient[0] = part * share;
-        gradient[1] = -part * share * point.x;
-        gradient[2] = part * (1.0 - share);
-        gradient[3] = -part * (1.0 - share) * point.y;
-        gradient[4] = part * (log_joined - share * u - (1.0 - share) * v);
-        if !self.floor {
-            return log_joined;
-        }
-        gradient[5] = 1.0 - part;
-        (floor + joined).ln()
+        let joined = Joined::new(self.floor, theta, point);
+        joined.slopes(point, gradient);
+        joined.value
     }
 
-    fn curvature(&self, theta: &[f64], point: &Point, out: &mut Matrix) {
-        let gamma = theta[4].exp();
-        let (u, v) = (theta[0] - theta[1] * point.x, theta[2] - theta[3] * point.y);
-        let z = (u - v) / gamma;
-        let (share, log_sum) = join(u / gamma, v / gamma);
-        let slope_of_share = share * (1.0 - share);
-        let log_joined = gamma * log_sum;
-        // Of the logarithm of the joined terms by (u, v, ln gamma).
-        let by_gamma = log_joined - share * u - (1.0 - share) * v;
-        let first = [share, 1.0 - share, by_gamma];
-        let (straight, mixed) = (slope_of_share / gamma, slope_of_share * z);
-        let second = [
-            [straight, -straight, -mixed],
-            [-straight, straight, mixed],
-            [-mixed, mixed, by_gamma + mixed * z * gamma],
-        ];
-        // Which of the three each working parameter moves, and how fast.
-        let moves = [(0, 1.0), (0, -point.x), (1, 1.0), (1, -point.y), (2, 1.0)];
-        let floor = if self.floor { theta[5].exp() } else { 0.0 };
-        let part = if self.floor { log_joined.exp() / (floor + log_joined.exp()) } else { 1.0 };
-        let bend = part * (1.0 - part);
-        for (i, (a, by_i)) in moves.iter().enumerate() {
-            for (j, (b, by_j)) in moves.iter().enumerate() {
-                out[i][j] = by_i * by_j * (part * second[*a][*b] + bend * first[*a] * first[*b]);
-            }
-            if self.floor {
-                out[i][5] = -bend * by_i * first[*a];
-                out[5][i] = out[i][5];
-            }
-        }
-        if self.floor {
-            out[5][5] = bend;
-        }
+    fn second_order(
+        &self,
+        theta: &[f64],
+        point: &Point,
+        gradient: &mut [f64],
+        curvature: &mut Matrix,
+    ) -> f64 {
+        let joined = Joined::new(self.floor, theta, point);
+        joined.slopes(point, gradient);
+        joined.curvature(point, curvature);
+        joined.value
+    }
+
+    fn fast_form(&self) -> Option<FastForm> {
+        (!self.floor).then_some(FastForm::Joined)
     }
 
     fn natural(&self, theta: &[f64], centre: &Centre) -> Vec<f64> {
@@ -218,31 +263,16 @@ impl Law for Joint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::solve::MAX_PARAMETERS;
+    use crate::law::tests::check_second_order;
 
     #[test]
     fn curvature_is_that_of_the_gradient() {
         for floor in [false, true] {
             let law = Joint { floor };
             let theta = [0.4, 0.2, 0.1, 0.25, -0.9, 0.3];
-            let theta = &theta[..law.parameters().len()];
             for (x, y) in [(-1.0, 2.0), (0.5, 0.3), (3.0, -2.0)] {
                 let point = Point { x, y, c: x + y, unique: y, centre_x: 0.0, centre_y: 0.0 };
-                let mut out = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
-                law.curvature(theta, &point, &mut out);
-                for k in 0..theta.len() {
-                    let slope = |h: f64| {
-                        let (mut moved, mut gradient) = (theta.to_vec(), vec![0.0; theta.len()]);
-                        moved[k] += h;
-                        law.log_loss(&moved, &point, &mut gradient);
-                        gradient
-                    };
-                    let (up, down) = (slope(1e-6), slope(-1e-6));
-                    for j in 0..theta.len() {
-                        let bend = (up[j] - down[j]) / 2e-6;
-                        assert!((out[k][j] - bend).abs() < 1e-7, "{floor} {k} {j}: {bend}");
-                    }
-                }
+                check_second_order(&law, &theta[..law.parameters().len()], &point);
             }
         }
     }

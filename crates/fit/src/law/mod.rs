@@ -211,8 +211,14 @@ pub trait Law: Send + Sync + std::fmt::Debug {
         None
     }
 
-    /// Second derivatives of ln L; by default central differences of the gradient.
-    fn curvature(&self, theta: &[f64], point: &Point, out: &mut Matrix) {
+    /// As [`Law::log_loss`], with the second derivatives of ln L too; by default central differences of the gradient.
+    fn second_order(
+        &self,
+        theta: &[f64],
+        point: &Point,
+        gradient: &mut [f64],
+        curvature: &mut Matrix,
+    ) -> f64 {
         let n = self.parameters().len();
         let mut moved = [0.0; MAX_PARAMETERS];
         moved[..n].copy_from_slice(&theta[..n]);
@@ -225,16 +231,17 @@ pub trait Law: Send + Sync + std::fmt::Debug {
             self.log_loss(&moved[..n], point, &mut down[..n]);
             moved[k] = theta[k];
             for j in 0..n {
-                out[k][j] = (up[j] - down[j]) / (2.0 * h);
+                curvature[k][j] = (up[j] - down[j]) / (2.0 * h);
             }
         }
         for k in 0..n {
             for j in 0..k {
-                let mean = 0.5 * (out[k][j] + out[j][k]);
-                out[k][j] = mean;
-                out[j][k] = mean;
+                let mean = 0.5 * (curvature[k][j] + curvature[j][k]);
+                curvature[k][j] = mean;
+                curvature[j][k] = mean;
             }
         }
+        self.log_loss(theta, point, gradient)
     }
 
     /// The law as a sum of a power of N and one of D, which gives N*(C) in closed form.
@@ -253,12 +260,30 @@ pub trait Law: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// What the vectorised kernel takes of a law `E + A / X^alpha + B / Y^beta`.
+/// What a vectorised kernel takes of a law.
 #[derive(Debug, Clone, Copy)]
-pub struct FastForm {
+pub enum FastForm {
+    /// `E + A / X^alpha + B / Y^beta`.
+    Sum(SumForm),
+    /// [`Joint`] without a floor.
+    Joined,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct SumForm {
     pub(crate) slots: [Slot; 5],
     /// X and Y.
     pub(crate) variables: [Variable; 2],
+}
+
+impl FastForm {
+    /// Centred ln X and ln Y.
+    pub(crate) fn of(&self, point: &Point) -> [f64; 2] {
+        match self {
+            FastForm::Sum(form) => form.variables.map(|v| v.centred(point)),
+            FastForm::Joined => [point.x, point.y],
+        }
+    }
 }
 
 /// `L = E + (A / N^alpha + B / D^beta)^power`, coefficients as logarithms.
@@ -284,4 +309,32 @@ fn best_starts(law: &dyn Law, sample: &Sample, starts: Vec<Vec<f64>>) -> Vec<Vec
     let mut tried: Vec<(f64, Vec<f64>)> = starts.into_iter().map(|s| (off(&s), s)).collect();
     tried.sort_by(|a, b| a.0.total_cmp(&b.0));
     tried.into_iter().map(|t| t.1).take(3).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Value and gradient are those of [`Law::log_loss`], and the curvature is that of its gradient.
+    pub fn check_second_order(law: &dyn Law, theta: &[f64], point: &Point) {
+        let n = theta.len();
+        let mut out = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
+        let (mut gradient, mut alone) = (vec![0.0; n], vec![0.0; n]);
+        let value = law.second_order(theta, point, &mut gradient, &mut out);
+        assert_eq!(value, law.log_loss(theta, point, &mut alone));
+        assert_eq!(gradient, alone);
+        for k in 0..n {
+            let at = |h: f64| {
+                let (mut moved, mut gradient) = (theta.to_vec(), vec![0.0; n]);
+                moved[k] += h;
+                (law.log_loss(&moved, point, &mut gradient), gradient)
+            };
+            let ((f, up), (g, down)) = (at(1e-6), at(-1e-6));
+            assert!((gradient[k] - (f - g) / 2e-6).abs() < 1e-7, "{k}");
+            for j in 0..n {
+                let bend = (up[j] - down[j]) / 2e-6;
+                assert!((out[k][j] - bend).abs() < 1e-7, "{k} {j}: {} {bend}", out[k][j]);
+            }
+        }
+    }
 }

@@ -8,19 +8,173 @@
 use super::sum::EXPONENTS;
 use super::{About, Centre, Hoffmann, Law, Point, Reads, Sample, SumOfPowers};
 use crate::error::FitError;
+use crate::kernel::{exp, ln};
 use crate::observation::Observation;
+use crate::solve::Matrix;
 use crate::table::Table;
 
 /// The law of repeated data. Working parameters: Hoffmann's five, `ln R_D*`, `ln R_N*`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Repeated;
 
-/// ln of `1 + R (1 - e^(-r/R))`, and its derivatives by r and ln R.
-fn decayed(r: f64, log_star: f64) -> (f64, f64, f64) {
-    let star = log_star.exp();
-    let fade = (-r / star).exp();
-    let q = 1.0 - star * (-r / star).exp_m1();
-    (q.ln(), fade / q, (star * (1.0 - fade) - r * fade) / q)
+/// `g = ln(1 + R* (1 - e^(-r / R*)))` of the repeats r and `s = ln R*`.
+#[derive(Clone, Copy, Default)]
+struct Decayed {
+    g: f64,
+    by_r: f64,
+    by_s: f64,
+    by_rr: f64,
+    by_rs: f64,
+    by_ss: f64,
+}
+
+impl Decayed {
+    #[inline]
+    fn new(r: f64, s: f64) -> Decayed {
+        let star = exp(s);
+        let fade = exp(-r / star);
+        let gone = star * -(-r / star).exp_m1();
+        let q = 1.0 + gone;
+        let (by_r, by_s) = (fade / q, (gone - r * fade) / q);
+        Decayed {
+            g: ln(q),
+            by_r,
+            by_s,
+            by_rr: -fade / (star * q) - by_r * by_r,
+            by_rs: fade * r / (star * q) - by_r * by_s,
+            by_ss: (gone - r * fade - r * r * fade / star) / q - by_s * by_s,
+        }
+    }
+}
+
+/// ln of U_N, centred like ln N, with its derivatives by `[a, alpha, b, beta]`: the best N for the unique tokens.
+struct Best {
+    log: f64,
+    first: [f64; 4],
+    second: [[f64; 4]; 4],
+}
+
+impl Best {
+    #[inline]
+    fn new(theta: &[f64], unique: f64) -> Best {
+        let [a, alpha, b, beta] = [theta[1], theta[2], theta[3], theta[4]];
+        let one = 1.0 / alpha;
+        let above = ln(alpha / beta) + a - b + beta * unique;
+        let slope = unique - 1.0 / beta;
+        let (squared, crossed) = (one * one, slope * one * one);
+        Best {
+            log: above * one,
+            first: [one, (1.0 - above) * squared, -one, slope * one],
+            second: [
+                [0.0, -squared, 0.0, 0.0],
+                [-squared, -(3.0 - 2.0 * above) * squared * one, squared, -crossed],
+                [0.0, squared, 0.0, 0.0],
+                [0.0, -crossed, 0.0, one / (beta * beta)],
+            ],
+        }
+    }
+}
+
+/// The law at one point.
+struct Terms {
+    value: f64,
+    /// Shares of E, of the size's term and of the data's.
+    shares: [f64; 3],
+    /// Derivatives of the logarithms of the two terms.
+    size: [f64; PARAMETERS],
+    data: [f64; PARAMETERS],
+    best: Best,
+    /// Of the size's repeats; `None` where N is no more than U_N.
+    excess: Option<(f64, Decayed)>,
+    repeats: Decayed,
+}
+
+const PARAMETERS: usize = 7;
+// Places of the working parameters.
+const E: usize = 0;
+const A: usize = 1;
+const ALPHA: usize = 2;
+const B: usize = 3;
+const BETA: usize = 4;
+const STAR_D: usize = 5;
+const STAR_N: usize = 6;
+
+impl Terms {
+    #[inline]
+    fn new(theta: &[f64], point: &Point) -> Terms {
+        let repeats = Decayed::new((point.y - point.unique).exp_m1().max(0.0), theta[STAR_D]);
+        let best = Best::new(theta, point.unique);
+        let excess = (best.log < point.x).then(|| {
+            let r = (point.x - best.log).exp_m1();
+            (r, Decayed::new(r, theta[STAR_N]))
+        });
+        let x = excess.map_or(point.x, |(_, d)| best.log + d.g);
+        let y = point.unique + repeats.g;
+        let (alpha, beta) = (theta[ALPHA], theta[BETA]);
+        let mut size = [0.0; PARAMETERS];
+        (size[A], size[ALPHA]) = (1.0, -x);
+        if let Some((r, decayed)) = excess {
+            let by_best = 1.0 - (r + 1.0) * decayed.by_r;
+            for k in 0..4 {
+                size[A + k] -= alpha * by_best * best.first[k];
+            }
+            size[STAR_N] = -alpha * decayed.by_s;
+        }
+        let mut data = [0.0; PARAMETERS];
+        (data[B], data[BETA], data[STAR_D]) = (1.0, -y, -beta * repeats.by_s);
+        let (floor, u, v) = (exp(theta[E]), exp(theta[A] - alpha * x), exp(theta[B] - beta * y));
+        let f = floor + u + v;
+        let shares = [floor / f, u / f, v / f];
+        Terms { value: ln(f), shares, size, data, best, excess, repeats }
+    }
+
+    #[inline]
+    fn slopes(&self, out: &mut [f64]) {
+        let [floor, u, v] = self.shares;
+        for k in 0..PARAMETERS {
+            out[k] = u * self.size[k] + v * self.data[k];
+        }
+        out[E] += floor;
+    }
+
+    #[inline]
+    fn curvature(&self, theta: &[f64], slopes: &[f64], out: &mut Matrix) {
+        let [floor, u, v] = self.shares;
+        let (size, data) = (&self.size, &self.data);
+        for i in 0..PARAMETERS {
+            for j in 0..PARAMETERS {
+                out[i][j] = u * size[i] * size[j] + v * data[i] * data[j] - slopes[i] * slopes[j];
+            }
+        }
+        out[E][E] += floor;
+        let mut add = |i: usize, j: usize, value: f64| {
+            out[i][j] += value;
+            if i != j {
+                out[j][i] += value;
+            }
+        };
+        // V = b - beta Y: Y depends on R_D* alone.
+        add(BETA, STAR_D, -v * self.repeats.by_s);
+        add(STAR_D, STAR_D, -v * theta[BETA] * self.repeats.by_ss);
+        // U = a - alpha X: X of U_N and R_N*.
+        let Some((r, d)) = self.excess else { return };
+        let (alpha, best) = (theta[ALPHA], &self.best);
+        let by_best = 1.0 - (r + 1.0) * d.by_r;
+        let by_best_twice = (r + 1.0) * (d.by_r + (r + 1.0) * d.by_rr);
+        for k in 0..4 {
+            let slope = by_best * best.first[k];
+            // Once for each of the two orders of alpha and the other.
+            add(ALPHA, A + k, -u * slope * if A + k == ALPHA { 2.0 } else { 1.0 });
+            for j in 0..=k {
+                let bend =
+                    by_best_twice * best.first[k] * best.first[j] + by_best * best.second[k][j];
+                add(A + k, A + j, -u * alpha * bend);
+            }
+            add(A + k, STAR_N, u * alpha * (r + 1.0) * d.by_rs * best.first[k]);
+        }
+        add(ALPHA, STAR_N, -u * d.by_s);
+        add(STAR_N, STAR_N, -u * alpha * d.by_ss);
+    }
 }
 
 impl Law for Repeated {
@@ -35,45 +189,22 @@ impl Law for Repeated {
     }
 
     fn log_loss(&self, theta: &[f64], point: &Point, gradient: &mut [f64]) -> f64 {
-        let [e, a, alpha, b, beta] = [theta[0], theta[1], theta[2], theta[3], theta[4]];
-        // D'
-        let repeats = (point.y - point.unique).exp_m1().max(0.0);
-        let (extra_d, _, d_by_star) = decayed(repeats, theta[5]);
-        let y = point.unique + extra_d;
-        // U_N, in centred ln N
-        let sum = alpha + beta;
-        let (mx, my) = (point.centre_x, point.centre_y);
-        let log_g = (alpha.ln() + a + alpha * mx - beta.ln() - b - beta * my) / sum;
-        let log_unique = point.unique + my;
-        let best = log_g + beta / alpha * (log_unique + log_g) - mx;
-        let mut by_best = 0.0;
-        let mut n_by_star = 0.0;
-        let mut x = point.x;
-        if best < point.x {
-            let r = (point.x - best).exp_m1();
-            let (extra, by_r, by_star) = decayed(r, theta[6]);
-            x = best + extra;
-            by_best = 1.0 - (r + 1.0) * by_r;
-            n_by_star = by_star;
-        }
-        let floor = e.exp();
-        let u = (a - alpha * x).exp();
-        let v = (b - beta * y).exp();
-        let f = floor + u + v;
-        let (pu, pv) = (u / f, v / f);
-        // Through U_N: d best / d lnG, then lnG and best by each parameter.
-        let via = -alpha * pu * by_best;
-        let by_g = 1.0 + beta / alpha;
-        let turn = log_unique + log_g;
-        gradient[0] = floor / f;
-        gradient[1] = pu + via * by_g / sum;
-        gradient[2] = -x * pu
-            + via * (by_g * (1.0 / alpha + mx - log_g) / sum - beta / (alpha * alpha) * turn);
-        gradient[3] = pv - via * by_g / sum;
-        gradient[4] = -y * pv + via * (by_g * (-1.0 / beta - my - log_g) / sum + turn / alpha);
-        gradient[5] = -beta * pv * d_by_star;
-        gradient[6] = -alpha * pu * n_by_star;
-        f.ln()
+        let terms = Terms::new(theta, point);
+        terms.slopes(gradient);
+        terms.value
+    }
+
+    fn second_order(
+        &self,
+        theta: &[f64],
+        point: &Point,
+        gradient: &mut [f64],
+        curvature: &mut Matrix,
+    ) -> f64 {
+        let terms = Terms::new(theta, point);
+        terms.slopes(gradient);
+        terms.curvature(theta, gradient, curvature);
+        terms.value
     }
 
     fn natural(&self, theta: &[f64], centre: &Centre) -> Vec<f64> {
@@ -145,5 +276,23 @@ impl Law for Repeated {
     fn sum_of_powers(&self, theta: &[f64], centre: &Centre) -> Option<SumOfPowers> {
         // With unlimited unique tokens.
         Hoffmann.sum_of_powers(theta, centre)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::law::tests::check_second_order;
+
+    #[test]
+    fn curvature_is_that_of_the_gradient() {
+        let theta = [0.6, -0.2, 0.34, 0.1, 0.31, 2.5, 1.7];
+        // Repeated or not, above U_N or below.
+        for (x, y, unique) in
+            [(-1.5, 0.2, 0.1), (1.5, 0.4, -2.0), (3.0, 1.0, 1.0), (-6.0, 2.0, -1.0)]
+        {
+            let point = Point { x, y, c: x + y, unique, centre_x: 18.0, centre_y: 22.0 };
+            check_second_order(&Repeated, &theta, &point);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What laws of the form `L = E + A / X^alpha + B / Y^beta` share: each gives, shares or leaves free some of the five
 //! parameters.
 
-use super::{About, Centre, FastForm, Law, Point, Sample, SumOfPowers, Variable};
+use super::{About, Centre, FastForm, Law, Point, Sample, SumForm, SumOfPowers, Variable};
 use crate::error::FitError;
 use crate::kernel::Slot;
 use crate::table::Table;
@@ -157,6 +157,6 @@ impl<T: Restricted> Law for T {
     }
 
     fn fast_form(&self) -> Option<FastForm> {
-        Some(FastForm { slots: self.slots(), variables: self.variables() })
+        Some(FastForm::Sum(SumForm { slots: self.slots(), variables: self.variables() }))
     }
 }

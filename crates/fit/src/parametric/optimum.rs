@@ -61,14 +61,15 @@ pub(crate) fn optimum(
     // that no least-squares basin leads to, so the best start and every third random one go
     // straight to it.
     let robust = !matches!(objective, Objective::SquaredLog | Objective::SquaredLinear);
-    // On long tables the starts find their basins on every so-manieth run; optima are polished on all.
+    // On long tables the starts find their basins on some of the runs; optima are polished on all.
     let thin = (sample.len() > 2 * THIN).then(|| {
-        let step = sample.len() / THIN;
-        let every = |i: usize| if i.is_multiple_of(step) { 1.0 } else { 0.0 };
-        let weights: Vec<f64> = (0..sample.len()).map(every).collect();
+        let mut weights = vec![0.0; sample.len()];
+        rand::seq::index::sample(&mut random, sample.len(), THIN)
+            .into_iter()
+            .for_each(|i| weights[i] = 1.0);
         let mut some = Rows::default();
         model.fill(&mut some, model.targets(), Some(&weights));
-        (some, sample.len().div_ceil(step))
+        (some, THIN)
     });
     let (scout, scouted) = thin.as_ref().map_or((&rows, sample.len()), |t| (&t.0, t.1));
     let mut rough: Vec<(Solution, usize)> = Vec::new();

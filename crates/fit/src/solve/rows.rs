@@ -1,8 +1,8 @@
-//! A law on runs as a problem for the solver: the vectorised kernel for sums of powers, a plain
-//! loop for every other law.
+//! A law on runs as a problem for the solver: a vectorised kernel for sums of powers and their norms, a plain loop for
+//! every other law.
 
 use super::{Evaluation, MAX_PARAMETERS, Matrix, Problem, Solution, add_outer, minimise, within};
-use crate::kernel::{Columns, PowerSum};
+use crate::kernel::{Columns, Joined, PowerSum};
 use crate::law::{FastForm, Law, Point, Sample};
 
 /// A law, its fast form and its ranges: what does not change between resamples.
@@ -50,7 +50,7 @@ impl<'a> Model<'a> {
             }
             match &self.fast {
                 Some(form) => {
-                    let [x, y] = form.variables.map(|v| v.centred(point));
+                    let [x, y] = form.of(point);
                     rows.columns.push(x, y, targets[i], weight);
                 }
                 None => rows.points.push((*point, targets[i], weight)),
@@ -104,6 +104,11 @@ pub(crate) struct OnRows<'a> {
     pub rows: &'a Rows,
 }
 
+enum Fast<'a> {
+    Sum(PowerSum<'a>),
+    Joined(Joined<'a>),
+}
+
 impl OnRows<'_> {
     pub fn at(&self, z: &[f64], delta: f64) -> Evaluation {
         let mut out = Evaluation::default();
@@ -111,9 +116,30 @@ impl OnRows<'_> {
         out
     }
 
-    fn fast(&self) -> Option<PowerSum<'_>> {
-        let form = self.model.fast.as_ref()?;
-        Some(PowerSum { columns: &self.rows.columns, log: self.model.log, slots: &form.slots })
+    /// The vectorised form of the problem, where the law has one.
+    fn fast(&self) -> Option<Fast<'_>> {
+        let (columns, log) = (&self.rows.columns, self.model.log);
+        Some(match self.model.fast.as_ref()? {
+            FastForm::Sum(form) => Fast::Sum(PowerSum { columns, log, slots: &form.slots }),
+            FastForm::Joined => Fast::Joined(Joined { columns, log }),
+        })
+    }
+
+    /// The model's value at a point with its first and second derivatives, of ln L or of L.
+    fn second_order(&self, z: &[f64], point: &Point, slope: &mut [f64], curve: &mut Matrix) -> f64 {
+        let value = self.model.law.second_order(z, point, slope, curve);
+        if self.model.log {
+            return value;
+        }
+        // L = e^phi: L'' = L (phi'' + phi' phi').
+        let loss = value.exp();
+        for i in 0..slope.len() {
+            for j in 0..slope.len() {
+                curve[i][j] = loss * (curve[i][j] + slope[i] * slope[j]);
+            }
+        }
+        slope.iter_mut().for_each(|s| *s *= loss);
+        loss
     }
 
     /// The model's value and slopes at a point, of ln L or of L.
@@ -133,16 +159,17 @@ impl Problem for OnRows<'_> {
     }
 
     fn evaluate(&self, z: &[f64], delta: f64, out: &mut Evaluation) {
-        if let Some(fast) = self.fast() {
-            return fast.evaluate(z, delta, out);
+        match self.fast() {
+            Some(Fast::Sum(fast)) => return fast.evaluate(z, delta, out),
+            Some(Fast::Joined(fast)) => return fast.evaluate(z, delta, out),
+            None => {}
         }
         let n = self.dimension();
         *out = Evaluation { value: 0.0, ..Evaluation::default() };
         let mut slope = [0.0; MAX_PARAMETERS];
         let mut curve = [[0.0; MAX_PARAMETERS]; MAX_PARAMETERS];
         for (point, target, weight) in &self.rows.points {
-            let model = self.value(z, point, &mut slope[..n]);
-            self.model.law.curvature(z, point, &mut curve);
+            let model = self.second_order(z, point, &mut slope[..n], &mut curve);
             let r = target - model;
             let psi = r.clamp(-delta, delta);
             let inside = if r.abs() <= delta { *weight } else { 0.0 };
@@ -151,21 +178,17 @@ impl Problem for OnRows<'_> {
                 out.gradient[i] -= weight * psi * slope[i];
                 for j in 0..n {
                     let outer = slope[i] * slope[j];
-                    // L = e^phi: L'' = L (phi'' + phi' phi').
-                    let curve = if self.model.log {
-                        curve[i][j]
-                    } else {
-                        model * curve[i][j] + outer / model
-                    };
-                    out.hessian[i][j] += inside * outer - weight * psi * curve;
+                    out.hessian[i][j] += inside * outer - weight * psi * curve[i][j];
                 }
             }
         }
     }
 
     fn majorant(&self, z: &[f64], delta: f64, out: &mut Matrix) {
-        if let Some(fast) = self.fast() {
-            return fast.majorant(z, delta, out);
+        match self.fast() {
+            Some(Fast::Sum(fast)) => return fast.majorant(z, delta, out),
+            Some(Fast::Joined(fast)) => return fast.majorant(z, delta, out),
+            None => {}
         }
         let n = self.dimension();
         let mut slope = [0.0; MAX_PARAMETERS];

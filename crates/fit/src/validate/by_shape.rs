@@ -39,8 +39,8 @@ pub struct ShapeDeviation {
 
 /// Fewest degrees of freedom within shapes that a variance is told from.
 const LEAST_FREE: f64 = 4.0;
-/// Most products that the test may take: seconds. A table with more slices and runs has none.
-const MOST_WORK: f64 = 4e9;
+/// Most products that the test may take: a second, and 100 MB. A table with more slices and runs has none.
+const MOST_WORK: f64 = 2e8;
 
 impl ShapeTest {
     /// Probability below which runs of one shape are said to deviate together.

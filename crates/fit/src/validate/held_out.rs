@@ -155,10 +155,8 @@ pub fn hold_out_top(
         from(budgets)
     };
     let below = table.rows().iter().filter(|r| r.flops < threshold).count();
-    if below == 0 {
-        return Err(too_few(law, below));
-    }
-    let train = table.filter("held out", |r| r.flops < threshold)?;
+    let train = table.subset(|i| table.rows()[i].flops < threshold);
+    let train = train.ok_or_else(|| too_few(law, below))?;
     let test: Vec<Observation> =
         table.rows().iter().filter(|r| r.flops >= threshold).cloned().collect();
     let mut held = hold_out(&train, &test, law, options)?;

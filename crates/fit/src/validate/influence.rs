@@ -1,5 +1,7 @@
 //! Which runs and which slices a fit is made of.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::isoflop::group_slices;
@@ -63,15 +65,7 @@ pub fn outliers(
     runs.sort_by(|a, b| b.deviations.abs().total_cmp(&a.deviations.abs()));
     let exponent_without = (!runs.is_empty())
         .then(|| {
-            let mut at = 0;
-            let kept: Vec<bool> =
-                residuals.iter().map(|r| r.abs() <= Outliers::LIMIT * scale).collect();
-            let rest = table
-                .filter("outlier", |_| {
-                    at += 1;
-                    kept[at - 1]
-                })
-                .ok()?;
+            let rest = table.subset(|i| residuals[i].abs() <= Outliers::LIMIT * scale)?;
             exponent(&rest, law, options).1
         })
         .flatten();
@@ -89,14 +83,8 @@ pub fn leave_one_slice_out(
         return Vec::new();
     }
     let without = |slice: &crate::isoflop::Group| {
-        let names: std::collections::BTreeSet<usize> = slice.rows.iter().copied().collect();
-        let mut at = 0;
-        let rest = table
-            .filter("its slice", |_| {
-                at += 1;
-                !names.contains(&(at - 1))
-            })
-            .ok()?;
+        let of_it: HashSet<usize> = slice.rows.iter().copied().collect();
+        let rest = table.subset(|i| !of_it.contains(&i))?;
         if rest.len() <= law.parameters().len() {
             return None;
         }
