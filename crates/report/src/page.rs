@@ -199,6 +199,32 @@ fn intervals(shown: impl IntoIterator<Item = Estimate>) -> Option<String> {
     (!levels.is_empty()).then(|| format!("{} intervals", levels.join(" and ")))
 }
 
+/// Runs that a plot shows as dots; of more, about as many.
+const MOST_DOTS: usize = 3000;
+
+/// Which of many runs are drawn.
+struct Thinned {
+    /// One in so many.
+    step: usize,
+    /// What a subtitle says of it; empty where all are drawn.
+    told: String,
+}
+
+impl Thinned {
+    fn new(runs: usize) -> Thinned {
+        match runs.div_ceil(MOST_DOTS) {
+            0 | 1 => Thinned { step: 1, told: String::new() },
+            step => Thinned { step, told: format!(" One run in {step} is drawn.") },
+        }
+    }
+
+    /// Whether the run of this number is, by a multiplicative hash: what repeats in a table would beat with equal steps.
+    fn keeps(&self, number: usize) -> bool {
+        let hash = (number as u32).wrapping_mul(0x9e37_79b1);
+        (u64::from(hash) * self.step as u64) >> 32 == 0
+    }
+}
+
 /// A message of several lines in one.
 fn one_line(text: &str) -> String {
     text.split('\n').map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ")
@@ -258,6 +284,18 @@ mod tests {
         ];
         let told: Vec<String> = together(all).iter().map(|n| n.text.to_text()).collect();
         assert_eq!(told, ["few at 1; few at 2; few at 3", "slow", "odd", "strange"]);
+    }
+
+    #[test]
+    fn of_many_runs_some_are_drawn() {
+        let few = Thinned::new(3000);
+        assert!(few.told.is_empty() && (0..3000).all(|i| few.keeps(i)));
+        let many = Thinned::new(100_000);
+        assert_eq!(many.told, " One run in 34 is drawn.");
+        let kept = (0..100_000).filter(|i| many.keeps(*i)).count();
+        assert!((2900..3000).contains(&kept), "{kept}");
+        let odd = (0..100_000).filter(|i| i % 50 == 7 && many.keeps(*i)).count();
+        assert!((40..80).contains(&odd), "{odd}");
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! How sure: the same exponent by every approach, objective and convention; and checks of the law.
 
+use std::collections::HashSet;
+
 use isoflop_fit::study::{Answer, Study};
 use isoflop_fit::validate::HeldOut;
 
-use super::{Fitted, Page, dependence, filled, intervals, one_line};
+use super::{Fitted, MOST_DOTS, Page, Thinned, dependence, filled, intervals, one_line};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
 use crate::plots::{Forest, ForestRow, Reference, Residual, Residuals};
@@ -323,21 +325,29 @@ fn residuals(page: &Page, study: &Study) -> Option<Residuals> {
     if found.log_residuals.len() != table.len() {
         return None;
     }
-    let outliers: Vec<&str> =
+    let thinned = Thinned::new(table.len());
+    let outliers: HashSet<&str> =
         study.outliers.iter().flat_map(|o| &o.runs).map(|o| o.run.as_str()).collect();
-    let runs = table.rows().iter().zip(&found.log_residuals).map(|(row, r)| Residual {
+    let Thinned { told: drawn, .. } = &thinned;
+    let both = table.rows().iter().zip(&found.log_residuals).enumerate();
+    let kept = both.filter(|(i, (row, _))| {
+        thinned.keeps(*i) || (outliers.len() < MOST_DOTS && outliers.contains(row.run.as_str()))
+    });
+    let runs = kept.map(|(_, (row, r))| Residual {
         name: row.run.clone(),
         params: row.params,
         tokens: row.tokens,
         flops: row.flops,
         share: r.exp_m1(),
-        outlier: outliers.contains(&row.run.as_str()),
+        outlier: outliers.contains(row.run.as_str()),
     });
     let structured: Vec<&str> =
         found.trends.iter().filter(|t| t.structured).map(|t| t.variable.as_str()).collect();
     let subtitle = match structured.as_slice() {
-        [] => format!("No trend found in {} runs.", found.log_residuals.len()),
-        some => format!("Residuals depend on {}: the law misses something.", some.join(", ")),
+        [] => format!("No trend found in {} runs.{drawn}", found.log_residuals.len()),
+        some => {
+            format!("Residuals depend on {}: the law misses something.{drawn}", some.join(", "))
+        }
     };
     Some(Residuals { subtitle: Some(subtitle.into()), runs: runs.collect() })
 }

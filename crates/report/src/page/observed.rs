@@ -4,7 +4,7 @@ use isoflop_fit::study::Study;
 use isoflop_fit::{LeftOut, Observation, Table as FitTable, by_reason};
 use isoflop_text::{listed, thousands};
 
-use super::{Fitted, Page, filled};
+use super::{Fitted, Page, Thinned, filled};
 use crate::document::{Block, Section};
 use crate::number;
 use crate::plots::{GridCell, GridMap, GridState};
@@ -103,8 +103,15 @@ pub(super) fn map(page: &Page) -> Option<GridMap> {
         tokens: r.tokens,
         state: GridState::Finished(r.loss_nats),
     };
-    let cells: Vec<GridCell> = table.rows().iter().map(cell).collect();
-    let subtitle = format!("{} runs by size and length", thousands(cells.len() as u64));
+    let thinned = Thinned::new(table.len());
+    let all = table.rows().iter().enumerate();
+    let cells: Vec<GridCell> =
+        all.filter(|(i, _)| thinned.keeps(*i)).map(|(_, row)| cell(row)).collect();
+    let many = thousands(table.len() as u64);
+    let subtitle = match thinned.told.as_str() {
+        "" => format!("{many} runs by size and length"),
+        some => format!("{many} runs by size and length.{some}"),
+    };
     Some(GridMap {
         subtitle: Some(subtitle.into()),
         cells,

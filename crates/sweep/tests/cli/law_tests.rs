@@ -15,10 +15,11 @@ fn the_law_behind_the_runs_stands_and_hoffmanns_does_not() {
         "epoch2024,hoffmann2022-3,porian2024",
     ];
     let text = succeeds(&asked);
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     for part in [
         "Do the runs reject published laws? (at 5%)",
-        "hoffmann2022-3  alpha, beta  ",
-        "porian2024      a, by the slices",
+        "hoffmann2022-3 alpha, beta 0.339, 0.285",
+        "porian2024 a, by the slices",
         "p from 300 tables drawn under the null",
         "epoch2024 counts total parameters",
         "its interval of a is counted",

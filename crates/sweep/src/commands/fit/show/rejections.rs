@@ -64,7 +64,7 @@ fn notes(t: &mut Table, tests: &[LawTest]) {
     if let Some(draws) = all().filter(|one| one.null == Null::Exponents).find_map(|one| one.draws) {
         t.notes.push(
             format!(
-                "alpha, beta: likelihood ratio, E, A and B refitted, since data and tokenizer change these; p from {draws} tables drawn under the null."
+                "alpha, beta: likelihood ratio, E, A and B refitted, since data and tokenizer change these; p from {draws} tables drawn under the null, the publication's own uncertainty not counted."
             )
             .into(),
         );
