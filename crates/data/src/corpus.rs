@@ -73,7 +73,7 @@ impl Corpus {
 
     pub(crate) fn stored(opened: CacheEntry, valid_tokens: u64, mut notes: Vec<String>) -> Self {
         let CacheEntry { summary, train, valid, valid_bytes, tokenizer } = opened;
-        let there = valid.len().saturating_sub(1).min(valid_tokens);
+        let there = valid.count().saturating_sub(1).min(valid_tokens);
         notes.extend(summary.notes(there, valid_tokens));
         Self {
             sha256: summary.sha256.clone(),
@@ -97,7 +97,7 @@ impl Corpus {
     /// Number of training tokens; `None`: endless.
     pub fn train_tokens(&self) -> Option<u64> {
         match &self.kind {
-            Kind::Stored(stored) => Some(stored.train.len()),
+            Kind::Stored(stored) => Some(stored.train.count()),
             Kind::Endless(_) => None,
         }
     }
@@ -187,7 +187,7 @@ impl Corpus {
                 language.window(Stream::Train { seed }, index, out);
             }
             Kind::Stored(stored) => {
-                let order = Order::new(stored.train.len(), context)
+                let order = Order::new(stored.train.count(), context)
                     .expect("check_context was asked before training");
                 stored.train.copy(order.start(seed, index), out);
             }

@@ -55,5 +55,6 @@ pub use document::RawDocument;
 pub use error::DataError;
 pub use permutation::Permutation;
 pub use progress::{Progress, ProgressSink, Stage};
+pub use store::TokenFile;
 pub use synthetic::{Language, LanguageOptions};
 pub use tokenizer::{Bytes, Encoded, Tokenizer};

@@ -32,6 +32,8 @@ const MOST_LOSS: f64 = 14.0;
 const OFF_RULE: f64 = 20.0;
 /// ... where they are more than this share of the table, there is no rule.
 const MOST_OFF: f64 = 0.1;
+/// Units whose levels are odder by less than half a decade are as likely.
+const NEARLY_AS_USUAL: f64 = 0.5;
 
 /// Which of N, D and C the table has itself; the third may follow from the others by C = 6 N D.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +99,11 @@ impl Levels {
             return None;
         }
         let told = levels.join(", ");
-        Some(match self.likely(given) {
-            Some(units) => self.named(&units, &told, given),
-            None => Doubt {
+        let likely = self.likely(given);
+        Some(match &likely[..] {
+            [units] => self.named(units, &told, given),
+            [_, ..] => self.named_with_others(&likely, &told, given),
+            [] => Doubt {
                 why: format!("N, D and C are not in the units of C = 6 N D: {told} (medians)"),
                 hint: "look whether D counts steps or one device's tokens, and C one device's or one step's FLOPs; --flops-unit, --params-unit and --tokens-unit take a number too (--tokens-unit 524288 for steps of so many tokens); --trust-units fits the numbers as they stand".into(),
             },
@@ -136,14 +140,15 @@ impl Levels {
         }
     }
 
-    /// The units that make a usual table of it: the fewest that differ from plain ones, then the most usual levels.
-    fn likely(&self, given: Given) -> Option<Units> {
+    /// The units that make a usual table of it: the fewest that differ from plain ones, then the most usual levels. Where C
+    /// alone tells N or D, other units of C may do so nearly as well, and follow.
+    fn likely(&self, given: Given) -> Vec<Units> {
         let plain = ("", 1.0);
         let of = |all: &[Unit], there: bool| -> Vec<Unit> {
             let units = all.iter().copied().filter(|_| there);
             std::iter::once(plain).chain(units).collect()
         };
-        let mut best: Option<(f64, Units)> = None;
+        let mut all: Vec<(f64, Units)> = Vec::new();
         for flops in of(&FLOPS_UNITS, given != Given::WithoutFlops) {
             for params in of(&PARAMS_UNITS, given != Given::WithoutParams) {
                 for tokens in of(&TOKENS_UNITS, given != Given::WithoutTokens) {
@@ -153,13 +158,22 @@ impl Levels {
                     }
                     let units = Units { flops, params, tokens };
                     let oddity = units.changed().count() as f64 + levels.oddity();
-                    if best.as_ref().is_none_or(|(least, _)| oddity < *least) {
-                        best = Some((oddity, units));
-                    }
+                    all.push((oddity, units));
                 }
             }
         }
-        best.map(|(_, units)| units)
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let Some(&(least, best)) = all.first() else { return Vec::new() };
+        let derived = matches!(given, Given::WithoutTokens | Given::WithoutParams);
+        let differ_in_c = |units: &Units| {
+            best.flops.1 != 1.0
+                && units.flops.1 != 1.0
+                && (units.params, units.tokens) == (best.params, best.tokens)
+        };
+        let near = |(oddity, units): &&(f64, Units)| {
+            *units == best || derived && *oddity < least + NEARLY_AS_USUAL && differ_in_c(units)
+        };
+        all.iter().filter(near).map(|(_, units)| *units).collect()
     }
 
     /// How far from the usual, in decades.
@@ -171,6 +185,8 @@ impl Levels {
             + off(self.tokens_per_param, 1.0, 3e3)
             + off(self.params, 1e5, 1e12)
             + off(self.tokens, 1e7, 1e14)
+            // Between levels that are all usual, those nearest to 20 tokens a parameter.
+            + 0.1 * (self.tokens_per_param / 20.0).log10().abs()
     }
 
     fn named(&self, units: &Units, told: &str, given: Given) -> Doubt {
@@ -195,6 +211,27 @@ impl Levels {
             hint += &format!(", or --tokens-unit with the tokens of a step, such as {example}");
         }
         Doubt { why, hint: format!("{hint}; --trust-units fits the numbers as they stand") }
+    }
+
+    /// Several units of C, of which the numbers do not tell which one it is.
+    fn named_with_others(&self, likely: &[Units], told: &str, given: Given) -> Doubt {
+        let one = |units: &Units| {
+            let levels = self.scaled(given, units.flops.1, units.params.1, units.tokens.1);
+            format!("{} (then D / N = {})", units.flops.0, short(levels.tokens_per_param))
+        };
+        let all: Vec<String> = likely.iter().map(one).collect();
+        let flags = |units: &Units| {
+            let flags = units.changed().map(|(_, flag, name)| format!("{flag} {name}"));
+            flags.collect::<Vec<_>>().join(" ")
+        };
+        let ways: Vec<String> = likely.iter().map(flags).collect();
+        Doubt {
+            why: format!("C looks like {}: {told} (medians)", all.join(" or ")),
+            hint: format!(
+                "give {}, whichever it is; --trust-units fits the numbers as they stand",
+                ways.join(" or ")
+            ),
+        }
     }
 }
 

@@ -66,6 +66,7 @@ pub use lock::{Holder, writer};
 pub use machine::Machine;
 pub use passport::{DevicePassport, Passport, PeakFlops, Versions};
 pub use read::{
-    CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read, read_with_hash,
+    CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read, read_bytes,
+    read_with_hash,
 };
 pub use snapshot::Settled;

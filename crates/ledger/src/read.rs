@@ -44,20 +44,34 @@ pub fn read(folder: &Path) -> Result<Contents, LedgerError> {
     read_with_hash(folder).map(|(contents, _)| contents)
 }
 
-/// The same with the SHA-256 of the ledger's bytes as they were read, in hex.
+/// What the bytes of a ledger file hold, its passports (`None` where there is no such file) beside it. `folder` is where
+/// they come from, for messages; nothing is read from it.
+///
+/// # Errors
+///
+/// As [`read`], but for [`LedgerError::Io`].
+pub fn read_bytes(
+    folder: &Path,
+    ledger: &[u8],
+    passports: Option<&[u8]>,
+) -> Result<Contents, LedgerError> {
+    let parsed = parse(&folder.join(LEDGER_FILE), ledger)?;
+    Ok(Contents {
+        records: parsed.records,
+        passports: parse_passports(folder, passports.unwrap_or_default())?,
+        unfinished_line: parsed.tail == Tail::Torn,
+    })
+}
+
+/// As [`read`], with the SHA-256 of the ledger's bytes as they were read, in hex.
 ///
 /// # Errors
 ///
 /// As [`read`].
 pub fn read_with_hash(folder: &Path) -> Result<(Contents, String), LedgerError> {
-    let path = folder.join(LEDGER_FILE);
-    let bytes = read_or_empty(&path)?;
-    let parsed = parse(&path, &bytes)?;
-    let contents = Contents {
-        records: parsed.records,
-        passports: read_passports(folder)?,
-        unfinished_line: parsed.tail == Tail::Torn,
-    };
+    let bytes = read_or_empty(&folder.join(LEDGER_FILE))?;
+    let passports = read_or_empty(&folder.join(PASSPORT_FILE))?;
+    let contents = read_bytes(folder, &bytes, Some(&passports))?;
     let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok((contents, hash))
 }
@@ -109,11 +123,15 @@ pub(crate) fn read_or_empty(path: &Path) -> Result<Vec<u8>, LedgerError> {
 }
 
 pub(crate) fn read_passports(folder: &Path) -> Result<BTreeMap<String, Passport>, LedgerError> {
-    let path = folder.join(PASSPORT_FILE);
-    let bytes = read_or_empty(&path)?;
+    parse_passports(folder, &read_or_empty(&folder.join(PASSPORT_FILE))?)
+}
+
+fn parse_passports(folder: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Passport>, LedgerError> {
     if bytes.is_empty() {
         return Ok(BTreeMap::new());
     }
-    serde_json::from_slice(&bytes)
-        .map_err(|error| LedgerError::Passport { path, reason: error.to_string() })
+    serde_json::from_slice(bytes).map_err(|error| LedgerError::Passport {
+        path: folder.join(PASSPORT_FILE),
+        reason: error.to_string(),
+    })
 }

@@ -4,13 +4,15 @@ use std::process::ExitCode;
 
 use isoflop::StudyError;
 use isoflop_data::DataError;
+use isoflop_fit::FitError;
 use isoflop_plan::ConfigErrors;
+use isoflop_tables::TableError;
 
 use crate::print;
 
 /// The work was begun and failed.
 pub const FAILED: u8 = 1;
-/// The command, the configuration or the folder cannot be what was meant.
+/// The command, the configuration, the folder or the table cannot be what was meant.
 const MISUSED: u8 = 2;
 
 /// A command line that cannot be what was meant: what is wrong, and a hint on its last line.
@@ -24,6 +26,14 @@ impl std::fmt::Display for Misuse {
 }
 
 impl std::error::Error for Misuse {}
+
+/// Ends a function in a [`Misuse`] of this text.
+macro_rules! misuse {
+    ($($text:tt)*) => {
+        return Err($crate::failure::Misuse(format!($($text)*)).into())
+    };
+}
+pub(crate) use misuse;
 
 /// Prints an error with its causes and hints, and says what the process returns.
 pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
@@ -46,11 +56,13 @@ fn code(error: &anyhow::Error) -> u8 {
         cause.is::<ConfigErrors>()
             || cause.is::<Misuse>()
             || cause.is::<isoflop_device::DeviceError>()
+            || cause.is::<TableError>()
             || matches!(
                 cause.downcast_ref(),
                 Some(DataError::Option { .. } | DataError::NoMatch { .. })
             )
             || cause.downcast_ref().is_some_and(StudyError::is_misuse)
+            || cause.downcast_ref().is_some_and(FitError::is_misuse)
     });
     if misused { MISUSED } else { FAILED }
 }

@@ -3,7 +3,7 @@
 //! Every command reads as the part of the pipeline it runs: plan -> data -> train -> ledger -> fit -> report.
 //!
 //! stdout carries results, stderr everything else. The process returns 0 when done, 1 when the work failed, 2 when the command, the
-//! configuration or the results folder cannot be what was meant, 129, 130 and 143 after SIGHUP, Ctrl-C and SIGTERM.
+//! configuration, the results folder or the table cannot be what was meant, 129, 130 and 143 after SIGHUP, Ctrl-C and SIGTERM.
 
 mod cli;
 mod commands;

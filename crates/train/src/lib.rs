@@ -6,7 +6,6 @@ mod error;
 mod evaluate;
 mod event;
 mod feed;
-mod replica;
 mod run;
 mod schedule;
 mod workers;

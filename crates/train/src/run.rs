@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use isoflop_checkpoint::is_point;
 use isoflop_data::{Corpus, Windows};
 use isoflop_device::panic_message;
 use isoflop_model::{MicroBatch, ReplicaStep, Steps, is_host};
@@ -21,7 +22,6 @@ use crate::energy::{self, Draw};
 use crate::error::TrainError;
 use crate::event::{Control, Event, StackEnd, TrainOptions};
 use crate::feed::{Feed, Request};
-use crate::replica::is_point;
 use crate::schedule::learning_rate;
 use checks::check;
 use read_back::Pending;

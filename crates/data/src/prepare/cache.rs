@@ -84,7 +84,7 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, Strin
         tokenizer,
         summary: meta.summary,
     };
-    let counts = [opened.train.len(), opened.valid.len(), opened.valid_bytes.len()];
+    let counts = [opened.train.count(), opened.valid.count(), opened.valid_bytes.count()];
     let Summary { train, valid, .. } = &opened.summary;
     if counts != [train.tokens, valid.tokens, valid.tokens] {
         return Err("its token files are not those that meta.json counts".into());

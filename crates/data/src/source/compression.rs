@@ -1,54 +1,39 @@
 //! Reading plain, gzip and zstd files alike.
 
-mod gzip;
-mod zstd;
-
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
+use isoflop_unpack::{AtMost, LONGEST_WINDOW_BYTES, Packing, WINDOW_BYTES};
+
 use crate::error::DataError;
-use gzip::GzipMembers;
-use zstd::ZstdFrames;
 
 /// What editors on Windows write in front of UTF-8.
 pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Told by the end of a file's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
-    None,
-    Gzip,
-    Zstd,
-}
+/// The unpacked bytes of a file or of memory, a byte order mark in front left out.
+pub(super) type Unpacked<'a> = Box<dyn BufRead + 'a>;
 
-impl Compression {
-    /// Also the name without the ending that told it.
-    pub(super) fn of(name: &str) -> (Self, &str) {
-        let endings =
-            [(".gz", Compression::Gzip), (".zst", Compression::Zstd), (".zstd", Compression::Zstd)];
-        for (ending, compression) in endings {
-            if let Some(stem) = name.strip_suffix(ending) {
-                return (compression, stem);
-            }
-        }
-        (Compression::None, name)
-    }
-}
-
-/// Opens a file for reading its unpacked bytes, a byte order mark in front left out.
-pub(super) fn open(path: &Path, compression: Compression) -> Result<Box<dyn BufRead>, DataError> {
+/// Opens a file.
+pub(super) fn open(path: &Path, packing: Packing) -> Result<Unpacked<'static>, DataError> {
     let file = File::open(path).map_err(|e| DataError::read(path, e))?;
     let file = BufReader::with_capacity(1 << 18, file);
-    let reader: Box<dyn BufRead> = match compression {
-        Compression::None => Box::new(file),
-        Compression::Gzip => Box::new(BufReader::with_capacity(1 << 18, GzipMembers::new(file))),
-        Compression::Zstd => Box::new(BufReader::with_capacity(1 << 18, ZstdFrames::new(file))),
-    };
-    without_mark(reader).map_err(|e| DataError::read(path, e))
+    let unpacked = packing.reader(file, LONGEST_WINDOW_BYTES);
+    without_mark(unpacked).map_err(|e| DataError::read(path, e))
 }
 
-fn without_mark(mut reader: Box<dyn BufRead>) -> std::io::Result<Box<dyn BufRead>> {
+/// Reads bytes in memory, which may unpack to no more than `most` bytes.
+pub(super) fn of_bytes<'a>(
+    path: &Path,
+    bytes: &'a [u8],
+    packing: Packing,
+    most: u64,
+) -> Result<Unpacked<'a>, DataError> {
+    let unpacked = AtMost::new(packing.reader(bytes, WINDOW_BYTES), most);
+    without_mark(Box::new(unpacked)).map_err(|e| DataError::read(path, e))
+}
+
+fn without_mark<'a>(mut reader: Unpacked<'a>) -> std::io::Result<Unpacked<'a>> {
     let mut head = Vec::new();
     reader.by_ref().take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut head)?;
     Ok(match head == BYTE_ORDER_MARK {

@@ -3,6 +3,7 @@
 use std::io::{BufRead, Read};
 use std::path::Path;
 
+use super::compression::Unpacked;
 use super::{BadLines, DocumentSink};
 use crate::document::RawDocument;
 use crate::error::DataError;
@@ -13,7 +14,7 @@ const MOST_BYTES: u64 = 256 << 20;
 /// Reads the column `field` of every row. Blank lines are allowed.
 pub(super) fn read(
     path: &Path,
-    reader: Box<dyn BufRead>,
+    reader: Unpacked<'_>,
     (field, delimiter): (&str, u8),
     bad: &mut BadLines,
     sink: DocumentSink<'_>,
@@ -67,7 +68,7 @@ fn is(name: &[u8], field: &str) -> bool {
 
 struct Rows<'a> {
     path: &'a Path,
-    reader: Box<dyn BufRead>,
+    reader: Unpacked<'a>,
     delimiter: u8,
     line: u64,
 }

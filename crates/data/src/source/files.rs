@@ -6,9 +6,11 @@ mod walk;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use isoflop_unpack::Packing;
+
 pub use apart::{Apart, FilesApart};
 
-use super::compression::Compression;
+use super::compression;
 use super::json::Field;
 use super::layout::{Layout, layout};
 use crate::error::DataError;
@@ -19,7 +21,7 @@ use walk::{Met, walk};
 pub(super) struct TextFile {
     pub path: PathBuf,
     pub bytes: u64,
-    pub compression: Compression,
+    pub packing: Packing,
     pub layout: Layout,
 }
 
@@ -62,7 +64,8 @@ pub(super) fn expand(patterns: &[String], field: &Field, all: bool) -> Result<Fo
                     hint: "run `git lfs pull` in its folder".into(),
                 });
             }
-            let (compression, found) = layout(&path, field)?;
+            let (packing, found) =
+                layout(&path, field, |packing| compression::open(&path, packing))?;
             let layout = match found {
                 Ok(layout) => layout,
                 Err(_) if all => Layout::Plain,
@@ -76,7 +79,7 @@ pub(super) fn expand(patterns: &[String], field: &Field, all: bool) -> Result<Fo
             matched = true;
             if seen.insert(real) {
                 let bytes = path.metadata().map_err(|e| DataError::read(&path, e))?.len();
-                files.push(TextFile { path, bytes, compression, layout });
+                files.push(TextFile { path, bytes, packing, layout });
             }
         }
         match no_text {

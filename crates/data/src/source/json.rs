@@ -6,7 +6,7 @@ mod value;
 use std::io::{BufRead, Read};
 use std::path::Path;
 
-use super::compression::BYTE_ORDER_MARK;
+use super::compression::{BYTE_ORDER_MARK, Unpacked};
 use super::{BadLines, DocumentSink};
 use crate::document::RawDocument;
 use crate::error::DataError;
@@ -20,7 +20,7 @@ const MOST_BYTES: usize = 256 << 20;
 /// Reads one object a line; several on one are read one by one. Blank lines are allowed.
 pub(super) fn read_lines(
     path: &Path,
-    mut reader: Box<dyn BufRead>,
+    mut reader: Unpacked<'_>,
     field: &Field,
     bad: &mut BadLines,
     sink: DocumentSink<'_>,
@@ -56,7 +56,7 @@ pub(super) fn read_lines(
 /// Reads objects wherever they begin and end: in an array, or one after the other.
 pub(super) fn read_objects(
     path: &Path,
-    mut reader: Box<dyn BufRead>,
+    mut reader: Unpacked<'_>,
     field: &Field,
     bad: &mut BadLines,
     sink: DocumentSink<'_>,

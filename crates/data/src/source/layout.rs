@@ -3,7 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::compression::{self, Compression};
+use isoflop_unpack::Packing;
+
+use super::compression::Unpacked;
 use super::{csv, json};
 use crate::error::DataError;
 
@@ -24,13 +26,14 @@ pub(super) type NoText = (String, String);
 /// No more of a file is looked at.
 const HEAD_BYTES: usize = 4 << 20;
 
-/// How to read a file; the inner error is that of JSON or CSV without the field.
-pub(super) fn layout(
+/// How to read a file, which `open` opens; the inner error is that of JSON or CSV without the field.
+pub(super) fn layout<'a>(
     path: &Path,
     field: &json::Field,
-) -> Result<(Compression, Result<Layout, NoText>), DataError> {
+    open: impl Fn(Packing) -> Result<Unpacked<'a>, DataError>,
+) -> Result<(Packing, Result<Layout, NoText>), DataError> {
     let name = path.to_string_lossy().to_lowercase();
-    let (compression, stem) = Compression::of(&name);
+    let (packing, stem) = Packing::of_name(&name);
     let ends = |endings: &[&str]| endings.iter().any(|ending| stem.ends_with(ending));
     if ends(&[".parquet"]) {
         return Err(DataError::Format {
@@ -41,18 +44,17 @@ pub(super) fn layout(
     }
     let of_lines = ends(&[".jsonl", ".ndjson"]);
     let found = if of_lines || ends(&[".json"]) {
-        of_json(&head(path, compression)?, of_lines, field)
+        of_json(&head(path, open(packing)?)?, of_lines, field)
     } else if ends(&[".csv", ".tsv"]) {
-        of_csv(&head(path, compression)?, &field.0)
+        of_csv(&head(path, open(packing)?)?, &field.0)
     } else {
         Ok(Layout::Plain)
     };
-    Ok((compression, found))
+    Ok((packing, found))
 }
 
 /// The beginning of a file, to the end of a line where it has one.
-fn head(path: &Path, compression: Compression) -> Result<Vec<u8>, DataError> {
-    let mut reader = compression::open(path, compression)?;
+fn head(path: &Path, mut reader: Unpacked<'_>) -> Result<Vec<u8>, DataError> {
     let mut head = Vec::new();
     while head.len() < HEAD_BYTES && !head.trim_ascii().contains(&b'\n') {
         let more = reader.by_ref().take(1 << 16).read_to_end(&mut head);

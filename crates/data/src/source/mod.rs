@@ -13,7 +13,7 @@ mod text;
 pub use bad_lines::SkippedLines;
 pub use cargo::{CargoSource, Checksums, CrateChecksum, direct_dependencies};
 pub use files::{Apart, FilesApart};
-pub use text::TextSource;
+pub use text::{TextSource, read_bytes};
 
 use isoflop_plan::{DataConfig, DataSource};
 use serde::{Deserialize, Serialize};

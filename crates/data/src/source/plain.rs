@@ -1,9 +1,10 @@
 //! Plain text: a file is a document, read in blocks when it is large.
 
-use std::io::{BufRead, Read};
+use std::io::Read;
 use std::path::Path;
 
 use super::DocumentSink;
+use super::compression::Unpacked;
 use crate::document::RawDocument;
 use crate::error::DataError;
 
@@ -13,7 +14,7 @@ const BLOCK_BYTES: usize = 16 << 20;
 /// Reads one file; `false`: it is binary and was left alone.
 pub(super) fn read(
     path: &Path,
-    mut reader: Box<dyn BufRead>,
+    mut reader: Unpacked<'_>,
     sink: DocumentSink<'_>,
 ) -> Result<bool, DataError> {
     let mut block = Vec::new();

@@ -1,11 +1,14 @@
 //! `source = "text"`: files, folders and globs of plain text, JSON or CSV, plain, gzip or zstd.
 
-use isoflop_plan::TextConfig;
+use std::path::Path;
 
-use super::compression::{self, Compression};
+use isoflop_plan::TextConfig;
+use isoflop_unpack::Packing;
+
+use super::compression::{self, Unpacked};
 use super::files::{self, Found};
 use super::json::Field;
-use super::layout::Layout;
+use super::layout::{Layout, layout};
 use super::{BadLines, DocumentSink, LeftOut, Source, csv, json, plain};
 use crate::document::RawDocument;
 use crate::error::DataError;
@@ -53,47 +56,93 @@ impl Source for TextSource {
 
     fn total_bytes(&self) -> Option<u64> {
         let files = &self.found.files;
-        let plain =
-            files.iter().all(|f| (f.compression, f.layout) == (Compression::None, Layout::Plain));
+        let plain = files.iter().all(|f| (f.packing, f.layout) == (Packing::None, Layout::Plain));
         plain.then(|| files.iter().map(|f| f.bytes).sum())
     }
 
     fn read(&self, sink: DocumentSink<'_>) -> Result<LeftOut, DataError> {
-        let mut left_out = LeftOut {
-            files_read: self.found.files.len() as u64,
-            apart: self.found.apart.clone(),
-            ..LeftOut::default()
-        };
-        let mut bad = BadLines::up_to(self.bad_lines);
-        let mut separators = 0;
+        let mut reading = Reading::new(&self.field, self.bad_lines);
+        for file in &self.found.files {
+            let reader = compression::open(&file.path, file.packing)?;
+            reading.file(&file.path, file.layout, reader, sink)?;
+        }
+        Ok(LeftOut { apart: self.found.apart.clone(), ..reading.finish()? })
+    }
+}
+
+/// Hands every document of a file in memory to `sink`, as [`TextSource`] does with one on disk. It may unpack to no more than
+/// `most` bytes.
+///
+/// # Errors
+///
+/// As [`TextSource::new`] and [`Source::read`].
+pub fn read_bytes(
+    name: &Path,
+    bytes: &[u8],
+    most: u64,
+    config: &TextConfig,
+    sink: DocumentSink<'_>,
+) -> Result<LeftOut, DataError> {
+    let field = Field(config.field.clone());
+    let open = |packing| compression::of_bytes(name, bytes, packing, most);
+    let (packing, layout) = layout(name, &field, open)?;
+    let layout = match layout {
+        Ok(layout) => layout,
+        Err(_) if config.files.is_all() => Layout::Plain,
+        Err((problem, hint)) => {
+            return Err(DataError::Format { path: name.into(), problem, hint });
+        }
+    };
+    let mut reading = Reading::new(&field, config.bad_lines);
+    reading.file(name, layout, open(packing)?, sink)?;
+    reading.finish()
+}
+
+/// Files of text one after the other, and what was met in them.
+struct Reading<'a> {
+    field: &'a Field,
+    bad: BadLines,
+    left_out: LeftOut,
+}
+
+impl<'a> Reading<'a> {
+    fn new(field: &'a Field, bad_lines: f64) -> Self {
+        Self { field, bad: BadLines::up_to(bad_lines), left_out: LeftOut::default() }
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        layout: Layout,
+        reader: Unpacked<'_>,
+        sink: DocumentSink<'_>,
+    ) -> Result<(), DataError> {
+        let Self { field, bad, left_out } = self;
+        left_out.files_read += 1;
         let mut sink = |document: RawDocument| {
-            separators += count(&document.bytes, SEPARATOR);
+            left_out.separators += count(&document.bytes, SEPARATOR);
             sink(document)
         };
-        for file in &self.found.files {
-            let (path, field) = (&*file.path, &self.field);
-            let reader = compression::open(path, file.compression)?;
-            match file.layout {
-                Layout::JsonLines => json::read_lines(path, reader, field, &mut bad, &mut sink)?,
-                Layout::JsonObjects => {
-                    json::read_objects(path, reader, field, &mut bad, &mut sink)?;
-                }
-                Layout::Csv(delimiter) => {
-                    csv::read(path, reader, (&field.0, delimiter), &mut bad, &mut sink)?;
-                }
-                Layout::Plain => {
-                    if !plain::read(path, reader, &mut sink)? {
-                        left_out.binary_files += 1;
-                        if left_out.examples.len() < 5 {
-                            left_out.examples.push(path.display().to_string());
-                        }
+        match layout {
+            Layout::JsonLines => json::read_lines(path, reader, field, bad, &mut sink),
+            Layout::JsonObjects => json::read_objects(path, reader, field, bad, &mut sink),
+            Layout::Csv(delimiter) => {
+                csv::read(path, reader, (&field.0, delimiter), bad, &mut sink)
+            }
+            Layout::Plain => {
+                if !plain::read(path, reader, &mut sink)? {
+                    left_out.binary_files += 1;
+                    if left_out.examples.len() < 5 {
+                        left_out.examples.push(path.display().to_string());
                     }
                 }
+                Ok(())
             }
         }
-        left_out.skipped = bad.finish()?;
-        left_out.separators = separators;
-        Ok(left_out)
+    }
+
+    fn finish(self) -> Result<LeftOut, DataError> {
+        Ok(LeftOut { skipped: self.bad.finish()?, ..self.left_out })
     }
 }
 

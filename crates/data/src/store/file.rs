@@ -8,10 +8,10 @@ use memmap2::Mmap;
 use super::{HEADER_BYTES, Header};
 use crate::hash::sha256;
 
-/// A memory-mapped token file.
+/// A token file: memory-mapped, or in memory.
 #[derive(Debug)]
-pub(crate) struct TokenFile {
-    map: Mmap,
+pub struct TokenFile<B = Mmap> {
+    bytes: B,
     header: Header,
 }
 
@@ -22,20 +22,29 @@ impl TokenFile {
         // SAFETY: token files are written once, under a temporary name, and never changed. A
         // process that truncates one under our feet can crash us; nothing can rule that out.
         let map = unsafe { Mmap::map(&file) }.map_err(|e| format!("it cannot be mapped ({e})"))?;
-        let header = Header::decode(&map)?;
-        if header.file_bytes() != Some(map.len() as u64) {
-            return Err(format!("it is {} bytes long, not what its header says", map.len()));
+        Self::of(map)
+    }
+}
+
+impl<B: AsRef<[u8]>> TokenFile<B> {
+    /// Checks header and length. The error says what is wrong with them.
+    pub fn of(bytes: B) -> Result<Self, String> {
+        let all = bytes.as_ref();
+        let header = Header::decode(all)?;
+        if header.file_bytes() != Some(all.len() as u64) {
+            return Err(format!("it is {} bytes long, not what its header says", all.len()));
         }
-        Ok(Self { map, header })
+        Ok(Self { bytes, header })
     }
 
-    pub(crate) fn len(&self) -> u64 {
+    /// How many ids there are.
+    pub fn count(&self) -> u64 {
         self.header.count
     }
 
     /// Whether the ids are those that were written; reads the whole file.
-    pub(crate) fn verify(&self) -> Result<(), String> {
-        if sha256(&self.map[HEADER_BYTES..])[..16] == self.header.content {
+    pub fn verify(&self) -> Result<(), String> {
+        if sha256(&self.bytes.as_ref()[HEADER_BYTES..])[..16] == self.header.content {
             Ok(())
         } else {
             Err("its ids are not those that were written".into())
@@ -43,9 +52,10 @@ impl TokenFile {
     }
 
     /// Copies `out.len()` ids from `start` on, which must lie inside.
-    pub(crate) fn copy(&self, start: u64, out: &mut [i32]) {
+    pub fn copy(&self, start: u64, out: &mut [i32]) {
         let width = self.header.width as usize;
-        let bytes = &self.map[HEADER_BYTES + start as usize * width..][..out.len() * width];
+        let bytes =
+            &self.bytes.as_ref()[HEADER_BYTES + start as usize * width..][..out.len() * width];
         if width == 2 {
             for (to, id) in out.iter_mut().zip(bytes.as_chunks().0) {
                 *to = u16::from_le_bytes(*id).into();
@@ -58,12 +68,14 @@ impl TokenFile {
     }
 
     /// The ids from `start` on.
-    pub(crate) fn ids(&self, start: u64) -> impl Iterator<Item = u32> {
+    pub fn ids(&self, start: u64) -> impl Iterator<Item = u32> + '_ {
         let width = self.header.width as usize;
-        self.map[HEADER_BYTES + start as usize * width..].chunks_exact(width).map(|id| match *id {
-            [a, b] => u16::from_le_bytes([a, b]).into(),
-            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
-            _ => unreachable!("the header says 2 or 4"),
+        self.bytes.as_ref()[HEADER_BYTES + start as usize * width..].chunks_exact(width).map(|id| {
+            match *id {
+                [a, b] => u16::from_le_bytes([a, b]).into(),
+                [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+                _ => unreachable!("the header says 2 or 4"),
+            }
         })
     }
 }

@@ -3,7 +3,7 @@
 mod file;
 mod writer;
 
-pub(crate) use file::TokenFile;
+pub use file::TokenFile;
 pub(crate) use writer::TokenWriter;
 
 use crate::hash::sha256;

@@ -69,6 +69,37 @@ fn units_that_cancel_are_seen_by_the_size_of_n_and_d() {
 }
 
 #[test]
+fn units_of_c_that_give_a_usual_d_are_all_named() {
+    // D follows from C and N, so that D / N alone tells.
+    let rows = |tokens_per_param: f64| -> Vec<Observation> {
+        (0..9)
+            .map(|k| {
+                let n = 1e8 * 1.5f64.powi(k);
+                let c = 6.0 * n * n * tokens_per_param / 8.64e19;
+                Observation::new(format!("{k}"), n, c / 6.0 / n, c, 3.0)
+            })
+            .collect()
+    };
+    for (tokens_per_param, looks, flags) in [
+        // 0.23 in EFLOPs, which no study has.
+        (
+            20.0,
+            "PF-days (then D / N = 20) or ZFLOPs (then D / N = 231): ",
+            "PF-days or --flops-unit ZFLOPs, ",
+        ),
+        (
+            2000.0,
+            "EFLOPs (then D / N = 23.1) or PF-days (then D / N = 2000): ",
+            "EFLOPs or --flops-unit PF-days, ",
+        ),
+    ] {
+        let told = doubt(&rows(tokens_per_param), Given::WithoutTokens).unwrap();
+        assert!(told.why.starts_with(&format!("C looks like {looks}")), "{told:?}");
+        assert!(told.hint.starts_with(&format!("give --flops-unit {flags}whichever")), "{told:?}");
+    }
+}
+
+#[test]
 fn steps_and_devices_are_thought_of() {
     let told = doubt(&table(1.03, 1.0, 524_288.0), Given::All).unwrap();
     assert!(told.why.contains("steps, of about 5.24e5 tokens each"), "{told:?}");

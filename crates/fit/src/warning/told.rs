@@ -36,8 +36,8 @@ fn alike(a: &Warning, b: &Warning) -> bool {
     };
     match (a, b) {
         (FlatMinimum { .. }, FlatMinimum { .. })
-        | (MachinesDiffer { .. }, MachinesDiffer { .. })
-        | (SpoiledRuns { .. }, SpoiledRuns { .. }) => true,
+        | (MachinesDiffer { .. }, MachinesDiffer { .. }) => true,
+        (SpoiledRuns { of, .. }, SpoiledRuns { of: other, .. }) => of == other,
         (InfluentialSlice { with, .. }, InfluentialSlice { with: other, .. }) => with == other,
         (FarExtrapolation { held_out, .. }, FarExtrapolation { held_out: other, .. }) => {
             held_out == other
@@ -63,7 +63,8 @@ fn of_many(kind: &[&Warning]) -> String {
                 flops.push(format!("{c:.2e}"));
                 numbers.push(*without);
             }
-            Warning::MistunedCells { runs: names, .. } | Warning::SpoiledRuns { runs: names } => {
+            Warning::MistunedCells { runs: names, .. }
+            | Warning::SpoiledRuns { runs: names, .. } => {
                 runs.extend(names.iter().cloned());
             }
             _ => {}
@@ -87,7 +88,9 @@ fn of_many(kind: &[&Warning]) -> String {
         Warning::MistunedCells { about, .. } => {
             Warning::MistunedCells { about: about.clone(), runs }.to_string()
         }
-        Warning::SpoiledRuns { .. } => Warning::SpoiledRuns { runs }.to_string(),
+        Warning::SpoiledRuns { of, .. } => {
+            Warning::SpoiledRuns { of: of.clone(), runs }.to_string()
+        }
         Warning::MachinesDiffer { .. } => {
             let all: Vec<String> = kind.iter().map(|warning| warning.to_string()).collect();
             listed_by(&all, "; ")

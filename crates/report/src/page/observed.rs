@@ -1,5 +1,7 @@
 //! The rows of a table of runs, where there are no records; and the rows that no fit saw.
 
+use std::collections::BTreeSet;
+
 use isoflop_fit::study::Study;
 use isoflop_fit::{LeftOut, Observation, Table as FitTable, by_reason};
 use isoflop_text::{listed, thousands};
@@ -29,9 +31,8 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let mut section = Section::new("runs", format!("All {} runs", rows.len()));
     section.folded = true;
     let columns: Vec<Column> = columns().into_iter().filter(|c| rows.iter().any(c.has)).collect();
-    let residuals = study.residuals.as_ref().map(|r| r.log_residuals.as_slice());
-    let residuals = residuals.filter(|r| r.len() == rows.len());
-    let off = residuals.map(|_| ("Off the law", Align::Right));
+    let residuals = off_the_law(study, rows.len());
+    let off = residuals.as_ref().map(|_| ("Off the law", Align::Right));
     let heads = columns.iter().map(|c| (c.head, c.align)).chain(off);
     let mut shown = Table::new("", heads);
     let mut order: Vec<usize> = (0..rows.len()).collect();
@@ -42,14 +43,30 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     });
     for &i in order.iter().take(MOST_ROWS) {
         let cells = columns.iter().map(|c| (c.cell)(&rows[i]));
-        let off = residuals.map(|r| number::percent(r[i].exp_m1(), 2, true));
-        shown.row(cells.chain(off));
+        let off = residuals.as_ref().map(|r| match r[i] {
+            Some(r) => number::percent(r.exp_m1(), 2, true),
+            None => "left out".into(),
+        });
+        let alert = residuals.as_ref().is_some_and(|r| r[i].is_none());
+        shown.toned(if alert { Tone::Alert } else { Tone::Plain }, cells.chain(off));
     }
     if rows.len() > MOST_ROWS {
         let (some, all) = (thousands(MOST_ROWS as u64), thousands(rows.len() as u64));
         shown.notes.push(format!("The first {some} of {all}, by C and N.").into());
     }
     filled(section, vec![Block::Table(shown)])
+}
+
+/// ln L less the law's, per row; `None` for rows that the law was not fitted to. `None` at all without a law.
+fn off_the_law(study: &Study, rows: usize) -> Option<Vec<Option<f64>>> {
+    let found = &study.residuals.as_ref()?.log_residuals;
+    let spoiled: BTreeSet<usize> = study.spoiled.iter().map(|s| s.row).collect();
+    if found.len() + spoiled.len() != rows {
+        return None;
+    }
+    let mut next = found.iter();
+    let one = |i: usize| if spoiled.contains(&i) { None } else { next.next().copied() };
+    Some((0..rows).map(one).collect())
 }
 
 /// A column of the table of runs.

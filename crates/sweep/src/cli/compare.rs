@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{OutputArgs, SourceArgs, UnitArgs};
+use super::{ColumnArgs, OutputArgs, SourceArgs};
 
 /// Options of `sweep compare`.
 #[derive(Debug, Clone, Args)]
@@ -39,33 +39,12 @@ pub struct CompareArgs {
     /// Seed of everything random
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Of tables: column of N
-    #[arg(long, value_name = "COLUMN", default_value = "params")]
-    pub params: String,
-    /// Of tables: column of D
-    #[arg(long, value_name = "COLUMN", default_value = "tokens")]
-    pub tokens: String,
     /// Of tables: column of C; C = 6 N D where there is none [default: flops, where there is such a column]
     #[arg(long, value_name = "COLUMN")]
     pub flops: Option<String>,
-    /// Of tables: column of the loss
-    #[arg(long, value_name = "COLUMN", default_value = "loss")]
-    pub loss: String,
-    /// Of tables: the loss is given in bits per token
-    #[arg(long)]
-    pub loss_in_bits: bool,
-    /// Of tables: column of run names [default: run, where there is such a column]
-    #[arg(long, value_name = "COLUMN")]
-    pub run: Option<String>,
-    /// Of tables: column of seeds
-    #[arg(long, value_name = "COLUMN")]
-    pub seed_column: Option<String>,
-    /// Of tables: column of budgets (slices), FLOPs
-    #[arg(long, value_name = "COLUMN")]
-    pub budget: Option<String>,
-    /// Of tables: units of N, D and C.
+    /// Columns and units of tables.
     #[command(flatten)]
-    pub units: UnitArgs,
+    pub columns: ColumnArgs,
     /// How it speaks.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -76,19 +55,7 @@ impl CompareArgs {
     pub fn table(&self, path: PathBuf) -> SourceArgs {
         let jsonl = path.extension().is_some_and(|e| e == "jsonl" || e == "ndjson");
         let (csv, jsonl) = if jsonl { (None, Some(path)) } else { (Some(path), None) };
-        SourceArgs {
-            csv,
-            jsonl,
-            params: self.params.clone(),
-            tokens: self.tokens.clone(),
-            flops_column: self.flops.clone(),
-            loss: self.loss.clone(),
-            loss_in_bits: self.loss_in_bits,
-            run: self.run.clone(),
-            seed_column: self.seed_column.clone(),
-            budget: self.budget.clone(),
-            units: self.units.clone(),
-            ..SourceArgs::default()
-        }
+        let columns = self.columns.clone();
+        SourceArgs { csv, jsonl, columns, ..SourceArgs::default() }.with_flops(&self.flops)
     }
 }

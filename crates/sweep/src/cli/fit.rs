@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use anyhow::bail;
 use clap::Args;
 use isoflop_fit::intervals::{IntervalOptions, Resampling};
-use isoflop_fit::isoflop::{IsoflopOptions, Method};
+use isoflop_fit::isoflop::{IsoflopOptions, Method, SpoiledRuns};
 use isoflop_fit::law::LawKind;
 use isoflop_fit::parametric::{FitOptions, Starts};
 use isoflop_fit::study::StudyOptions;
 use isoflop_fit::{Counting, Objective};
 
-use crate::cli::{OutputArgs, UnitArgs};
+use crate::cli::{ColumnArgs, OutputArgs};
+use crate::failure::misuse;
 
 /// Options of `sweep fit`.
 #[derive(Debug, Clone, Args)]
@@ -66,66 +66,20 @@ pub struct SourceArgs {
     /// A table in JSON: an object per line, an array of them, or arrays by column; `a.b` names a key within an object
     #[arg(long, value_name = "FILE")]
     pub jsonl: Option<PathBuf>,
-    /// Column of N
-    #[arg(long, value_name = "COLUMN", default_value = "params")]
-    pub params: String,
-    /// Column of D
-    #[arg(long, value_name = "COLUMN", default_value = "tokens")]
-    pub tokens: String,
-    /// Column of C, which each command names its own way.
-    #[arg(skip)]
-    pub flops_column: Option<String>,
-    /// Column of the loss
-    #[arg(long, value_name = "COLUMN", default_value = "loss")]
-    pub loss: String,
-    /// The loss is given in bits per token
-    #[arg(long)]
-    pub loss_in_bits: bool,
-    /// Column of run names [default: run, where there is such a column]
-    #[arg(long, value_name = "COLUMN")]
-    pub run: Option<String>,
-    /// Column that names what is resampled together (checkpoints of one training)
-    #[arg(long, value_name = "COLUMN")]
-    pub cluster: Option<String>,
-    /// Column of seeds
-    #[arg(long, value_name = "COLUMN")]
-    pub seed_column: Option<String>,
-    /// Column of budgets (slices), FLOPs
-    #[arg(long, value_name = "COLUMN")]
-    pub budget: Option<String>,
-    /// Column of unique tokens, where data were repeated
-    #[arg(long, value_name = "COLUMN")]
-    pub unique_tokens: Option<String>,
-    /// Column of widths
-    #[arg(long, value_name = "COLUMN")]
-    pub width: Option<String>,
-    /// Column of depths
-    #[arg(long, value_name = "COLUMN")]
-    pub depth: Option<String>,
-    /// Column of learning rates
-    #[arg(long, value_name = "COLUMN")]
-    pub learning_rate: Option<String>,
-    /// Column of batches, tokens per step
-    #[arg(long, value_name = "COLUMN")]
-    pub batch_tokens: Option<String>,
-    /// Column of machines: runs of one cell and seed on several are repeats, and tell whether their losses agree
-    #[arg(long, value_name = "COLUMN")]
-    pub hardware: Option<String>,
-    /// Column of all parameters, embeddings included, for --convention [default: params_total, where there is such a column]
-    #[arg(long, value_name = "COLUMN")]
-    pub params_total: Option<String>,
-    /// Column of parameters without embeddings, for --convention
-    #[arg(long, value_name = "COLUMN")]
-    pub params_non_embedding: Option<String>,
-    /// Units of N, D and C.
+    /// Columns and units of a table.
     #[command(flatten)]
-    pub units: UnitArgs,
-    /// Leave out rows whose COLUMN is VALUE
-    #[arg(long, value_name = "COLUMN=VALUE")]
-    pub skip: Vec<String>,
+    pub columns: ColumnArgs,
     /// Leave out these runs
     #[arg(long, value_name = "RUN")]
     pub exclude: Vec<String>,
+}
+
+impl SourceArgs {
+    /// The same with the column of C.
+    pub fn with_flops(&self, flops: &Option<String>) -> SourceArgs {
+        let columns = ColumnArgs { flops: flops.clone(), ..self.columns.clone() };
+        SourceArgs { columns, ..self.clone() }
+    }
 }
 
 /// How runs are fitted.
@@ -164,6 +118,9 @@ pub struct ModelArgs {
     /// Loss tolerance of the range of N, relative (0.1% and 1% are always given)
     #[arg(long, value_name = "SHARE")]
     pub tolerance: Option<f64>,
+    /// Fit all rows, also those far off what all others say (diverged, crashed, mistyped), which are left out and named else
+    #[arg(long)]
+    pub all_rows: bool,
 }
 
 /// Most draws: a few hundred megabytes.
@@ -186,6 +143,7 @@ impl ModelArgs {
             seed: 0,
             starts: 4,
             tolerance: None,
+            all_rows: false,
         }
     }
 
@@ -198,12 +156,12 @@ impl ModelArgs {
             "squared-log" => Objective::SquaredLog,
             "squared-linear" => Objective::SquaredLinear,
             "likelihood" => Objective::Likelihood { delta: self.delta },
-            other => bail!(
+            other => misuse!(
                 "--objective {other} is not known\nhint: huber, absolute, squared-log, squared-linear or likelihood"
             ),
         };
         let Some(method) = Method::ALL.into_iter().find(|m| m.name() == self.method) else {
-            bail!(
+            misuse!(
                 "--method {} is not known\nhint: corrected, parabola, akima or porian",
                 self.method
             )
@@ -211,7 +169,7 @@ impl ModelArgs {
         let named = Counting::ALL.into_iter().find(|c| c.name() == self.convention);
         let Some(convention) = named else {
             let names = Counting::ALL.map(Counting::name).join(", ");
-            bail!("--convention {} is not known\nhint: {names}", self.convention)
+            misuse!("--convention {} is not known\nhint: {names}", self.convention)
         };
         let schemes = [
             Resampling::Pairs,
@@ -224,7 +182,7 @@ impl ModelArgs {
             "auto" => None,
             name => match schemes.into_iter().find(|s| s.name() == name) {
                 Some(scheme) => Some(scheme),
-                None => bail!(
+                None => misuse!(
                     "--resampling {name} is not known\nhint: auto, pairs, clusters, slices, shapes or wild"
                 ),
             },
@@ -242,7 +200,14 @@ impl ModelArgs {
                 starts: Starts { wild: self.starts, seed },
                 intervals: IntervalOptions { resampling, draws, level, seed },
             },
-            isoflop: IsoflopOptions { method, draws, level, seed, ..Default::default() },
+            isoflop: IsoflopOptions {
+                method,
+                draws,
+                level,
+                seed,
+                spoiled: if self.all_rows { SpoiledRuns::Keep } else { SpoiledRuns::LeaveOut },
+                ..Default::default()
+            },
             ..Default::default()
         };
         options.envelope.draws = draws;
@@ -254,25 +219,25 @@ impl ModelArgs {
     /// Refuses numbers outside their range, by the name of the flag.
     pub fn check(&self) -> anyhow::Result<()> {
         if !(self.delta > 0.0 && self.delta.is_finite()) {
-            bail!(
+            misuse!(
                 "--delta {} is not a positive number\nhint: 1e-3 is usual; --objective absolute is its limit at 0",
                 self.delta
             );
         }
         if !(self.level > 0.0 && self.level < 1.0) {
-            bail!("--level {} is not between 0 and 1\nhint: 0.95 is usual", self.level);
+            misuse!("--level {} is not between 0 and 1\nhint: 0.95 is usual", self.level);
         }
         if let Some(tolerance) = self.tolerance
             && !(tolerance > 0.0 && tolerance <= 1.0)
         {
-            bail!("--tolerance {tolerance} is not between 0 and 1\nhint: 0.001 is +0.1%");
+            misuse!("--tolerance {tolerance} is not between 0 and 1\nhint: 0.001 is +0.1%");
         }
         for (flag, value, most, usual) in [
             ("--draws", self.draws, MOST_DRAWS, "2000 are usual"),
             ("--starts", self.starts, MOST_STARTS, "4 are usual; 100 show whether more help"),
         ] {
             if value > most {
-                bail!("{flag} {value} is more than {most}\nhint: {usual}");
+                misuse!("{flag} {value} is more than {most}\nhint: {usual}");
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! The command line as typed.
 
+mod columns;
 mod compare;
 mod fit;
 mod predict;
@@ -13,6 +14,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use isoflop::StudyError;
 use isoflop_plan::{Config, ConfigErrors, DeviceName};
 
+pub use columns::ColumnArgs;
 pub use compare::CompareArgs;
 pub use fit::{FitArgs, ModelArgs, SourceArgs};
 pub use predict::PredictArgs;

@@ -3,6 +3,7 @@
 use anyhow::bail;
 use clap::Args;
 use isoflop_fit::units::{FLOPS_UNITS, PARAMS_UNITS, TOKENS_UNITS, Unit};
+use isoflop_tables::UnitFactors;
 
 use crate::failure::Misuse;
 
@@ -27,13 +28,13 @@ pub struct UnitArgs {
 }
 
 impl UnitArgs {
-    /// The factors asked for, of C, N and D.
-    pub fn factors(&self) -> anyhow::Result<[Option<f64>; 3]> {
-        Ok([
-            factor("--flops-unit", &self.flops_unit, &FLOPS_UNITS)?,
-            factor("--params-unit", &self.params_unit, &PARAMS_UNITS)?,
-            factor("--tokens-unit", &self.tokens_unit, &TOKENS_UNITS)?,
-        ])
+    /// The factors asked for.
+    pub fn factors(&self) -> anyhow::Result<UnitFactors> {
+        Ok(UnitFactors {
+            flops: factor("--flops-unit", &self.flops_unit, &FLOPS_UNITS)?,
+            params: factor("--params-unit", &self.params_unit, &PARAMS_UNITS)?,
+            tokens: factor("--tokens-unit", &self.tokens_unit, &TOKENS_UNITS)?,
+        })
     }
 
     /// The first flag given, where one is.
@@ -75,8 +76,9 @@ mod tests {
         let of = |tokens_unit: &str| {
             UnitArgs { tokens_unit: Some(tokens_unit.into()), ..UnitArgs::default() }.factors()
         };
-        assert_eq!(of("b").unwrap(), [None, None, Some(1e9)]);
-        assert_eq!(of("524288").unwrap(), [None, None, Some(524_288.0)]);
+        let tokens = |factor| UnitFactors { tokens: Some(factor), ..UnitFactors::default() };
+        assert_eq!(of("b").unwrap(), tokens(1e9));
+        assert_eq!(of("524288").unwrap(), tokens(524_288.0));
         for wrong in ["GB", "0", "-1", "inf", ""] {
             let error = of(wrong).unwrap_err().to_string();
             assert!(

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use isoflop::{ComparedFolder, refuse_incomparable};
 use isoflop_compare::{
     CompareOptions, Compared, Comparison, LossOptions, Mode, Run, Side, compare,
@@ -13,6 +13,7 @@ use isoflop_report::comparison::{Around, document};
 use serde::Serialize;
 
 use crate::cli::CompareArgs;
+use crate::failure::misuse;
 use crate::{print, runs};
 
 /// Version of the JSON.
@@ -41,7 +42,7 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
         seed: args.seed,
     };
     if !(args.level > 0.0 && args.level < 1.0) {
-        bail!("--level {} is not between 0 and 1\nhint: 0.95 is usual", args.level);
+        misuse!("--level {} is not between 0 and 1\nhint: 0.95 is usual", args.level);
     }
     let (sides, notices) = sides(args, mode)?;
     let comparison = compare(&sides, &options, seconds_of_utc)?;
@@ -64,7 +65,7 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
 /// In ln L.
 fn margin(args: &CompareArgs) -> anyhow::Result<Option<f64>> {
     match args.margin {
-        Some(percent) if !(percent > 0.0 && percent < 100.0) => bail!(
+        Some(percent) if !(percent > 0.0 && percent < 100.0) => misuse!(
             "--margin {percent} is not a percentage above 0 and below 100\nhint: 1 counts losses within 1% as equal"
         ),
         margin => Ok(margin.map(|percent| (percent / 100.0).ln_1p())),
@@ -74,7 +75,7 @@ fn margin(args: &CompareArgs) -> anyhow::Result<Option<f64>> {
 /// The sides, and what is to be known about their tables.
 fn sides(args: &CompareArgs, mode: Option<Mode>) -> anyhow::Result<(Vec<Compared>, Vec<Notice>)> {
     if !args.names.is_empty() && args.names.len() != args.sources.len() {
-        bail!(
+        misuse!(
             "--names has {} names for {} sources\nhint: give one for each, as --names laptop,h200",
             args.names.len(),
             args.sources.len()
@@ -94,7 +95,7 @@ fn sides(args: &CompareArgs, mode: Option<Mode>) -> anyhow::Result<(Vec<Compared
             };
             notices.extend(notes.into_iter().map(notice));
         } else {
-            bail!(
+            misuse!(
                 "{} is neither a results folder nor a table of runs\nhint: folders are those that `study.results` names, such as runs/quickstart",
                 path.display()
             );
@@ -102,7 +103,7 @@ fn sides(args: &CompareArgs, mode: Option<Mode>) -> anyhow::Result<(Vec<Compared
     }
     refuse_incomparable(&mut folders, mode, args.unfinished)?;
     if !folders.is_empty() && !tables.is_empty() {
-        bail!(
+        misuse!(
             "a results folder and a table of runs do not tell whether they had the same data\nhint: `sweep fit` reads both; compare folders with folders, or tables with tables"
         );
     }

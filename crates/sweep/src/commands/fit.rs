@@ -17,7 +17,7 @@ use isoflop_fit::study::{Answer, Study, clusters_ignored, run_telling};
 use isoflop_fit::{FitError, Warning};
 use serde::Serialize;
 
-use crate::cli::{FitArgs, SourceArgs};
+use crate::cli::FitArgs;
 use crate::print;
 use crate::progress::FitProgress;
 use crate::runs::{self, RunsSource};
@@ -96,10 +96,9 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         }
     }
     let progress = FitProgress::new(&args.output);
-    let source = SourceArgs { flops_column: args.flops.clone(), ..args.source.clone() };
-    let (table, origin) = runs::read(&source)?;
+    let (table, origin) = runs::read(&args.source.with_flops(&args.flops))?;
     let mut study = run_telling(&table, &[], &options, &mut |what| progress.tell(what))?;
-    let counted = study.law_kind.prepare(&table.under(options.convention)?)?;
+    let counted = study.law_table(&table)?;
     let posterior: Option<Answer<Posterior>> = prior.map(|prior| {
         progress.tell("the posterior");
         bayes::sample(&counted, prior, &args).into()
@@ -144,7 +143,17 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         refused_forecasts,
         study,
     };
-    if args.output.json { print::json(&fitted) } else { print::text(&show::fitted(&fitted)) }
+    if args.output.json {
+        print::json(&fitted)?;
+    } else {
+        print::text(&show::fitted(&fitted))?;
+    }
+    if !fitted.study.has_result() {
+        bail!(
+            "no approach has a result\nhint: the warnings say what each of them lacks; more sizes in each budget, and more budgets, serve all three"
+        );
+    }
+    Ok(())
 }
 
 /// Forecasts of 1, 10 and 100 times the largest run and of the budgets asked for, and why some are missing.

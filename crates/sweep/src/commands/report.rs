@@ -8,7 +8,7 @@ use isoflop::{FittedTable, Folder, Results, publish, publish_table};
 use isoflop_fit::study::run_telling;
 use isoflop_ledger::LEDGER_FILE;
 
-use crate::cli::{ReportArgs, SourceArgs};
+use crate::cli::ReportArgs;
 use crate::failure::Misuse;
 use crate::progress::FitProgress;
 use crate::{print, progress, runs};
@@ -58,8 +58,7 @@ fn table(args: &ReportArgs, path: &Path) -> anyhow::Result<()> {
     let options = args.model.resolve()?;
     let mut observer = progress::observer(&args.output);
     let told = FitProgress::new(&args.output);
-    let source = SourceArgs { flops_column: args.flops.clone(), ..args.source.clone() };
-    let (table, origin) = runs::read(&source)?;
+    let (table, origin) = runs::read(&args.source.with_flops(&args.flops))?;
     for note in &origin.notes {
         observer.note(note);
     }

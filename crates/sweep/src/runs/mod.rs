@@ -1,25 +1,14 @@
 //! From what the user names to a checked table.
 
-mod columns;
-mod csv_table;
-mod json_table;
-mod ledger_table;
-mod measured;
-mod numbers;
-mod packed;
-mod table_file;
-mod text;
-mod units_of_headers;
+use std::path::{Path, PathBuf};
 
-use std::borrow::Cow;
-use std::path::PathBuf;
-
-use anyhow::bail;
 use isoflop::registration::{Provenance, SourceKind};
 use isoflop::{Folder, Merged, merge, read_folders};
 use isoflop_fit::Table;
+use isoflop_tables::Form;
 
-use crate::cli::SourceArgs;
+use crate::cli::{ColumnArgs, SourceArgs};
+use crate::failure::misuse;
 
 /// Where runs came from, for headings and JSON.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -43,15 +32,15 @@ pub struct RunsSource {
 pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
     let (table, origin) = match (&args.results[..], &args.csv, &args.jsonl) {
         (paths @ [_, ..], _, _) => results(paths)?,
-        (_, Some(path), _) => text::table(SourceKind::Csv, path, args)?,
-        (_, _, Some(path)) => text::table(SourceKind::Jsonl, path, args)?,
-        _ => {
-            bail!("no runs are given\nhint: name a results folder, or --csv FILE, or --jsonl FILE")
-        }
+        (_, Some(path), _) => table(SourceKind::Csv, path, &args.columns)?,
+        (_, _, Some(path)) => table(SourceKind::Jsonl, path, &args.columns)?,
+        _ => misuse!(
+            "no runs are given\nhint: name a results folder, or --csv FILE, or --jsonl FILE"
+        ),
     };
     for run in &args.exclude {
         if !table.rows().iter().any(|r| &r.run == run) {
-            bail!(
+            misuse!(
                 "--exclude {run}: there is no such run\nhint: runs go by the names in the run column"
             );
         }
@@ -81,7 +70,7 @@ pub fn folders(paths: &[PathBuf]) -> anyhow::Result<(Folder, Vec<String>)> {
 
 fn results(paths: &[PathBuf]) -> anyhow::Result<(Table, RunsSource)> {
     if let Some(path) = paths.iter().find(|path| !path.is_dir()) {
-        bail!(
+        misuse!(
             "{} is not a folder\nhint: give the results folder of a study, such as runs/quickstart, or --csv FILE",
             path.display()
         );
@@ -99,10 +88,20 @@ fn results(paths: &[PathBuf]) -> anyhow::Result<(Table, RunsSource)> {
     Ok((table, source))
 }
 
-/// Text as it is, or its beginning where it is longer than that many characters.
-fn clip(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
+fn table(
+    kind: SourceKind,
+    path: &Path,
+    columns: &ColumnArgs,
+) -> anyhow::Result<(Table, RunsSource)> {
+    let form = if kind == SourceKind::Jsonl { Form::Json } else { Form::Any };
+    let read = isoflop_tables::read(path, form, &columns.resolve()?)?;
+    let source = RunsSource {
+        path: path.display().to_string(),
+        flops: read.source.flops,
+        notes: read.source.notes,
+        kind,
+        sha256: read.source.sha256,
+        provenance: None,
+    };
+    Ok((read.table, source))
 }

@@ -302,6 +302,94 @@ fn tables_are_read_in_the_forms_that_tools_write() {
 }
 
 #[test]
+fn exports_of_spreadsheets_and_of_wandb_are_read() {
+    let bench = Bench::new();
+    let csv = std::fs::read_to_string(RUNS).unwrap();
+    let little: Vec<u8> = csv.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf_16 = bench.path("utf-16.csv");
+    std::fs::write(&utf_16, [b"\xff\xfe", &little[..]].concat()).unwrap();
+    agrees(&["--csv", utf_16.to_str().unwrap()]);
+    let packed = bench.path("runs.csv.zst");
+    let fastest = ruzstd::encoding::CompressionLevel::Fastest;
+    std::fs::write(&packed, ruzstd::encoding::compress_to_vec(csv.as_bytes(), fastest)).unwrap();
+    agrees(&["--csv", packed.to_str().unwrap()]);
+    let line = |name: &str, r: &Run| {
+        format!("{name},finished,{},{},{},{}", r.params, r.tokens, r.flops, r.loss)
+    };
+    let header = "Name,State,params,tokens,flops,loss";
+    let named = file(&bench, "wandb.csv", header, |r| line(&r.name, r));
+    let fit = agrees(&["--csv", &named]);
+    assert!(notes(&fit).contains("column `Name` names the runs"), "{}", notes(&fit));
+    let first = runs()[0].name.clone();
+    assert_eq!(fitted(&["--csv", &named, "--exclude", &first])["study"]["rows"], 53);
+    // Names that runs share name none of them.
+    let shared = file(&bench, "shared.csv", header, |r| line("baseline", r));
+    let fit = agrees(&["--csv", &shared]);
+    assert!(notes(&fit).contains("--run Name takes it"), "{}", notes(&fit));
+}
+
+#[test]
+fn tables_that_cannot_be_what_was_meant_end_with_code_2() {
+    let bench = Bench::new();
+    let rows = "a,1e8,2e9,3.1\nb,2e8,2e9,3.0\n";
+    let plain = format!("run,params,tokens,loss\n{rows}");
+    let files = [
+        ("empty", String::new()),
+        ("header-only", "run,params,tokens,loss\n".into()),
+        ("no-loss", plain.replace("loss", "nats")),
+        ("no-tokens", plain.replace("tokens", "steps")),
+        ("ragged", "params,tokens,loss\n1e8,2e9\n".into()),
+        ("twice", plain.replace("run,", "loss,")),
+        ("words", "params,tokens,loss\nbig,many,low\n".into()),
+        ("negative", "params,tokens,loss\n-1,2e9,3\n".into()),
+        ("one-column", "params,tokens,loss\n1e8,1e8,3\n2e8,2e8,2.9\n".into()),
+        ("torn.json", "[{\"params\": 1e8".into()),
+        ("numbers.json", "[1, 2]".into()),
+        ("parquet", "PAR1 and so on".into()),
+        ("millions", plain.replace("e8", "e2").replace("e9", "e3")),
+        ("perplexity", plain.replace("3.1", "22.2").replace("3.0", "20.1")),
+        ("commas", "params;tokens;loss\n1e8;2e9;5,027\n2e8;2e9;4,879\n".into()),
+    ];
+    let refused = |args: &[&str]| {
+        let output = bench.output(args);
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {told}");
+        assert!(told.contains("hint: ") && !told.contains("panicked"), "{args:?}: {told}");
+    };
+    for (name, text) in &files {
+        let path = write(&bench, name, text);
+        refused(&["fit", "--csv", &path]);
+        refused(&["predict", "--csv", &path, "--flops", "1e20"]);
+        refused(&["compare", RUNS, &path, "--recipes"]);
+    }
+    let good = write(&bench, "good.csv", &plain);
+    for args in [
+        &["fit"][..],
+        &["fit", "no-such-folder"],
+        &["fit", "--csv", "no-such-file.csv"],
+        &["fit", "--jsonl", &good],
+        &["fit", "--csv", &good, "--loss", "nats"],
+        &["fit", "--csv", &good, "--flops", "compute"],
+        &["fit", "--csv", &good, "--width", "width"],
+        &["fit", "--csv", &good, "--width", "run"],
+        &["fit", "--csv", &good, "--skip", "run"],
+        &["fit", "--csv", &good, "--skip", "run=z"],
+        &["fit", "--csv", &good, "--skip", "loss=3.1", "--exclude", "b"],
+        &["fit", "--csv", &good, "--exclude", "z"],
+        &["fit", "--csv", &good, "--convention", "exact"],
+        &["fit", "--csv", &good, "--objective", "cubic"],
+        &["fit", "--csv", &good, "--params-unit", "GB"],
+        &["predict", "--csv", &good, "--flops", "-1"],
+        &["predict", "--csv", &good],
+        &["compare", "no-such-file.csv", RUNS],
+        &["compare", &good, RUNS, "--names", "one"],
+        &["compare", &good, RUNS, "--level", "2"],
+    ] {
+        refused(args);
+    }
+}
+
+#[test]
 fn the_ledger_of_a_study_is_a_table() {
     let bench = Bench::new();
     bench.finish("r");

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use isoflop_checkpoint::{CellProgress, is_point};
 use isoflop_device::memory_bytes;
 
 use isoflop_record::{Record, RunInfo, Status, Valid, ValidPoint};
@@ -11,7 +12,6 @@ use super::{Run, worse};
 use crate::energy;
 use crate::evaluate::evaluate;
 use crate::event::{Control, Event};
-use crate::replica::{CellProgress, is_point};
 
 impl Run<'_> {
     /// Evaluates replicas that are due, reports cells that ended, and lets replicas fork.

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use burn::tensor::Tensor;
-use isoflop_plan::Precision;
+use isoflop_plan::{Cell, Precision};
 
 use super::Run;
+use crate::schedule::learning_rate;
 
 /// Most steps between read-backs of the losses on a GPU, and about the seconds between them, so that a signal is heard and
 /// progress is told soon. The CPU reads every step.
@@ -45,7 +46,8 @@ impl Run<'_> {
                         lost.map(|why| (p.step, why + &beyond_range(precision, loss, norm)));
                 }
                 if replica.lost.is_none() {
-                    replica.record(cells, p.step, loss, norm, points);
+                    let rate = |cell: &Cell| learning_rate(&cell.hyper, p.step, cell.steps);
+                    replica.record(cells, p.step, (loss, norm), points, rate);
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Replicas of a stack come and go: where it begins, where cells fork, and where one ends.
 
 use burn::tensor::Device;
+use isoflop_checkpoint::Replica;
 use isoflop_device::Meter;
 use isoflop_model::{OptimState, StackModel, Steps, select};
 use isoflop_plan::Stack;
@@ -8,7 +9,6 @@ use isoflop_record::Energy;
 
 use super::Run;
 use crate::checkpoint::State;
-use crate::replica::Replica;
 
 impl Run<'_> {
     /// Lets cells whose own way begins here leave the replica that they shared.

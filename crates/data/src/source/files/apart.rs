@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use isoflop_unpack::Packing;
+
 use crate::error::DataError;
-use crate::source::compression::Compression;
 
 /// Why a file of a folder or a glob is left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -97,7 +98,7 @@ const UNFINISHED: [&str; 7] = ["~", ".bak", ".orig", ".swp", ".tmp", ".part", ".
 /// Why a file is left out; `None`: it may be text.
 pub(super) fn why(path: &Path) -> Result<Option<Apart>, DataError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let (_, stem) = Compression::of(&name);
+    let (_, stem) = Packing::of_name(&name);
     let ends = |endings: &[&str]| endings.iter().any(|ending| stem.ends_with(ending));
     let (first, ending) = stem.rsplit_once('.').unwrap_or((stem, ""));
     let about = ABOUT.iter().filter_map(|word| first.strip_prefix(word));

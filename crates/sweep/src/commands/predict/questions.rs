@@ -1,8 +1,7 @@
 //! What `sweep predict` is asked.
 
-use anyhow::bail;
-
 use crate::cli::{ModelArgs, PredictArgs};
+use crate::failure::misuse;
 
 /// What is asked of a law.
 #[derive(Debug, Clone)]
@@ -39,22 +38,24 @@ impl PredictArgs {
         let none = asked.flops.is_empty() && asked.only_budgets();
         self.model.check()?;
         if none {
-            bail!(
+            misuse!(
                 "nothing is asked\nhint: give --flops, --target-loss, --for-tokens or --for-params, or --list"
             );
         }
         let positive = [asked.params, asked.tokens, asked.loss, self.up_to].into_iter().flatten();
         for value in positive.chain(asked.flops.iter().copied()) {
             if !(value.is_finite() && value > 0.0) {
-                bail!("{value} is not a positive number\nhint: write numbers as 1e9 or 2.3");
+                misuse!("{value} is not a positive number\nhint: write numbers as 1e9 or 2.3");
             }
         }
         let served = asked.inference_tokens;
         if !(served.is_finite() && served >= 0.0) {
-            bail!("--inference-tokens {served} is not a number of tokens\nhint: for instance 1e12");
+            misuse!(
+                "--inference-tokens {served} is not a number of tokens\nhint: for instance 1e12"
+            );
         }
         if served > 0.0 && asked.loss.is_none() {
-            bail!(
+            misuse!(
                 "--inference-tokens counts inference of models that reach a loss\nhint: give --target-loss too"
             );
         }
@@ -76,7 +77,7 @@ impl PredictArgs {
             ("--starts", model.starts != usual.starts),
             ("--seed", model.seed != usual.seed),
         ];
-        let s = &self.source;
+        let s = &self.source.columns;
         let of_tables = [
             ("--flops-column", self.flops_column.is_some()),
             ("--loss-in-bits", s.loss_in_bits),
@@ -93,7 +94,7 @@ impl PredictArgs {
             ("--params-total", s.params_total.is_some()),
             ("--params-non-embedding", s.params_non_embedding.is_some()),
             ("--skip", !s.skip.is_empty()),
-            ("--exclude", !s.exclude.is_empty()),
+            ("--exclude", !self.source.exclude.is_empty()),
         ];
         let unit = [(s.units.given().unwrap_or_default(), s.units.given().is_some())];
         let of_forecasts =
@@ -106,7 +107,7 @@ impl PredictArgs {
         let found = found
             .or_else(|| first(&of_forecasts).map(|flag| (flag, "is about a forecast from runs")));
         if let Some((flag, what)) = found {
-            bail!(
+            misuse!(
                 "{flag} {what}, and `{law}` is published\nhint: leave {flag} out, or give runs (a folder, --csv or --jsonl)"
             );
         }
@@ -117,7 +118,7 @@ impl PredictArgs {
     pub fn questions_to_a_published_law(&self, law: &str) -> anyhow::Result<Questions> {
         let source = &self.source;
         if !source.results.is_empty() || source.csv.is_some() || source.jsonl.is_some() {
-            bail!("`{law}` is a published law, and runs are given too\nhint: give one of them");
+            misuse!("`{law}` is a published law, and runs are given too\nhint: give one of them");
         }
         let number = |flag: &str, text: &str| -> anyhow::Result<Option<f64>> {
             // The default names a column.
@@ -126,15 +127,15 @@ impl PredictArgs {
             }
             match text.parse() {
                 Ok(value) => Ok(Some(value)),
-                Err(_) => bail!(
+                Err(_) => misuse!(
                     "--{flag} {text} is not a number\nhint: with a published law --{flag} takes a number, as 1e9"
                 ),
             }
         };
         let mut asked = self.clone();
-        asked.for_params = self.for_params.or(number("params", &source.params)?);
-        asked.for_tokens = self.for_tokens.or(number("tokens", &source.tokens)?);
-        asked.target_loss = self.target_loss.or(number("loss", &source.loss)?);
+        asked.for_params = self.for_params.or(number("params", &source.columns.params)?);
+        asked.for_tokens = self.for_tokens.or(number("tokens", &source.columns.tokens)?);
+        asked.target_loss = self.target_loss.or(number("loss", &source.columns.loss)?);
         asked.questions()
     }
 }

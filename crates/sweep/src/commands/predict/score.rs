@@ -153,7 +153,7 @@ fn answered(
 /// The runs that were named, else where those of the forecast came from, which may hold more by now.
 fn source_of(registration: &Registration, args: &PredictArgs) -> SourceArgs {
     let given = &args.source;
-    let mut source = SourceArgs { flops_column: args.flops_column.clone(), ..given.clone() };
+    let mut source = given.with_flops(&args.flops_column);
     if given.results.is_empty() && given.csv.is_none() && given.jsonl.is_none() {
         let path = Some(registration.source.path.clone());
         match registration.source.kind {

@@ -6,7 +6,7 @@ use flate2::bufread::GzDecoder;
 
 /// All members of a gzip file, one after the other. Zero bytes between and behind them are padding
 /// of tapes and object stores, as `gzip` itself has it; an empty file has no member.
-pub(super) struct GzipMembers<R> {
+pub struct GzipMembers<R> {
     state: State<R>,
     members: u64,
 }
@@ -18,7 +18,7 @@ enum State<R> {
 }
 
 impl<R: BufRead> GzipMembers<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub fn new(reader: R) -> Self {
         Self { state: State::Between(reader), members: 0 }
     }
 

@@ -3,25 +3,24 @@
 use isoflop_plan::{Cell, Stack};
 use serde::{Deserialize, Serialize};
 
-use crate::schedule::learning_rate;
 use isoflop_record::{CurvePoint, Energy};
 
 /// What is measured of one cell: losses added up since the last point of its curve, and the points so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct CellProgress {
+pub struct CellProgress {
     sum: f64,
     count: u64,
-    pub(crate) curve: Vec<CurvePoint>,
-    pub(crate) valid_curve: Vec<(u64, f64)>,
-    pub(crate) train_seconds: f64,
-    pub(crate) eval_seconds: f64,
+    pub curve: Vec<CurvePoint>,
+    pub valid_curve: Vec<(u64, f64)>,
+    pub train_seconds: f64,
+    pub eval_seconds: f64,
     /// What was drawn in both; `None` once a part of it was not counted.
     #[serde(default)]
-    pub(crate) energy: Option<Energy>,
-    pub(crate) resumed: u32,
+    pub energy: Option<Energy>,
+    pub resumed: u32,
     /// This cell's share of the steps that were computed; shared steps are divided.
     #[serde(default)]
-    pub(crate) computed_steps: f64,
+    pub computed_steps: f64,
     /// Loss of the first step and a running mean, to notice a loss that runs away.
     first_loss: Option<f64>,
     running: Option<f64>,
@@ -30,20 +29,20 @@ pub(crate) struct CellProgress {
 /// What carries one cell's weights in a stack. It stands for several cells while these are still the same run: WSD runs that
 /// differ in length alone share their stable part. It follows the schedule of the longest, which comes first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Replica {
+pub struct Replica {
     /// Positions in the stack's list of cells.
-    pub(crate) cells: Vec<usize>,
+    pub cells: Vec<usize>,
     /// One entry per cell. Checkpoints call them `tracks`.
     #[serde(rename = "tracks")]
-    pub(crate) progress: Vec<CellProgress>,
+    pub progress: Vec<CellProgress>,
     /// Step and reason of a divergence that was noticed.
-    pub(crate) lost: Option<(u64, String)>,
+    pub lost: Option<(u64, String)>,
 }
 
 impl Replica {
     /// The replicas that a stack starts with: cells that share a beginning are put together. `energy` is none yet of what is
     /// counted.
-    pub(crate) fn group(stack: &Stack, wanted: &[usize], energy: Option<Energy>) -> Vec<Self> {
+    pub fn group(stack: &Stack, wanted: &[usize], energy: Option<Energy>) -> Vec<Self> {
         let wanted = |cell: &Cell| wanted.iter().any(|&i| stack.cells[i].id == cell.id);
         let replica = |cells: Vec<usize>| Self {
             progress: vec![CellProgress { energy, ..CellProgress::default() }; cells.len()],
@@ -54,7 +53,7 @@ impl Replica {
     }
 
     /// Cells that take their own way before step `step`; they leave this replica for one each.
-    pub(crate) fn fork(&mut self, cells: &[Cell], step: u64) -> Vec<Self> {
+    pub fn fork(&mut self, cells: &[Cell], step: u64) -> Vec<Self> {
         let mut forked = Vec::new();
         let mut at = 1;
         while at < self.cells.len() {
@@ -70,19 +69,20 @@ impl Replica {
     }
 
     /// Drops the cells that are not wanted.
-    pub(crate) fn retain(&mut self, wanted: impl Fn(usize) -> bool) {
+    pub fn retain(&mut self, wanted: impl Fn(usize) -> bool) {
         let both = self.cells.drain(..).zip(self.progress.drain(..)).filter(|(c, _)| wanted(*c));
         (self.cells, self.progress) = both.collect::<Vec<_>>().into_iter().unzip();
     }
 
-    /// Adds the loss of step `step`; closes a curve point of every cell that is due one.
-    pub(crate) fn record(
+    /// Adds the loss of step `step`, taken at the rate that `learning_rate` gives; closes a curve point of every cell that is due
+    /// one.
+    pub fn record(
         &mut self,
         cells: &[Cell],
         step: u64,
-        loss: f64,
-        grad_norm: f64,
+        (loss, grad_norm): (f64, f64),
         curve_points: usize,
+        learning_rate: impl Fn(&Cell) -> f64,
     ) {
         for (&index, progress) in self.cells.iter().zip(&mut self.progress) {
             let cell = &cells[index];
@@ -95,7 +95,7 @@ impl Replica {
                     step: step + 1,
                     tokens: (step + 1) * cell.batch_tokens(),
                     loss_nats: progress.sum / progress.count as f64,
-                    learning_rate: learning_rate(&cell.hyper, step, cell.steps),
+                    learning_rate: learning_rate(cell),
                     grad_norm: Some(grad_norm),
                 });
                 (progress.sum, progress.count) = (0.0, 0);
@@ -104,7 +104,7 @@ impl Replica {
     }
 
     /// Why this step's numbers mean that the run is lost, if they do.
-    pub(crate) fn trouble(&self, loss: f64, grad_norm: f64, vocab: usize) -> Option<String> {
+    pub fn trouble(&self, loss: f64, grad_norm: f64, vocab: usize) -> Option<String> {
         let uniform = (vocab as f64).ln();
         let first = self.progress[0].first_loss.unwrap_or(uniform);
         // One batch of a few odd sequences may be worse than guessing; a stretch of them is not.
@@ -131,7 +131,7 @@ fn running_mean(mean: Option<f64>, loss: f64) -> f64 {
 }
 
 /// Whether `step` of `steps` closes one of `points` evenly spread intervals.
-pub(crate) fn is_point(step: u64, steps: u64, points: u64) -> bool {
+pub fn is_point(step: u64, steps: u64, points: u64) -> bool {
     let points = points.clamp(1, steps);
     step * points / steps > (step - 1) * points / steps
 }

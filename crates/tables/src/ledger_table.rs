@@ -1,6 +1,7 @@
 //! The ledger of a study as a table, without its folder.
 
-use super::table_file::TextTable;
+use crate::cells::Row;
+use crate::table_file::TextTable;
 
 /// Columns of a ledger under the usual names; parameters are sums of these groups.
 const COLUMNS: [(&str, &[&str]); 12] = [
@@ -44,21 +45,18 @@ pub fn with_usual_columns(mut table: TextTable) -> (TextTable, Option<String>) {
             Some((*name, places?)).filter(|_| at(name).is_none())
         })
         .collect();
-    for cells in &mut table.rows {
-        for (_, places) in &found {
-            cells.push(sum(cells, places));
-        }
-    }
+    let more = |row: Row<'_>| found.iter().map(|(_, places)| sum(row, places)).collect();
+    table.cells = table.cells.extended(table.header.len(), more);
     table.header.extend(found.iter().map(|(name, _)| (*name).to_owned()));
     let note = "it is a study's ledger, read as a table: its folder tells also which cells are not of the grid";
     (table, Some(note.into()))
 }
 
 /// One cell as it is, or the sum of several; empty where one is no number.
-fn sum(cells: &[String], places: &[usize]) -> String {
+fn sum(row: Row<'_>, places: &[usize]) -> String {
     if let [one] = places {
-        return cells[*one].clone();
+        return row.cell(*one).to_owned();
     }
-    let all: Result<Vec<f64>, _> = places.iter().map(|&k| cells[k].parse()).collect();
+    let all: Result<Vec<f64>, _> = places.iter().map(|&k| row.cell(k).parse()).collect();
     all.map_or_else(|_| String::new(), |all| all.iter().sum::<f64>().to_string())
 }

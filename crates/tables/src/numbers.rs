@@ -1,9 +1,11 @@
 //! Numbers as people write them: `1.2B`, `4 909 908 992`, `5,027036`.
 
-use anyhow::bail;
 use isoflop_fit::units::FLOPS_UNITS;
 
-use super::clip;
+use crate::clip;
+use crate::error::TableError;
+
+const PLAIN: &str = "write numbers with a decimal point and nothing between thousands";
 
 /// What a comma and a point between digits mean, the same in a whole table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,7 +31,7 @@ impl Commas {
     ///
     /// # Errors
     /// Where every one may be read in both ways, or they contradict each other.
-    pub fn of<'a>(cells: impl Iterator<Item = &'a str>) -> anyhow::Result<Commas> {
+    pub fn of<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Commas, TableError> {
         let (mut decimal, mut thousands, mut either) = (None, None, None);
         for cell in cells.filter(|cell| cell.contains(',') || cell.matches('.').count() > 1) {
             let (digits, _) = mantissa(cell);
@@ -52,15 +54,21 @@ impl Commas {
             (None, None, None) => Ok(Commas::None),
             (Some(_), None, _) => Ok(Commas::Decimal),
             (None, Some(_), _) => Ok(Commas::Thousands),
-            (Some(a), Some(b), _) => bail!(
-                "the comma parts decimals in `{}` and thousands in `{}`\nhint: write all numbers with a decimal point and nothing between thousands",
-                clip(a, 40),
-                clip(b, 40)
-            ),
-            (None, None, Some(cell)) => bail!(
-                "`{}` may have a decimal comma or a comma between thousands\nhint: write numbers with a decimal point and nothing between thousands",
-                clip(cell, 40)
-            ),
+            (Some(a), Some(b), _) => Err(TableError::Cell {
+                problem: format!(
+                    "the comma parts decimals in `{}` and thousands in `{}`",
+                    clip(a, 40),
+                    clip(b, 40)
+                ),
+                hint: PLAIN.into(),
+            }),
+            (None, None, Some(cell)) => Err(TableError::Cell {
+                problem: format!(
+                    "`{}` may have a decimal comma or a comma between thousands",
+                    clip(cell, 40)
+                ),
+                hint: PLAIN.into(),
+            }),
         }
     }
 

@@ -2,10 +2,11 @@
 
 use isoflop_fit::units::Unit;
 
-use super::clip;
-use super::numbers::Commas;
-use super::table_file::TextTable;
-use super::units_of_headers::{Quantity, is_usual, unit_of};
+use crate::clip;
+use crate::error::TableError;
+use crate::numbers::Commas;
+use crate::table_file::TextTable;
+use crate::units_of_headers::{Quantity, is_usual, unit_of};
 
 /// A column of N, D or C.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ impl Measured {
         name: &str,
         quantity: Quantity,
         factor: Option<f64>,
-    ) -> anyhow::Result<Option<Measured>> {
+    ) -> Result<Option<Measured>, TableError> {
         let usual = matches!(name, "params" | "tokens" | "flops");
         let with_unit = || {
             let is = |header: &&String| {

@@ -7,18 +7,22 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// The largest window that `zstd --long` writes. So much memory is used only where the text is as
 /// long.
-const WINDOW_BYTES: u64 = 1 << 31;
+pub const LONGEST_WINDOW_BYTES: u64 = 1 << 31;
+/// The largest window that `zstd` itself unpacks unless it is told to take more.
+pub const WINDOW_BYTES: u64 = 1 << 27;
 
 /// All frames of a zstd file, one after the other (parallel packers write many).
-pub(super) struct ZstdFrames<R> {
+pub struct ZstdFrames<R> {
     reader: R,
     decoder: FrameDecoder,
+    window: u64,
     inside: bool,
 }
 
 impl<R: BufRead> ZstdFrames<R> {
-    pub(super) fn new(reader: R) -> Self {
-        Self { reader, decoder: decoder(), inside: false }
+    /// Frames whose window is larger than `window` bytes are an error.
+    pub fn new(reader: R, window: u64) -> Self {
+        Self { reader, decoder: decoder(window), window, inside: false }
     }
 }
 
@@ -43,7 +47,7 @@ impl<R: BufRead> Read for ZstdFrames<R> {
                 return Ok(0);
             } else {
                 // A decoder that is used again reserves the whole window at once.
-                self.decoder = decoder();
+                self.decoder = decoder(self.window);
                 match self.decoder.init(&mut self.reader) {
                     Ok(()) => self.inside = true,
                     Err(FrameDecoderError::ReadFrameHeaderError(
@@ -59,9 +63,9 @@ impl<R: BufRead> Read for ZstdFrames<R> {
     }
 }
 
-fn decoder() -> FrameDecoder {
+fn decoder(window: u64) -> FrameDecoder {
     let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(WINDOW_BYTES);
+    decoder.set_max_window_size(window);
     decoder
 }
 
@@ -78,7 +82,7 @@ mod tests {
         packed.extend_from_slice(b"???");
         packed.extend(compress_to_vec(&b"second"[..], CompressionLevel::Fastest));
         let mut text = String::new();
-        ZstdFrames::new(&packed[..]).read_to_string(&mut text).unwrap();
+        ZstdFrames::new(&packed[..], WINDOW_BYTES).read_to_string(&mut text).unwrap();
         assert_eq!(text, "first second");
     }
 
@@ -88,7 +92,7 @@ mod tests {
         let packed = compress_to_vec(text.as_bytes(), CompressionLevel::Fastest);
         let torn = &packed[..packed.len() - 4];
         let mut out = Vec::new();
-        assert!(ZstdFrames::new(torn).read_to_end(&mut out).is_err());
+        assert!(ZstdFrames::new(torn, WINDOW_BYTES).read_to_end(&mut out).is_err());
     }
 
     #[test]
@@ -99,7 +103,8 @@ mod tests {
         packed.extend(&(1_u32 | 5 << 3).to_le_bytes()[..3]);
         packed.extend(b"hello");
         let mut text = String::new();
-        ZstdFrames::new(&packed[..]).read_to_string(&mut text).unwrap();
+        ZstdFrames::new(&packed[..], LONGEST_WINDOW_BYTES).read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello");
+        assert!(ZstdFrames::new(&packed[..], WINDOW_BYTES).read_to_string(&mut text).is_err());
     }
 }

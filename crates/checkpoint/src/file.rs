@@ -1,0 +1,244 @@
+//! A stack's state as the bytes of one safetensors file.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+
+use isoflop_plan::Stack;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::replica::Replica;
+
+/// Raised when the file's layout changes.
+const FORMAT: u32 = 2;
+/// Groups of tensors in the file, in its order.
+const GROUPS: [&str; 3] = ["weights", "first", "second"];
+
+/// Names, rows and columns of a model's weights, in their order. The file holds three tensors `[R, rows, columns]` of `f32` for
+/// each: the weights of all replicas, and their first and second moments.
+pub type Layout = [(String, usize, usize)];
+
+/// Why a file is no checkpoint of a stack.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Damage(pub String);
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint<'a> {
+    /// Steps done.
+    pub step: u64,
+    pub replicas: Vec<Replica>,
+    /// Little-endian elements of weights, first and second moments, each in the order of the layout.
+    pub tensors: [Vec<&'a [u8]>; 3],
+}
+
+/// The part of the state that is not a tensor, as JSON in the file's header.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    format: u32,
+    stack: String,
+    cells: Vec<String>,
+    step: u64,
+    replicas: Vec<Replica>,
+    /// SHA-256 of the tensors' bytes, in the order of [`names`].
+    sha256: String,
+}
+
+impl<'a> Checkpoint<'a> {
+    /// Reads the bytes of a file.
+    ///
+    /// # Errors
+    /// What is wrong with them, or that they are those of another stack.
+    pub fn read(bytes: &'a [u8], stack: &Stack, layout: &Layout) -> Result<Self, Damage> {
+        let damage = |error: &dyn std::fmt::Display| Damage(error.to_string());
+        let (_, meta) = SafeTensors::read_metadata(bytes).map_err(|e| damage(&e))?;
+        let header = meta.metadata().as_ref().and_then(|m| m.get("isoflop"));
+        let header = header.ok_or_else(|| damage(&"it has no training state"))?;
+        let header: Header = serde_json::from_str(header).map_err(|e| damage(&e))?;
+        if header.format != FORMAT {
+            let what = format!("its format is {}, this program reads {FORMAT}", header.format);
+            return Err(Damage(what));
+        }
+        if header.stack != stack.id || header.cells != cell_names(stack) {
+            return Err(Damage("it belongs to other cells".into()));
+        }
+        fits(&header, stack)?;
+        let file = SafeTensors::deserialize(bytes).map_err(|e| damage(&e))?;
+        let r = header.replicas.len();
+        let mut tensors = [Vec::new(), Vec::new(), Vec::new()];
+        let mut hash = Sha256::new();
+        for (group, tensors) in GROUPS.iter().zip(&mut tensors) {
+            for (name, rows, columns) in layout {
+                let name = format!("{group}/{name}");
+                let view = file.tensor(&name).map_err(|e| Damage(format!("{name}: {e}")))?;
+                let want = [r, *rows, *columns];
+                if view.dtype() != Dtype::F32 || view.shape() != want {
+                    return Err(Damage(format!("{name} is {:?}, not {want:?}", view.shape())));
+                }
+                hash.update(view.data());
+                tensors.push(view.data());
+            }
+        }
+        if hex(hash) != header.sha256 {
+            return Err(Damage("its tensors are not those that were written".into()));
+        }
+        Ok(Self { step: header.step, replicas: header.replicas, tensors })
+    }
+}
+
+/// The bytes of a file. The tensors are little-endian elements of weights, first and second moments, as [`Checkpoint::read`] gives
+/// them.
+///
+/// # Errors
+/// Tensors that are not of the layout.
+pub fn write(
+    stack: &Stack,
+    layout: &Layout,
+    step: u64,
+    replicas: &[Replica],
+    tensors: [Vec<&[u8]>; 3],
+) -> Result<Vec<u8>, Damage> {
+    let mut views = Vec::new();
+    let mut hash = Sha256::new();
+    for (group, tensors) in GROUPS.iter().zip(&tensors) {
+        for ((name, rows, columns), data) in layout.iter().zip(tensors) {
+            let shape = vec![replicas.len(), *rows, *columns];
+            let view = TensorView::new(Dtype::F32, shape, data);
+            hash.update(data);
+            views.push((
+                format!("{group}/{name}"),
+                view.map_err(|e| Damage(format!("{name}: {e}")))?,
+            ));
+        }
+    }
+    let header = Header {
+        format: FORMAT,
+        stack: stack.id.clone(),
+        cells: cell_names(stack),
+        step,
+        replicas: replicas.to_vec(),
+        sha256: hex(hash),
+    };
+    let header = serde_json::to_string(&header).expect("a header is plain data");
+    let meta = HashMap::from([("isoflop".to_owned(), header)]);
+    serialize(views, Some(meta)).map_err(|e| Damage(e.to_string()))
+}
+
+/// Whether the replicas are such as the stack can have: each with cells of its own, longest first, none of them over.
+fn fits(header: &Header, stack: &Stack) -> Result<(), Damage> {
+    let mut seen = BTreeSet::new();
+    for replica in &header.replicas {
+        let steps = |&cell: &usize| stack.cells.get(cell).map(|cell| cell.steps);
+        let known: Option<Vec<u64>> = replica.cells.iter().map(steps).collect();
+        let sound = known.as_ref().is_some_and(|steps| {
+            replica.progress.len() == replica.cells.len()
+                && steps.is_sorted_by_key(|steps| Reverse(*steps))
+                && steps.first().is_some_and(|longest| header.step <= *longest)
+                && replica.cells.iter().all(|cell| seen.insert(*cell))
+        });
+        if !sound {
+            return Err(Damage("its replicas are not those of the stack".into()));
+        }
+    }
+    Ok(())
+}
+
+fn cell_names(stack: &Stack) -> Vec<String> {
+    stack.cells.iter().map(|c| c.id.0.clone()).collect()
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replica::CellProgress;
+    use isoflop_plan::{Config, DataFacts, Grid};
+
+    const LAYOUT: [(&str, usize, usize); 2] = [("embedding", 3, 2), ("head", 2, 3)];
+
+    fn layout() -> Vec<(String, usize, usize)> {
+        LAYOUT.map(|(name, rows, columns)| (name.to_owned(), rows, columns)).to_vec()
+    }
+
+    fn stack() -> Stack {
+        let text = "[model]\ncontext = 64\n[grid]\nbudgets = [1e10, 2e10]\nsizes = 3\n";
+        let config = Config::parse(text, "a.toml").unwrap();
+        let facts = DataFacts {
+            vocab: 64,
+            train_tokens: None,
+            data_sha256: "00".repeat(32),
+            bytes_per_token: None,
+        };
+        let mut stack = Grid::build(&config, &facts).unwrap().stacks.remove(0);
+        let mut other = stack.cells[0].clone();
+        other.steps -= 1;
+        stack.cells.push(other);
+        stack
+    }
+
+    fn replica(cells: &[usize]) -> Replica {
+        let progress = vec![CellProgress::default(); cells.len()];
+        Replica { cells: cells.to_vec(), progress, lost: None }
+    }
+
+    fn bytes(stack: &Stack, step: u64, replicas: &[Replica]) -> Vec<u8> {
+        let data: Vec<u8> = (0..24 * replicas.len()).map(|byte| byte as u8).collect();
+        let tensors = || vec![&data[..], &data[..]];
+        write(stack, &layout(), step, replicas, [tensors(), tensors(), tensors()]).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let stack = stack();
+        let replicas = [replica(&[0]), replica(&[1])];
+        let bytes = bytes(&stack, 3, &replicas);
+        let read = Checkpoint::read(&bytes, &stack, &layout()).unwrap();
+        assert_eq!((read.step, &read.replicas[..]), (3, &replicas[..]));
+        assert!(read.tensors.iter().all(|group| group.len() == 2 && group[0].len() == 48));
+    }
+
+    #[test]
+    fn cut_files_other_stacks_and_flipped_tensors_are_told() {
+        let stack = stack();
+        let good = bytes(&stack, 3, &[replica(&[0, 1])]);
+        let told = |bytes: &[u8], stack: &Stack| {
+            Checkpoint::read(bytes, stack, &layout()).unwrap_err().to_string()
+        };
+        assert!(!told(&good[..good.len() - 1], &stack).is_empty());
+        assert!(!told(b"", &stack).is_empty());
+        let mut flipped = good.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        assert_eq!(told(&flipped, &stack), "its tensors are not those that were written");
+        let mut other = stack.clone();
+        other.id = "other".into();
+        assert_eq!(told(&good, &other), "it belongs to other cells");
+        let longer = [("embedding".to_owned(), 4, 2)];
+        let error = Checkpoint::read(&good, &stack, &longer).unwrap_err().to_string();
+        assert_eq!(error, "weights/embedding is [1, 3, 2], not [1, 4, 2]");
+    }
+
+    #[test]
+    fn replicas_that_the_stack_cannot_have_are_told() {
+        let stack = stack();
+        let mut short = replica(&[0]);
+        short.progress.clear();
+        let over = stack.cells[0].steps + 1;
+        for (step, replicas) in [
+            (3, vec![replica(&[7])]),
+            (3, vec![replica(&[0]), replica(&[0])]),
+            (3, vec![replica(&[1, 0])]),
+            (3, vec![replica(&[])]),
+            (3, vec![short]),
+            (over, vec![replica(&[0])]),
+        ] {
+            let bytes = bytes(&stack, step, &replicas);
+            let error = Checkpoint::read(&bytes, &stack, &layout()).unwrap_err();
+            assert_eq!(error.to_string(), "its replicas are not those of the stack");
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! JSON as tables: an object per line, an array of objects, or arrays by column. Objects within objects are columns `a.b`.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use crate::cells::Cells;
+use crate::clip;
+use crate::error::TableError;
+use crate::table_file::TextTable;
+
+const FORMS: &str = "a line per object, an array of objects, or arrays by column, such as {\"params\": [1e8], \"tokens\": [2e9], \"loss\": [3.1]}";
+
+/// Longer names of columns are no names: keys within keys within keys.
+const MOST_NAME_BYTES: usize = 1000;
+
+/// A table in any of the forms, told by its beginning.
+pub fn parse(text: &str) -> Result<TextTable, TableError> {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let first = text.lines().next().unwrap_or_default();
+    let of_lines =
+        !text.starts_with('[') && serde_json::from_str::<Value>(&quote_non_numbers(first)).is_ok();
+    let values = if of_lines { lines(text)? } else { whole(text)? };
+    let mut table = Builder::default();
+    match &values[..] {
+        [Value::Array(rows)] => table.add_all(rows)?,
+        [Value::Object(one)] if table.add_turned(one)? => {}
+        _ => table.add_all(&values)?,
+    }
+    Ok(table.finish())
+}
+
+fn lines(text: &str) -> Result<Vec<Value>, TableError> {
+    let mut out = Vec::new();
+    for (k, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let object: Map<String, Value> =
+            serde_json::from_str(&quote_non_numbers(line)).map_err(|error| TableError::Format {
+                problem: format!("line {} is not a JSON object", k + 1),
+                hint: "every line is one object, such as {\"params\": 1e8, \"tokens\": 2e9, \"loss\": 3.1}".into(),
+                source: Some(error.into()),
+            })?;
+        out.push(Value::Object(object));
+    }
+    Ok(out)
+}
+
+/// Values over several lines, one after the other.
+fn whole(text: &str) -> Result<Vec<Value>, TableError> {
+    let text = quote_non_numbers(text);
+    let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+    values.collect::<Result<_, _>>().map_err(|error| TableError::Format {
+        problem: "it is not JSON".into(),
+        hint: FORMS.into(),
+        source: Some(error.into()),
+    })
+}
+
+/// Puts objects into columns, all keys in order of appearance.
+#[derive(Default)]
+struct Builder {
+    header: Vec<String>,
+    places: HashMap<String, usize>,
+    cells: Cells,
+}
+
+impl Builder {
+    fn add_all(&mut self, rows: &[Value]) -> Result<(), TableError> {
+        for (k, row) in rows.iter().enumerate() {
+            let Value::Object(object) = row else {
+                return Err(TableError::format(
+                    format!("entry {} is not a JSON object", k + 1),
+                    FORMS,
+                ));
+            };
+            self.add(object)?;
+        }
+        Ok(())
+    }
+
+    /// Rows of one object that holds a whole table: `{"columns": [..], "data": [[..]]}`, `{"a": [..]}`, `{"a": {"0": ..}}`, or
+    /// `{"0": {"a": ..}}`; false where it is one row.
+    fn add_turned(&mut self, one: &Map<String, Value>) -> Result<bool, TableError> {
+        if let (Some(Value::Array(names)), Some(Value::Array(data))) =
+            (one.get("columns"), one.get("data"))
+        {
+            self.add_split(names, data)?;
+            return Ok(true);
+        }
+        let columns: Vec<(&String, &Value)> = one.iter().collect();
+        if columns.len() < 2 {
+            return Ok(false);
+        }
+        if columns.iter().all(|(_, v)| v.is_array()) {
+            let length = |v: &Value| v.as_array().map_or(0, Vec::len);
+            let rows = length(columns[0].1);
+            if let Some((name, other)) = columns.iter().find(|(_, v)| length(v) != rows) {
+                return Err(TableError::format(
+                    format!(
+                        "column `{}` has {} entries, and `{}` has {rows}",
+                        clip(name, 40),
+                        length(other),
+                        clip(columns[0].0, 40)
+                    ),
+                    "give every column as many",
+                ));
+            }
+            for k in 0..rows {
+                for (name, column) in &columns {
+                    self.put(name, &column[k])?;
+                }
+                self.cells.end_row();
+            }
+            return Ok(true);
+        }
+        let objects: Option<Vec<(&String, &Map<String, Value>)>> =
+            columns.iter().map(|(name, v)| Some((*name, v.as_object()?))).collect();
+        let Some(objects) = objects else { return Ok(false) };
+        // By rows: numbers, then columns. By columns: the other way round.
+        if let Some(rows) = by_number(objects.iter().copied()) {
+            for object in rows {
+                self.add(object)?;
+            }
+            return Ok(true);
+        }
+        let first = objects[0].1.keys().map(|key| (key, ()));
+        let Some(_) = by_number(first).filter(|keys| !keys.is_empty()) else { return Ok(false) };
+        let mut keys: Vec<&String> = objects[0].1.keys().collect();
+        keys.sort_by_key(|key| key.parse::<u64>().unwrap_or(0));
+        for key in keys {
+            for (name, column) in &objects {
+                if let Some(value) = column.get(key) {
+                    self.put(name, value)?;
+                }
+            }
+            self.cells.end_row();
+        }
+        Ok(true)
+    }
+
+    fn add_split(&mut self, names: &[Value], data: &[Value]) -> Result<(), TableError> {
+        let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
+        for row in data {
+            let cells = row.as_array();
+            let (Some(names), Some(cells)) =
+                (&names, cells.filter(|cells| Some(cells.len()) == names.as_ref().map(Vec::len)))
+            else {
+                return Err(TableError::format(
+                    "`data` has rows of another length than `columns`",
+                    FORMS,
+                ));
+            };
+            for (name, cell) in names.iter().zip(cells) {
+                self.put(name, cell)?;
+            }
+            self.cells.end_row();
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, object: &Map<String, Value>) -> Result<(), TableError> {
+        for (key, value) in object {
+            self.put(key, value)?;
+        }
+        self.cells.end_row();
+        Ok(())
+    }
+
+    fn put(&mut self, name: &str, value: &Value) -> Result<(), TableError> {
+        if name.len() > MOST_NAME_BYTES {
+            return Err(TableError::column(
+                format!("the name of a column has {} characters: `{}`", name.len(), clip(name, 60)),
+                "give columns names of up to 1,000 characters",
+            ));
+        }
+        let cell = match value {
+            Value::Object(within) => {
+                for (key, value) in within {
+                    self.put(&format!("{name}.{key}"), value)?;
+                }
+                return Ok(());
+            }
+            // A curve, for instance: no cell of a table.
+            Value::Array(_) => return Ok(()),
+            Value::Null => "",
+            Value::String(text) => text,
+            other => &other.to_string(),
+        };
+        let at = match self.places.get(name) {
+            Some(at) => *at,
+            None => {
+                self.header.push(name.to_owned());
+                self.places.insert(name.to_owned(), self.header.len() - 1);
+                self.header.len() - 1
+            }
+        };
+        self.cells.push(at, cell);
+        Ok(())
+    }
+
+    fn finish(self) -> TextTable {
+        TextTable { header: self.header, cells: self.cells }
+    }
+}
+
+/// Values in the order of their keys, where these are all numbers.
+fn by_number<'a, T>(entries: impl Iterator<Item = (&'a String, T)>) -> Option<Vec<T>> {
+    let numbered = entries.map(|(key, value)| Some((key.parse::<u64>().ok()?, value)));
+    let mut all: Vec<(u64, T)> = numbered.collect::<Option<_>>()?;
+    all.sort_by_key(|(number, _)| *number);
+    Some(all.into_iter().map(|(_, value)| value).collect())
+}
+
+/// Python writes NaN and Infinity as bare words, which JSON does not know: in quotes they are cells that are no numbers.
+fn quote_non_numbers(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let (mut inside, mut rest) = (false, line);
+    while let Some(c) = rest.chars().next() {
+        let word =
+            ["NaN", "-Infinity", "Infinity"].iter().find(|w| !inside && rest.starts_with(**w));
+        if let Some(word) = word {
+            out += &format!("\"{word}\"");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        let escaped = inside && c == '\\';
+        inside ^= c == '"';
+        let next = if escaped {
+            rest.char_indices().nth(2).map_or(rest.len(), |n| n.0)
+        } else {
+            c.len_utf8()
+        };
+        out += &rest[..next];
+        rest = &rest[next..];
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(table: &TextTable, row: usize, name: &str) -> String {
+        table.cells.row(row).cell(table.find(name).unwrap().unwrap()).to_owned()
+    }
+
+    #[test]
+    fn json_lines_keep_order_and_digits() {
+        let text = "{\"run\":\"x\",\"loss\":3.1234567890123457}\n\n{\"loss\":null,\"n\":12}\n";
+        let table = parse(text).unwrap();
+        let mut header = table.header.clone();
+        header.sort();
+        assert_eq!(header, ["loss", "n", "run"]);
+        assert_eq!(cell(&table, 0, "loss"), "3.1234567890123457");
+        assert_eq!(cell(&table, 1, "loss"), "");
+        assert!(parse("3\n").unwrap_err().to_string().contains("\nhint: "));
+        let python = "{\"run\": \"a NaN \\\" b\", \"loss\": NaN, \"n\": -Infinity}\n";
+        let table = parse(python).unwrap();
+        assert_eq!(
+            ["run", "loss", "n"].map(|name| cell(&table, 0, name)),
+            ["a NaN \" b", "NaN", "-Infinity"]
+        );
+    }
+
+    #[test]
+    fn every_way_of_writing_a_table_is_read() {
+        for text in [
+            "[\n {\"a\": 1,\n \"b\": {\"c\": 2}},\n {\"a\": 3, \"b\": {\"c\": 4}}]",
+            "[{\"a\":1,\"b\":{\"c\":2}},{\"a\":3,\"b.c\":4}]",
+            "{\n \"a\": 1, \"b\": {\"c\": 2}}\n{\"a\": 3,\n\"b\": {\"c\": 4, \"d\": [1, 2]}}",
+            "{\"a\": [1, 3], \"b.c\": [2, 4]}",
+            "{\"a\": {\"0\": 1, \"1\": 3}, \"b.c\": {\"0\": 2, \"1\": 4}}",
+            "{\"0\": {\"a\": 1, \"b\": {\"c\": 2}}, \"1\": {\"a\": 3, \"b\": {\"c\": 4}}}",
+            "{\"columns\": [\"a\", \"b.c\"], \"index\": [0, 1], \"data\": [[1, 2], [3, 4]]}",
+        ] {
+            let table = parse(text).unwrap();
+            assert_eq!(table.cells.len(), 2, "{text}");
+            for (row, name, wanted) in
+                [(0, "a", "1"), (0, "b.c", "2"), (1, "a", "3"), (1, "b.c", "4")]
+            {
+                assert_eq!(cell(&table, row, name), wanted, "{text}");
+            }
+        }
+        for broken in ["[1, 2]", "[{\"a\": 1}", "{\"a\": [1], \"b\": [1, 2]}"] {
+            let error = parse(broken).unwrap_err().to_string();
+            assert!(error.contains("hint: "), "{error}");
+        }
+    }
+}

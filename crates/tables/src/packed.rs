@@ -1,0 +1,126 @@
+//! The text of a file, unpacked where it is packed; other kinds of tables are named.
+
+use std::io::Read;
+
+use isoflop_unpack::{AtMost, Packing, WINDOW_BYTES, is_beyond};
+
+use crate::error::TableError;
+
+/// Text of a table, gzip, zstd or plain, of no more than `most` bytes.
+pub fn text(bytes: &[u8], most: u64) -> Result<String, TableError> {
+    let kinds: [(&[u8], &str, &str); 4] = [
+        (b"PAR1", "a Parquet file", "pandas.read_parquet(...).to_csv(..., index=False)"),
+        (b"PK\x03\x04", "a zip archive, as Excel writes", "save the sheet as CSV"),
+        (b"\xd0\xcf\x11\xe0", "an old Excel file", "save the sheet as CSV"),
+        (b"ARROW1", "an Arrow file", "pandas.read_feather(...).to_csv(..., index=False)"),
+    ];
+    if let Some((_, kind, cure)) = kinds.iter().find(|(magic, ..)| bytes.starts_with(magic)) {
+        return Err(TableError::format(
+            format!("it is {kind}, and no table of text"),
+            format!("write it as CSV or JSONL: {cure}"),
+        ));
+    }
+    if bytes.len() as u64 > most {
+        return Err(too_long(most));
+    }
+    let packing = Packing::of_content(bytes);
+    let mut unpacked = Vec::new();
+    AtMost::new(packing.reader(bytes, WINDOW_BYTES), most)
+        .read_to_end(&mut unpacked)
+        .map_err(|error| unreadable(error, packing, most))?;
+    decoded(unpacked)
+}
+
+fn unreadable(error: std::io::Error, packing: Packing, most: u64) -> TableError {
+    if is_beyond(&error) {
+        return too_long(most);
+    }
+    TableError::Format {
+        problem: match packing {
+            Packing::Gzip => "it is not whole gzip".into(),
+            Packing::Zstd | Packing::None => "it is not whole zstd".into(),
+        },
+        hint: "pack it again, or give the text itself".into(),
+        source: Some(error.into()),
+    }
+}
+
+fn too_long(most: u64) -> TableError {
+    TableError::format(
+        format!("it holds more than {} MiB of text", most >> 20),
+        "leave out the columns and rows that no fit reads",
+    )
+}
+
+/// UTF-8, or UTF-16 behind a byte order mark, as spreadsheets write it.
+fn decoded(bytes: Vec<u8>) -> Result<String, TableError> {
+    let utf_16 = match &bytes[..] {
+        [0xff, 0xfe, rest @ ..] => Some((rest, u16::from_le_bytes as fn([u8; 2]) -> u16)),
+        [0xfe, 0xff, rest @ ..] => Some((rest, u16::from_be_bytes as fn([u8; 2]) -> u16)),
+        _ => None,
+    };
+    if let Some((rest, unit)) = utf_16 {
+        let (units, odd) = rest.as_chunks::<2>();
+        let text: Result<String, _> =
+            char::decode_utf16(units.iter().map(|pair| unit(*pair))).collect();
+        return text.ok().filter(|_| odd.is_empty()).ok_or_else(|| {
+            TableError::format(
+                "it begins as UTF-16 text and is none throughout",
+                "save the table as UTF-8",
+            )
+        });
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to() + 1;
+        TableError::format(format!("it is not UTF-8 text (byte {at})"), "save the table as UTF-8")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const MOST: u64 = 1 << 20;
+
+    fn told(bytes: &[u8], most: u64) -> String {
+        text(bytes, most).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn text_in_no_known_encoding_is_an_error_that_says_so() {
+        for bytes in [&b"run,loss\nm\xfcller,3\n"[..], b"\xff\xfer\0u\0n", b"\xff\xfer\0\x00\xd8"] {
+            let error = told(bytes, MOST);
+            assert!(error.contains("save the table as UTF-8"), "{error}");
+        }
+    }
+
+    #[test]
+    fn utf_16_is_read() {
+        let units: Vec<u16> = "rün,loss\n𝛼,3\n".encode_utf16().collect();
+        let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
+        for bytes in [[b"\xff\xfe", &little[..]].concat(), [b"\xfe\xff", &big[..]].concat()] {
+            assert_eq!(text(&bytes, MOST).unwrap(), "rün,loss\n𝛼,3\n");
+        }
+    }
+
+    #[test]
+    fn what_is_packed_is_unpacked_and_other_kinds_are_named() {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        packer.write_all(b"a,b\n1,2\n").unwrap();
+        let gzip = packer.finish().unwrap();
+        let fastest = ruzstd::encoding::CompressionLevel::Fastest;
+        let zstd = ruzstd::encoding::compress_to_vec(&b"a,b\n1,2\n"[..], fastest);
+        for (packed, kind) in [(gzip, "gzip"), (zstd, "zstd")] {
+            assert_eq!(text(&packed, MOST).unwrap(), "a,b\n1,2\n");
+            let error = told(&packed[..packed.len() - 5], MOST);
+            assert!(error.contains(&format!("not whole {kind}\nhint: ")), "{error}");
+            assert!(told(&packed, 7).contains("more than 0 MiB of text\nhint: "));
+        }
+        for (bytes, kind) in [(&b"PAR1\x15"[..], "Parquet"), (b"PK\x03\x04\x14", "Excel")] {
+            let error = told(bytes, MOST);
+            assert!(error.contains(kind) && error.contains("hint: write it as CSV"), "{error}");
+        }
+    }
+}
