@@ -47,6 +47,9 @@ impl Outcome {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Outcome::Converged { .. } => return None,
+            Outcome::AtBound { parameters, .. } if parameters.iter().any(|p| p == "E") => {
+                "these runs tell no floor from none: fit a law with fewer parameters (`--law tied`), with E given (`--law pinned=E`; 0 is allowed) or without one (`--law joint`), or train over a wider range of N and D".into()
+            }
             Outcome::AtBound { .. } => {
                 "this law or objective does not describe these runs: try another objective, leave out mistuned runs, or widen the range of N and D".into()
             }

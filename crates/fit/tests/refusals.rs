@@ -177,8 +177,28 @@ fn a_floor_above_the_losses_is_refused_with_both_values() {
         );
         assert!(error.contains("hint: "), "{error}");
     }
-    let law = LawKind::Pinned { floor_nats: 1.8 }.law();
-    assert!(fit_law(&table, law.as_ref(), &FitOptions::default()).unwrap().result().is_ok());
+    for floor_nats in [1.8, 0.0] {
+        let law = LawKind::Pinned { floor_nats }.law();
+        assert!(fit_law(&table, law.as_ref(), &FitOptions::default()).unwrap().result().is_ok());
+    }
+}
+
+#[test]
+fn losses_without_a_floor_name_the_laws_to_fit_instead() {
+    let floor = |floor: f64| -> Table {
+        let row = |r: Observation| {
+            let loss_nats = loss(r.params, r.tokens) - 1.8172 + floor;
+            Observation { loss_nats, ..r }
+        };
+        Table::new(slices(6).into_iter().map(row).collect()).unwrap()
+    };
+    let refused = fit_law(&floor(-0.1), &Hoffmann, &FitOptions::default()).unwrap();
+    let error = refused.result().err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(error.contains("--law tied") && error.contains("--law pinned=E`; 0"), "{error}");
+    let law = LawKind::parse("pinned=0").unwrap().law();
+    let fit = fit_law(&floor(0.0), law.as_ref(), &FitOptions::default()).unwrap();
+    let alpha = fit.result().unwrap().parameter("alpha").unwrap().point;
+    assert!((alpha - 0.3478).abs() < 1e-6, "{alpha}");
 }
 
 #[test]

@@ -80,11 +80,11 @@ impl LawKind {
             option: "law".into(),
             value: name.into(),
             range: Self::NAMES.join(", "),
-            hint: "`pinned` takes its E in nats, as in pinned=1.69".into(),
+            hint: "`pinned` takes its E in nats, as in pinned=1.69; 0 is allowed".into(),
         };
         if let Some(floor) = name.strip_prefix("pinned=") {
             let floor_nats: f64 = floor.parse().map_err(|_| bad())?;
-            if !(floor_nats > 0.0 && floor_nats.is_finite()) {
+            if !(floor_nats >= 0.0 && floor_nats.is_finite()) {
                 return Err(bad());
             }
             return Ok(LawKind::Pinned { floor_nats });

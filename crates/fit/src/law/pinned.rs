@@ -10,7 +10,7 @@ use crate::table::Table;
 /// The law with E pinned. Working parameters: `(a, alpha, b, beta)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PinnedFloor {
-    /// E, nats per token; must be positive.
+    /// E, nats per token; 0 is no floor.
     pub floor_nats: f64,
 }
 
@@ -47,7 +47,7 @@ impl Restricted for PinnedFloor {
         (self.floor_nats >= least.loss_nats).then(|| FitError::BadOption {
             option: "pinned E".into(),
             value: format!("{} nats", self.floor_nats),
-            range: format!("(0, {}), the least loss (run `{}`)", least.loss_nats, least.run),
+            range: format!("[0, {}), the least loss (run `{}`)", least.loss_nats, least.run),
             hint: "give an E below every loss, in nats per token, or fit it (hoffmann)".into(),
         })
     }

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use crate::error::FitError;
 use crate::law::{Law, Sample};
+use crate::observation::Observation;
 use crate::parametric::LawResult;
 use crate::solve::{MAX_PARAMETERS, Model, cholesky_solve};
-use crate::stats::dot;
+use crate::stats::{dot, range};
 use crate::table::Table;
 
 /// A run that could be trained next.
@@ -27,8 +28,17 @@ pub struct NextRun {
     pub worth: f64,
 }
 
+/// How far outside the sizes and lengths of the runs proposals may lie.
+const BEYOND: f64 = 2.0;
+
+fn three_digits(value: f64) -> f64 {
+    let unit = 10f64.powf(value.log10().floor() - 2.0);
+    (value / unit).round() * unit
+}
+
 /// Ranks runs on a grid of budgets (from a tenth of the largest to three times it) and sizes (a factor 8 either
-/// side of N*), the most worth per FLOP first.
+/// side of N*), the most worth per FLOP first. Sizes and lengths more than [`BEYOND`] times outside those of the runs are not
+/// proposed: that they can be trained, and follow the law, is not known. N has three digits, as D has.
 ///
 /// # Errors
 /// [`FitError::NoResult`] for laws without an N*(C), for those that fix its exponent (`tied`), and where the information
@@ -85,12 +95,20 @@ pub fn next_runs(
     let scale = drawn.map_or(1.0, |s| s / before.sqrt());
     let mut out = Vec::new();
     let largest = table.largest_flops();
+    let within = |of: fn(&Observation) -> f64| {
+        let (lo, hi) = range(table.rows().iter().map(of));
+        lo / BEYOND..=hi * BEYOND
+    };
+    let (sizes, lengths) = (within(|r| r.params), within(|r| r.tokens));
     for b in -4..=2 {
         let flops = largest * 10f64.powf(f64::from(b) / 4.0);
         let best = frontier.at(flops)?.params.point;
         for s in -6..=6 {
-            let params = best * 8f64.powf(f64::from(s) / 6.0);
-            let tokens = result.compute.log_tokens(flops.ln(), params.ln()).exp();
+            let params = three_digits(best * 8f64.powf(f64::from(s) / 6.0));
+            let tokens = three_digits(result.compute.log_tokens(flops.ln(), params.ln()).exp());
+            if !sizes.contains(&params) || !lengths.contains(&tokens) {
+                continue;
+            }
             let g = slopes(params, tokens, flops);
             let Some(shared) = cholesky_solve(&information, &g, n) else { continue };
             let gain = variance * dot(&by_theta, &shared).powi(2) / (1.0 + dot(&g, &shared));
@@ -104,6 +122,9 @@ pub fn next_runs(
                 worth: gain / flops,
             });
         }
+    }
+    if out.is_empty() {
+        return Err(none("no size near N* is within twice the range of the runs"));
     }
     out.sort_by(|a, b| b.worth.total_cmp(&a.worth));
     let top = out.first().map_or(1.0, |r| r.worth);
