@@ -19,5 +19,6 @@ mod shapes;
 mod signal;
 mod steady;
 mod support;
+mod table_errors;
 mod tables;
 mod writers;
