@@ -68,6 +68,19 @@ pub enum FitError {
 }
 
 impl FitError {
+    /// Whether the table or an option cannot be what was meant, as opposed to runs that do not hold a fit.
+    pub fn is_misuse(&self) -> bool {
+        use FitError::{BadOption, Empty, MissingColumn, NothingUsable, OneColumn};
+        matches!(
+            self,
+            Empty
+                | NothingUsable { .. }
+                | OneColumn { .. }
+                | MissingColumn { .. }
+                | BadOption { .. }
+        )
+    }
+
     /// The error with its hint behind it.
     pub(crate) fn one_line(&self) -> String {
         self.to_string().replace("\nhint: ", "; ")

@@ -26,6 +26,8 @@ pub enum LeftOutReason {
     NotLast,
     /// Another run of another name is equal to it to the last digit.
     Renamed,
+    /// A setting (learning rate, batch) of an N and D that another did better with.
+    WorseSetting,
     /// C has nothing to do with N and D, while it has in the other rows.
     OffRule,
     /// The chosen convention needs a count that this row lacks.
@@ -52,6 +54,9 @@ impl std::fmt::Display for LeftOutReason {
             }
             LeftOutReason::Duplicate => write!(f, "repeats an earlier row, number by number"),
             LeftOutReason::NotLast => write!(f, "an earlier point of its run, and no final loss"),
+            LeftOutReason::WorseSetting => {
+                write!(f, "a setting of its N and D that another did better with")
+            }
             LeftOutReason::Renamed => {
                 write!(f, "repeats a run of another name to the last digit, and counts once")
             }

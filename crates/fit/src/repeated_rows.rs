@@ -1,9 +1,11 @@
-//! Rows that are no runs of their own: earlier points of a run's history, and runs under a second name.
+//! Rows that are no runs of their own: earlier points of a run's history, runs under a second name, and settings that another did
+//! better with.
 
 use std::collections::{BTreeMap, HashMap};
 
 use crate::left_out::LeftOutReason;
 use crate::observation::Observation;
+use crate::stats::median;
 
 /// A row as it was read: a run, or the name of the row and why it is none.
 pub type ReadRow = Result<Observation, (String, LeftOutReason)>;
@@ -68,6 +70,79 @@ fn trained_alike(a: &Observation, b: &Observation) -> bool {
     names(a) == names(b) && numbers(a) == numbers(b)
 }
 
+/// A search over settings (learning rates, batches) at a few pairs of N and D, of which the best are kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Pairs of N and D.
+    pub pairs: usize,
+    /// Rows left out.
+    pub worse: usize,
+    /// How far the loss of the middle setting is above the best of its pair, as a share, in the middle of the pairs.
+    pub off: f64,
+    /// Rows of a loss beyond [`FAR_OFF`] times the best of their pair: diverged, or far from tuned.
+    pub far_off: Vec<String>,
+}
+
+/// Of one pair's settings: a loss so many times the best.
+pub const FAR_OFF: f64 = 1.5;
+/// Seeds lie closer together than this, as a share of the loss, and settings do not.
+const SEEDS_WITHIN: f64 = 0.02;
+/// Fewest rows of a pair that tell settings from seeds.
+const LEAST_SETTINGS: usize = 4;
+
+/// Where most rows are settings of few pairs of N and D, keeps the best of each pair: the loss that the others came to says nothing of
+/// N and D, and they are no independent runs. Rows with seeds are left as they are.
+pub fn keep_best_settings(rows: &mut [ReadRow]) -> Option<Settings> {
+    let mut pairs: BTreeMap<[u64; 6], Vec<usize>> = BTreeMap::new();
+    for (k, row) in rows.iter().enumerate() {
+        let Ok(r) = row else { continue };
+        if r.seed.is_some() || r.cluster.is_some() || r.hardware.is_some() {
+            return None;
+        }
+        if !(r.loss_nats.is_finite() && r.loss_nats > 0.0) {
+            continue;
+        }
+        let bits = |v: Option<f64>| v.map_or(0, f64::to_bits);
+        let (shape, unique) = ([bits(r.width), bits(r.depth)], bits(r.unique_tokens));
+        let budget = bits(r.budget_flops);
+        let key = [r.params.to_bits(), r.tokens.to_bits(), shape[0], shape[1], unique, budget];
+        pairs.entry(key).or_default().push(k);
+    }
+    let losses: Vec<f64> =
+        rows.iter().map(|row| row.as_ref().map_or(f64::NAN, |r| r.loss_nats)).collect();
+    let loss = |k: usize| losses[k];
+    let all: usize = pairs.values().map(Vec::len).sum();
+    let mut offs = Vec::new();
+    let mut several = 0;
+    for places in pairs.values_mut().filter(|places| places.len() >= LEAST_SETTINGS) {
+        places.sort_by(|a, b| loss(*a).total_cmp(&loss(*b)));
+        offs.push(loss(places[places.len() / 2]) / loss(places[0]) - 1.0);
+        several += places.len();
+    }
+    if 2 * several <= all || offs.is_empty() {
+        return None;
+    }
+    let off = median(&mut offs);
+    if !(off > SEEDS_WITHIN) {
+        return None;
+    }
+    let mut found = Settings { pairs: pairs.len(), worse: 0, off, far_off: Vec::new() };
+    for places in pairs.values() {
+        let least = places.iter().map(|&k| loss(k)).fold(f64::INFINITY, f64::min);
+        let best = places.iter().copied().find(|&k| loss(k) == least);
+        let worse: Vec<usize> = places.iter().copied().filter(|&k| Some(k) != best).collect();
+        found.worse += worse.len();
+        for k in worse {
+            let far = rows[k].as_ref().is_ok_and(|r| r.loss_nats > FAR_OFF * least);
+            if let (true, Ok(row)) = (far, &rows[k]) {
+                found.far_off.push(row.run.clone());
+            }
+            leave_out(&mut rows[k], LeftOutReason::WorseSetting);
+        }
+    }
+    Some(found)
+}
+
 /// Leaves a row out that was a run.
 pub fn leave_out(row: &mut ReadRow, reason: LeftOutReason) {
     if let Ok(run) = row {
@@ -121,5 +196,35 @@ mod tests {
         count_renamed_once(&mut rows);
         assert_eq!(kept(&rows), [0, 3, 4, 5, 6]);
         assert_eq!(rows[1], Err(("b".into(), LeftOutReason::Renamed)));
+    }
+
+    #[test]
+    fn the_best_of_each_pair_s_settings_stays_and_seeds_do_all() {
+        let table = |spread: f64| -> Vec<ReadRow> {
+            (0..40)
+                .map(|k| {
+                    let (pair, setting) = (k / 10, k % 10);
+                    let loss = 3.0 + 0.1 * f64::from(pair);
+                    let off = spread * f64::from((setting * 7 + 3) % 10);
+                    let diverged = if k == 25 { 2.0 } else { 1.0 };
+                    run(
+                        &format!("{k}"),
+                        1e6 * f64::from(pair + 1),
+                        1e8,
+                        loss * (1.0 + off) * diverged,
+                    )
+                })
+                .collect()
+        };
+        let mut rows = table(0.01);
+        let found = keep_best_settings(&mut rows).unwrap();
+        assert_eq!((found.pairs, found.worse, found.far_off), (4, 36, vec!["25".to_string()]));
+        assert!((found.off - 0.05).abs() < 1e-9, "{}", found.off);
+        assert_eq!(kept(&rows), [1, 11, 21, 31]);
+        assert_eq!(rows[0], Err(("0".into(), LeftOutReason::WorseSetting)));
+        assert_eq!(keep_best_settings(&mut table(0.001)), None);
+        let mut seeded = table(0.01);
+        seeded.iter_mut().flatten().for_each(|r| r.seed = Some(r.run.clone()));
+        assert_eq!(keep_best_settings(&mut seeded), None);
     }
 }

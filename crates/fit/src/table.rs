@@ -1,12 +1,13 @@
 //! Runs, checked: what a fit reads, and every row that it left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 use crate::counting::Counting;
 use crate::error::FitError;
+use crate::isoflop::Spoiled;
 use crate::left_out::{LeftOut, LeftOutReason};
 use crate::observation::{Observation, bits, cell_of, check, cluster_of};
 use crate::score::BUDGET_TOLERANCE;
@@ -151,6 +152,18 @@ impl Table {
         let places = kept.iter().map(|&i| self.places[i]).collect();
         let some = !kept.is_empty();
         some.then(|| Table { rows: Arc::new(rows), places: Arc::new(places), left_out: Vec::new() })
+    }
+
+    /// Without the runs that are spoiled in `counted`, a table of some of the same rows.
+    pub(crate) fn without_places_of(&self, counted: &Table, spoiled: &[Spoiled]) -> Table {
+        let places: HashSet<usize> = spoiled.iter().map(|s| counted.places[s.row]).collect();
+        let some = || self.subset(|i| !places.contains(&self.places[i]));
+        (!places.is_empty()).then(some).flatten().unwrap_or_else(|| self.clone())
+    }
+
+    /// Where a row stood in the input, from 1.
+    pub(crate) fn place(&self, row: usize) -> usize {
+        self.places[row]
     }
 
     /// The same runs with N and C counted so. Rows without that count are left out.

@@ -235,9 +235,9 @@ fn a_table_of_100_000_rows_is_fitted() {
     println!("100,000 rows: {:?}, {}", started.elapsed(), fit.outcome);
     let result = fit.result().unwrap();
     assert!((result.parameter("alpha").unwrap().point - 0.35).abs() < 0.01);
+    // Runs drawn anywhere share budgets by chance alone.
     let slices = fit_isoflop(&table, &IsoflopOptions { draws: 10, ..Default::default() });
-    // Runs drawn anywhere share budgets within 12%, and those that do are slices.
-    assert!(slices.is_ok_and(|s| s.bracketed > 3));
+    assert!(slices.unwrap_err().to_string().contains("by chance"));
 }
 
 #[test]

@@ -209,3 +209,59 @@ proptest! {
         same_slices_and_envelope(plain, twice, 3e-3)?;
     }
 }
+
+/// Without its prior the fit pulls alpha to the end of its range, where its steps led beta astray.
+#[test]
+fn an_exponent_pulled_out_of_its_range_leaves_the_other_one_exact() {
+    let law = (2.002862915342204, 0.5745810256485182, 0.23591564246250055, 0.546029611362997);
+    let noise = [
+        -0.0011547946238933155,
+        -0.002500694590124733,
+        0.0025260681894209,
+        -0.001800416092384522,
+        -0.0028326376742295865,
+        0.002116909450578437,
+        -0.0001971962799509174,
+        -0.0007609283488240965,
+        -0.0003743588888478089,
+        -0.00105731357055025,
+        -0.0010755595647501995,
+        0.0007687898832287278,
+        -0.0026696563670070197,
+        -0.0005937252414564042,
+        -0.0016380399395555319,
+        0.0021205393957622995,
+        -0.0011946055214653738,
+        -0.00029071376019842304,
+        0.002989081449271424,
+        -0.0023245423304862896,
+        0.0018024299766477288,
+        0.0002196722492476951,
+        -0.0007457359911713392,
+        0.003574956302731872,
+        0.003289991528167833,
+        0.0004445943924276684,
+        0.0024400375966868258,
+        -0.003297832654033677,
+        0.0019937975208153247,
+        0.0003368773029216298,
+        0.003290454036815469,
+        -0.0013180499136643078,
+        -0.003721128630569622,
+        0.0032589073321428906,
+        -0.0036418436436270376,
+    ];
+    let plain = rows(law, &noise);
+    let bits = |r: &Observation| Observation {
+        loss_nats: r.loss_nats / std::f64::consts::LN_2,
+        ..r.clone()
+    };
+    let other = plain.iter().map(bits).collect();
+    let options = IsoflopOptions { draws: 0, ..Default::default() };
+    let [a, b] =
+        [plain, other].map(|rows| fit_isoflop(&Table::new(rows).unwrap(), &options).unwrap());
+    for (x, y) in a.slices.iter().zip(&b.slices) {
+        let (x, y) = (x.minimum.unwrap().params.point, y.minimum.unwrap().params.point);
+        assert!((x / y - 1.0).abs() < 1e-8, "{x} {y}");
+    }
+}

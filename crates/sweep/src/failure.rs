@@ -57,19 +57,14 @@ fn code(error: &anyhow::Error) -> u8 {
             || cause.is::<Misuse>()
             || cause.is::<isoflop_device::DeviceError>()
             || cause.is::<TableError>()
-            || cause.downcast_ref().is_some_and(is_of_a_table)
             || matches!(
                 cause.downcast_ref(),
                 Some(DataError::Option { .. } | DataError::NoMatch { .. })
             )
             || cause.downcast_ref().is_some_and(StudyError::is_misuse)
+            || cause.downcast_ref().is_some_and(FitError::is_misuse)
     });
     if misused { MISUSED } else { FAILED }
-}
-
-/// What a table without usable runs is refused for, wherever its last rows were left out.
-fn is_of_a_table(error: &FitError) -> bool {
-    matches!(error, FitError::Empty | FitError::NothingUsable { .. } | FitError::OneColumn { .. })
 }
 
 /// Its text shows lines of the file, each with its own hint.

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use isoflop_fit::repeated_rows::{ReadRow, count_renamed_once, keep_last_of_histories, leave_out};
+use isoflop_fit::repeated_rows::{
+    FAR_OFF, ReadRow, Settings, count_renamed_once, keep_best_settings, keep_last_of_histories,
+    leave_out,
+};
 use isoflop_fit::units::{Doubt, Levels, budgets_are_flops, mixed, off_rule};
 use isoflop_fit::{FitError, LeftOutReason, Observation, Table};
 
@@ -191,7 +194,32 @@ fn sifted(
             leave_out(&mut rows[places[k]], LeftOutReason::OffRule);
         }
     }
+    if !columns.clusters_are_asked() {
+        notes.extend(keep_best_settings(rows).map(|settings| in_words(&settings)));
+    }
     Ok(notes)
+}
+
+/// What became of a search over settings.
+fn in_words(settings: &Settings) -> String {
+    let Settings { pairs, worse, off, far_off } = settings;
+    let mut text = format!(
+        "{} rows are settings of {pairs} pairs of N and D, whose loss in the middle is {:.1}% above the best of their pair: the best of each pair is fitted, and {worse} rows are left out (--seed-column says that they are seeds, --cluster keeps all)",
+        worse + pairs,
+        100.0 * off
+    );
+    if !far_off.is_empty() {
+        let first = far_off.iter().take(8).map(|run| clip(run, 40)).collect::<Vec<_>>().join(", ");
+        let more = match far_off.len().saturating_sub(8) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        text += &format!(
+            "; {} of them diverged or are far from tuned, at more than {FAR_OFF} times the best: {first}{more}",
+            far_off.len()
+        );
+    }
+    text
 }
 
 /// One of the rows to be left out.

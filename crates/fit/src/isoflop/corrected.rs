@@ -248,6 +248,13 @@ fn descend(
             }
             g[i][i] = (g[i][i] + pull) * (1.0 + damping) + f64::MIN_POSITIVE;
         }
+        // An exponent that is pulled out of its range stays, and the other goes its own way.
+        for i in 0..2 {
+            if (t[i] <= low && h[i] < 0.0) || (t[i] >= high && h[i] > 0.0) {
+                (g[i], g[i][i], h[i]) = ([0.0; MAX_PARAMETERS], 1.0, 0.0);
+                g[1 - i][i] = 0.0;
+            }
+        }
         let Some(step) = cholesky_solve(&g, &h, 2) else { break };
         let mut trial = t;
         for i in 0..2 {

@@ -26,6 +26,7 @@ pub use power::PowerLaw;
 pub use slice_fit::{Minimum, SliceFit, SliceRefusal};
 pub use slices::Group;
 pub(crate) use slices::{NEIGHBOURS, group_slices};
+pub(crate) use spoiled::{LEAST_OFF, POWER, limit, together};
 pub use spoiled::{Spoiled, SpoiledColumn};
 
 use serde::Serialize;
@@ -37,7 +38,7 @@ use crate::parametric::{Allocation, too_few_clusters};
 use crate::table::Table;
 use crate::words::{bracketed, counted};
 use noise::SharedNoise;
-use slices::Slice;
+use slices::{Slice, by_chance};
 
 /// Approach 2 on one table.
 #[derive(Debug, Clone, Serialize)]
@@ -182,8 +183,16 @@ struct Sliced {
 
 fn sliced(table: &Table, options: &IsoflopOptions) -> Result<Sliced, FitError> {
     options.check()?;
-    let (groups, lone): (Vec<Group>, Vec<Group>) =
-        group_slices(table).into_iter().partition(|g| g.rows.len() > 1);
+    let all = group_slices(table);
+    if by_chance(table, &all) {
+        let detail = format!(
+            "the C of {} is spread out, and what is within {:.0}% of each other is so by chance",
+            counted(table.len(), "run"),
+            100.0 * (NEIGHBOURS - 1.0)
+        );
+        return Err(FitError::NoSlices { detail });
+    }
+    let (groups, lone): (Vec<Group>, Vec<Group>) = all.into_iter().partition(|g| g.rows.len() > 1);
     let name = |i: &usize| table.rows()[*i].run.clone();
     let outside: Vec<String> = lone.iter().flat_map(|g| g.rows.iter().map(name)).collect();
     if groups.is_empty() {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Curve, Found, LEAST_SIZES, Minimum, SliceFit, SliceRefusal, Unbracketed};
 use crate::estimate::Estimate;
 use crate::observation::Observation;
-use crate::stats::{centred, dot, mean, rms};
+use crate::stats::{centred, dot, mean, median, range, rms};
 use crate::table::Table;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +22,8 @@ pub struct Group {
 pub(crate) const NEIGHBOURS: f64 = 1.12;
 /// ... and by this one between its ends.
 const ENDS: f64 = 1.35;
+/// Budgets that somebody chose are farther apart than so many times the width of one.
+const APART: f64 = 2.0;
 
 /// Groups by the budget column where there is one, else by C: neighbours within 12%, ends within
 /// 35%. Ascending in budget; a run that shares its budget with no other is a group of one.
@@ -54,6 +56,20 @@ pub(crate) fn group_slices(table: &Table) -> Vec<Group> {
         Group { flops, rows: group }
     };
     groups.into_iter().map(finish).collect()
+}
+
+/// Whether runs share budgets by chance alone: where no budgets are given, groups of neighbours that are hardly farther apart than they
+/// are wide. Their curves would mix what C does to the loss into what N does.
+pub(super) fn by_chance(table: &Table, groups: &[Group]) -> bool {
+    if table.rows().iter().any(|r| r.budget_flops.is_some()) {
+        return false;
+    }
+    let ends = |group: &Group| range(group.rows.iter().map(|&i| table.rows()[i].flops.ln()));
+    let all: Vec<(f64, f64)> = groups.iter().map(ends).collect();
+    let wide = groups.iter().zip(&all).filter(|(group, _)| group.rows.len() > 2);
+    let mut widths: Vec<f64> = wide.map(|(_, (lo, hi))| hi - lo).collect();
+    let mut gaps: Vec<f64> = all.windows(2).map(|w| w[1].0 - w[0].1).collect();
+    !widths.is_empty() && !gaps.is_empty() && median(&mut gaps) < APART * median(&mut widths)
 }
 
 /// The index of the first run of each size in ascending ln N, then the end.

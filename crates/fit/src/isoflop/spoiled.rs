@@ -12,18 +12,19 @@ use serde::Serialize;
 
 use super::slices::{Group, Slice};
 use crate::shapes::shapes;
+use crate::solve::residuals_and_leverages;
 use crate::stats::{dot, median};
 use crate::table::Table;
 
-/// A run that its slice's curve is not fitted to.
+/// A run that its slice's curve, or the law, is not fitted to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Spoiled {
     pub run: String,
-    /// Of its slice.
+    /// Of its slice; for a law, its C.
     pub flops: f64,
     /// What is off.
     pub column: SpoiledColumn,
-    /// Its value over what the other runs of the slice say it would be, minus 1.
+    /// Its value over what the other runs of the slice, or all others, say it would be, minus 1.
     pub off: f64,
     #[serde(skip)]
     pub row: usize,
@@ -34,6 +35,7 @@ pub struct Spoiled {
 pub enum SpoiledColumn {
     Loss,
     Tokens,
+    Flops,
 }
 
 impl std::fmt::Display for Spoiled {
@@ -41,6 +43,7 @@ impl std::fmt::Display for Spoiled {
         let column = match self.column {
             SpoiledColumn::Loss => "loss",
             SpoiledColumn::Tokens => "D",
+            SpoiledColumn::Flops => "C",
         };
         let percent = 100.0 * self.off;
         let digits = usize::from(percent.abs() < 10.0);
@@ -49,9 +52,9 @@ impl std::fmt::Display for Spoiled {
 }
 
 /// Standard deviations beyond which a run is taken out; a little more on tables of more than a hundred runs.
-const DEVIATIONS: f64 = 5.0;
+pub(crate) const DEVIATIONS: f64 = 5.0;
 /// Of ln L: nothing closer to the curve is taken out.
-const LEAST_OFF: f64 = 0.005;
+pub(crate) const LEAST_OFF: f64 = 0.005;
 /// Of ln D.
 const LEAST_TOKENS_OFF: f64 = 0.25;
 /// A slice of fewer sizes tells nothing of one of them.
@@ -59,7 +62,7 @@ const LEAST_SIZES: usize = 5;
 /// At most one run in so many is taken out of a slice: more are no single bad rows, and it is left as it is.
 const ONE_IN: usize = 4;
 /// q of the curve.
-const POWER: f64 = 0.35;
+pub(crate) const POWER: f64 = 0.35;
 
 /// The spoiled runs of each slice.
 pub(super) fn find(table: &Table, groups: &[Group]) -> Vec<Spoiled> {
@@ -68,17 +71,20 @@ pub(super) fn find(table: &Table, groups: &[Group]) -> Vec<Spoiled> {
         let kept: Vec<Group> = groups.iter().map(|g| without(g, &out)).collect();
         out.extend(of_column(table, &kept, column));
     }
-    if out.len() > 1 {
-        // Half the runs of one shape are no bad rows: that shape deviates.
-        for shape in shapes(table).into_iter().filter(|shape| shape.rows.len() > 1) {
-            let of_it = |s: &Spoiled| shape.rows.binary_search(&s.row).is_ok();
-            let bad = out.iter().filter(|s| of_it(s)).count();
-            if bad > 1 && 2 * bad >= shape.rows.len() {
-                out.retain(|s| !of_it(s));
-            }
-        }
-    }
+    let shapes: Vec<Vec<usize>> = shapes(table).into_iter().map(|shape| shape.rows).collect();
+    let bad: Vec<usize> = out.iter().map(|s| s.row).collect();
+    let together = together(&shapes, &bad);
+    out.retain(|s| !together.contains(&s.row));
     out
+}
+
+/// Those of the bad rows that are half of their group or more, and several: that shape, or slice, deviates, and they are no bad rows.
+pub(crate) fn together(groups: &[Vec<usize>], bad: &[usize]) -> HashSet<usize> {
+    let all: HashSet<usize> = bad.iter().copied().collect();
+    let of = |group: &Vec<usize>| group.iter().copied().filter(|row| all.contains(row)).collect();
+    let half =
+        |(group, bad): &(&Vec<usize>, Vec<usize>)| bad.len() > 1 && 2 * bad.len() >= group.len();
+    groups.iter().map(|group| (group, of(group))).filter(half).flat_map(|(_, bad)| bad).collect()
 }
 
 /// The slice without those.
@@ -88,9 +94,14 @@ pub(super) fn without(group: &Group, spoiled: &[Spoiled]) -> Group {
     Group { flops: group.flops, rows: group.rows.iter().filter(kept).copied().collect() }
 }
 
+/// Standard deviations beyond which one of so many runs is spoiled.
+pub(crate) fn limit(runs: usize) -> f64 {
+    (DEVIATIONS.powi(2) + 2.0 * (runs as f64 / 100.0).max(1.0).ln()).sqrt()
+}
+
 fn of_column(table: &Table, groups: &[Group], column: SpoiledColumn) -> Vec<Spoiled> {
     let runs: usize = groups.iter().map(|g| g.rows.len()).sum();
-    let limit = (DEVIATIONS.powi(2) + 2.0 * (runs as f64 / 100.0).max(1.0).ln()).sqrt();
+    let limit = limit(runs);
     let least = if column == SpoiledColumn::Loss { LEAST_OFF } else { LEAST_TOKENS_OFF };
     let mut left = groups.to_vec();
     let mut deviations: Vec<(usize, f64)> = Vec::new();
@@ -188,7 +199,7 @@ impl View {
     fn new(table: &Table, group: &Group, column: SpoiledColumn) -> Option<View> {
         let slice = match column {
             SpoiledColumn::Loss => Slice::local(table, group),
-            SpoiledColumn::Tokens => Slice::new(table, group),
+            _ => Slice::new(table, group),
         };
         if slice.distinct() < LEAST_SIZES {
             return None;
@@ -200,10 +211,10 @@ impl View {
                 vec![ones, power(-POWER), power(POWER)],
                 slice.loss.iter().map(|l| l.ln()).collect(),
             ),
-            SpoiledColumn::Tokens => (vec![ones, slice.x.clone()], slice.y.clone()),
+            _ => (vec![ones, slice.x.clone()], slice.y.clone()),
         };
         let parameters = columns.len();
-        let (residuals, leverages) = about(columns, values);
+        let (residuals, leverages) = residuals_and_leverages(columns, values);
         let deviation = |(at, (r, h)): (usize, (&f64, &f64))| {
             let free = (1.0 - h).max(1e-9);
             Deviation { at, deviation: r.abs() / free.sqrt(), off: r / free }
@@ -217,26 +228,4 @@ impl View {
         let noise = (rest / (free - 1.0)).sqrt() * (1.0 + 2.3 / free);
         Some(View { rows: slice.rows, squares: dot(&residuals, &residuals), free, noise, worst })
     }
-}
-
-/// Residuals and leverages of least squares on `columns`, by Gram-Schmidt done twice.
-fn about(mut columns: Vec<Vec<f64>>, mut values: Vec<f64>) -> (Vec<f64>, Vec<f64>) {
-    let mut leverages = vec![0.0; values.len()];
-    let reject = |from: &mut [f64], unit: &[f64]| {
-        let along = dot(unit, from);
-        from.iter_mut().zip(unit).for_each(|(a, b)| *a -= along * b);
-    };
-    for k in 0..columns.len() {
-        let (before, rest) = columns.split_at_mut(k);
-        for _ in 0..2 {
-            before.iter().for_each(|unit| reject(&mut rest[0], unit));
-        }
-        let size = dot(&rest[0], &rest[0]).sqrt().max(f64::MIN_POSITIVE);
-        rest[0].iter_mut().for_each(|a| *a /= size);
-        leverages.iter_mut().zip(&rest[0]).for_each(|(h, q)| *h += q * q);
-    }
-    for _ in 0..2 {
-        columns.iter().for_each(|unit| reject(&mut values, unit));
-    }
-    (values, leverages)
 }

@@ -4,12 +4,14 @@ mod checks;
 mod choose;
 mod frontier;
 mod optimum;
+mod spoiled;
 
 pub(crate) use checks::{LEAST_UNITS, data, spread_about_line, too_few, too_few_clusters};
 pub use choose::{Candidate, LawChoice, choose_law};
 pub use frontier::{Allocation, LawFrontier};
 pub use optimum::Starts;
 pub(crate) use optimum::{Optimum, optimum, thresholds};
+pub(crate) use spoiled::{Doubtful, without};
 
 use serde::Serialize;
 

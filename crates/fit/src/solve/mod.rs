@@ -4,7 +4,9 @@ mod linear;
 mod newton;
 mod rows;
 
-pub(crate) use linear::{cholesky_solve, condition_number, nonnegative_least_squares};
+pub(crate) use linear::{
+    cholesky_solve, condition_number, nonnegative_least_squares, residuals_and_leverages,
+};
 pub(crate) use newton::{Solution, minimise};
 pub(crate) use rows::{Model, OnRows, Rows};
 

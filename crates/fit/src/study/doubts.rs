@@ -2,7 +2,7 @@
 
 use super::compare::ObjectiveRow;
 use super::dependence::clusters;
-use super::mistuned::mistuned;
+use super::mistuned::{mistuned, spoiled};
 use super::{Answer, LawChecks, Study};
 use crate::compute::ComputeRule;
 use crate::error::FitError;
@@ -18,7 +18,8 @@ use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
 
-pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
+/// `table` is the whole one, `of_law` what the law was fitted to.
+pub(super) fn warnings(table: &Table, of_law: &Table, study: &Study) -> Vec<Warning> {
     let mut out = Vec::new();
     let checked = Checked {
         fit: study.approach3.given(),
@@ -34,7 +35,8 @@ pub(super) fn warnings(table: &Table, study: &Study) -> Vec<Warning> {
     clusters(table, checked.fit, &mut out);
     refusals(study, &mut out);
     slices(table, study, &mut out);
-    mistuned(table, study, &mut out);
+    out.extend(spoiled(study));
+    mistuned(table, of_law, study, &mut out);
     law(&checked, &mut out);
     narrow(checked.fit, &mut out);
     if study.isoflop().is_some_and(|f| f.method == Method::Parabola && f.draws > 0) {

@@ -5,11 +5,14 @@ mod compare;
 mod dependence;
 mod doubts;
 mod mistuned;
+mod sift;
 
 pub use checks::{LawChecks, check_law};
 pub use compare::{ConventionRow, ExponentRow, ObjectiveRow};
 pub use dependence::{clusters_ignored, one_seed};
 pub use doubts::law_warnings;
+pub use mistuned::spoiled_warnings;
+pub use sift::{Sifted, sift};
 
 use serde::Serialize;
 
@@ -19,11 +22,13 @@ use crate::envelope::{Curve, EnvelopeFit, EnvelopeOptions, curves_of, fit_envelo
 use crate::error::FitError;
 use crate::estimate::check_level;
 use crate::forecast::Forecaster;
-use crate::isoflop::{IsoflopFit, IsoflopOptions, Method, SliceFit, fit_isoflop, slice_minima};
+use crate::isoflop::{
+    IsoflopFit, IsoflopOptions, Method, SliceFit, Spoiled, fit_isoflop, slice_minima,
+};
 use crate::law::LawKind;
 use crate::left_out::LeftOut;
 use crate::machines::MachineEffects;
-use crate::parametric::{FitOptions, LawChoice, LawFit, choose_law, fit_law};
+use crate::parametric::{FitOptions, LawChoice, LawFit, choose_law, fit_law, without};
 use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
@@ -123,6 +128,9 @@ pub struct Study {
     /// How it was chosen, where it was.
     pub law_choice: Option<LawChoice>,
     pub rows: usize,
+    /// Runs that the law is not fitted to, each far off what all others say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spoiled: Vec<Spoiled>,
     pub left_out: Vec<LeftOut>,
     pub largest_flops: f64,
     pub compute: ComputeRule,
@@ -179,6 +187,20 @@ impl Study {
         }
     }
 
+    /// Whether any approach has one.
+    pub fn has_result(&self) -> bool {
+        self.approach1.given().is_some() || self.isoflop().is_some() || self.law().is_some()
+    }
+
+    /// The runs that the law was fitted to, of the table that the study is of.
+    ///
+    /// # Errors
+    /// As [`run`].
+    pub fn law_table(&self, given: &Table) -> Result<Table, FitError> {
+        let table = self.law_kind.prepare(&given.under(self.options.convention)?)?;
+        Ok(without(&table, self.spoiled.iter().map(|s| s.row)))
+    }
+
     pub fn law(&self) -> Option<&crate::parametric::LawResult> {
         self.approach3.given().and_then(|f| f.result.as_ref())
     }
@@ -204,19 +226,8 @@ pub fn run_telling(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Study, FitError> {
     options.check()?;
-    let table = given.under(options.convention)?;
-    let (law_kind, law_choice) = options.law_for(&table);
-    let table = law_kind.prepare(&table)?;
-    let law = law_kind.law();
-    let own;
-    let curves = if curves.is_empty() {
-        own = curves_of(&table);
-        &own
-    } else {
-        curves
-    };
-    tell("approach 1, the envelope");
-    let approach1: Answer<EnvelopeFit> = fit_envelope(curves, &options.envelope).into();
+    let counted = given.under(options.convention)?;
+    let table = options.law.map_or_else(|| Ok(counted.clone()), |law| law.prepare(&counted))?;
     let mut methods = vec![options.isoflop.method];
     methods.extend(Method::ALL.into_iter().filter(|m| *m != options.isoflop.method));
     let slices = |method: Method| {
@@ -227,16 +238,31 @@ pub fn run_telling(
         IsoflopRow { method, answer, slices: refused.unwrap_or_default() }
     };
     let approach2: Vec<IsoflopRow> = methods.into_iter().map(slices).collect();
+    tell("which runs and which law");
+    let sifted = sift(&counted, approach2[0].answer.given(), options)?;
+    let Sifted { law: law_kind, choice: law_choice, spoiled, .. } = sifted;
+    let (whole, table) = (table, sifted.table);
+    let law = law_kind.law();
+    tell("approach 1, the envelope");
+    let own;
+    let curves = if curves.is_empty() {
+        own = curves_of(&table);
+        &own
+    } else {
+        curves
+    };
+    let approach1: Answer<EnvelopeFit> = fit_envelope(curves, &options.envelope).into();
     tell("approach 3, the law and its bootstrap");
     let approach3: Answer<LawFit> = fit_law(&table, law.as_ref(), &options.fit).into();
     let checks = check_law(&table, law.as_ref(), approach3.given(), &options.fit, tell);
     tell("other conventions");
+    let kept = given.without_places_of(&whole, &spoiled);
     let conventions =
-        compare::conventions(given, &table, law_kind, &approach2[0].answer, &approach3, options);
+        compare::conventions(&kept, &table, law_kind, &approach2[0].answer, &approach3, options);
     let exponents = compare::exponents(&approach1, &approach2, &approach3);
     let largest_flops = table.largest_flops();
     let slices_by_shape =
-        approach2[0].answer.given().and_then(|fit| ShapeTest::of_slices(&table, fit));
+        approach2[0].answer.given().and_then(|fit| ShapeTest::of_slices(&whole, fit));
     let compared = compare::compare(
         &exponents,
         approach1.given(),
@@ -257,8 +283,9 @@ pub fn run_telling(
         options: *options,
         law_kind,
         law_choice,
-        rows: table.len(),
-        left_out: table.left_out().to_vec(),
+        rows: whole.len(),
+        spoiled,
+        left_out: whole.left_out().to_vec(),
         largest_flops,
         compute: ComputeRule::of(&table),
         compared: compared.pairs,
@@ -277,9 +304,9 @@ pub fn run_telling(
         slices_by_shape,
         outliers: checks.outliers,
         without_slice: checks.without_slice,
-        machines: MachineEffects::of(&table, options.fit.intervals.level),
+        machines: MachineEffects::of(&whole, options.fit.intervals.level),
         warnings: Vec::new(),
     };
-    study.warnings = doubts::warnings(&table, &study);
+    study.warnings = doubts::warnings(&whole, &table, &study);
     Ok(study)
 }

@@ -87,11 +87,11 @@ impl std::fmt::Display for Warning {
                 let verb = if runs.len() == 1 { "run lies" } else { "runs lie" };
                 write!(f, "{} {verb} well above {about}: {}", runs.len(), runs.join(", "))
             }
-            Warning::SpoiledRuns { runs } => {
+            Warning::SpoiledRuns { of, runs } => {
                 let verb = if runs.len() == 1 { "run is" } else { "runs are" };
                 write!(
                     f,
-                    "{} {verb} left out of approach 2, far off what the rest of the slice says: {}",
+                    "{} {verb} left out of {of}, far off what the others say: {}",
                     runs.len(),
                     runs.join(", ")
                 )

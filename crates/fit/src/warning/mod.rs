@@ -95,8 +95,10 @@ pub enum Warning {
         about: String,
         runs: Vec<String>,
     },
-    /// Runs far off what the rest of their slice says, which no curve was fitted to.
+    /// Runs far off what the others say, to which nothing was fitted.
     SpoiledRuns {
+        /// What they were left out of: `approach 2`, `approach 3` or `approaches 2 and 3`.
+        of: String,
         /// Each with what is off, and by how much.
         runs: Vec<String>,
     },
@@ -244,7 +246,7 @@ impl Warning {
                 "retune these runs (learning rate, batch) or leave them out"
             }
             Warning::SpoiledRuns { .. } => {
-                "train again what diverged, crashed or is mistuned, correct what is mistyped, or leave these rows out of the table: the law still sees them"
+                "train again what diverged, crashed or is mistuned, correct what is mistyped, or leave these rows out of the table (`--all-rows` of `sweep fit` fits them too)"
             }
             Warning::MixedConventions { .. } => {
                 "count N and C of all runs alike, or choose another convention (`--convention` of `sweep fit`)"

@@ -303,8 +303,7 @@ fn held_out_table(held: &[&HeldOut]) -> Table {
 
 fn residuals(page: &Page, study: &Study) -> Option<Residuals> {
     let Fitted::Study(_, table) = page.fitted else { return None };
-    let table = table.under(study.options.convention).ok()?;
-    let table = study.law_kind.prepare(&table).ok()?;
+    let table = study.law_table(table).ok()?;
     let found = study.residuals.as_ref()?;
     if found.log_residuals.len() != table.len() {
         return None;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use isoflop_fit::intervals::{IntervalOptions, Resampling};
-use isoflop_fit::isoflop::{IsoflopOptions, Method};
+use isoflop_fit::isoflop::{IsoflopOptions, Method, SpoiledRuns};
 use isoflop_fit::law::LawKind;
 use isoflop_fit::parametric::{FitOptions, Starts};
 use isoflop_fit::study::StudyOptions;
@@ -115,6 +115,9 @@ pub struct ModelArgs {
     /// Loss tolerance of the range of N, relative (0.1% and 1% are always given)
     #[arg(long, value_name = "SHARE")]
     pub tolerance: Option<f64>,
+    /// Fit all rows, also those far off what all others say (diverged, crashed, mistyped), which are left out and named else
+    #[arg(long)]
+    pub all_rows: bool,
 }
 
 /// Most draws: a few hundred megabytes.
@@ -137,6 +140,7 @@ impl ModelArgs {
             seed: 0,
             starts: 4,
             tolerance: None,
+            all_rows: false,
         }
     }
 
@@ -190,7 +194,14 @@ impl ModelArgs {
                 starts: Starts { wild: self.starts, seed },
                 intervals: IntervalOptions { resampling, draws, level, seed },
             },
-            isoflop: IsoflopOptions { method, draws, level, seed, ..Default::default() },
+            isoflop: IsoflopOptions {
+                method,
+                draws,
+                level,
+                seed,
+                spoiled: if self.all_rows { SpoiledRuns::Keep } else { SpoiledRuns::LeaveOut },
+                ..Default::default()
+            },
             ..Default::default()
         };
         options.envelope.draws = draws;

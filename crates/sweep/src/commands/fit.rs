@@ -130,7 +130,17 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         refused_forecasts,
         study,
     };
-    if args.output.json { print::json(&fitted) } else { print::text(&show::fitted(&fitted)) }
+    if args.output.json {
+        print::json(&fitted)?;
+    } else {
+        print::text(&show::fitted(&fitted))?;
+    }
+    if !fitted.study.has_result() {
+        bail!(
+            "no approach has a result\nhint: the warnings say what each of them lacks; more sizes in each budget, and more budgets, serve all three"
+        );
+    }
+    Ok(())
 }
 
 /// Forecasts of 1, 10 and 100 times the largest run and of the budgets asked for, and why some are missing.

@@ -14,7 +14,7 @@ use isoflop_fit::law::LawKind;
 use isoflop_fit::parametric::{Allocation, LawFrontier, fit_law};
 use isoflop_fit::plan::{LeastBudget, Overtraining};
 use isoflop_fit::published::{Form, PUBLISHED, Published, published, reconcile};
-use isoflop_fit::study::{check_law, law_warnings};
+use isoflop_fit::study::{Sifted, check_law, law_warnings, sift, spoiled_warnings};
 use isoflop_fit::{Estimate, FitError, MachineEffects, Warning};
 use isoflop_report::number::scientific;
 
@@ -163,12 +163,12 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let table = table.under(options.convention)?;
     refuse_far(&asked, table.largest_flops(), &args.source, args.far_extrapolation)?;
     let progress = FitProgress::new(&args.output);
-    progress.tell("the law and its bootstrap");
-    let (kind, choice) = options.law_for(&table);
-    let (table, law) = (kind.prepare(&table)?, kind.law());
-    let fit = fit_law(&table, law.as_ref(), &options.fit)?;
     progress.tell("the slice minima");
     let slices = fit_isoflop(&table, &options.isoflop);
+    let Sifted { law, choice, table, spoiled } = sift(&table, slices.as_ref().ok(), &options)?;
+    progress.tell("the law and its bootstrap");
+    let law = law.law();
+    let fit = fit_law(&table, law.as_ref(), &options.fit)?;
     let runs_of = match args.up_to {
         Some(flops) => {
             format!("{} runs of {} up to {} FLOPs", fit.rows, origin.path, scientific(flops, 3))
@@ -197,6 +197,8 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let forecast = Forecaster::new(&table, law.as_ref(), Some(&fit), minima, &options.fit)?;
     expected(&mut predicted, &forecast)?;
     let mut warnings = law_warnings(&table, &fit, &checks);
+    let of_slices = slices.as_ref().map_or(&[][..], |fit| &fit.spoiled);
+    warnings.extend(spoiled_warnings(of_slices, &spoiled));
     let machines = MachineEffects::of(&table, options.fit.intervals.level);
     warnings.extend(machines.iter().flat_map(MachineEffects::warnings));
     warnings.extend(frontier.as_ref().err().map(|why| Warning::no_result("3 (law)", why)));
