@@ -78,7 +78,7 @@ fn main() {
             ));
         }
     }
-    for method in Method::ALL {
+    for method in Method::COMPARED {
         methods.push((format!("2 {}", method.name()), Kind::Slices(method)));
     }
     methods.push(("1 envelope".into(), Kind::Envelope));

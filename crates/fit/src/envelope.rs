@@ -20,7 +20,7 @@ use crate::estimate::{Estimate, check_level};
 use crate::intervals::{draw_stream, too_few_draws};
 use crate::observation::cluster_of;
 use crate::parametric::{Allocation, too_few};
-use crate::stats::{Line, range};
+use crate::stats::{Line, r_squared, range};
 use crate::table::Table;
 use candidates::{MANY, candidates, drawn_units};
 use checks::{check_rivals, check_shared_budgets};
@@ -62,6 +62,8 @@ pub struct EnvelopeFit {
     pub params: Estimate,
     /// Exponent of D*(C).
     pub tokens: Estimate,
+    /// R^2 of ln N and of ln D about their lines, over the voting points of the hull.
+    pub r_squared: [Option<f64>; 2],
     /// Different models that vote.
     pub models: usize,
     /// Whether the points are finished runs and not curves.
@@ -175,7 +177,7 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
     let (lo, hi) = ends(&points);
     let votes = |s: &Spot| s.n > lo && s.n < hi;
     let models = distinct(hull.iter().filter(|s| votes(s)).map(|s| s.n));
-    let Some(lines) = lines(&hull, lo, hi) else {
+    let Some(fitted) = lines(&hull, lo, hi) else {
         let sizes = distinct(points.iter().map(|s| s.n));
         return Err(FitError::TooFewMinima {
             bracketed: models,
@@ -199,7 +201,8 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
             return None;
         }
         let (lo, hi) = ends(&drawn);
-        self::lines(&lower_hull(&drawn), lo, hi)
+        let drawn = lines(&lower_hull(&drawn), lo, hi)?;
+        Some(drawn.map(|(line, _)| line))
     };
     let few = too_few(units, "run").filter(|_| options.draws > 0);
     let few = few.or_else(|| too_few_draws(options.draws, options.level));
@@ -214,6 +217,7 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
         )
     });
     let no_interval = few.or(failed);
+    let (r_squared, lines) = (fitted.map(|(_, r)| r), fitted.map(|(line, _)| line));
     let estimate = |k: usize| {
         let mut values: Vec<f64> = draws.iter().filter(|_| enough).map(|d| d[k].1).collect();
         Estimate::from_draws(lines[k].1, &mut values, options.level)
@@ -230,6 +234,7 @@ pub fn fit_envelope(curves: &[Curve], options: &EnvelopeOptions) -> Result<Envel
         hull: hull.iter().map(point).collect(),
         params: estimate(0),
         tokens: estimate(1),
+        r_squared,
         models,
         finished_runs_only,
         failed_draws: wanted - draws.len(),
@@ -300,8 +305,8 @@ fn distinct(values: impl Iterator<Item = f64>) -> usize {
     values.map(f64::to_bits).collect::<BTreeSet<_>>().len()
 }
 
-/// (intercept, slope) of ln N and ln D on ln C, over the hull's voting points.
-fn lines(hull: &[Spot], lo: f64, hi: f64) -> Option<[(f64, f64); 2]> {
+/// (intercept, slope) and R^2 of ln N and ln D on ln C, over the hull's voting points.
+fn lines(hull: &[Spot], lo: f64, hi: f64) -> Option<[((f64, f64), Option<f64>); 2]> {
     let voting: Vec<&Spot> = hull.iter().filter(|s| s.n > lo && s.n < hi).collect();
     if distinct(voting.iter().map(|s| s.n)) < LEAST_MODELS {
         return None;
@@ -310,7 +315,7 @@ fn lines(hull: &[Spot], lo: f64, hi: f64) -> Option<[(f64, f64); 2]> {
     let c = of(|s| s.c);
     let line = |y: &[f64]| {
         let line = Line::fit(&c, y);
-        (line.intercept(), line.slope)
+        ((line.intercept(), line.slope), r_squared(y, &line.residuals(&c, y)))
     };
     Some([line(&of(|s| s.n)), line(&of(|s| s.d))])
 }

@@ -73,6 +73,32 @@ impl std::fmt::Display for LeftOutReason {
 }
 
 impl LeftOutReason {
+    /// Whether two reasons differ in the cell's contents at most.
+    fn alike(&self, other: &LeftOutReason) -> bool {
+        match (self, other) {
+            (
+                LeftOutReason::Unreadable { column, cell },
+                LeftOutReason::Unreadable { column: of, cell: other },
+            ) => column == of && cell.is_empty() == other.is_empty(),
+            (
+                LeftOutReason::NotPositive { column, .. },
+                LeftOutReason::NotPositive { column: of, .. },
+            ) => column == of,
+            _ => self == other,
+        }
+    }
+
+    /// In words, where cells differ.
+    fn of_many(&self) -> String {
+        match self {
+            LeftOutReason::Unreadable { column, .. } => format!("{column} is no number"),
+            LeftOutReason::NotPositive { column, .. } => {
+                format!("{column} is not above 0")
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// What to do where nothing else is left.
     pub(crate) fn hint(&self) -> &'static str {
         match self {
@@ -88,6 +114,23 @@ impl LeftOutReason {
             }
         }
     }
+}
+
+/// Rows by reason, as they come; rows that differ in what stands in a cell alone have one reason.
+pub fn by_reason(rows: &[LeftOut]) -> Vec<(String, Vec<&LeftOut>)> {
+    let mut out: Vec<(LeftOutReason, Vec<&LeftOut>)> = Vec::new();
+    for row in rows {
+        match out.iter_mut().find(|(first, _)| first.alike(&row.reason)) {
+            Some((_, rows)) => rows.push(row),
+            None => out.push((row.reason.clone(), vec![row])),
+        }
+    }
+    out.into_iter()
+        .map(|(first, rows)| {
+            let one = rows.iter().all(|row| row.reason == first);
+            (if one { first.to_string() } else { first.of_many() }, rows)
+        })
+        .collect()
 }
 
 /// One row that no fit sees.

@@ -44,6 +44,14 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// Share of the variance of `y` that a line leaves no residual of; `None` where it is none of evidence: fewer than three points, or `y` that
+/// never varies.
+pub(crate) fn r_squared(y: &[f64], residuals: &[f64]) -> Option<f64> {
+    let about = centred(y).0;
+    let share = 1.0 - dot(residuals, residuals) / dot(&about, &about);
+    (y.len() > 2 && share.is_finite()).then_some(share)
+}
+
 /// Smallest and largest; infinities the wrong way round where there are none.
 pub(crate) fn range(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, f64::NEG_INFINITY), |m, v| (m.0.min(v), m.1.max(v)))
@@ -96,6 +104,17 @@ mod tests {
         assert_eq!(quantile(&values, 0.5), 3.0);
         assert!((quantile(&values, 0.1) - 1.3).abs() < 1e-12);
         assert_eq!(quantile(&values, 1.0), 8.0);
+    }
+
+    #[test]
+    fn two_points_are_no_evidence_of_a_line() {
+        assert_eq!(r_squared(&[1.0, 2.0], &[0.0, 0.0]), None);
+        assert_eq!(r_squared(&[1.0; 3], &[0.0; 3]), None);
+        let x = [0.0, 1.0, 2.0, 3.0];
+        let y = [0.0, 1.0, 1.0, 2.0];
+        // Pearson's r is 3 / sqrt(5 * 2).
+        let found = r_squared(&y, &Line::fit(&x, &y).residuals(&x, &y)).unwrap();
+        assert!((found - 0.9).abs() < 1e-12, "{found}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Counts in messages.
 
-pub(crate) use isoflop_text::{counted, plural};
+pub(crate) use isoflop_text::{counted, listed, listed_by, plural};
 
 /// What the last of `x of N slices` is, and that it has a bracketed minimum.
 pub(crate) fn bracketed(slices: usize) -> String {

@@ -193,9 +193,8 @@ fn one_slice_is_no_law_under_any_objective() {
 }
 
 #[test]
-fn many_refits_that_fail_leave_no_interval_and_most_no_result() {
-    // Noise that drowns the law.
-    let mut withheld = 0;
+fn noise_that_drowns_the_law_leaves_wide_intervals_or_none() {
+    let mut wide = 0;
     for set in 0..36 {
         // Every second set has half of the runs.
         let rows: Vec<_> = slices(2)
@@ -218,10 +217,11 @@ fn many_refits_that_fail_leave_no_interval_and_most_no_result() {
             let many = 10 * result.failed_draws > result.draws;
             assert_eq!(many, result.no_interval.is_some(), "{}", result.failed_draws);
             assert_eq!(many, result.parameters[0].estimate.interval.is_none());
-            withheld += usize::from(many);
+            let interval = result.parameter("E").unwrap().interval;
+            wide += usize::from(interval.is_none_or(|i| i.hi > 3.0 * i.lo));
         }
     }
-    assert!(withheld > 0);
+    assert!(wide > 5, "{wide}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod comparison;
+pub mod correlations;
 pub mod document;
 pub mod machines;
 pub mod number;

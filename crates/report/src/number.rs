@@ -46,6 +46,11 @@ fn join(e: &Estimate, format: impl Fn(f64) -> String) -> String {
     }
 }
 
+/// R^2 to four decimals, and never as one.
+pub fn r_squared(share: f64) -> String {
+    if share >= 0.99995 { ">0.9999".into() } else { fixed(share, 4) }
+}
+
 /// `1.23·10^18`, raised; plain powers as `10^18`.
 pub fn power(x: f64, digits: i32) -> Rich {
     if let Some(text) = not_finite(x) {
@@ -87,6 +92,13 @@ mod tests {
         assert_eq!(estimate(&with(18.0, 2e-9, 118.0)), "18 [2e-9, 118]");
         assert_eq!(estimate_count(&with(3e12, 4.5e6, 9e12)), "3.00T [4.50M, 9.00T]");
         assert_eq!(estimate_count(&with(2e-5, 1e-5, 3e-5)), "2e-5 [1e-5, 3e-5]");
+    }
+
+    #[test]
+    fn no_fit_reads_as_perfect() {
+        assert_eq!(r_squared(0.99951), "0.9995");
+        assert_eq!(r_squared(0.999951), ">0.9999");
+        assert_eq!(r_squared(1.0), ">0.9999");
     }
 
     #[test]

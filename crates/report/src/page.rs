@@ -5,6 +5,7 @@ mod dependence;
 mod headline;
 mod hyper;
 mod machine;
+mod observed;
 mod optimum;
 mod runs;
 mod sensitivity;
@@ -16,9 +17,10 @@ mod truth;
 use std::collections::BTreeMap;
 
 use isoflop_fit::study::Study;
-use isoflop_fit::{Convention, Counting, Estimate, Table as FitTable};
+use isoflop_fit::{Convention, Counting, Estimate, Table as FitTable, told};
 use isoflop_ledger::{Passport, Record, Tariff};
 use isoflop_plan::Grid;
+use isoflop_text::MOST_NAMES;
 
 use crate::chart::Rich;
 use crate::document::{Block, Document, Notice, Section};
@@ -49,6 +51,8 @@ pub struct PublishedLaw {
 /// table of runs from elsewhere has no records, passports or grid.
 #[derive(Debug, Clone)]
 pub struct Page<'a> {
+    /// Small line above the name.
+    pub kicker: &'a str,
     /// Name of the study.
     pub name: &'a str,
     /// What was trained on what, in a sentence; may be empty.
@@ -85,6 +89,7 @@ impl<'a> Page<'a> {
     /// A page of fits alone.
     pub fn new(name: &'a str, fitted: Fitted<'a>) -> Self {
         Self {
+            kicker: "isoFLOP study",
             name,
             about: "",
             fitted,
@@ -126,11 +131,13 @@ impl<'a> Page<'a> {
             hyper::section(self),
             machine::data(self),
             machine::passports(self),
+            observed::left_out(self),
             runs::section(self),
+            observed::section(self),
             machine::reproduce(self),
         ];
         Document {
-            kicker: "isoFLOP study".into(),
+            kicker: self.kicker.into(),
             title: self.name.into(),
             headline: headline::sentence(self),
             cards: headline::cards(self),
@@ -146,9 +153,8 @@ impl<'a> Page<'a> {
             let (why, hint) = why.split_once("\nhint: ").unwrap_or((why, ""));
             notices.push(Notice { text: format!("No fit: {why}").into(), advice: hint.into() });
         }
-        for warning in self.study().map(|s| s.warnings.as_slice()).unwrap_or_default() {
-            notices
-                .push(Notice { text: warning.to_string().into(), advice: warning.advice().into() });
+        for told in told(self.study().map(|s| s.warnings.as_slice()).unwrap_or_default()) {
+            notices.push(Notice { text: told.text.into(), advice: told.advice.into() });
         }
         for warning in self.grid.map(|g| g.warnings.as_slice()).unwrap_or_default() {
             let advice = warning.advice().replace('\n', " ");
@@ -159,19 +165,28 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Doubts with one remedy are told as one, where the first of them stands.
+/// Doubts with one remedy are told as one, where the first of them stands: the first few, and how many more.
 fn together(notices: Vec<Notice>) -> Vec<Notice> {
-    let mut out: Vec<Notice> = Vec::new();
+    let mut out: Vec<(Notice, usize)> = Vec::new();
     for notice in notices {
-        let same = |other: &&mut Notice| !notice.advice.is_empty() && other.advice == notice.advice;
+        let same = |other: &&mut (Notice, usize)| {
+            !notice.advice.is_empty() && other.0.advice == notice.advice
+        };
         match out.iter_mut().find(same) {
-            Some(first) => {
-                first.text = std::mem::take(&mut first.text).then("; ").then(notice.text)
+            Some((first, told)) => {
+                *told += 1;
+                if *told <= MOST_NAMES {
+                    first.text = std::mem::take(&mut first.text).then("; ").then(notice.text);
+                }
             }
-            None => out.push(notice),
+            None => out.push((notice, 1)),
         }
     }
-    out
+    let counted = |(notice, told): (Notice, usize)| match told.saturating_sub(MOST_NAMES) {
+        0 => notice,
+        more => Notice { text: notice.text.then(format!("; and {more} more")), ..notice },
+    };
+    out.into_iter().map(counted).collect()
 }
 
 /// `95% intervals`: what the estimates that are shown have; `None` where none has one.
@@ -182,6 +197,32 @@ fn intervals(shown: impl IntoIterator<Item = Estimate>) -> Option<String> {
     levels.dedup();
     let levels: Vec<String> = levels.into_iter().map(number::level).collect();
     (!levels.is_empty()).then(|| format!("{} intervals", levels.join(" and ")))
+}
+
+/// Runs that a plot shows as dots; of more, about as many.
+const MOST_DOTS: usize = 3000;
+
+/// Which of many runs are drawn.
+struct Thinned {
+    /// One in so many.
+    step: usize,
+    /// What a subtitle says of it; empty where all are drawn.
+    told: String,
+}
+
+impl Thinned {
+    fn new(runs: usize) -> Thinned {
+        match runs.div_ceil(MOST_DOTS) {
+            0 | 1 => Thinned { step: 1, told: String::new() },
+            step => Thinned { step, told: format!(" One run in {step} is drawn.") },
+        }
+    }
+
+    /// Whether the run of this number is, by a multiplicative hash: what repeats in a table would beat with equal steps.
+    fn keeps(&self, number: usize) -> bool {
+        let hash = (number as u32).wrapping_mul(0x9e37_79b1);
+        (u64::from(hash) * self.step as u64) >> 32 == 0
+    }
 }
 
 /// A message of several lines in one.
@@ -243,6 +284,18 @@ mod tests {
         ];
         let told: Vec<String> = together(all).iter().map(|n| n.text.to_text()).collect();
         assert_eq!(told, ["few at 1; few at 2; few at 3", "slow", "odd", "strange"]);
+    }
+
+    #[test]
+    fn of_many_runs_some_are_drawn() {
+        let few = Thinned::new(3000);
+        assert!(few.told.is_empty() && (0..3000).all(|i| few.keeps(i)));
+        let many = Thinned::new(100_000);
+        assert_eq!(many.told, " One run in 34 is drawn.");
+        let kept = (0..100_000).filter(|i| many.keeps(*i)).count();
+        assert!((2900..3000).contains(&kept), "{kept}");
+        let odd = (0..100_000).filter(|i| i % 50 == 7 && many.keeps(*i)).count();
+        assert!((40..80).contains(&odd), "{odd}");
     }
 
     #[test]

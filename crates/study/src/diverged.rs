@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use isoflop_ledger::{Contents, Record, Status};
 use isoflop_report::Notice;
 use isoflop_report::number::scientific;
+use isoflop_text::listed;
 
 /// A warning where a quarter of the cells that ended diverged, or more.
 pub(crate) fn diverged(contents: &Contents) -> Option<Notice> {
@@ -38,13 +39,4 @@ pub(crate) fn diverged(contents: &Contents) -> Option<Notice> {
         .into(),
         advice: "lower `train.learning_rate`, or leave it to the rule; what is fitted to the rest lacks the cells that it was planned with".into(),
     })
-}
-
-/// The first few, and how many more.
-fn listed(names: &[String]) -> String {
-    const SHOWN: usize = 6;
-    match names.len().saturating_sub(SHOWN) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names[..SHOWN].join(", ")),
-    }
 }

@@ -1,19 +1,19 @@
 //! ledger -> fit -> report: everything that is made from records alone.
 
+mod files;
+mod table;
+
 use std::path::{Path, PathBuf};
 
 use isoflop_fit::envelope::EnvelopeOptions;
 use isoflop_fit::intervals::IntervalOptions;
 use isoflop_fit::isoflop::IsoflopOptions;
 use isoflop_fit::parametric::FitOptions;
-use isoflop_fit::published::published;
 use isoflop_fit::study::{Study, StudyOptions, run};
 use isoflop_fit::{Counting, FitError, Table};
-use isoflop_ledger::{Contents, PASSPORT_FILE, Spending, Status, Tariff, write_atomic};
+use isoflop_ledger::{Contents, PASSPORT_FILE, Spending, Status, Tariff};
 use isoflop_plan::{Config, Grid};
-use isoflop_report::chart::Theme;
-use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, ShapeComparison, render_png};
-use rayon::prelude::*;
+use isoflop_report::{Document, Fitted, Notice, Page, PublishedLaw, ShapeComparison};
 
 use crate::diverged::diverged;
 use crate::error::StudyError;
@@ -21,19 +21,7 @@ use crate::events::Observer;
 use crate::facts::StudyData;
 use crate::{observations, sensitivity, shapes};
 
-const FIT_FILE: &str = "fit.json";
-const REPORT_FILE: &str = "report.html";
-const PLOT_FOLDER: &str = "plots";
-/// Pixels per point of the PNG plots.
-const PNG_SCALE: f32 = 2.0;
-
-/// Laws drawn for orientation: key in the library, and what the plot calls them.
-const ORIENTATION: [(&str, &str); 4] = [
-    ("kaplan2020", "Kaplan 2020"),
-    ("hoffmann2022-1", "Hoffmann 2022"),
-    ("epoch2024", "Besiroglu 2024"),
-    ("porian2024", "Porian 2024"),
-];
+pub use table::{FittedTable, publish_table};
 
 /// A study with its results, ready to be shown.
 pub struct Results<'a> {
@@ -107,10 +95,7 @@ pub fn publish(results: &Results, observer: &mut dyn Observer) -> Result<Publish
     if let Some(shapes) = &shapes {
         fit_json["shapes"] = serde_json::json!(shapes);
     }
-    let path = results.folder.join(FIT_FILE);
-    write_atomic(&path, pretty(&fit_json).as_bytes())?;
-    write_report(&document, results.folder)?;
-    let report = results.folder.join(REPORT_FILE);
+    let report = files::write(&document, &fit_json, results.folder)?;
     let tariff = Tariff::of(&results.config.device);
     let spending = Spending::of(results.contents.current().into_values(), &tariff);
     let json = serde_json::json!({
@@ -123,10 +108,6 @@ pub fn publish(results: &Results, observer: &mut dyn Observer) -> Result<Publish
         "fit": fit_json,
     });
     Ok(Published { document, json, spending, report })
-}
-
-fn pretty(json: &serde_json::Value) -> String {
-    format!("{json:#}\n")
 }
 
 /// Approach 1 is given finished runs, not training curves: what a run loses before its learning rate has decayed is no final loss.
@@ -188,52 +169,9 @@ fn page(results: &Results, fitted: Fitted, shapes: Option<ShapeComparison>) -> D
     page.document()
 }
 
-/// Published laws over the range of the study and ten times beyond.
+/// Published laws over the range of the study.
 fn orientation(contents: &Contents) -> Vec<PublishedLaw> {
-    let flops = contents.records.iter().map(|record| record.result.flops.exact);
-    let (low, high) =
-        flops.fold((f64::INFINITY, 0.0_f64), |(low, high), c| (low.min(c), high.max(c)));
-    if !(low > 0.0 && low.is_finite()) {
-        return Vec::new();
-    }
-    let (from, to) = ((low / 2.0).ln(), (high * 10.0).ln());
-    let budgets: Vec<f64> =
-        (0..=40).map(|i| (from + (to - from) * f64::from(i) / 40.0).exp()).collect();
-    ORIENTATION
-        .iter()
-        .filter_map(|(key, name)| {
-            let law = published(key).ok()?;
-            let at = |&flops: &f64| {
-                let best = law.at(flops).ok()?;
-                Some((flops, best.params.point, best.tokens.point))
-            };
-            Some(PublishedLaw {
-                name: (*name).into(),
-                allocations: budgets.iter().filter_map(at).collect(),
-            })
-        })
-        .collect()
-}
-
-fn write_report(document: &Document, folder: &Path) -> Result<(), StudyError> {
-    let plots = folder.join(PLOT_FOLDER);
-    std::fs::create_dir_all(&plots).map_err(|source| StudyError::Io {
-        action: "create",
-        path: plots.clone(),
-        source,
-    })?;
-    document.figures().into_par_iter().try_for_each(|figure| {
-        let svg = figure.svg(Theme::Light);
-        let png = render_png(&svg, PNG_SCALE).map_err(|error| StudyError::Plot {
-            id: figure.id.to_string(),
-            source: error.into(),
-        })?;
-        write_atomic(&plots.join(format!("{}.svg", figure.id)), svg.as_bytes())?;
-        write_atomic(&plots.join(format!("{}.png", figure.id)), &png)?;
-        Ok::<(), StudyError>(())
-    })?;
-    write_atomic(&folder.join(REPORT_FILE), document.to_html().as_bytes())?;
-    Ok(())
+    files::orientation(contents.records.iter().map(|record| record.result.flops.exact))
 }
 
 /// Cells by how they stand.

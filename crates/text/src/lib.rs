@@ -12,10 +12,12 @@
 //! ```
 
 mod columns;
+mod list;
 mod number;
 mod unit;
 
 pub use columns::{Align, COLUMNS, columns, facts, wrapped};
+pub use list::{MOST_NAMES, listed, listed_by};
 pub use number::{
     Prefix, count, count_with, decimals, fixed, level, mantissa, not_finite, percent, prefix_of,
     scientific, significant,

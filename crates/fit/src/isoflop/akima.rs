@@ -65,7 +65,7 @@ impl Akima {
 }
 
 /// Akima's slope at each knot.
-fn slopes(x: &[f64], y: &[f64]) -> Vec<f64> {
+pub(super) fn slopes(x: &[f64], y: &[f64]) -> Vec<f64> {
     let n = x.len();
     // Chords, with two extrapolated beyond each end.
     let mut m = vec![0.0; n + 3];
@@ -98,7 +98,7 @@ fn cubic(x: &[f64], y: &[f64], s: &[f64], k: usize) -> [f64; 4] {
     [y[k], s[k], c2, c3]
 }
 
-fn hermite(x: &[f64], y: &[f64], s: &[f64], k: usize, at: f64) -> f64 {
+pub(super) fn hermite(x: &[f64], y: &[f64], s: &[f64], k: usize, at: f64) -> f64 {
     let [c0, c1, c2, c3] = cubic(x, y, s, k);
     let t = at - x[k];
     c0 + t * (c1 + t * (c2 + t * c3))

@@ -1,7 +1,7 @@
 //! Approach 2: the minimum of each slice, and power laws through the minima.
 //!
-//! Three ways of finding a minimum: [`Method::Parabola`] (Hoffmann et al. 2022), [`Method::Akima`]
-//! (Porian et al. 2024) and [`Method::Corrected`], which gives the slices one common, lopsided
+//! Ways of finding a minimum: [`Method::Parabola`] (Hoffmann et al. 2022), [`Method::Akima`] (the interpolant of Porian et al. 2024),
+//! [`Method::Porian`] (their whole recipe) and [`Method::Corrected`], which gives the slices one common, lopsided
 //! shape and so has none of the parabola's bias. A slice whose minimum is not bracketed is refused
 //! by name and does not vote.
 
@@ -13,6 +13,7 @@ mod noise;
 mod options;
 mod other_shape;
 mod parabola;
+mod porian;
 mod power;
 mod slice_fit;
 mod slices;
@@ -56,6 +57,8 @@ pub struct IsoflopFit {
     pub params: PowerLaw,
     /// D*(C), fitted apart from N*(C).
     pub tokens: PowerLaw,
+    /// L*(C) as a power law without a floor; its exponent is negative.
+    pub loss: PowerLaw,
     /// Exponents shared by all slices, for [`Method::Corrected`]: (alpha, beta).
     pub shape: Option<(f64, f64)>,
     /// Standard deviation of ln L that the bootstrap drew.
@@ -101,6 +104,10 @@ pub const LEAST_SLICES: usize = 3;
 /// [`FitError::NoSlices`] when no budgets are shared, [`FitError::TooFewMinima`] when fewer than
 /// three slices have a bracketed minimum, [`FitError::NoResult`] for [`Noise::Seeds`] without repeated seeds.
 pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit, FitError> {
+    options.check()?;
+    if options.method == Method::Porian {
+        return porian::fit(table, options);
+    }
     let Sliced { all, found, voting, slices, outside, spoiled } = sliced(table, options)?;
     if voting.len() < LEAST_SLICES {
         let first = slices.iter().find_map(|s| {
@@ -133,7 +140,8 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
             options.draws
         )
     });
-    let (params, tokens, scatter) = power::fit(&logs, &points, &boot, options);
+    let power::PowerLaws { params, tokens, loss, scatter } =
+        power::fit(&logs, &points, &boot, options);
     let mut fit = IsoflopFit {
         method: options.method,
         slices,
@@ -142,6 +150,7 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
         bracketed: voting.len(),
         params,
         tokens,
+        loss,
         shape: found.shape.map(|s| (s.0, s.1)),
         noise_sd: noise_sd.value,
         cluster_correlation: shared.correlation,
@@ -166,6 +175,10 @@ pub fn fit_isoflop(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit
 /// # Errors
 /// [`FitError::NoSlices`] when no budgets are shared.
 pub fn slice_minima(table: &Table, options: &IsoflopOptions) -> Result<Vec<SliceFit>, FitError> {
+    options.check()?;
+    if options.method == Method::Porian {
+        return porian::minima(table, options);
+    }
     sliced(table, options).map(|s| s.slices)
 }
 

@@ -1,11 +1,11 @@
-//! `N* = k C^a` and `D* = k C^b` through the minima, by least squares in logarithms.
+//! `N* = k C^a`, `D* = k C^b` and `L* = k C^-c` through the minima, by least squares in logarithms, each minimum with one vote.
 
 use serde::Serialize;
 
 use super::bootstrap::Boot;
 use super::{Found, IsoflopOptions};
 use crate::estimate::Estimate;
-use crate::stats::{Line, centred, dot, median, quantile, standard_deviation};
+use crate::stats::{Line, dot, median, quantile, r_squared, standard_deviation};
 
 /// A power law of C with its draws.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -16,7 +16,8 @@ pub struct PowerLaw {
     /// Value at the centre of the slices, where it is best known.
     pub at_centre: Estimate,
     pub centre_flops: f64,
-    pub r_squared: f64,
+    /// Of the logarithms about the line.
+    pub r_squared: Option<f64>,
     /// (value at the centre, exponent) of every draw, in logarithms.
     #[serde(skip)]
     draws: Vec<(f64, f64)>,
@@ -27,6 +28,44 @@ pub struct PowerLaw {
 }
 
 impl PowerLaw {
+    /// A line through `values` of these weights, and lines of the same weights through drawn ones. R^2 is weighted alike.
+    pub(super) fn weighted(
+        logs: &[f64],
+        values: &[f64],
+        weights: &[f64],
+        drawn: impl Iterator<Item = Vec<f64>>,
+        level: f64,
+    ) -> PowerLaw {
+        let total: f64 = weights.iter().sum();
+        let centre = |v: &[f64]| dot(weights, v) / total;
+        let middle = centre(logs);
+        let across: Vec<f64> = logs.iter().zip(weights).map(|(x, w)| w * (x - middle)).collect();
+        let spread = dot(&across, logs);
+        let line = |y: &[f64]| (centre(y), dot(&across, y) / spread);
+        let point = line(values);
+        let draws: Vec<(f64, f64)> = drawn.map(|y| line(&y)).collect();
+        let estimate = |p: f64, f: fn(&(f64, f64)) -> f64| {
+            Estimate::from_draws(p, &mut draws.iter().map(f).collect::<Vec<_>>(), level)
+        };
+        // Scaled by the root of its weight, a residual counts as it was fitted.
+        let scaled = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
+            let terms = logs.iter().zip(values).zip(weights);
+            terms.map(|((x, y), w)| w * of(*x, *y).powi(2)).sum()
+        };
+        let left = scaled(&|x, y| y - point.0 - point.1 * (x - middle));
+        let all = scaled(&|_, y| y - point.0);
+        PowerLaw {
+            exponent: estimate(point.1, |d| d.1),
+            log_coefficient: point.0 - point.1 * middle,
+            at_centre: estimate(point.0, |d| d.0).map(f64::exp),
+            centre_flops: middle.exp(),
+            r_squared: (logs.len() > 2 && all > 0.0).then(|| 1.0 - left / all),
+            draws,
+            level,
+            point,
+        }
+    }
+
     /// Its logarithm at ln C, with interval.
     pub fn log_at(&self, log_flops: f64) -> Estimate {
         let d = log_flops - self.centre_flops.ln();
@@ -44,18 +83,31 @@ impl PowerLaw {
     }
 }
 
-/// Both power laws, and how much wider the minima scatter than the noise explains.
+/// Power laws through one set of minima.
+pub(super) struct PowerLaws {
+    pub params: PowerLaw,
+    pub tokens: PowerLaw,
+    pub loss: PowerLaw,
+    /// How much wider N* scatters than the noise explains.
+    pub scatter: f64,
+}
+
 pub(super) fn fit(
     logs: &[f64],
     minima: &[Found],
     boot: &Boot,
     options: &IsoflopOptions,
-) -> (PowerLaw, PowerLaw, f64) {
+) -> PowerLaws {
     let params = |f: &Found| f.log_params;
-    let tokens = |f: &Found| f.log_tokens;
     let scatter = scatter(logs, minima, boot, &params).max(1.0);
-    let one = |f: &dyn Fn(&Found) -> f64| law(logs, minima, boot, f, scatter, options);
-    (one(&params), one(&tokens), scatter)
+    let one = |f: &dyn Fn(&Found) -> f64, wide| law(logs, minima, boot, f, wide, options);
+    PowerLaws {
+        params: one(&params, scatter),
+        tokens: one(&|f| f.log_tokens, scatter),
+        // The floor bends ln L*, which scatter about a line would take for noise.
+        loss: one(&|f| f.loss.ln(), 1.0),
+        scatter,
+    }
 }
 
 fn law(
@@ -83,13 +135,12 @@ fn law(
     let estimate = |p: f64, f: fn(&(f64, f64)) -> f64| {
         Estimate::from_draws(p, &mut draws.iter().map(f).collect::<Vec<_>>(), options.level)
     };
-    let squares = |v: &[f64]| dot(v, v);
     PowerLaw {
         exponent: estimate(point.1, |d| d.1),
         log_coefficient: line.intercept(),
         at_centre: estimate(point.0, |d| d.0).map(f64::exp),
         centre_flops: line.x.exp(),
-        r_squared: 1.0 - squares(&line.residuals(logs, &y)) / squares(&centred(&y).0),
+        r_squared: r_squared(&y, &line.residuals(logs, &y)),
         draws,
         level: options.level,
         point,

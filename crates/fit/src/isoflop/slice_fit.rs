@@ -17,6 +17,11 @@ pub enum SliceRefusal {
     FallsTowardsSmall,
     /// The lowest loss is at the largest N.
     FallsTowardsLarge,
+    /// The minimum of most noisy draws is at an end.
+    Unsteady {
+        refused: usize,
+        draws: usize,
+    },
     /// The curve bends the wrong way.
     NotConvex,
     /// The fitted minimum lies outside the sizes that were run.
@@ -36,6 +41,9 @@ impl std::fmt::Display for SliceRefusal {
             }
             SliceRefusal::FallsTowardsLarge => {
                 write!(f, "not bracketed: the largest N is best; add larger models")
+            }
+            SliceRefusal::Unsteady { refused, draws } => {
+                write!(f, "not bracketed in {refused} of {draws} draws of the noise")
             }
             SliceRefusal::NotConvex => write!(f, "the losses do not bend upwards"),
             SliceRefusal::OutsideSizes { params } => {

@@ -24,6 +24,8 @@ pub(crate) const NEIGHBOURS: f64 = 1.12;
 const ENDS: f64 = 1.35;
 /// Budgets that somebody chose are farther apart than so many times the width of one.
 const APART: f64 = 2.0;
+/// What rounding of steps does to the C of one budget.
+const ROUNDED: f64 = 0.02;
 
 /// Groups by the budget column where there is one, else by C: neighbours within 12%, ends within
 /// 35%. Ascending in budget; a run that shares its budget with no other is a group of one.
@@ -59,17 +61,23 @@ pub(crate) fn group_slices(table: &Table) -> Vec<Group> {
 }
 
 /// Whether runs share budgets by chance alone: where no budgets are given, groups of neighbours that are hardly farther apart than they
-/// are wide. Their curves would mix what C does to the loss into what N does.
+/// are wide, or wide ones that hold less than half of the runs. Their curves would mix what C does to the loss into what N does.
 pub(super) fn by_chance(table: &Table, groups: &[Group]) -> bool {
     if table.rows().iter().any(|r| r.budget_flops.is_some()) {
         return false;
     }
     let ends = |group: &Group| range(group.rows.iter().map(|&i| table.rows()[i].flops.ln()));
     let all: Vec<(f64, f64)> = groups.iter().map(ends).collect();
-    let wide = groups.iter().zip(&all).filter(|(group, _)| group.rows.len() > 2);
-    let mut widths: Vec<f64> = wide.map(|(_, (lo, hi))| hi - lo).collect();
+    let several = groups.iter().zip(&all).filter(|(group, _)| group.rows.len() > 2);
+    let mut widths: Vec<f64> = several.map(|(_, (lo, hi))| hi - lo).collect();
     let mut gaps: Vec<f64> = all.windows(2).map(|w| w[1].0 - w[0].1).collect();
-    !widths.is_empty() && !gaps.is_empty() && median(&mut gaps) < APART * median(&mut widths)
+    if widths.is_empty() || gaps.is_empty() {
+        return false;
+    }
+    let sized = |group: &&Group| group.rows.len() >= LEAST_SIZES;
+    let held: usize = groups.iter().filter(sized).map(|group| group.rows.len()).sum();
+    let width = median(&mut widths);
+    median(&mut gaps) < APART * width || (width > ROUNDED && 2 * held < table.len())
 }
 
 /// The index of the first run of each size in ascending ln N, then the end.

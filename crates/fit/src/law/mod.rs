@@ -5,6 +5,7 @@
 //! analytic.
 
 mod broken;
+mod given;
 mod hoffmann;
 mod joint;
 mod kaplan;
@@ -17,6 +18,7 @@ mod tied;
 mod variable;
 
 pub use broken::Broken;
+pub(crate) use given::GivenExponents;
 pub use hoffmann::Hoffmann;
 pub use joint::Joint;
 pub use kaplan::{Kaplan, least_compute};

@@ -105,3 +105,14 @@ pub(super) fn too_many_failures(failed: usize, draws: usize) -> Option<String> {
         format!("no intervals: {failed} of {draws} refits did not converge, and the rest would understate them")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenth_of_failed_refits_is_too_many() {
+        assert_eq!(too_many_failures(20, 200), None);
+        assert!(too_many_failures(21, 200).is_some_and(|why| why.contains("21 of 200")));
+    }
+}

@@ -2,12 +2,14 @@
 
 mod checks;
 mod choose;
+mod covariance;
 mod frontier;
 mod optimum;
 mod spoiled;
 
 pub(crate) use checks::{LEAST_UNITS, data, spread_about_line, too_few, too_few_clusters};
 pub use choose::{Candidate, LawChoice, choose_law};
+pub use covariance::Covariance;
 pub use frontier::{Allocation, LawFrontier};
 pub use optimum::Starts;
 pub(crate) use optimum::{Optimum, optimum, thresholds};
@@ -82,6 +84,9 @@ pub struct LawResult {
     /// The terms at the centre of the runs, in nats: `A / N^alpha` at the mean of ln N, and
     /// `B / D^beta` at that of ln D. These are well determined.
     pub centred: Vec<Parameter>,
+    /// How the parameters move together over the refits; `None` without intervals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub covariance: Option<Covariance>,
     /// Exponents of N*(C) and D*(C); for laws of both N and D.
     pub exponents: Option<Exponents>,
     /// Root mean square of the residuals of ln L.
@@ -227,6 +232,7 @@ fn result(
     LawResult {
         parameters,
         centred: centred(law, &best.theta, &refits, level),
+        covariance: Covariance::of(law, &refits, &centre),
         exponents: frontier.as_ref().map(LawFrontier::exponents),
         residual_rms: rms(&log_residuals),
         residual_median: median_size(&log_residuals),

@@ -135,13 +135,14 @@ pub(crate) fn optimum(
 
 fn judge(model: &Model, theta: &[f64], converged: bool, starts: usize, agreeing: f64) -> Outcome {
     let names = model.law.parameters();
+    let one = super::checks::one_direction(model.law, model.sample);
     let bound = model.law.at_bound(theta, model.sample);
-    if !bound.is_empty() {
+    if !one && !bound.is_empty() {
         let parameters = bound.iter().map(|s| s.to_string()).collect();
         return Outcome::AtBound { parameters, starts, agreeing };
     }
     let (condition, mixed) = condition_number(&model.gram(theta), theta.len());
-    if !(condition < WORST_CONDITION) || super::checks::one_direction(model.law, model.sample) {
+    if !(condition < WORST_CONDITION) || one {
         let parameters = mixed.iter().map(|k| names[*k].to_string()).collect();
         return Outcome::Degenerate { condition, parameters };
     }

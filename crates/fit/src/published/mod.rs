@@ -2,11 +2,14 @@
 
 mod data;
 mod draws;
+mod null_draws;
 mod plan;
 mod reconcile;
+mod reject;
 
 pub use data::PUBLISHED;
 pub use reconcile::{Counted, Reconciled, reconcile, total_params};
+pub use reject::{Fits, Held, LawTest, Null, NullTest, test_law};
 
 use serde::Serialize;
 

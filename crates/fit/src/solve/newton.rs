@@ -20,7 +20,7 @@ pub(crate) struct Solution {
 
 const MOST_STEPS: usize = 200;
 /// Most steps damped by the majorant.
-const MOST_IN_VALLEYS: usize = 1000;
+const MOST_IN_VALLEYS: usize = 3000;
 /// Most steps along the majorant.
 const MOST_MAJORISED: usize = 80;
 /// Longest move of one parameter in one step; all parameters are logarithms or exponents.
@@ -40,10 +40,12 @@ pub(crate) fn minimise(problem: &impl Problem, start: &[f64], deltas: &[f64]) ->
         let last = k + 1 == deltas.len();
         descend(problem, &mut solution, delta, if last { 1e-15 } else { rough }, Damping::Diagonal);
     }
-    // Squares have no kinks.
-    let last = deltas[deltas.len() - 1];
-    if last.is_finite() && !solution.converged && solution.value.is_finite() {
-        descend(problem, &mut solution, last, 1e-15, Damping::Majorant);
+    // Along the thresholds once more, from where the first way ended.
+    if !solution.converged && solution.value.is_finite() {
+        for (k, &delta) in deltas.iter().enumerate() {
+            let tolerance = if k + 1 == deltas.len() { 1e-15 } else { 1e-12 };
+            descend(problem, &mut solution, delta, tolerance, Damping::Majorant);
+        }
     }
     solution
 }

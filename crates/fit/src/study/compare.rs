@@ -22,6 +22,10 @@ pub struct ExponentRow {
     pub params: Option<Estimate>,
     /// b, of D*(C).
     pub tokens: Option<Estimate>,
+    /// R^2 of ln N* about its power law of C, over what the approach fits it to; `None` for the law of approach 3, whose N* is one by its form.
+    pub params_r_squared: Option<f64>,
+    /// The same of ln D*.
+    pub tokens_r_squared: Option<f64>,
     /// Why there is none, with a hint on its last line; or why there is no interval.
     pub refusal: Option<String>,
 }
@@ -53,20 +57,25 @@ pub(super) fn exponents(
 ) -> Vec<ExponentRow> {
     let mut out = Vec::new();
     out.push(match first {
-        Answer::Given(f) => given("1 envelope".into(), f.params, f.tokens, &f.no_interval),
+        Answer::Given(f) => {
+            given("1 envelope".into(), [f.params, f.tokens], f.r_squared, &f.no_interval)
+        }
         Answer::Refused(e) => refused("1 envelope".into(), e.to_string()),
     });
     for r in second {
         let name = format!("2 slices, {}", r.method.name());
         out.push(match &r.answer {
-            Answer::Given(f) => given(name, f.params.exponent, f.tokens.exponent, &f.no_interval),
+            Answer::Given(f) => {
+                let both = [&f.params, &f.tokens];
+                given(name, both.map(|p| p.exponent), both.map(|p| p.r_squared), &f.no_interval)
+            }
             Answer::Refused(e) => refused(name, e.to_string()),
         });
     }
     let name = "3 law".to_string();
     out.push(match third {
         Answer::Given(fit) => match law_exponents(fit) {
-            Ok((r, e)) => given(name, e.params, e.tokens, &r.no_interval),
+            Ok((r, e)) => given(name, [e.params, e.tokens], [None; 2], &r.no_interval),
             Err(e) => refused(name, e.to_string()),
         },
         Answer::Refused(e) => refused(name, e.to_string()),
@@ -76,16 +85,24 @@ pub(super) fn exponents(
 
 fn given(
     approach: String,
-    params: Estimate,
-    tokens: Estimate,
+    [params, tokens]: [Estimate; 2],
+    [params_r_squared, tokens_r_squared]: [Option<f64>; 2],
     no_interval: &Option<String>,
 ) -> ExponentRow {
     let (params, tokens) = (Some(params), Some(tokens));
-    ExponentRow { approach, params, tokens, refusal: no_interval.clone() }
+    let refusal = no_interval.clone();
+    ExponentRow { approach, params, tokens, params_r_squared, tokens_r_squared, refusal }
 }
 
 fn refused(approach: String, why: String) -> ExponentRow {
-    ExponentRow { approach, params: None, tokens: None, refusal: Some(why) }
+    ExponentRow {
+        approach,
+        params: None,
+        tokens: None,
+        params_r_squared: None,
+        tokens_r_squared: None,
+        refusal: Some(why),
+    }
 }
 
 /// Exponents of a converged law of N and D, or why there are none.

@@ -8,7 +8,7 @@ use crate::compute::ComputeRule;
 use crate::error::FitError;
 use crate::intervals::Resampling;
 use crate::isoflop::{Method, group_slices};
-use crate::left_out::{LeftOut, LeftOutReason};
+use crate::left_out::{LeftOut, LeftOutReason, by_reason};
 use crate::machines::MachineEffects;
 use crate::objective::Objective;
 use crate::outcome::Outcome;
@@ -17,6 +17,7 @@ use crate::stats::{centred, dot, range};
 use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
+use crate::words::listed;
 
 /// `table` is the whole one, `of_law` what the law was fitted to.
 pub(super) fn warnings(table: &Table, of_law: &Table, study: &Study) -> Vec<Warning> {
@@ -111,21 +112,13 @@ fn rows(table: &Table, compute: &ComputeRule, out: &mut Vec<Warning>) {
 
 /// `loss is missing (2: a, b)`, the most frequent reason first.
 fn reasons(left: &[LeftOut]) -> Vec<String> {
-    let mut by_reason: Vec<(String, Vec<&str>)> = Vec::new();
-    for row in left {
-        let reason = row.reason.to_string();
-        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, runs)) => runs.push(&row.run),
-            None => by_reason.push((reason, vec![&row.run])),
-        }
-    }
-    by_reason.sort_by_key(|(_, runs)| std::cmp::Reverse(runs.len()));
-    let line = |(reason, runs): &(String, Vec<&str>)| {
-        let first = runs[..runs.len().min(5)].join(", ");
-        let more = if runs.len() > 5 { ", ..." } else { "" };
-        format!("{reason} ({}: {first}{more})", runs.len())
+    let mut all = by_reason(left);
+    all.sort_by_key(|(_, rows)| std::cmp::Reverse(rows.len()));
+    let line = |(reason, rows): (String, Vec<&LeftOut>)| {
+        let runs: Vec<&str> = rows.iter().map(|row| row.run.as_str()).collect();
+        format!("{reason} ({}: {})", runs.len(), listed(&runs))
     };
-    by_reason.iter().map(line).collect()
+    all.into_iter().map(line).collect()
 }
 
 /// Approaches without a result, and results without an interval.

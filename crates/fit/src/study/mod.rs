@@ -29,6 +29,7 @@ use crate::law::LawKind;
 use crate::left_out::LeftOut;
 use crate::machines::MachineEffects;
 use crate::parametric::{FitOptions, LawChoice, LawFit, choose_law, fit_law, without};
+use crate::repeats::Repeats;
 use crate::table::Table;
 use crate::validate::{HeldOut, LeftOutSlice, Outliers, Residuals, ShapeTest};
 use crate::warning::Warning;
@@ -132,6 +133,9 @@ pub struct Study {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spoiled: Vec<Spoiled>,
     pub left_out: Vec<LeftOut>,
+    /// How several rows of one N and D are counted; `None` where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repeats: Option<Repeats>,
     pub largest_flops: f64,
     pub compute: ComputeRule,
     pub approach1: Answer<EnvelopeFit>,
@@ -229,7 +233,7 @@ pub fn run_telling(
     let counted = given.under(options.convention)?;
     let table = options.law.map_or_else(|| Ok(counted.clone()), |law| law.prepare(&counted))?;
     let mut methods = vec![options.isoflop.method];
-    methods.extend(Method::ALL.into_iter().filter(|m| *m != options.isoflop.method));
+    methods.extend(Method::COMPARED.into_iter().filter(|m| *m != options.isoflop.method));
     let slices = |method: Method| {
         tell(&format!("approach 2, {}", method.name()));
         let options = IsoflopOptions { method, ..options.isoflop };
@@ -279,6 +283,7 @@ pub fn run_telling(
         &options.fit,
     )
     .into();
+    let scheme = approach3.given().and_then(|f| f.result.as_ref()).and_then(|r| r.resampling);
     let mut study = Study {
         options: *options,
         law_kind,
@@ -286,6 +291,7 @@ pub fn run_telling(
         rows: whole.len(),
         spoiled,
         left_out: whole.left_out().to_vec(),
+        repeats: Repeats::of(&table, scheme),
         largest_flops,
         compute: ComputeRule::of(&table),
         compared: compared.pairs,

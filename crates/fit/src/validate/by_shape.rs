@@ -107,7 +107,7 @@ impl ShapeTest {
 
     /// Of the residuals about the curves of the slices. `None` for curves through every run.
     pub fn of_slices(table: &Table, fit: &IsoflopFit) -> Option<ShapeTest> {
-        if fit.method == Method::Akima {
+        if matches!(fit.method, Method::Akima | Method::Porian) {
             return None;
         }
         let residuals: Vec<(usize, f64)> =

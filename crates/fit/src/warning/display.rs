@@ -2,7 +2,22 @@
 
 use super::Warning;
 use crate::compute::spread_in_words;
-use crate::words::{counted, plural};
+use crate::words::{counted, listed, listed_by, plural};
+
+/// A factor, with an exponent where it is long.
+pub(super) fn times(factor: f64) -> String {
+    if factor < 1e6 { format!("{factor:.0}") } else { format!("{factor:.2e}") }
+}
+
+/// Of forecasts beyond the runs, where nothing bears them out.
+pub(super) fn doubt(held_out: bool) -> &'static str {
+    match held_out {
+        true => "",
+        false => {
+            ", and forecasts of held-out budgets were off by more than 2%, or none could be held out"
+        }
+    }
+}
 
 impl std::fmt::Display for Warning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -13,7 +28,12 @@ impl std::fmt::Display for Warning {
                     all if all == count => " on purpose".into(),
                     some => format!(", {some} of them on purpose"),
                 };
-                write!(f, "{} left out{purpose}: {}", counted(*count, "row"), reasons.join("; "))
+                write!(
+                    f,
+                    "{} left out{purpose}: {}",
+                    counted(*count, "row"),
+                    listed_by(reasons, "; ")
+                )
             }
             Warning::NoResult { approach, why } => {
                 write!(f, "approach {approach} gave no result: {why}")
@@ -45,20 +65,12 @@ impl std::fmt::Display for Warning {
             Warning::CollinearDesign { correlation } => {
                 write!(f, "N and D move together (correlation of logarithms {correlation:.4})")
             }
-            Warning::FarExtrapolation { flops, factor, held_out } => {
-                let times =
-                    if *factor < 1e6 { format!("{factor:.0}") } else { format!("{factor:.2e}") };
-                let doubt = match held_out {
-                    true => "",
-                    false => {
-                        ", and forecasts of held-out budgets were off by more than 2%, or none could be held out"
-                    }
-                };
-                write!(
-                    f,
-                    "{flops:.2e} FLOPs is {times} times the largest compute of the runs{doubt}"
-                )
-            }
+            Warning::FarExtrapolation { flops, factor, held_out } => write!(
+                f,
+                "{flops:.2e} FLOPs is {} times the largest compute of the runs{}",
+                times(*factor),
+                doubt(*held_out)
+            ),
             Warning::LawOffTopMinimum { flops, off } => write!(
                 f,
                 "at the largest budget, {flops:.2e} FLOPs, the law lies {:.1}% {} the slice's minimum",
@@ -80,12 +92,12 @@ impl std::fmt::Display for Warning {
                     f,
                     "{} without a bracketed minimum: {}",
                     counted(slices.len(), "slice"),
-                    slices.join("; ")
+                    listed_by(slices, "; ")
                 )
             }
             Warning::MistunedCells { about, runs } => {
                 let verb = if runs.len() == 1 { "run lies" } else { "runs lie" };
-                write!(f, "{} {verb} well above {about}: {}", runs.len(), runs.join(", "))
+                write!(f, "{} {verb} well above {about}: {}", runs.len(), listed(runs))
             }
             Warning::SpoiledRuns { of, runs } => {
                 let verb = if runs.len() == 1 { "run is" } else { "runs are" };
@@ -93,7 +105,7 @@ impl std::fmt::Display for Warning {
                     f,
                     "{} {verb} left out of {of}, far off what the others say: {}",
                     runs.len(),
-                    runs.join(", ")
+                    listed(runs)
                 )
             }
             Warning::MixedConventions { residual } => write!(
@@ -140,7 +152,7 @@ impl std::fmt::Display for Warning {
             Warning::MachinesApart { groups } => write!(
                 f,
                 "no cell was trained by machines on both sides of {}: whether their losses agree cannot be told",
-                groups.join(" | ")
+                listed_by(groups, " | ")
             ),
             Warning::ObjectivesDisagree { lowest, highest } => write!(
                 f,

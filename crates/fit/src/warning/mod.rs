@@ -1,10 +1,13 @@
 //! Doubts about a study, each with advice.
 
 mod display;
+mod told;
 
 use crate::error::FitError;
 use crate::estimate::Estimate;
 use serde::Serialize;
+
+pub use told::{Told, told};
 
 /// Something that the user should know before trusting the numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,14 +1,16 @@
 //! How sure: the same exponent by every approach, objective and convention; and checks of the law.
 
+use std::collections::HashSet;
+
 use isoflop_fit::study::{Answer, Study};
 use isoflop_fit::validate::HeldOut;
 
-use super::{Fitted, Page, dependence, filled, intervals, one_line};
+use super::{Fitted, MOST_DOTS, Page, Thinned, dependence, filled, intervals, one_line};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
-use crate::number;
 use crate::plots::{Forest, ForestRow, Reference, Residual, Residuals};
 use crate::table::{Align, Table, Tone};
+use crate::{correlations, number};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let study = page.study()?;
@@ -113,12 +115,18 @@ fn exponent_table(study: &Study) -> Table {
     let columns = [
         (Rich::plain("Approach"), Align::Left),
         (Rich::markup("a: N* ~ C^{a}"), Align::Right),
+        (Rich::markup("R^{2}"), Align::Right),
         (Rich::markup("b: D* ~ C^{b}"), Align::Right),
+        (Rich::markup("R^{2}"), Align::Right),
     ];
+    let share = |r: Option<f64>| r.map_or_else(|| "—".into(), number::r_squared);
     let mut table = Table::new("Exponents", columns);
     for row in &study.exponents {
         let tone = if row.refusal.is_some() { Tone::Alert } else { Tone::Plain };
-        table.toned(tone, [row.approach.clone(), optional(&row.params), optional(&row.tokens)]);
+        let (a, b) = (optional(&row.params), optional(&row.tokens));
+        let shares = [row.params_r_squared, row.tokens_r_squared].map(share);
+        let [of_a, of_b] = shares;
+        table.toned(tone, [row.approach.clone(), a, of_a, b, of_b]);
     }
     for row in &study.exponents {
         if let Some(why) = &row.refusal {
@@ -128,6 +136,11 @@ fn exponent_table(study: &Study) -> Table {
     let shown = intervals(study.exponents.iter().flat_map(|r| [r.params, r.tokens]).flatten())
         .map_or_else(String::new, |shown| format!("{shown}. "));
     table.notes.push(format!("{shown}N* and D* are fitted apart.").into());
+    if study.exponents.iter().any(|row| row.params_r_squared.is_some()) {
+        table.notes.push(Rich::markup(
+            "R^{2}: of ln N* and ln D* about their power laws, unweighted; the law's are power laws by its form.",
+        ));
+    }
     table
 }
 
@@ -216,6 +229,9 @@ pub(super) fn checks(page: &Page) -> Option<Section> {
         }
         blocks.extend(dependence::by_shape(study).map(Block::Table));
         blocks.push(Block::Table(table));
+        blocks.extend(
+            result.covariance.as_ref().map(|c| Block::Table(correlations::table(c, formula))),
+        );
     } else if let Some(why) = study.approach3.refusal() {
         blocks.push(Block::Text(format!("No law: {why}").into()));
     }
@@ -308,21 +324,29 @@ fn residuals(page: &Page, study: &Study) -> Option<Residuals> {
     if found.log_residuals.len() != table.len() {
         return None;
     }
-    let outliers: Vec<&str> =
+    let thinned = Thinned::new(table.len());
+    let outliers: HashSet<&str> =
         study.outliers.iter().flat_map(|o| &o.runs).map(|o| o.run.as_str()).collect();
-    let runs = table.rows().iter().zip(&found.log_residuals).map(|(row, r)| Residual {
+    let Thinned { told: drawn, .. } = &thinned;
+    let both = table.rows().iter().zip(&found.log_residuals).enumerate();
+    let kept = both.filter(|(i, (row, _))| {
+        thinned.keeps(*i) || (outliers.len() < MOST_DOTS && outliers.contains(row.run.as_str()))
+    });
+    let runs = kept.map(|(_, (row, r))| Residual {
         name: row.run.clone(),
         params: row.params,
         tokens: row.tokens,
         flops: row.flops,
         share: r.exp_m1(),
-        outlier: outliers.contains(&row.run.as_str()),
+        outlier: outliers.contains(row.run.as_str()),
     });
     let structured: Vec<&str> =
         found.trends.iter().filter(|t| t.structured).map(|t| t.variable.as_str()).collect();
     let subtitle = match structured.as_slice() {
-        [] => format!("No trend found in {} runs.", found.log_residuals.len()),
-        some => format!("Residuals depend on {}: the law misses something.", some.join(", ")),
+        [] => format!("No trend found in {} runs.{drawn}", found.log_residuals.len()),
+        some => {
+            format!("Residuals depend on {}: the law misses something.{drawn}", some.join(", "))
+        }
     };
     Some(Residuals { subtitle: Some(subtitle.into()), runs: runs.collect() })
 }

@@ -9,10 +9,15 @@ use crate::table::{Align, Table, Tone};
 /// What intervals cannot know where every run has one seed.
 pub(super) fn one_seed(page: &Page) -> Option<&'static str> {
     let Fitted::Study(_, table) = page.fitted else { return None };
-    study::one_seed(table).then_some(
-        "One seed: the noise between seeds is not measured, and intervals know no more than how runs scatter about the fits; \
-         `seeds = [0, 1]` would measure it.",
-    )
+    study::one_seed(table).then_some(match page.records.is_empty() {
+        false => {
+            "One seed: the noise between seeds is not measured, and intervals know no more than how runs scatter about the fits; \
+             `seeds = [0, 1]` would measure it."
+        }
+        true => {
+            "One seed: the noise between seeds is not measured, and intervals know no more than how runs scatter about the fits."
+        }
+    })
 }
 
 /// Whether runs of one shape deviate together, from the law and from the slices.

@@ -7,7 +7,7 @@ use isoflop_fit::study::Study;
 
 use super::headline::power_law;
 use super::slices::tokens_per_param;
-use super::{Fitted, Page, flops_label, intervals, params_label, ratios, truth};
+use super::{Fitted, Page, Thinned, flops_label, intervals, params_label, ratios, truth};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
 use crate::number;
@@ -160,7 +160,9 @@ fn frontier(page: &Page, study: &Study, (low, high): (f64, f64)) -> Frontier {
         Fitted::Study(_, table) => table.under(study.options.convention).ok(),
         Fitted::Refused(_) => None,
     };
-    let runs = runs.iter().flat_map(|t| t.rows()).map(|r| FrontierRun {
+    let thinned = Thinned::new(runs.as_ref().map_or(0, |t| t.len()));
+    let all = runs.iter().flat_map(|t| t.rows()).enumerate();
+    let runs = all.filter(|(i, _)| thinned.keeps(*i)).map(|(_, r)| FrontierRun {
         name: r.run.clone(),
         params: r.params,
         flops: r.flops,
@@ -173,7 +175,10 @@ fn frontier(page: &Page, study: &Study, (low, high): (f64, f64)) -> Frontier {
     let curve = forecast.map(|f| grid.filter_map(|c| Some((c, f.at(c).ok()?.loss_nats))).collect());
     let minima = study.isoflop().map(|f| f.slices.as_slice()).unwrap_or_default();
     Frontier {
-        subtitle: Some("What a budget buys when it is split well".into()),
+        subtitle: Some(match thinned.told.as_str() {
+            "" => "What a budget buys when it is split well".into(),
+            some => format!("What a budget buys when it is split well.{some}").into(),
+        }),
         flops_label: flops_label(study.options.convention).to_owned(),
         runs: runs.collect(),
         minima: minima

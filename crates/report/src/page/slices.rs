@@ -7,7 +7,7 @@ use isoflop_fit::Interval;
 use isoflop_fit::isoflop::{IsoflopFit, Method, Minimum, SliceFit};
 use isoflop_fit::study::Study;
 
-use super::{Fitted, Page, intervals, one_line, params_label};
+use super::{Fitted, Page, Thinned, intervals, one_line, params_label};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
 use crate::number;
@@ -80,6 +80,7 @@ fn runs_by_budget(page: &Page, study: &Study) -> Vec<IsoflopSlice> {
 
 /// The curves with their minima, and the line through them where a power law was fitted.
 fn plot(study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> IsoflopPlot {
+    let thinned = Thinned::new(slices.iter().map(|s| s.runs.len()).sum());
     let slice = |s: &SliceFit| IsoflopSlice {
         flops: s.flops,
         runs: s
@@ -87,6 +88,7 @@ fn plot(study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Isoflop
             .iter()
             .zip(&s.loss_nats)
             .enumerate()
+            .filter(|(i, _)| thinned.keeps(*i))
             .map(|(i, (n, loss))| (*n, *loss, s.runs.get(i).cloned().unwrap_or_default()))
             .collect(),
         unused: if s.curve.is_empty() { Vec::new() } else { s.unused.clone() },
@@ -112,7 +114,7 @@ fn plot(study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Isoflop
     }
     let ridge = minima.iter().map(|m| (m.params.point, m.loss_nats.point));
     IsoflopPlot {
-        subtitle: Some(subtitle.into()),
+        subtitle: Some((subtitle + &thinned.told).into()),
         params_label: params_label(study.options.convention, "N"),
         ridge: fit.map(|_| ridge.collect()).unwrap_or_default(),
         slices: slices.iter().map(slice).collect(),
@@ -171,6 +173,9 @@ fn table(method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table
             Method::Corrected => "a common lopsided shape, free of the parabola's bias",
             Method::Parabola => "a parabola in ln N",
             Method::Akima => "Akima interpolation",
+            Method::Porian => {
+                "Porian et al.'s recipe: Akima interpolation, medians over draws of .002 nats of noise"
+            }
         };
         let shown = intervals(minima.iter().flat_map(|m| [m.params, m.tokens, m.loss_nats]))
             .map_or_else(String::new, |shown| format!("; {shown}"));
@@ -190,7 +195,7 @@ fn table(method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table
     }
     let outside = fit.map(|f| f.outside.as_slice()).unwrap_or_default();
     if !outside.is_empty() {
-        let names = outside.join(", ");
+        let names = isoflop_text::listed(outside);
         table.notes.push(
             format!("In no slice, since they share their budget with too few others: {names}.")
                 .into(),

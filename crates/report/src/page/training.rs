@@ -2,7 +2,8 @@
 
 use isoflop_ledger::{Record, Status};
 
-use super::{Page, filled};
+use super::{Page, filled, observed};
+use crate::chart::Figure;
 use crate::document::{Block, Section};
 use crate::number;
 use crate::plots::{CurveX, GridCell, GridMap, GridState, TrainingCurve, TrainingCurves};
@@ -16,6 +17,9 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     if !page.records.is_empty() || page.grid.is_some() {
         figures.push(grid(page).figure());
     }
+    figures.extend(
+        observed::map(page).map(|map| Figure { title: "Sizes and lengths".into(), ..map.figure() }),
+    );
     if page.records.iter().any(|r| !r.result.curve.is_empty()) {
         figures.push(curves(page, CurveX::Flops).figure());
         figures.push(curves(page, CurveX::Tokens).figure());

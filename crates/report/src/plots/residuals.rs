@@ -1,5 +1,7 @@
 //! Residuals of the parametric fit against N, D, C and D/N: what the law leaves unexplained.
 
+use isoflop_text::MOST_NAMES;
+
 use super::{by_rank, count_axis, dots, flops_axis};
 use crate::chart::{
     Along, Anchor, Axis, Dash, Dot, Extend, Figure, Format, Key, Legend, Mark, Note, Paint, Panel,
@@ -19,7 +21,7 @@ pub struct Residual {
     pub flops: f64,
     /// Observed over fitted loss, less 1.
     pub share: f64,
-    /// Named in the drawing.
+    /// Named in the drawing, if it is among the eight furthest off.
     pub outlier: bool,
 }
 
@@ -32,6 +34,14 @@ pub struct Residuals {
 }
 
 impl Residuals {
+    /// The outliers that are named, furthest off first: more names would hide each other.
+    fn named(&self) -> Vec<&Residual> {
+        let mut outliers: Vec<&Residual> = self.runs.iter().filter(|r| r.outlier).collect();
+        outliers.sort_by(|a, b| b.share.abs().total_cmp(&a.share.abs()));
+        outliers.truncate(MOST_NAMES);
+        outliers
+    }
+
     /// The drawing, 1120 x 400.
     pub fn figure(&self) -> Figure {
         let colour = by_rank(self.runs.iter().map(|r| r.flops));
@@ -68,7 +78,7 @@ impl Residuals {
             });
             panel.push(Mark::Dots(dots(at.collect(), Symbol::Circle, 4.2, Paint::Ink)));
             if i == 0 {
-                for r in self.runs.iter().filter(|r| r.outlier) {
+                for r in self.named() {
                     let text = Rich::plain(r.name.as_str());
                     let (x, y, shifts) = (pick(r), r.share, vec![(0.0, -9.0), (0.0, 20.0)]);
                     let note =
@@ -94,5 +104,25 @@ impl Residuals {
             figure.legends.push(Legend::keys(Place::Above, entries.to_vec()));
         }
         figure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_furthest_outliers_are_named() {
+        let run = |k: usize| Residual {
+            name: format!("r{k}"),
+            params: 1e6,
+            tokens: 1e8,
+            flops: 6e14,
+            share: 0.001 * k as f64 * if k.is_multiple_of(2) { 1.0 } else { -1.0 },
+            outlier: k > 4,
+        };
+        let plot = Residuals { subtitle: None, runs: (0..100).map(run).collect() };
+        let names: Vec<&str> = plot.named().iter().map(|r| r.name.as_str()).collect();
+        assert_eq!(names, ["r99", "r98", "r97", "r96", "r95", "r94", "r93", "r92"]);
     }
 }

@@ -31,6 +31,9 @@ pub struct FitArgs {
     /// Also show the best splits of published laws (see `sweep predict --list`) for the same budgets
     #[arg(long, value_name = "LAW", num_args = 1.., value_delimiter = ',')]
     pub overlay: Vec<String>,
+    /// Also test whether the runs reject these published laws: their exponents, their split, and the laws as they stand
+    #[arg(long, value_name = "LAW", num_args = 1.., value_delimiter = ',')]
+    pub test_law: Vec<String>,
     /// Also attribute the loss to factors: N, D, learning rate, batch, depth/width, hardware
     #[arg(long)]
     pub effects: bool,
@@ -94,7 +97,7 @@ pub struct ModelArgs {
     /// How N and C are counted: as-given, exact, 6nd-total, 6nd-non-embedding or 6nd-with-head
     #[arg(long, default_value = "as-given")]
     pub convention: String,
-    /// How slice minima are found: corrected, parabola or akima
+    /// How slice minima are found: corrected, parabola, akima, or porian (Porian et al.'s whole recipe)
     #[arg(long, default_value = "corrected")]
     pub method: String,
     /// What the bootstrap resamples: auto, pairs, clusters, slices, shapes or wild
@@ -158,7 +161,10 @@ impl ModelArgs {
             ),
         };
         let Some(method) = Method::ALL.into_iter().find(|m| m.name() == self.method) else {
-            misuse!("--method {} is not known\nhint: corrected, parabola or akima", self.method)
+            misuse!(
+                "--method {} is not known\nhint: corrected, parabola, akima or porian",
+                self.method
+            )
         };
         let named = Counting::ALL.into_iter().find(|c| c.name() == self.convention);
         let Some(convention) = named else {

@@ -4,6 +4,7 @@ mod columns;
 mod compare;
 mod fit;
 mod predict;
+mod report;
 mod units;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ pub use columns::ColumnArgs;
 pub use compare::CompareArgs;
 pub use fit::{FitArgs, ModelArgs, SourceArgs};
 pub use predict::PredictArgs;
+pub use report::ReportArgs;
 pub use units::UnitArgs;
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
@@ -86,7 +88,7 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Measure how fast models of given shapes train, alone and in stacks
     Bench(BenchArgs),
-    /// Write the report anew from a results folder, or one of several together
+    /// Write the report anew from a results folder, or one of several together; or of any table of runs (CSV, JSONL)
     Report(ReportArgs),
     /// Put the results folders of several machines together as one study
     Merge(MergeArgs),
@@ -254,20 +256,6 @@ pub struct BenchArgs {
     /// Rounds of one measurement, of which the median counts
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub rounds: usize,
-    /// How it speaks.
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// Options of `sweep report`.
-#[derive(Debug, Clone, Args)]
-pub struct ReportArgs {
-    /// The results folder, as left by a run; several are read as one study (see `sweep merge`)
-    #[arg(value_name = "FOLDER", required = true)]
-    pub results: Vec<PathBuf>,
-    /// Where page, plots and fit are written, instead of the results folder; needed for several
-    #[arg(long, value_name = "FOLDER")]
-    pub out: Option<PathBuf>,
     /// How it speaks.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -12,6 +12,7 @@ use isoflop_fit::intervals::{Profile, Target, profile};
 use isoflop_fit::law::LawKind;
 use isoflop_fit::parametric::Allocation;
 use isoflop_fit::plan::{NextRun, SizeRange, next_runs};
+use isoflop_fit::published::{Fits, LawTest, Published, published, test_law};
 use isoflop_fit::study::{Answer, Study, clusters_ignored, run_telling};
 use isoflop_fit::{FitError, Warning};
 use serde::Serialize;
@@ -38,6 +39,9 @@ pub struct Fitted {
     /// Why forecasts are missing, each of one approach at one budget.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused_forecasts: Vec<FitError>,
+    /// Tests of published laws, where asked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub law_tests: Vec<LawTest>,
     /// Effects, where asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effects: Option<Answer<Effects>>,
@@ -84,6 +88,8 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         options.law = Some(LawKind::Hoffmann);
     }
     let laws = overlay::resolve(&args.overlay).context("--overlay")?;
+    let to_test = args.test_law.iter().map(|key| published(key));
+    let to_test: Vec<&Published> = to_test.collect::<Result<_, _>>().context("--test-law")?;
     for flops in &args.at {
         if !(flops.is_finite() && *flops > 0.0) {
             bail!("--at {flops} is not a positive number\nhint: give budgets in FLOPs, as 1e21");
@@ -92,7 +98,7 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     let progress = FitProgress::new(&args.output);
     let (table, origin) = runs::read(&args.source.with_flops(&args.flops))?;
     let mut study = run_telling(&table, &[], &options, &mut |what| progress.tell(what))?;
-    let counted = study.law_kind.prepare(&table.under(options.convention)?)?;
+    let counted = study.law_table(&table)?;
     let posterior: Option<Answer<Posterior>> = prior.map(|prior| {
         progress.tell("the posterior");
         bayes::sample(&counted, prior, &args).into()
@@ -115,8 +121,15 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     if posterior.as_ref().is_some_and(|p| p.given().is_some()) {
         study.warnings.extend(clusters_ignored(&counted, "intervals of the posterior"));
     }
+    if !to_test.is_empty() {
+        progress.tell("tests of published laws");
+    }
+    let fits = Fits { slices: study.isoflop(), law: study.law() };
+    let one = |law: &&'static Published| test_law(&counted, law, fits, &options.fit);
+    let law_tests = to_test.iter().map(one).collect::<Result<_, _>>().context("--test-law")?;
     let fitted = Fitted {
         schema: SCHEMA,
+        law_tests,
         source: origin,
         effects: args.effects.then(|| {
             effects(&counted, options.fit.intervals.draws, args.model.level, args.model.seed).into()

@@ -1,9 +1,10 @@
 //! Objectives, conventions, held-out forecasts, slices left out, and what is doubtful.
 
 use isoflop_fit::study::{Answer, Study};
-use isoflop_fit::{LeftOut, Warning};
+use isoflop_fit::{LeftOut, Told, Warning, by_reason, told};
 use isoflop_report::number::{fixed, percent, scientific};
 use isoflop_report::table::Table;
+use isoflop_text::listed;
 
 use super::{L, R, maybe, refusal, titled};
 
@@ -86,10 +87,9 @@ pub fn held_out(study: &Study) -> Table {
         let name = |r: &isoflop_fit::validate::Outlier| {
             format!("{} ({} sd)", r.run, fixed(r.deviations, 0))
         };
-        let names: Vec<String> = o.runs.iter().take(8).map(name).collect();
-        let more = if o.runs.len() > 8 { ", ..." } else { "" };
+        let names: Vec<String> = o.runs.iter().map(name).collect();
         let noun = if o.runs.len() == 1 { "outlier" } else { "outliers" };
-        t.notes.push(format!("{} {noun}: {}{more}", o.runs.len(), names.join(", ")).into());
+        t.notes.push(format!("{} {noun}: {}", o.runs.len(), listed(&names)).into());
         if let Some(a) = o.exponent_without {
             t.notes.push(format!("Without them {} = {}.", study.exponent_name, fixed(a, 4)).into());
         }
@@ -113,30 +113,17 @@ pub fn without_slices(study: &Study) -> Table {
     t
 }
 
-/// Names of rows shown for each reason; JSON has all.
-const MOST_NAMES: usize = 12;
-
-/// Every row that no fit saw, by reason, with its line among the rows (from 1).
+/// The rows that no fit saw, by reason, with their lines among the rows (from 1); JSON has all.
 pub fn left_out(rows: &[LeftOut]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let mut by_reason: Vec<(String, Vec<String>)> = Vec::new();
-    for row in rows {
-        let reason = row.reason.to_string();
-        let name = format!("{} (row {})", row.run, row.row);
-        match by_reason.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, names)) => names.push(name),
-            None => by_reason.push((reason, vec![name])),
-        }
-    }
-    let line = |(reason, names): &(String, Vec<String>)| {
-        let more = names.len().saturating_sub(MOST_NAMES);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let shown = &names[..names.len().min(MOST_NAMES)];
-        format!("  {}, {reason}: {}{more}\n", names.len(), shown.join(", "))
+    let line = |(reason, rows): (String, Vec<&LeftOut>)| {
+        let names: Vec<String> =
+            rows.iter().map(|row| format!("{} (row {})", row.run, row.row)).collect();
+        format!("  {}, {reason}: {}\n", names.len(), listed(&names))
     };
-    let lines: Vec<String> = by_reason.iter().map(line).collect();
+    let lines: Vec<String> = by_reason(rows).into_iter().map(line).collect();
     format!("Rows left out\n{}\n", lines.concat())
 }
 
@@ -145,7 +132,7 @@ pub fn warnings(all: &[Warning]) -> String {
     if all.is_empty() {
         return "No warnings.\n".into();
     }
-    let line = |w: &Warning| format!("  - {w}\n    {}\n", w.advice());
-    let lines: Vec<String> = all.iter().map(line).collect();
+    let line = |told: Told| format!("  - {}\n    {}\n", told.text, told.advice);
+    let lines: Vec<String> = told(all).into_iter().map(line).collect();
     format!("Warnings\n{}", lines.concat())
 }

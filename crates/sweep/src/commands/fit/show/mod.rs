@@ -2,11 +2,13 @@
 
 mod asked;
 mod checks;
+mod rejections;
 mod splits;
 
 use isoflop_fit::Estimate;
+use isoflop_fit::isoflop::Method;
 use isoflop_fit::study::{Answer, Study};
-use isoflop_report::number::{estimate, estimate_count, level, percent, scientific};
+use isoflop_report::number::{self, estimate, estimate_count, level, percent, scientific};
 use isoflop_report::table::{Align, Table};
 
 use super::Fitted;
@@ -33,7 +35,16 @@ pub fn fitted(f: &Fitted) -> String {
     if none {
         out += "note: no intervals: --draws is 0\n";
     }
-    if none || !f.source.notes.is_empty() {
+    if let Some(repeats) = &study.repeats {
+        out += &format!(
+            "note: {repeats}{}\n",
+            match repeats.named {
+                true => "",
+                false => " (seeds share a vote where `--seed-column` names them)",
+            }
+        );
+    }
+    if none || study.repeats.is_some() || !f.source.notes.is_empty() {
         out.push('\n');
     }
     let mut add = |table: Table| {
@@ -45,6 +56,9 @@ pub fn fitted(f: &Fitted) -> String {
     add(exponents(study));
     add(slices(study));
     add(law(study));
+    if let Some(covariance) = study.law().and_then(|law| law.covariance.as_ref()) {
+        add(isoflop_report::correlations::table(covariance, |name| name.into()));
+    }
     add(checks::objectives(study));
     add(checks::conventions(study));
     add(splits::forecasts(f));
@@ -54,6 +68,7 @@ pub fn fitted(f: &Fitted) -> String {
     if let Some(machines) = &study.machines {
         add(isoflop_report::machines::table(machines));
     }
+    add(rejections::rejections(f));
     add(asked::profiles(f));
     add(asked::posterior(f));
     add(asked::effects(f));
@@ -65,6 +80,10 @@ pub fn fitted(f: &Fitted) -> String {
 
 fn maybe(e: Option<&Estimate>) -> String {
     e.map_or_else(|| "-".into(), estimate)
+}
+
+fn r_squared(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".into(), number::r_squared)
 }
 
 /// `1 run`, `2 runs`.
@@ -113,11 +132,20 @@ fn exponents(study: &Study) -> Table {
     let all = study.exponents.iter().flat_map(|r| r.params.iter().chain(&r.tokens));
     let mut t = Table::new(
         titled("Exponents: N* ~ C^a, D* ~ C^b", study, all),
-        [("approach", L), ("a", R), ("b", R), ("", L)],
+        [("approach", L), ("a", R), ("R^2", R), ("b", R), ("R^2", R), ("", L)],
     );
     for r in &study.exponents {
         let why = r.refusal.as_deref().map(|w| refusal(&mut t, w)).unwrap_or_default();
-        t.row([r.approach.clone(), maybe(r.params.as_ref()), maybe(r.tokens.as_ref()), why]);
+        let (a, b) = (maybe(r.params.as_ref()), maybe(r.tokens.as_ref()));
+        let shares = [r.params_r_squared, r.tokens_r_squared].map(r_squared);
+        let [of_a, of_b] = shares;
+        t.row([r.approach.clone(), a, of_a, b, of_b, why]);
+    }
+    if study.exponents.iter().any(|r| r.params_r_squared.is_some()) {
+        t.notes.push(
+            "R^2: of ln N* and ln D* about their power laws, unweighted; the law's are power laws by its form."
+                .into(),
+        );
     }
     if let Some(sentence) = study.agreement() {
         t.notes.push(sentence.into());
@@ -163,6 +191,17 @@ fn slices(study: &Study) -> Table {
         )
         .into(),
     );
+    if fit.method == Method::Porian {
+        t.notes.push("That noise is the recipe's, .002 nats: where the runs scatter more, intervals are too narrow.".into());
+    }
+    if let Some(r) = fit.loss.r_squared {
+        let exponent = estimate(&fit.loss.exponent);
+        let share = number::r_squared(r);
+        t.notes.push(
+            format!("Their losses: L* ~ C^{exponent} without a floor, R^2 {share} of ln L*.")
+                .into(),
+        );
+    }
     if !unused.is_empty() {
         let far = runs(unused.len());
         t.notes.push(
@@ -178,7 +217,7 @@ fn slices(study: &Study) -> Table {
 
 /// `: a, b`, or nothing.
 fn listed(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) }
+    if names.is_empty() { String::new() } else { format!(": {}", isoflop_text::listed(names)) }
 }
 
 fn law(study: &Study) -> Table {
