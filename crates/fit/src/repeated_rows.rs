@@ -1,8 +1,6 @@
 //! Rows that are no runs of their own: earlier points of a run's history, runs under a second name, and settings that another did
 //! better with.
 
-use std::collections::{BTreeMap, HashMap};
-
 use crate::left_out::LeftOutReason;
 use crate::observation::Observation;
 use crate::stats::median;
@@ -12,16 +10,11 @@ pub type ReadRow = Result<Observation, (String, LeftOutReason)>;
 
 /// Of histories (rows of one name and N whose tokens rise) keeps the last row; says how many runs have one.
 pub fn keep_last_of_histories(rows: &mut [ReadRow]) -> usize {
-    let mut by_run: BTreeMap<(String, u64, Option<String>, Option<String>), Vec<usize>> =
-        BTreeMap::new();
-    for (k, row) in rows.iter().enumerate() {
-        if let Ok(r) = row {
-            let key = (r.run.clone(), r.params.to_bits(), r.seed.clone(), r.hardware.clone());
-            by_run.entry(key).or_default().push(k);
-        }
+    fn key(row: &Observation) -> (&str, u64, Option<&str>, Option<&str>) {
+        (&row.run, row.params.to_bits(), row.seed.as_deref(), row.hardware.as_deref())
     }
     let mut histories = 0;
-    for places in by_run.into_values().filter(|places| places.len() > 1) {
+    for places in alike(rows, key) {
         let tokens = |k: usize| rows[k].as_ref().map_or(f64::NAN, |r| r.tokens);
         let mut all: Vec<f64> = places.iter().map(|&k| tokens(k)).collect();
         all.sort_unstable_by(f64::total_cmp);
@@ -39,26 +32,38 @@ pub fn keep_last_of_histories(rows: &mut [ReadRow]) -> usize {
     histories
 }
 
+/// Rows of one key, where there are several: their places, ascending.
+fn alike<'a, K: Ord>(rows: &'a [ReadRow], key: impl Fn(&'a Observation) -> K) -> Vec<Vec<usize>> {
+    let key = |k: usize| rows[k].as_ref().ok().map(&key);
+    let mut order: Vec<usize> = (0..rows.len()).filter(|&k| rows[k].is_ok()).collect();
+    order.sort_by_key(|&k| key(k));
+    let several = order.chunk_by(|&a, &b| key(a) == key(b)).filter(|places| places.len() > 1);
+    several.map(<[usize]>::to_vec).collect()
+}
+
 /// Counts runs once that stand under several names: N, D and the loss equal to the last digit, and nothing that tells them apart.
 /// Losses of one or two decimals may be equal by chance, and are let be.
 pub fn count_renamed_once(rows: &mut [ReadRow]) {
-    let mut seen: HashMap<[u64; 3], Vec<usize>> = HashMap::new();
-    for k in 0..rows.len() {
-        let Ok(row) = &rows[k] else { continue };
+    let exact = |row: &Observation| {
         let hundredths = 100.0 * row.loss_nats;
-        if !((hundredths - hundredths.round()).abs() > 1e-6) {
+        (hundredths - hundredths.round()).abs() > 1e-6
+    };
+    for places in alike(rows, |r| [r.params, r.tokens, r.loss_nats].map(f64::to_bits)) {
+        if !rows[places[0]].as_ref().is_ok_and(exact) {
             continue;
         }
-        let key = [row.params, row.tokens, row.loss_nats].map(f64::to_bits);
-        let same = seen.entry(key).or_default();
-        let others = same.iter().filter_map(|&at| rows[at].as_ref().ok());
-        // Of runs that were trained alike those of one name are kept, so that one of them stands for all.
-        match others.into_iter().find(|other| trained_alike(other, row)) {
-            Some(other) if other.run != row.run => {
-                leave_out(&mut rows[k], LeftOutReason::Renamed);
+        let mut seen: Vec<usize> = Vec::new();
+        for k in places {
+            let Ok(row) = &rows[k] else { continue };
+            let others = seen.iter().filter_map(|&at| rows[at].as_ref().ok());
+            // Of runs that were trained alike those of one name are kept, so that one of them stands for all.
+            match others.into_iter().find(|other| trained_alike(other, row)) {
+                Some(other) if other.run != row.run => {
+                    leave_out(&mut rows[k], LeftOutReason::Renamed);
+                }
+                Some(_) => {}
+                None => seen.push(k),
             }
-            Some(_) => {}
-            None => same.push(k),
         }
     }
 }
@@ -93,46 +98,52 @@ const LEAST_SETTINGS: usize = 4;
 /// Where most rows are settings of few pairs of N and D, keeps the best of each pair: the loss that the others came to says nothing of
 /// N and D, and they are no independent runs. Rows with seeds are left as they are.
 pub fn keep_best_settings(rows: &mut [ReadRow]) -> Option<Settings> {
-    let mut pairs: BTreeMap<[u64; 6], Vec<usize>> = BTreeMap::new();
-    for (k, row) in rows.iter().enumerate() {
-        let Ok(r) = row else { continue };
-        if r.seed.is_some() || r.cluster.is_some() || r.hardware.is_some() {
-            return None;
-        }
-        if !(r.loss_nats.is_finite() && r.loss_nats > 0.0) {
-            continue;
-        }
+    fn key(r: &Observation) -> [u64; 6] {
         let bits = |v: Option<f64>| v.map_or(0, f64::to_bits);
         let (shape, unique) = ([bits(r.width), bits(r.depth)], bits(r.unique_tokens));
-        let budget = bits(r.budget_flops);
-        let key = [r.params.to_bits(), r.tokens.to_bits(), shape[0], shape[1], unique, budget];
-        pairs.entry(key).or_default().push(k);
+        let (params, tokens, budget) =
+            (r.params.to_bits(), r.tokens.to_bits(), bits(r.budget_flops));
+        [params, tokens, shape[0], shape[1], unique, budget]
+    }
+    if rows
+        .iter()
+        .flatten()
+        .any(|r| r.seed.is_some() || r.cluster.is_some() || r.hardware.is_some())
+    {
+        return None;
     }
     let losses: Vec<f64> =
         rows.iter().map(|row| row.as_ref().map_or(f64::NAN, |r| r.loss_nats)).collect();
     let loss = |k: usize| losses[k];
-    let all: usize = pairs.values().map(Vec::len).sum();
+    let usable = |k: &usize| loss(*k).is_finite() && loss(*k) > 0.0;
+    let all = (0..rows.len()).filter(usable).count();
+    let mut pairs = alike(rows, key);
     let mut offs = Vec::new();
-    let mut several = 0;
-    for places in pairs.values_mut().filter(|places| places.len() >= LEAST_SETTINGS) {
+    // Runs of pairs of many, and of pairs of several.
+    let (mut many, mut several) = (0, 0);
+    for places in &mut pairs {
+        places.retain(usable);
         places.sort_by(|a, b| loss(*a).total_cmp(&loss(*b)));
-        offs.push(loss(places[places.len() / 2]) / loss(places[0]) - 1.0);
         several += places.len();
+        if places.len() >= LEAST_SETTINGS {
+            offs.push(loss(places[places.len() / 2]) / loss(places[0]) - 1.0);
+            many += places.len();
+        }
     }
-    if 2 * several <= all || offs.is_empty() {
+    if 2 * many <= all || offs.is_empty() {
         return None;
     }
     let off = median(&mut offs);
     if !(off > SEEDS_WITHIN) {
         return None;
     }
-    let mut found = Settings { pairs: pairs.len(), worse: 0, off, far_off: Vec::new() };
-    for places in pairs.values() {
-        let least = places.iter().map(|&k| loss(k)).fold(f64::INFINITY, f64::min);
-        let best = places.iter().copied().find(|&k| loss(k) == least);
-        let worse: Vec<usize> = places.iter().copied().filter(|&k| Some(k) != best).collect();
-        found.worse += worse.len();
-        for k in worse {
+    pairs.retain(|places| !places.is_empty());
+    let count = pairs.len() + all - several;
+    let mut found = Settings { pairs: count, worse: 0, off, far_off: Vec::new() };
+    for places in pairs {
+        let least = loss(places[0]);
+        found.worse += places.len() - 1;
+        for k in places.into_iter().skip(1) {
             let far = rows[k].as_ref().is_ok_and(|r| r.loss_nats > FAR_OFF * least);
             if let (true, Ok(row)) = (far, &rows[k]) {
                 found.far_off.push(row.run.clone());

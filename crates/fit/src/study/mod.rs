@@ -241,7 +241,7 @@ pub fn run_telling(
         let refused = answer.refusal().and_then(|_| slice_minima(&table, &options).ok());
         IsoflopRow { method, answer, slices: refused.unwrap_or_default() }
     };
-    let approach2: Vec<IsoflopRow> = methods.into_iter().map(slices).collect();
+    let mut approach2: Vec<IsoflopRow> = methods.into_iter().map(slices).collect();
     tell("which runs and which law");
     let sifted = sift(&counted, approach2[0].answer.given(), options)?;
     let Sifted { law: law_kind, choice: law_choice, spoiled, .. } = sifted;
@@ -255,7 +255,12 @@ pub fn run_telling(
     } else {
         curves
     };
-    let approach1: Answer<EnvelopeFit> = fit_envelope(curves, &options.envelope).into();
+    let mut approach1: Answer<EnvelopeFit> = fit_envelope(curves, &options.envelope).into();
+    // Of a C that has nothing to do with N and D no approach can tell the best split.
+    if let Err(why) = ComputeRule::of(&table).checked() {
+        approach1 = Answer::Refused(why.clone());
+        approach2.iter_mut().for_each(|row| row.answer = Answer::Refused(why.clone()));
+    }
     tell("approach 3, the law and its bootstrap");
     let approach3: Answer<LawFit> = fit_law(&table, law.as_ref(), &options.fit).into();
     let checks = check_law(&table, law.as_ref(), approach3.given(), &options.fit, tell);
