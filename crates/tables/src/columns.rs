@@ -24,6 +24,8 @@ pub struct Columns {
     loss: usize,
     /// Take what is missing of N, D and C from the other two.
     assume_6nd: bool,
+    /// Rows whose cell of N, D or C was empty and taken from the other two.
+    filled: [usize; 3],
     loss_unit: f64,
     commas: Commas,
     run: Option<Optional>,
@@ -84,6 +86,7 @@ impl Columns {
             flops,
             loss,
             assume_6nd,
+            filled: [0; 3],
             loss_unit: if options.loss_in_bits { std::f64::consts::LN_2 } else { 1.0 },
             commas: Commas::None,
             run,
@@ -145,6 +148,15 @@ impl Columns {
             Given::WithoutTokens => notes.push("D = C / 6 N, as there is no column of D".into()),
             Given::WithoutParams => notes.push("N = C / 6 D, as there is no column of N".into()),
             Given::All | Given::WithoutFlops => {}
+        }
+        let columns = [&self.params, &self.tokens, &self.flops];
+        let formulas = ["N = C / 6 D", "D = C / 6 N", "C = 6 N D"];
+        for ((column, formula), rows) in columns.iter().zip(formulas).zip(self.filled) {
+            if let (Some(column), true) = (column, rows > 0) {
+                let name = clip(&column.name, 60);
+                let words = if rows == 1 { "row" } else { "rows" };
+                notes.push(format!("{formula} in {rows} {words}, whose cell of `{name}` is empty"));
+            }
         }
         let main = [&self.params, &self.tokens, &self.flops];
         notes.extend(main.into_iter().flatten().filter_map(Measured::note));
@@ -222,6 +234,9 @@ impl Columns {
         let params = read(&mut self.params, "N (params)")?;
         let tokens = read(&mut self.tokens, "D (tokens)")?;
         let flops = read(&mut self.flops, "C (flops)")?;
+        for (filled, value) in self.filled.iter_mut().zip([params, tokens, flops]) {
+            *filled += usize::from(value.is_none());
+        }
         let (params, tokens, flops) = match (params, tokens, flops) {
             (Some(n), Some(d), Some(c)) => (n, d, c),
             (Some(n), Some(d), None) => (n, d, 6.0 * n * d),

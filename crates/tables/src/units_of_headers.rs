@@ -68,7 +68,7 @@ pub fn is_usual(words: &[String], quantity: Quantity) -> bool {
         Quantity::Params => any(&["params"]),
         Quantity::Tokens => any(&["tokens"]),
         // `gflops` alone may be a speed.
-        Quantity::Flops => any(&["total", "train", "training", "compute", "c"]),
+        Quantity::Flops => any(&["total", "train", "training", "compute", "c", "flops"]),
     }
 }
 
@@ -88,6 +88,7 @@ mod tests {
             ("total_gflops", Quantity::Flops, "GFLOPs", true),
             ("throughput/total_gflops", Quantity::Flops, "GFLOPs", false),
             ("Training compute (EFLOP)", Quantity::Flops, "EFLOPs", true),
+            ("flops [EFLOPs]", Quantity::Flops, "EFLOPs", true),
             ("tflops", Quantity::Flops, "TFLOPs", false),
         ] {
             let (found, words) = unit_of(header, quantity).unwrap_or_else(|| panic!("{header}"));
