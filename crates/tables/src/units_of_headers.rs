@@ -21,6 +21,8 @@ pub fn unit_of(header: &str, quantity: Quantity) -> Option<(Unit, Vec<String>)> 
     let owned = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
     if quantity == Quantity::Flops {
         let days = matches!(*last, "day" | "days");
+        // PFLOP/s-days.
+        let rest = rest.strip_suffix(&["s"]).unwrap_or(rest);
         if let (true, Some((petaflops, rest))) = (days, rest.split_last())
             && matches!(*petaflops, "pf" | "pflop" | "pflops" | "petaflop" | "petaflops")
         {
@@ -85,6 +87,7 @@ mod tests {
             ("model size / M", Quantity::Params, "M", false),
             ("compute_pf_days", Quantity::Flops, "PF-days", true),
             ("compute (PF-days)", Quantity::Flops, "PF-days", true),
+            ("compute (PFLOP/s-days)", Quantity::Flops, "PF-days", true),
             ("total_gflops", Quantity::Flops, "GFLOPs", true),
             ("throughput/total_gflops", Quantity::Flops, "GFLOPs", false),
             ("Training compute (EFLOP)", Quantity::Flops, "EFLOPs", true),
