@@ -51,13 +51,14 @@ pub fn count_renamed_once(rows: &mut [ReadRow]) {
         }
         let key = [row.params, row.tokens, row.loss_nats].map(f64::to_bits);
         let same = seen.entry(key).or_default();
-        let renamed = |&at: &usize| {
-            rows[at].as_ref().is_ok_and(|other| other.run != row.run && trained_alike(other, row))
-        };
-        if same.iter().any(renamed) {
-            leave_out(&mut rows[k], LeftOutReason::Renamed);
-        } else {
-            same.push(k);
+        let others = same.iter().filter_map(|&at| rows[at].as_ref().ok());
+        // Of runs that were trained alike those of one name are kept, so that one of them stands for all.
+        match others.into_iter().find(|other| trained_alike(other, row)) {
+            Some(other) if other.run != row.run => {
+                leave_out(&mut rows[k], LeftOutReason::Renamed);
+            }
+            Some(_) => {}
+            None => same.push(k),
         }
     }
 }

@@ -3,14 +3,16 @@
 mod support;
 
 use isoflop_fit::isoflop::{
-    IsoflopFit, IsoflopOptions, Method, Noise, SliceFit, SliceRefusal, fit_isoflop, slice_minima,
+    IsoflopFit, IsoflopOptions, Method, Noise, SliceFit, SliceRefusal, SpoiledRuns, fit_isoflop,
+    slice_minima,
 };
 use isoflop_fit::{FitError, Observation, Table};
 use support::porian::porian_recipe;
 use support::{made, others};
 
 fn fitted(table: &Table, draws: usize) -> IsoflopFit {
-    let options = IsoflopOptions { method: Method::Porian, draws, ..Default::default() };
+    let spoiled = SpoiledRuns::Keep;
+    let options = IsoflopOptions { method: Method::Porian, spoiled, draws, ..Default::default() };
     fit_isoflop(table, &options).unwrap()
 }
 

@@ -7,6 +7,7 @@ mod hyper;
 mod machine;
 mod observed;
 mod optimum;
+mod residuals;
 mod runs;
 mod sensitivity;
 mod shapes;

@@ -1,5 +1,6 @@
 //! JSON as tables: an object per line, an array of objects, or arrays by column. Objects within objects are columns `a.b`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
@@ -20,28 +21,28 @@ pub fn parse(text: &str) -> Result<TextTable, TableError> {
     let first = text.lines().next().unwrap_or_default();
     let of_lines =
         !text.starts_with('[') && serde_json::from_str::<Value>(&quote_non_numbers(first)).is_ok();
-    let values = if of_lines { lines(text)? } else { whole(text)? };
     let mut table = Builder::default();
-    match &values[..] {
-        [Value::Array(rows)] => table.add_all(rows)?,
-        [Value::Object(one)] if table.add_turned(one)? => {}
-        _ => table.add_all(&values)?,
+    if of_lines {
+        table.add_lines(text)?;
+    } else {
+        let values = whole(text)?;
+        match &values[..] {
+            [Value::Array(rows)] => table.add_all(rows)?,
+            [Value::Object(one)] if table.add_turned(one)? => {}
+            _ => table.add_all(&values)?,
+        }
     }
     Ok(table.finish())
 }
 
-fn lines(text: &str) -> Result<Vec<Value>, TableError> {
-    let mut out = Vec::new();
-    for (k, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let object: Map<String, Value> =
-            serde_json::from_str(&quote_non_numbers(line)).map_err(|error| TableError::Format {
-                problem: format!("line {} is not a JSON object", k + 1),
-                hint: "every line is one object, such as {\"params\": 1e8, \"tokens\": 2e9, \"loss\": 3.1}".into(),
-                source: Some(error.into()),
-            })?;
-        out.push(Value::Object(object));
-    }
-    Ok(out)
+/// A line and its number, from 0.
+fn object((k, line): (usize, &str)) -> Result<Map<String, Value>, TableError> {
+    serde_json::from_str(&quote_non_numbers(line)).map_err(|error| TableError::Format {
+        problem: format!("line {} is not a JSON object", k + 1),
+        hint: "every line is one object, such as {\"params\": 1e8, \"tokens\": 2e9, \"loss\": 3.1}"
+            .into(),
+        source: Some(error.into()),
+    })
 }
 
 /// Values over several lines, one after the other.
@@ -64,6 +65,23 @@ struct Builder {
 }
 
 impl Builder {
+    /// One object a line, read one after the other: a long table of values would take ten times its text.
+    fn add_lines(&mut self, text: &str) -> Result<(), TableError> {
+        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let first = lines.next().map(object).transpose()?.unwrap_or_default();
+        let Some(second) = lines.next() else {
+            if !self.add_turned(&first)? {
+                self.add(&first)?;
+            }
+            return Ok(());
+        };
+        self.add(&first)?;
+        for line in std::iter::once(second).chain(lines) {
+            self.add(&object(line)?)?;
+        }
+        Ok(())
+    }
+
     fn add_all(&mut self, rows: &[Value]) -> Result<(), TableError> {
         for (k, row) in rows.iter().enumerate() {
             let Value::Object(object) = row else {
@@ -238,7 +256,10 @@ fn by_number<'a, T>(entries: impl Iterator<Item = (&'a String, T)>) -> Option<Ve
 }
 
 /// Python writes NaN and Infinity as bare words, which JSON does not know: in quotes they are cells that are no numbers.
-fn quote_non_numbers(line: &str) -> String {
+fn quote_non_numbers(line: &str) -> Cow<'_, str> {
+    if !(line.contains("NaN") || line.contains("Infinity")) {
+        return Cow::Borrowed(line);
+    }
     let mut out = String::with_capacity(line.len());
     let (mut inside, mut rest) = (false, line);
     while let Some(c) = rest.chars().next() {
@@ -259,7 +280,7 @@ fn quote_non_numbers(line: &str) -> String {
         out += &rest[..next];
         rest = &rest[next..];
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ pub struct TableOptions {
     pub assume_6nd: bool,
     /// Leave out rows, each as `COLUMN=VALUE`.
     pub skip: Vec<String>,
-    /// Most bytes of text, unpacked.
+    /// Most bytes of text, unpacked; never more than 4 GiB.
     pub most_bytes: u64,
 }
 

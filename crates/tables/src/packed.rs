@@ -8,6 +8,8 @@ use crate::error::TableError;
 
 /// Text of a table, gzip, zstd or plain, of no more than `most` bytes.
 pub fn text(bytes: &[u8], most: u64) -> Result<String, TableError> {
+    // The lengths of cells are kept in 32 bits.
+    let most = most.min(u32::MAX.into());
     let kinds: [(&[u8], &str, &str); 4] = [
         (b"PAR1", "a Parquet file", "pandas.read_parquet(...).to_csv(..., index=False)"),
         (b"PK\x03\x04", "a zip archive, as Excel writes", "save the sheet as CSV"),

@@ -7,6 +7,7 @@ mod dataset;
 mod files;
 mod fixture;
 mod formats;
+mod fuzz_corpus;
 mod language;
 mod lines;
 mod tokenizers;

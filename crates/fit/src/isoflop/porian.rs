@@ -7,6 +7,7 @@
 //! were refused. A slice with half of its draws refused has no vote. D* is found likewise, on a grid in ln D. The interval of an
 //! exponent is that of the lines through single draws, with the same weights.
 //!
+//! Runs far off what the rest of their slice says are left out first; with [`SpoiledRuns::Keep`] the recipe is theirs to the digit.
 //! Their noise is .002 nats at every loss, the spread of seeds on their data; [`Noise::Given`] gives another.
 
 mod grid;
@@ -18,7 +19,8 @@ use rayon::prelude::*;
 use super::power::PowerLaw;
 use super::slices::{Group, Slice, group_slices};
 use super::{
-    Curve, Found, IsoflopFit, IsoflopOptions, LEAST_SLICES, Noise, SliceFit, SliceRefusal,
+    Curve, Found, IsoflopFit, IsoflopOptions, LEAST_SLICES, Noise, SliceFit, SliceRefusal, Spoiled,
+    SpoiledRuns, spoiled,
 };
 use crate::error::FitError;
 use crate::estimate::Estimate;
@@ -37,17 +39,15 @@ const DRAWS: usize = 1000;
 
 /// Approach 2 by the whole recipe.
 pub(super) fn fit(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit, FitError> {
-    let (groups, outside) = groups(table)?;
+    let Grouped { groups, kept, outside, spoiled } = grouped(table, options)?;
     let asked = options.draws;
     let few = too_few_draws(asked, options.level);
     let draws = if asked == 0 { DRAWS } else { asked };
     let votes: Vec<Result<Vote, SliceRefusal>> =
-        groups.iter().enumerate().map(|(k, group)| vote(table, group, options, draws, k)).collect();
-    let slices: Vec<SliceFit> = groups
-        .iter()
-        .zip(&votes)
-        .map(|(group, vote)| report(table, group, vote, options.level, asked > 0 && few.is_none()))
-        .collect();
+        kept.iter().enumerate().map(|(k, kept)| vote(table, kept, options, draws, k)).collect();
+    let intervals = (asked > 0 && few.is_none()).then_some(options.level);
+    let both = groups.iter().zip(&kept).zip(&votes);
+    let slices = both.map(|(groups, vote)| report(table, groups, vote, intervals)).collect();
     let voting: Vec<&Vote> = votes.iter().flatten().collect();
     if voting.len() < LEAST_SLICES {
         let why = |(group, vote): (&Group, &Result<Vote, SliceRefusal>)| {
@@ -77,7 +77,7 @@ pub(super) fn fit(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit,
         method: options.method,
         slices,
         outside,
-        spoiled: Vec::new(),
+        spoiled,
         bracketed: voting.len(),
         params: law(|f| f.log_params, |v| v.weights[0]),
         tokens: law(|f| f.log_tokens, |v| v.weights[1]),
@@ -95,16 +95,25 @@ pub(super) fn fit(table: &Table, options: &IsoflopOptions) -> Result<IsoflopFit,
 
 /// Every slice with its minimum, or why it has none.
 pub(super) fn minima(table: &Table, options: &IsoflopOptions) -> Result<Vec<SliceFit>, FitError> {
-    let (groups, _) = groups(table)?;
-    let one = |(k, group): (usize, &Group)| {
-        let vote = vote(table, group, options, DRAWS, k);
-        report(table, group, &vote, options.level, false)
+    let Grouped { groups, kept, .. } = grouped(table, options)?;
+    let one = |(k, (group, kept)): (usize, (&Group, &Group))| {
+        let vote = vote(table, kept, options, DRAWS, k);
+        report(table, (group, kept), &vote, None)
     };
-    Ok(groups.iter().enumerate().map(one).collect())
+    Ok(groups.iter().zip(&kept).enumerate().map(one).collect())
 }
 
-/// Slices, and the runs that share their budget with no other, by name.
-fn groups(table: &Table) -> Result<(Vec<Group>, Vec<String>), FitError> {
+/// The slices of a table.
+struct Grouped {
+    groups: Vec<Group>,
+    /// Each without its spoiled runs.
+    kept: Vec<Group>,
+    /// Runs that share their budget with no other, by name.
+    outside: Vec<String>,
+    spoiled: Vec<Spoiled>,
+}
+
+fn grouped(table: &Table, options: &IsoflopOptions) -> Result<Grouped, FitError> {
     let (groups, lone): (Vec<Group>, Vec<Group>) =
         group_slices(table).into_iter().partition(|g| g.rows.len() > 1);
     if groups.is_empty() {
@@ -113,7 +122,13 @@ fn groups(table: &Table) -> Result<(Vec<Group>, Vec<String>), FitError> {
         return Err(FitError::NoSlices { detail });
     }
     let name = |i: &usize| table.rows()[*i].run.clone();
-    Ok((groups, lone.iter().flat_map(|g| g.rows.iter().map(name)).collect()))
+    let outside = lone.iter().flat_map(|g| g.rows.iter().map(name)).collect();
+    let spoiled = match options.spoiled {
+        SpoiledRuns::LeaveOut => spoiled::find(table, &groups),
+        SpoiledRuns::Keep => Vec::new(),
+    };
+    let kept = groups.iter().map(|group| spoiled::without(group, &spoiled)).collect();
+    Ok(Grouped { groups, kept, outside, spoiled })
 }
 
 /// What a slice says.
@@ -215,18 +230,17 @@ fn least_of_each_size(table: &Table, group: &Group) -> Vec<Run> {
 
 fn report(
     table: &Table,
-    group: &Group,
+    (group, kept): (&Group, &Group),
     vote: &Result<Vote, SliceRefusal>,
-    level: f64,
-    intervals: bool,
+    intervals: Option<f64>,
 ) -> SliceFit {
-    let slice = Slice::new(table, group);
+    let slice = Slice::new(table, kept);
     let found = vote.as_ref().ok().map(|v| v.point);
     let refusal = vote.as_ref().err().cloned();
     let none = Curve::default();
     let curve = vote.as_ref().map_or(&none, |v| &v.curve);
     let mut out = slice.report(group, table, found, refusal, curve);
-    if let (Ok(vote), Some(minimum), true) = (vote, &mut out.minimum, intervals) {
+    if let (Ok(vote), Some(minimum), Some(level)) = (vote, &mut out.minimum, intervals) {
         let estimate = |f: fn(&Found) -> f64| {
             let mut values: Vec<f64> = vote.drawn.iter().map(f).collect();
             Estimate::from_draws(f(&vote.point), &mut values, level)

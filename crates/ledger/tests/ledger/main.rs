@@ -2,6 +2,7 @@
 
 mod append;
 mod config;
+mod fuzz_corpus;
 mod lock;
 mod passport;
 mod repeats;

@@ -3,6 +3,7 @@
 mod calibration;
 mod config;
 mod errors;
+mod fuzz_corpus;
 mod grid;
 mod keys;
 mod readme;

@@ -1,14 +1,12 @@
 //! How sure: the same exponent by every approach, objective and convention; and checks of the law.
 
-use std::collections::HashSet;
-
 use isoflop_fit::study::{Answer, Study};
 use isoflop_fit::validate::HeldOut;
 
-use super::{Fitted, MOST_DOTS, Page, Thinned, dependence, filled, intervals, one_line};
+use super::{Page, dependence, filled, intervals, one_line, residuals};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
-use crate::plots::{Forest, ForestRow, Reference, Residual, Residuals};
+use crate::plots::{Forest, ForestRow, Reference};
 use crate::table::{Align, Table, Tone};
 use crate::{correlations, number};
 
@@ -224,7 +222,7 @@ pub(super) fn checks(page: &Page) -> Option<Section> {
         }
         let off = number::percent(result.residual_rms, 2, false);
         table.notes.push(format!("Runs lie {off} (root mean square) about the law.").into());
-        if let Some(plot) = residuals(page, study) {
+        if let Some(plot) = residuals::plot(page, study) {
             blocks.push(Block::Figures(vec![plot.figure()]));
         }
         blocks.extend(dependence::by_shape(study).map(Block::Table));
@@ -315,40 +313,6 @@ fn held_out_table(held: &[&HeldOut]) -> Table {
     }
     table.notes.push("Mean relative error of the loss.".into());
     table
-}
-
-fn residuals(page: &Page, study: &Study) -> Option<Residuals> {
-    let Fitted::Study(_, table) = page.fitted else { return None };
-    let table = study.law_table(table).ok()?;
-    let found = study.residuals.as_ref()?;
-    if found.log_residuals.len() != table.len() {
-        return None;
-    }
-    let thinned = Thinned::new(table.len());
-    let outliers: HashSet<&str> =
-        study.outliers.iter().flat_map(|o| &o.runs).map(|o| o.run.as_str()).collect();
-    let Thinned { told: drawn, .. } = &thinned;
-    let both = table.rows().iter().zip(&found.log_residuals).enumerate();
-    let kept = both.filter(|(i, (row, _))| {
-        thinned.keeps(*i) || (outliers.len() < MOST_DOTS && outliers.contains(row.run.as_str()))
-    });
-    let runs = kept.map(|(_, (row, r))| Residual {
-        name: row.run.clone(),
-        params: row.params,
-        tokens: row.tokens,
-        flops: row.flops,
-        share: r.exp_m1(),
-        outlier: outliers.contains(row.run.as_str()),
-    });
-    let structured: Vec<&str> =
-        found.trends.iter().filter(|t| t.structured).map(|t| t.variable.as_str()).collect();
-    let subtitle = match structured.as_slice() {
-        [] => format!("No trend found in {} runs.{drawn}", found.log_residuals.len()),
-        some => {
-            format!("Residuals depend on {}: the law misses something.{drawn}", some.join(", "))
-        }
-    };
-    Some(Residuals { subtitle: Some(subtitle.into()), runs: runs.collect() })
 }
 
 #[cfg(test)]

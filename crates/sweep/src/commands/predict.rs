@@ -197,8 +197,7 @@ fn fitted(args: &PredictArgs) -> anyhow::Result<Predicted> {
     let forecast = Forecaster::new(&table, law.as_ref(), Some(&fit), minima, &options.fit)?;
     expected(&mut predicted, &forecast)?;
     let mut warnings = law_warnings(&table, &fit, &checks);
-    let of_slices = slices.as_ref().map_or(&[][..], |fit| &fit.spoiled);
-    warnings.extend(spoiled_warnings(of_slices, &spoiled));
+    warnings.extend(spoiled_warnings(minima.map_or(&[], |fit| &fit.spoiled), &spoiled));
     let machines = MachineEffects::of(&table, options.fit.intervals.level);
     warnings.extend(machines.iter().flat_map(MachineEffects::warnings));
     warnings.extend(frontier.as_ref().err().map(|why| Warning::no_result("3 (law)", why)));

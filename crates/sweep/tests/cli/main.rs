@@ -23,6 +23,7 @@ mod shapes;
 mod signal;
 mod steady;
 mod support;
+mod table_errors;
 mod table_report;
 mod tables;
 mod writers;

@@ -1,0 +1,8 @@
+#![no_main]
+
+#[path = "../readers/config.rs"]
+mod reader;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let _ = reader::read(bytes);
+});
