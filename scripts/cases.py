@@ -178,7 +178,7 @@ def table(answers: list[Answer]) -> str:
         codes = ", ".join(map(str, answer.codes))
         now = {"failed": "**not as expected**; ", "known": f"**{answer.case.get('known')}**; "}.get(answer.verdict, "")
         now += f"{codes}: {telling(answer)}"
-        cells = [f"{answer.folder}/{answer.case['name']}", answer.case.get("before", "not tried"), now]
+        cells = [f"{answer.folder}/{answer.case['name']}", answer.case.get("before", ""), now]
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)
 

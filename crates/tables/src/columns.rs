@@ -1,6 +1,6 @@
 //! Which column holds what, and runs out of their cells.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use isoflop_fit::repeated_rows::ReadRow;
 use isoflop_fit::units::Given;
@@ -77,7 +77,7 @@ impl Columns {
         }
         let loss = file.column(&names.loss, "--loss")?;
         let (run, run_note) = match named(&names.run, "run", "--run")? {
-            None => wandb_names(file)?,
+            None => wandb_names(file, params.as_ref(), tokens.as_ref())?,
             run => (run, None),
         };
         let mut columns = Columns {
@@ -256,17 +256,40 @@ fn unreadable(column: &str, cell: &str) -> LeftOutReason {
     LeftOutReason::Unreadable { column: column.into(), cell: clip(cell, 60).into_owned() }
 }
 
-/// W&B's exports have the names of runs in a column `Name`: taken where it tells all rows apart, else offered.
-fn wandb_names(file: &TextTable) -> Result<(Option<Optional>, Option<String>), TableError> {
+/// W&B's exports have the names of runs in a column `Name`: taken where it tells all rows apart, or where those that share a
+/// name are the history of one run; else offered.
+fn wandb_names(
+    file: &TextTable,
+    params: Option<&Measured>,
+    tokens: Option<&Measured>,
+) -> Result<(Option<Optional>, Option<String>), TableError> {
     let Some(at) = file.find("Name")? else { return Ok((None, None)) };
     let mut seen = HashSet::new();
-    let names = file.cells.rows().map(|row| row.cell(at));
-    Ok(match names.into_iter().all(|name| !name.is_empty() && seen.insert(name)) {
+    let names = || file.cells.rows().map(|row| row.cell(at));
+    let apart = names().all(|name| !name.is_empty() && seen.insert(name));
+    let histories = || match (params, tokens) {
+        (Some(params), Some(tokens)) => are_histories(file, at, params.at, tokens.at),
+        _ => false,
+    };
+    Ok(match apart || histories() {
         true => (Some(Optional::new(file, at, false)), Some("column `Name` names the runs".into())),
         false => {
             let note = "column `Name` is not taken for the names of runs, as some rows share one or have none: --run Name takes it";
             (None, Some(note.into()))
         }
+    })
+}
+
+/// Whether all rows have a name, those of one name one N, and no two of them one D.
+fn are_histories(file: &TextTable, name: usize, params: usize, tokens: usize) -> bool {
+    let mut sizes = HashMap::new();
+    let mut points = HashSet::new();
+    file.cells.rows().all(|row| {
+        let (name, size) = (row.cell(name), row.cell(params));
+        let point = row.cell(tokens);
+        !name.is_empty()
+            && *sizes.entry(name).or_insert(size) == size
+            && points.insert((name, point))
     })
 }
 
