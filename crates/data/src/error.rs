@@ -107,6 +107,22 @@ fn no_match(left: u64) -> String {
 }
 
 impl DataError {
+    /// Whether the text or its options cannot be what was meant; else the work failed.
+    pub fn is_misuse(&self) -> bool {
+        use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+        match self {
+            Self::Option { .. }
+            | Self::NoMatch { .. }
+            | Self::Format { .. }
+            | Self::Record { .. }
+            | Self::TooSmall { .. } => true,
+            Self::Io { action: "read", source, .. } => {
+                matches!(source.kind(), InvalidData | InvalidInput | UnexpectedEof)
+            }
+            _ => false,
+        }
+    }
+
     /// An [`DataError::Io`] for reading.
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
         let hint = match source.kind() {

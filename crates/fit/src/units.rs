@@ -103,11 +103,32 @@ impl Levels {
         Some(match &likely[..] {
             [units] => self.named(units, &told, given),
             [_, ..] => self.named_with_others(&likely, &told, given),
+            [] if self.may_count_steps(given) => self.of_steps(&told),
             [] => Doubt {
                 why: format!("N, D and C are not in the units of C = 6 N D: {told} (medians)"),
                 hint: "look whether D counts steps or one device's tokens, and C one device's or one step's FLOPs; --flops-unit, --params-unit and --tokens-unit take a number too (--tokens-unit 524288 for steps of so many tokens); --trust-units fits the numbers as they stand".into(),
             },
         })
+    }
+
+    /// Whether all is as usual once D is as many times larger as C asks for.
+    fn may_count_steps(&self, given: Given) -> bool {
+        given == Given::All
+            && self.per_six_nd > SIX_ND.1
+            && self.scaled(given, 1.0, 1.0, self.per_six_nd).outside(given).is_empty()
+    }
+
+    fn of_steps(&self, told: &str) -> Doubt {
+        let each = short(self.per_six_nd);
+        Doubt {
+            why: format!(
+                "N, D and C are not in the units of C = 6 N D: {told} (medians); D may count steps, of about {each} tokens each, or the tokens of one of about {each} devices"
+            ),
+            hint: format!(
+                "give --tokens-unit with the tokens of a step or the number of devices, such as {:.0}; --flops-unit and --params-unit take a number too; --trust-units fits the numbers as they stand",
+                self.per_six_nd
+            ),
+        }
     }
 
     /// The levels that no real table has, in words.

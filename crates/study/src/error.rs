@@ -113,14 +113,13 @@ impl StudyError {
     pub fn is_misuse(&self) -> bool {
         match self {
             Self::Config(_) | Self::Misuse(_) | Self::Device { .. } => true,
-            Self::Data { source, .. } => {
-                matches!(**source, DataError::Option { .. } | DataError::NoMatch { .. })
-            }
+            Self::Data { source, .. } => source.is_misuse(),
             Self::Ledger(error) => matches!(
                 error,
                 LedgerError::Locked { .. }
                     | LedgerError::ConfigChanged { .. }
                     | LedgerError::ConfigMissing { .. }
+                    | LedgerError::Twice { .. }
             ),
             _ => false,
         }

@@ -57,10 +57,7 @@ fn code(error: &anyhow::Error) -> u8 {
             || cause.is::<Misuse>()
             || cause.is::<isoflop_device::DeviceError>()
             || cause.is::<TableError>()
-            || matches!(
-                cause.downcast_ref(),
-                Some(DataError::Option { .. } | DataError::NoMatch { .. })
-            )
+            || cause.downcast_ref().is_some_and(DataError::is_misuse)
             || cause.downcast_ref().is_some_and(StudyError::is_misuse)
             || cause.downcast_ref().is_some_and(FitError::is_misuse)
     });

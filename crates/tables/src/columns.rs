@@ -1,6 +1,6 @@
 //! Which column holds what, and runs out of their cells.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use isoflop_fit::repeated_rows::ReadRow;
 use isoflop_fit::units::Given;
@@ -24,6 +24,8 @@ pub struct Columns {
     loss: usize,
     /// Take what is missing of N, D and C from the other two.
     assume_6nd: bool,
+    /// Rows whose cell of N, D or C was empty and taken from the other two.
+    filled: [usize; 3],
     loss_unit: f64,
     commas: Commas,
     run: Option<Optional>,
@@ -75,7 +77,7 @@ impl Columns {
         }
         let loss = file.column(&names.loss, "--loss")?;
         let (run, run_note) = match named(&names.run, "run", "--run")? {
-            None => wandb_names(file)?,
+            None => wandb_names(file, params.as_ref(), tokens.as_ref())?,
             run => (run, None),
         };
         let mut columns = Columns {
@@ -84,6 +86,7 @@ impl Columns {
             flops,
             loss,
             assume_6nd,
+            filled: [0; 3],
             loss_unit: if options.loss_in_bits { std::f64::consts::LN_2 } else { 1.0 },
             commas: Commas::None,
             run,
@@ -145,6 +148,15 @@ impl Columns {
             Given::WithoutTokens => notes.push("D = C / 6 N, as there is no column of D".into()),
             Given::WithoutParams => notes.push("N = C / 6 D, as there is no column of N".into()),
             Given::All | Given::WithoutFlops => {}
+        }
+        let columns = [&self.params, &self.tokens, &self.flops];
+        let formulas = ["N = C / 6 D", "D = C / 6 N", "C = 6 N D"];
+        for ((column, formula), rows) in columns.iter().zip(formulas).zip(self.filled) {
+            if let (Some(column), true) = (column, rows > 0) {
+                let name = clip(&column.name, 60);
+                let words = if rows == 1 { "row" } else { "rows" };
+                notes.push(format!("{formula} in {rows} {words}, whose cell of `{name}` is empty"));
+            }
         }
         let main = [&self.params, &self.tokens, &self.flops];
         notes.extend(main.into_iter().flatten().filter_map(Measured::note));
@@ -222,6 +234,9 @@ impl Columns {
         let params = read(&mut self.params, "N (params)")?;
         let tokens = read(&mut self.tokens, "D (tokens)")?;
         let flops = read(&mut self.flops, "C (flops)")?;
+        for (filled, value) in self.filled.iter_mut().zip([params, tokens, flops]) {
+            *filled += usize::from(value.is_none());
+        }
         let (params, tokens, flops) = match (params, tokens, flops) {
             (Some(n), Some(d), Some(c)) => (n, d, c),
             (Some(n), Some(d), None) => (n, d, 6.0 * n * d),
@@ -241,17 +256,40 @@ fn unreadable(column: &str, cell: &str) -> LeftOutReason {
     LeftOutReason::Unreadable { column: column.into(), cell: clip(cell, 60).into_owned() }
 }
 
-/// W&B's exports have the names of runs in a column `Name`: taken where it tells all rows apart, else offered.
-fn wandb_names(file: &TextTable) -> Result<(Option<Optional>, Option<String>), TableError> {
+/// W&B's exports have the names of runs in a column `Name`: taken where it tells all rows apart, or where those that share a
+/// name are the history of one run; else offered.
+fn wandb_names(
+    file: &TextTable,
+    params: Option<&Measured>,
+    tokens: Option<&Measured>,
+) -> Result<(Option<Optional>, Option<String>), TableError> {
     let Some(at) = file.find("Name")? else { return Ok((None, None)) };
     let mut seen = HashSet::new();
-    let names = file.cells.rows().map(|row| row.cell(at));
-    Ok(match names.into_iter().all(|name| !name.is_empty() && seen.insert(name)) {
+    let names = || file.cells.rows().map(|row| row.cell(at));
+    let apart = names().all(|name| !name.is_empty() && seen.insert(name));
+    let histories = || match (params, tokens) {
+        (Some(params), Some(tokens)) => are_histories(file, at, params.at, tokens.at),
+        _ => false,
+    };
+    Ok(match apart || histories() {
         true => (Some(Optional::new(file, at, false)), Some("column `Name` names the runs".into())),
         false => {
             let note = "column `Name` is not taken for the names of runs, as some rows share one or have none: --run Name takes it";
             (None, Some(note.into()))
         }
+    })
+}
+
+/// Whether all rows have a name, those of one name one N, and no two of them one D.
+fn are_histories(file: &TextTable, name: usize, params: usize, tokens: usize) -> bool {
+    let mut sizes = HashMap::new();
+    let mut points = HashSet::new();
+    file.cells.rows().all(|row| {
+        let (name, size) = (row.cell(name), row.cell(params));
+        let point = row.cell(tokens);
+        !name.is_empty()
+            && *sizes.entry(name).or_insert(size) == size
+            && points.insert((name, point))
     })
 }
 

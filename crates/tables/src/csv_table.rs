@@ -1,11 +1,11 @@
-//! CSV with comma, semicolon or tab, also behind `sep=` lines and comments.
+//! CSV with comma, semicolon, tab or bar, also behind `sep=` lines and comments.
 
 use crate::cells::Cells;
 use crate::clip;
 use crate::error::TableError;
 use crate::table_file::TextTable;
 
-const SEPARATORS: [char; 3] = [',', ';', '\t'];
+const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
 /// A table with a header; the separator is that of a `sep=` line, else whichever the header has most of.
 pub fn parse(text: &str) -> Result<TextTable, TableError> {
@@ -116,6 +116,8 @@ mod tests {
         assert_eq!([0, 1].map(|at| table.cells.row(0).cell(at)), ["a;b", "3.5"]);
         let tabs = parse("a\tb\n1\t2\n").unwrap();
         assert_eq!([0, 1].map(|at| tabs.cells.row(0).cell(at)), ["1", "2"]);
+        let bars = parse("| a | b |\n| 1 | 2 |\n").unwrap();
+        assert_eq!([1, 2].map(|at| bars.cells.row(0).cell(at)), ["1", "2"]);
         for line in ["sep=;\r\n", "\"sep=;\"\n", "\u{feff}sep=;\n"] {
             let table = parse(&format!("{line}a,x;b\n1;2\n")).unwrap();
             assert_eq!((&table.header[0][..], table.cells.row(0).cell(1)), ("a,x", "2"), "{line}");

@@ -1,7 +1,7 @@
 //! JSON as tables: an object per line, an array of objects, or arrays by column. Objects within objects are columns `a.b`.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
@@ -95,8 +95,8 @@ impl Builder {
         Ok(())
     }
 
-    /// Rows of one object that holds a whole table: `{"columns": [..], "data": [[..]]}`, `{"a": [..]}`, `{"a": {"0": ..}}`, or
-    /// `{"0": {"a": ..}}`; false where it is one row.
+    /// Rows of one object that holds a whole table: `{"columns": [..], "data": [[..]]}`, `{"a": [..]}`, `{"a": {"0": ..}}`,
+    /// `{"0": {"a": ..}}`, `{"runs": [{"a": ..}]}` or, by names of runs, `{"run-1": {"a": ..}}`; false where it is one row.
     fn add_turned(&mut self, one: &Map<String, Value>) -> Result<bool, TableError> {
         if let (Some(Value::Array(names)), Some(Value::Array(data))) =
             (one.get("columns"), one.get("data"))
@@ -105,6 +105,13 @@ impl Builder {
             return Ok(true);
         }
         let columns: Vec<(&String, &Value)> = one.iter().collect();
+        if let [(_, Value::Array(rows))] = columns[..]
+            && !rows.is_empty()
+            && rows.iter().all(Value::is_object)
+        {
+            self.add_all(rows)?;
+            return Ok(true);
+        }
         if columns.len() < 2 {
             return Ok(false);
         }
@@ -141,7 +148,9 @@ impl Builder {
             return Ok(true);
         }
         let first = objects[0].1.keys().map(|key| (key, ()));
-        let Some(_) = by_number(first).filter(|keys| !keys.is_empty()) else { return Ok(false) };
+        if by_number(first).is_none_or(|keys| keys.is_empty()) {
+            return self.add_named(&objects);
+        }
         let mut keys: Vec<&String> = objects[0].1.keys().collect();
         keys.sort_by_key(|key| key.parse::<u64>().unwrap_or(0));
         for key in keys {
@@ -151,6 +160,24 @@ impl Builder {
                 }
             }
             self.cells.end_row();
+        }
+        Ok(true)
+    }
+
+    /// Rows by the names of runs, where all have the same keys and no objects within.
+    fn add_named(&mut self, rows: &[(&String, &Map<String, Value>)]) -> Result<bool, TableError> {
+        let keys = |row: &Map<String, Value>| row.keys().cloned().collect::<BTreeSet<_>>();
+        let first = keys(rows[0].1);
+        let alike = rows.iter().all(|(_, row)| keys(row) == first);
+        if first.is_empty() || !alike || rows.iter().any(|(_, r)| r.values().any(Value::is_object))
+        {
+            return Ok(false);
+        }
+        for (name, row) in rows {
+            if !first.contains("run") {
+                self.put("run", &Value::String((*name).clone()))?;
+            }
+            self.add(row)?;
         }
         Ok(true)
     }
@@ -291,6 +318,8 @@ mod tests {
             "{\"a\": [1, 3], \"b.c\": [2, 4]}",
             "{\"a\": {\"0\": 1, \"1\": 3}, \"b.c\": {\"0\": 2, \"1\": 4}}",
             "{\"0\": {\"a\": 1, \"b\": {\"c\": 2}}, \"1\": {\"a\": 3, \"b\": {\"c\": 4}}}",
+            "{\"runs\": [{\"a\": 1, \"b\": {\"c\": 2}}, {\"a\": 3, \"b.c\": 4}]}",
+            "{\"one\": {\"a\": 1, \"b.c\": 2}, \"two\": {\"a\": 3, \"b.c\": 4}}",
             "{\"columns\": [\"a\", \"b.c\"], \"index\": [0, 1], \"data\": [[1, 2], [3, 4]]}",
         ] {
             let table = parse(text).unwrap();
@@ -301,6 +330,8 @@ mod tests {
                 assert_eq!(cell(&table, row, name), wanted, "{text}");
             }
         }
+        let named = parse("{\"one\": {\"a\": 1}, \"two\": {\"a\": 3}}").unwrap();
+        assert_eq!([0, 1].map(|row| cell(&named, row, "run")), ["one", "two"]);
         for broken in ["[1, 2]", "[{\"a\": 1}", "{\"a\": [1], \"b\": [1, 2]}"] {
             let error = parse(broken).unwrap_err().to_string();
             assert!(error.contains("hint: "), "{error}");

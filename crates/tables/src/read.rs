@@ -16,6 +16,9 @@ use crate::options::{Form, TableOptions};
 use crate::table_file::{TextTable, bytes_of, sha256};
 use crate::{clip, packed};
 
+/// Medians outside are told; those that no study has are refused.
+const USUAL_TOKENS_PER_PARAM: std::ops::RangeInclusive<f64> = 1.0..=1e4;
+
 /// Runs, and what is to be known about them.
 #[derive(Debug, Clone)]
 pub struct RunTable {
@@ -80,6 +83,9 @@ fn runs_of(text: &str, form: Form, options: &TableOptions) -> Result<RunTable, T
     let mut rows = in_plain_units(&file, &mut columns, options, trusted)?;
     let mut notes: Vec<String> = note.into_iter().chain(columns.notes()).collect();
     notes.extend(sifted(&mut rows, &columns, trusted)?);
+    if !trusted {
+        notes.extend(unusual(&rows));
+    }
     let source = TableSource { flops: columns.flops_in_words(), notes, sha256: sha256(text) };
     Ok(RunTable { table: Table::read(rows)?, source })
 }
@@ -116,6 +122,16 @@ fn in_plain_units(
 fn doubt(rows: &[ReadRow], columns: &Columns) -> Option<Doubt> {
     let runs = runs(rows);
     Levels::of(&runs)?.doubt(columns.given()).or_else(|| mixed(&runs))
+}
+
+/// Tokens per parameter that are possible, and seldom meant.
+fn unusual(rows: &[ReadRow]) -> Option<String> {
+    let each = Levels::of(&runs(rows))?.tokens_per_param;
+    (!USUAL_TOKENS_PER_PARAM.contains(&each)).then(|| {
+        format!(
+            "D / N is {each:.3e} in the middle of the table, and from 1 to 10,000 in most: see that both are in the units meant"
+        )
+    })
 }
 
 fn runs(rows: &[ReadRow]) -> Vec<&Observation> {

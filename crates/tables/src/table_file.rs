@@ -60,7 +60,7 @@ impl TextTable {
         out
     }
 
-    /// Index of a column, if it is there. Two columns of one name are an error where the name is needed.
+    /// Index of a column, if it is there; a name in small letters stands for the one column that is written otherwise. Two columns of one name are an error where the name is needed.
     pub fn find(&self, name: &str) -> Result<Option<usize>, TableError> {
         let mut found = self.header.iter().enumerate().filter(|(_, h)| *h == name).map(|(i, _)| i);
         match (found.next(), found.next()) {
@@ -73,6 +73,12 @@ impl TextTable {
                 ),
                 "rename one of them",
             )),
+            (None, _) => {
+                let alike = |(i, h): (usize, &String)| (h.to_lowercase() == name).then_some(i);
+                let mut found = self.header.iter().enumerate().filter_map(alike);
+                let first = found.next();
+                Ok(first.filter(|_| found.next().is_none()))
+            }
             (first, _) => Ok(first),
         }
     }
@@ -105,6 +111,13 @@ mod tests {
         assert_eq!(twice.find("n").unwrap(), Some(1));
         let error = csv_table::parse("a,b\n1,2\n").unwrap().column("loss", "--loss");
         assert!(error.unwrap_err().to_string().contains("the columns are a, b"));
+        let capitals = csv_table::parse("Loss,N,n,D,d\n1,2,3,4,5\n").unwrap();
+        assert_eq!(
+            ["loss", "n", "D", "LOSS"].map(|name| capitals.find(name).unwrap()),
+            [Some(0), Some(2), Some(3), None]
+        );
+        let either = csv_table::parse("Loss,LOSS\n1,2\n").unwrap();
+        assert_eq!(either.find("loss").unwrap(), None);
         let wide: Vec<String> = (0..5000).map(|k| format!("metric-{k}")).collect();
         let table = TextTable { header: wide, cells: Cells::default() };
         let error = table.column("loss", "--loss").unwrap_err().to_string();

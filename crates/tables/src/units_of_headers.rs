@@ -21,6 +21,8 @@ pub fn unit_of(header: &str, quantity: Quantity) -> Option<(Unit, Vec<String>)> 
     let owned = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
     if quantity == Quantity::Flops {
         let days = matches!(*last, "day" | "days");
+        // PFLOP/s-days.
+        let rest = rest.strip_suffix(&["s"]).unwrap_or(rest);
         if let (true, Some((petaflops, rest))) = (days, rest.split_last())
             && matches!(*petaflops, "pf" | "pflop" | "pflops" | "petaflop" | "petaflops")
         {
@@ -68,7 +70,7 @@ pub fn is_usual(words: &[String], quantity: Quantity) -> bool {
         Quantity::Params => any(&["params"]),
         Quantity::Tokens => any(&["tokens"]),
         // `gflops` alone may be a speed.
-        Quantity::Flops => any(&["total", "train", "training", "compute", "c"]),
+        Quantity::Flops => any(&["total", "train", "training", "compute", "c", "flops"]),
     }
 }
 
@@ -85,9 +87,11 @@ mod tests {
             ("model size / M", Quantity::Params, "M", false),
             ("compute_pf_days", Quantity::Flops, "PF-days", true),
             ("compute (PF-days)", Quantity::Flops, "PF-days", true),
+            ("compute (PFLOP/s-days)", Quantity::Flops, "PF-days", true),
             ("total_gflops", Quantity::Flops, "GFLOPs", true),
             ("throughput/total_gflops", Quantity::Flops, "GFLOPs", false),
             ("Training compute (EFLOP)", Quantity::Flops, "EFLOPs", true),
+            ("flops [EFLOPs]", Quantity::Flops, "EFLOPs", true),
             ("tflops", Quantity::Flops, "TFLOPs", false),
         ] {
             let (found, words) = unit_of(header, quantity).unwrap_or_else(|| panic!("{header}"));

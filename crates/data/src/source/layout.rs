@@ -42,11 +42,13 @@ pub(super) fn layout<'a>(
             hint: "convert it to JSONL, for example with DuckDB: COPY (SELECT text FROM 'x.parquet') TO 'x.jsonl'".into(),
         });
     }
-    let of_lines = ends(&[".jsonl", ".ndjson"]);
+    let of_lines = ends(&[".jsonl", ".ndjson", ".jsonlines", ".jl"]);
     let found = if of_lines || ends(&[".json"]) {
         of_json(&head(path, open(packing)?)?, of_lines, field)
     } else if ends(&[".csv", ".tsv"]) {
         of_csv(&head(path, open(packing)?)?, &field.0)
+    } else if ends(&[".txt"]) || Path::new(stem).extension().is_none() {
+        Ok(of_text(&head(path, open(packing)?)?, field))
     } else {
         Ok(Layout::Plain)
     };
@@ -98,6 +100,22 @@ fn of_json(head: &[u8], of_lines: bool, field: &json::Field) -> Result<Layout, N
     ))
 }
 
+/// Of a name that says nothing: lines of objects with the field are JSON, all else is text.
+fn of_text(head: &[u8], field: &json::Field) -> Layout {
+    let opens = head.trim_ascii_start().starts_with(b"{");
+    let found = opens.then(|| of_json(head, false, field));
+    let has = |line: &[u8]| {
+        let objects = json::all_objects(line.trim_ascii());
+        objects
+            .is_some_and(|all| all.first().is_some_and(|o| json::has_field(o, field) == Some(true)))
+    };
+    let first = head.trim_ascii_start().split(|byte| *byte == b'\n').next().unwrap_or_default();
+    match found {
+        Some(Ok(Layout::JsonLines)) if has(first) => Layout::JsonLines,
+        _ => Layout::Plain,
+    }
+}
+
 fn of_csv(head: &[u8], field: &str) -> Result<Layout, NoText> {
     if head.trim_ascii().is_empty() {
         return Ok(Layout::Plain);
@@ -133,6 +151,17 @@ mod tests {
         assert!(json("{\n \"model\": {\"vocab\": {\n").is_err());
         assert!(json("{\"text\": \n").is_err());
         assert!(json("[1, 2]").is_err());
+        let text = |head: &str| of_text(head.as_bytes(), &json::Field("text".into()));
+        assert_eq!(text("{\"text\": \"a\"}\n{\"text\": \"b\"}\n"), Layout::JsonLines);
+        for plain in [
+            "",
+            "words\n",
+            "{ braces }\n",
+            "{\"body\": \"a\"}\n{\"body\": \"b\"}\n",
+            "{\n\"text\": \"a\"}",
+        ] {
+            assert_eq!(text(plain), Layout::Plain, "{plain}");
+        }
         assert!(json("[{\"body\": \"a\"}]").unwrap_err().1.contains("data.field"));
     }
 }

@@ -15,8 +15,9 @@ use crate::error::DataError;
 
 /// Text files on disk.
 ///
-/// `.jsonl`, `.ndjson` and `.json` hold JSON objects, `.csv` and `.tsv` a table, with one document
-/// an object or row; all others are plain text, one document a file. `.gz`, `.zst` and `.zstd`
+/// `.jsonl`, `.ndjson`, `.jsonlines`, `.jl` and `.json` hold JSON objects, `.csv` and `.tsv` a table,
+/// with one document an object or row, and so do `.txt` and files without an ending that begin with
+/// a line of an object that has the field; all others are plain text, one document a file. `.gz`, `.zst` and `.zstd`
 /// after that are unpacked.
 #[derive(Debug, Clone)]
 pub struct TextSource {

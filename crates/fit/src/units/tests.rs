@@ -103,6 +103,9 @@ fn units_of_c_that_give_a_usual_d_are_all_named() {
 fn steps_and_devices_are_thought_of() {
     let told = doubt(&table(1.03, 1.0, 524_288.0), Given::All).unwrap();
     assert!(told.why.contains("steps, of about 5.24e5 tokens each"), "{told:?}");
+    let told = doubt(&table(1.03, 1.0, 262_144.0), Given::All).unwrap();
+    assert!(told.why.contains("steps, of about 2.62e5 tokens each"), "{told:?}");
+    assert!(told.hint.contains("such as 262144; "), "{told:?}");
     let told = doubt(&table(1.03, 1.0, 8.0), Given::All).unwrap();
     assert!(told.why.contains("C / 6ND = 8") && told.hint.contains("device"), "{told:?}");
 }

@@ -1,6 +1,8 @@
 //! The program from outside: what it prints, what it refuses, and that no kill changes a result.
 
 mod bench;
+#[cfg(unix)]
+mod cases;
 mod compare;
 mod config;
 mod data;
