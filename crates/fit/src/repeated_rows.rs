@@ -33,7 +33,10 @@ pub fn keep_last_of_histories(rows: &mut [ReadRow]) -> usize {
 }
 
 /// Rows of one key, where there are several: their places, ascending.
-fn alike<'a, K: Ord>(rows: &'a [ReadRow], key: impl Fn(&'a Observation) -> K) -> Vec<Vec<usize>> {
+pub(crate) fn alike<'a, K: Ord>(
+    rows: &'a [ReadRow],
+    key: impl Fn(&'a Observation) -> K,
+) -> Vec<Vec<usize>> {
     let key = |k: usize| rows[k].as_ref().ok().map(&key);
     let mut order: Vec<usize> = (0..rows.len()).filter(|&k| rows[k].is_ok()).collect();
     order.sort_by_key(|&k| key(k));

@@ -1,6 +1,5 @@
 //! Runs, checked: what a fit reads, and every row that it left out.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use crate::error::FitError;
 use crate::isoflop::Spoiled;
 use crate::left_out::{LeftOut, LeftOutReason};
 use crate::observation::{Observation, bits, cell_of, check, cluster_of};
+use crate::repeated_rows::{ReadRow, alike};
 use crate::score::BUDGET_TOLERANCE;
 
 /// Checked runs: every number positive and finite, no exact duplicates.
@@ -25,34 +25,20 @@ pub struct Table {
     left_out: Vec<LeftOut>,
 }
 
-/// Why rows that were read cannot be used, each by its place.
-fn refused(rows: &[Result<Observation, (String, LeftOutReason)>]) -> Vec<Option<LeftOutReason>> {
-    // The first row of a name and its numbers, and the others.
-    let mut seen: HashMap<(&str, [u64; 4]), (usize, Vec<usize>)> = HashMap::new();
-    let mut reasons = Vec::with_capacity(rows.len());
-    for (k, read) in rows.iter().enumerate() {
-        let Ok(observation) = read else {
-            reasons.push(None);
-            continue;
-        };
-        let repeats = |&other: &usize| rows[other].as_ref() == Ok(observation);
-        let reason = check(observation).or_else(|| {
-            match seen.entry((observation.run.as_str(), bits(observation))) {
-                Entry::Vacant(first) => {
-                    first.insert((k, Vec::new()));
-                    None
-                }
-                Entry::Occupied(mut known) => {
-                    let (first, others) = known.get_mut();
-                    if repeats(first) || others.iter().any(repeats) {
-                        return Some(LeftOutReason::Duplicate);
-                    }
-                    others.push(k);
-                    None
-                }
+/// Why rows that were read cannot be used, by their places.
+fn refused(rows: &[ReadRow]) -> HashMap<usize, LeftOutReason> {
+    let checked = |(k, read): (usize, &ReadRow)| Some((k, check(read.as_ref().ok()?)?));
+    let mut reasons: HashMap<usize, LeftOutReason> =
+        rows.iter().enumerate().filter_map(checked).collect();
+    for places in alike(rows, |row| (row.run.as_str(), bits(row))) {
+        let mut seen: Vec<usize> = Vec::new();
+        for k in places.into_iter().filter(|k| !reasons.contains_key(k)).collect::<Vec<_>>() {
+            if seen.iter().any(|&other| rows[other] == rows[k]) {
+                reasons.insert(k, LeftOutReason::Duplicate);
+            } else {
+                seen.push(k);
             }
-        });
-        reasons.push(reason);
+        }
     }
     reasons
 }
@@ -75,20 +61,19 @@ impl Table {
     ///
     /// # Errors
     /// As [`Table::new`].
-    pub fn read(
-        rows: Vec<Result<Observation, (String, LeftOutReason)>>,
-    ) -> Result<Table, FitError> {
+    pub fn read(rows: Vec<ReadRow>) -> Result<Table, FitError> {
         if rows.is_empty() {
             return Err(FitError::Empty);
         }
         let given = rows.len();
-        let reasons = refused(&rows);
+        let mut reasons = refused(&rows);
         let (mut left_out, mut places) = (Vec::new(), Vec::with_capacity(given));
         // In the memory of the rows given, as a million take a third of a gigabyte.
-        let numbered = rows.into_iter().zip(reasons.into_iter().zip(1..));
+        let numbered = rows.into_iter().zip(0..);
         let kept: Vec<Observation> = numbered
-            .filter_map(|(read, (refused, row))| {
-                let (run, reason) = match (read, refused) {
+            .filter_map(|(read, k)| {
+                let row = k + 1;
+                let (run, reason) = match (read, reasons.remove(&k)) {
                     (Ok(observation), None) => {
                         places.push(row);
                         return Some(observation);

@@ -22,18 +22,22 @@ pub(crate) fn diverged(contents: &Contents) -> Option<Notice> {
     let fine = fine.map(|record| rate(record)).fold(0.0, f64::max);
     let shapes: BTreeSet<String> = cells.iter().map(|r| r.result.cell.shape.to_string()).collect();
     let shapes: Vec<String> = shapes.into_iter().collect();
-    let most = if fine > 0.0 {
+    let most = if low == high && fine == high {
+        "; others ended well at it".to_owned()
+    } else if fine > 0.0 {
         format!("; the highest rate that ended well is {}", scientific(fine, 3))
     } else {
         String::new()
     };
+    let rates = match (scientific(low, 3), scientific(high, 3)) {
+        (low, high) if low == high => format!("a learning rate of {low}"),
+        (low, high) => format!("learning rates from {low} to {high}"),
+    };
     Some(Notice {
         text: format!(
-            "{} of {} cells diverged, at learning rates from {} to {}{most}: {}",
+            "{} of {} cells diverged, at {rates}{most}: {}",
             cells.len(),
             current.len(),
-            scientific(low, 3),
-            scientific(high, 3),
             listed(&shapes)
         )
         .into(),

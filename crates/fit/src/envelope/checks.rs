@@ -47,11 +47,18 @@ pub(super) fn check_shared_budgets(points: &[Spot]) -> Result<(), FitError> {
     if slices >= LEAST_SLICES && 2 * sharing >= points.len() {
         return Ok(());
     }
+    let of = points.len();
+    let lack = if 2 * sharing >= of {
+        format!(
+            "{slices} of their budgets have at least {LEAST_SIZES} sizes, and {LEAST_SLICES} are needed"
+        )
+    } else {
+        format!("{sharing} of {of} share their C with at least {LEAST_SIZES} sizes")
+    };
     Err(FitError::NoResult {
         what: "approach 1".into(),
         why: format!(
-            "these are finished runs, and {sharing} of {} share their C with at least {LEAST_SIZES} sizes: which runs lie on the envelope is a matter of the design, and no interval could tell",
-            points.len()
+            "these are finished runs, and {lack}: which runs lie on the envelope is a matter of the design, and no interval could tell"
         ),
         hint: "train several N at each of a few C, or give whole training curves; approach 3 can be fitted to such runs".into(),
     })

@@ -151,6 +151,11 @@ fn refusals(study: &Study, out: &mut Vec<Warning>) {
 }
 
 fn slices(table: &Table, study: &Study, out: &mut Vec<Warning>) {
+    // What shares its C by chance alone is no budget.
+    let second = study.approach2.first().and_then(|row| row.answer.refusal());
+    if matches!(second, Some(FitError::NoSlices { .. })) {
+        return;
+    }
     let groups: Vec<_> = group_slices(table).into_iter().filter(|g| g.rows.len() > 2).collect();
     if groups.len() > 1 && groups.len() < 5 {
         out.push(Warning::FewBudgets { budgets: groups.len() });
