@@ -17,11 +17,10 @@ struct JoinedBody<const LOG: bool, const MAJORANT: bool> {
     delta: f64,
 }
 
-/// At one row: ln of the model, its share of the first power, `(ln u - ln v) / gamma`, and its derivative by ln gamma.
+/// At one row of a law with these parameters: ln of the model, its share of the first power, `(ln u - ln v) / gamma`, and its derivative by ln gamma.
 #[inline(always)]
-fn at(theta: &[f64; 5], gamma: f64, x: f64, y: f64) -> [f64; 4] {
-    let [a, alpha, b, beta, _] = *theta;
-    let (u, v) = (a - alpha * x, b - beta * y);
+pub(crate) fn joined_at(theta: &[f64], gamma: f64, x: f64, y: f64) -> [f64; 4] {
+    let (u, v) = (theta[0] - theta[1] * x, theta[2] - theta[3] * y);
     let apart = (u - v) / gamma;
     let below = exp(-apart.abs());
     let larger = 1.0 / (1.0 + below);
@@ -37,7 +36,7 @@ impl<const LOG: bool, const MAJORANT: bool> Body for JoinedBody<LOG, MAJORANT> {
         let JoinedBody { theta, gamma, delta } = self;
         let mut all = [[0.0; LANES]; 4];
         for i in 0..LANES {
-            let row = at(theta, *gamma, x[i], y[i]);
+            let row = joined_at(theta, *gamma, x[i], y[i]);
             for k in 0..4 {
                 all[k][i] = row[k];
             }

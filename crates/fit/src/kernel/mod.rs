@@ -10,7 +10,7 @@ mod lanes;
 mod math;
 mod power_sum;
 
-pub(crate) use joined::Joined;
+pub(crate) use joined::{Joined, joined_at};
 pub(crate) use math::{exp, ln};
 pub use power_sum::Slot;
 pub(crate) use power_sum::{Columns, PowerSum};

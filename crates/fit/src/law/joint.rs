@@ -7,7 +7,7 @@
 
 use super::sum::{EXPONENTS, LEAST_FLOOR};
 use super::{About, Centre, FastForm, Law, Point, Reads, Sample, SumOfPowers, best_starts};
-use crate::kernel::{exp, ln};
+use crate::kernel::{exp, joined_at, ln};
 use crate::solve::Matrix;
 use crate::stats::mean;
 
@@ -21,13 +21,6 @@ pub struct Joint {
 
 /// Sharper or blunter corners than these are not told apart.
 const GAMMA: (f64, f64) = (0.03, 30.0);
-
-/// Share of the first of two powers in their sum, and the logarithm of that.
-fn join(p: f64, q: f64) -> (f64, f64) {
-    let below = exp(-(p - q).abs());
-    let larger = 1.0 / (1.0 + below);
-    (if p >= q { larger } else { below * larger }, p.max(q) + ln(1.0 + below))
-}
 
 impl Joint {
     /// A start at which both terms and the floor together give the mean loss at the centre.
@@ -70,11 +63,7 @@ impl Joined {
     #[inline]
     fn new(floor: bool, theta: &[f64], point: &Point) -> Joined {
         let gamma = exp(theta[4]);
-        let (u, v) = (theta[0] - theta[1] * point.x, theta[2] - theta[3] * point.y);
-        let (share, log_sum) = join(u / gamma, v / gamma);
-        let log_joined = gamma * log_sum;
-        let by_gamma = log_joined - share * u - (1.0 - share) * v;
-        let apart = (u - v) / gamma;
+        let [log_joined, share, apart, by_gamma] = joined_at(theta, gamma, point.x, point.y);
         let (part, value) = if floor {
             let (floor, joined) = (exp(theta[5]), exp(log_joined));
             (Some(joined / (floor + joined)), ln(floor + joined))
