@@ -9,6 +9,7 @@ use isoflop_fit::repeated_rows::{
 };
 use isoflop_fit::units::{Doubt, Levels, budgets_are_flops, mixed, off_rule};
 use isoflop_fit::{FitError, LeftOutReason, Observation, Table};
+use isoflop_text::listed;
 
 use crate::columns::Columns;
 use crate::error::TableError;
@@ -225,14 +226,10 @@ fn in_words(settings: &Settings) -> String {
         100.0 * off
     );
     if !far_off.is_empty() {
-        let first = far_off.iter().take(8).map(|run| clip(run, 40)).collect::<Vec<_>>().join(", ");
-        let more = match far_off.len().saturating_sub(8) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
         text += &format!(
-            "; {} of them diverged or are far from tuned, at more than {FAR_OFF} times the best: {first}{more}",
-            far_off.len()
+            "; {} of them diverged or are far from tuned, at more than {FAR_OFF} times the best: {}",
+            far_off.len(),
+            listed(far_off)
         );
     }
     text

@@ -52,7 +52,7 @@ impl std::fmt::Display for Spoiled {
 }
 
 /// Standard deviations beyond which a run is taken out; a little more on tables of more than a hundred runs.
-pub(crate) const DEVIATIONS: f64 = 5.0;
+const DEVIATIONS: f64 = 5.0;
 /// Of ln L: nothing closer to the curve is taken out.
 pub(crate) const LEAST_OFF: f64 = 0.005;
 /// Of ln D.

@@ -53,8 +53,11 @@ impl Doubtful {
 
     /// The table without them; itself where there are none.
     pub fn without(&self, table: &Table) -> Table {
-        let rows = self.off_rule.iter().map(|s| s.row).chain(self.rows.iter().copied());
-        without(table, rows)
+        without(table, self.all())
+    }
+
+    fn all(&self) -> impl Iterator<Item = usize> {
+        self.off_rule.iter().map(|s| s.row).chain(self.rows.iter().copied())
     }
 
     /// The spoiled runs: C off the rule, or a loss that the law fitted to the others is surprised by.
@@ -77,8 +80,7 @@ impl Doubtful {
             return Vec::new();
         }
         let sample = Sample::new(table);
-        let off: HashSet<usize> =
-            self.off_rule.iter().map(|s| s.row).chain(self.rows.iter().copied()).collect();
+        let off: HashSet<usize> = self.all().collect();
         let kept: Vec<usize> = (0..table.len()).filter(|i| !off.contains(i)).collect();
         let best = optimum(law, &sample.rows(&kept), options.objective, options.starts);
         if !best.outcome.is_result() {
@@ -152,13 +154,9 @@ fn off_the_surface(table: &Table, rows: &[usize]) -> Vec<usize> {
         if out.len() + worst.len() > most {
             return Vec::new();
         }
-        out.extend(worst.iter().map(|&k| left[k]));
-        worst.sort_unstable();
-        let mut k = 0;
-        left.retain(|_| {
-            k += 1;
-            worst.binary_search(&(k - 1)).is_err()
-        });
+        let taken: HashSet<usize> = worst.iter().map(|&k| left[k]).collect();
+        left.retain(|row| !taken.contains(row));
+        out.extend(taken);
     }
     let slices = group_slices(table).into_iter().map(|group| group.rows);
     let groups: Vec<Vec<usize>> = shapes(table).into_iter().map(|s| s.rows).chain(slices).collect();

@@ -24,10 +24,11 @@ pub(super) fn spoiled(study: &Study) -> Vec<Warning> {
 
 /// Warnings of runs that were left out of approach 2, of approach 3, or of both.
 pub fn spoiled_warnings(of_slices: &[Spoiled], of_law: &[Spoiled]) -> Vec<Warning> {
-    let has = |all: &[Spoiled], row: usize| all.iter().any(|s| s.row == row);
+    let rows = |all: &[Spoiled]| all.iter().map(|s| s.row).collect::<HashSet<usize>>();
+    let (in_slices, in_law) = (rows(of_slices), rows(of_law));
     let (both, slices): (Vec<&Spoiled>, Vec<&Spoiled>) =
-        of_slices.iter().partition(|s| has(of_law, s.row));
-    let law = of_law.iter().filter(|s| !has(of_slices, s.row)).collect();
+        of_slices.iter().partition(|s| in_law.contains(&s.row));
+    let law = of_law.iter().filter(|s| !in_slices.contains(&s.row)).collect();
     let groups =
         [("approaches 2 and 3", both), ("approach 2", slices), ("approach 3", law)].into_iter();
     let warning = |(of, spoiled): (&str, Vec<&Spoiled>)| Warning::SpoiledRuns {
