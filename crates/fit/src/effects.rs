@@ -15,7 +15,7 @@ use crate::estimate::{Estimate, check_level};
 use crate::intervals::{draw_stream, too_few_draws};
 use crate::isoflop::group_slices;
 use crate::observation::Observation;
-use crate::parametric::{resampling_plan, too_few};
+use crate::parametric::too_few;
 use crate::stats::{centred, dot, range};
 use crate::table::Table;
 
@@ -119,8 +119,8 @@ pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Eff
         why: "its columns are dependent".into(),
         hint: "vary factors apart from each other".into(),
     })?;
-    let plan = resampling_plan(table);
-    let units = plan.clusters.len();
+    let clusters = table.clusters();
+    let units = clusters.len();
     let noun = if units < rows.len() { "cluster" } else { "run" };
     let few = too_few(units, noun).filter(|_| draws > 0);
     let mut no_interval = few.or_else(|| too_few_draws(draws, level));
@@ -129,7 +129,7 @@ pub fn effects(table: &Table, draws: usize, level: f64, seed: u64) -> Result<Eff
         let mut random = draw_stream(seed ^ 0x0eff_ec75, k);
         let mut weights = vec![0.0; rows.len()];
         for _ in 0..units {
-            let drawn = &plan.clusters[random.random_range(0..units)];
+            let drawn = &clusters[random.random_range(0..units)];
             drawn.iter().for_each(|&i| weights[i] += 1.0);
         }
         design.solve(&weights)

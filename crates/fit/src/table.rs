@@ -112,6 +112,11 @@ impl Table {
         &self.rows
     }
 
+    /// The rows, for results that point at some of them.
+    pub(crate) fn shared_rows(&self) -> Arc<Vec<Observation>> {
+        Arc::clone(&self.rows)
+    }
+
     pub fn len(&self) -> usize {
         self.rows.len()
     }

@@ -21,6 +21,20 @@ pub enum Settled {
 impl Ledger {
     /// Makes sure that the folder belongs to this configuration, and writes it there with every default resolved.
     ///
+    /// # Errors
+    ///
+    /// As [`Ledger::check_config`]; [`LedgerError::Io`].
+    pub fn settle_config(&self, config: &Config, extend: bool) -> Result<Settled, LedgerError> {
+        let settled = self.check_config(config, extend)?;
+        if settled != Settled::Same {
+            let path = self.folder().join(CONFIG_FILE);
+            write_atomic(&path, config.resolved_toml().as_bytes())?;
+        }
+        Ok(settled)
+    }
+
+    /// What [`Ledger::settle_config`] would do; writes nothing.
+    ///
     /// Keys that change no cell and no grid (names, device, fit) may change; with `extend`, so may keys that only decide which
     /// cells there are, and cells in common keep their records. While the folder holds neither a record nor a checkpoint, any key may.
     ///
@@ -28,7 +42,7 @@ impl Ledger {
     ///
     /// [`LedgerError::ConfigChanged`] with every change that would make records and configuration contradict each other;
     /// [`LedgerError::ConfigMissing`] and [`LedgerError::ConfigUnreadable`] where that cannot be told.
-    pub fn settle_config(&self, config: &Config, extend: bool) -> Result<Settled, LedgerError> {
+    pub fn check_config(&self, config: &Config, extend: bool) -> Result<Settled, LedgerError> {
         let path = self.folder().join(CONFIG_FILE);
         let old = read_or_empty(&path)?;
         let records = self.contents().records.len();
@@ -37,7 +51,6 @@ impl Ledger {
                 let folder = self.folder().to_owned();
                 return Err(LedgerError::ConfigMissing { folder, records });
             }
-            write_atomic(&path, config.resolved_toml().as_bytes())?;
             return Ok(Settled::New);
         }
         let unreadable =
@@ -60,7 +73,6 @@ impl Ledger {
                 extendable: cells == 0,
             });
         }
-        write_atomic(&path, config.resolved_toml().as_bytes())?;
         Ok(Settled::Updated(differences.iter().map(ToString::to_string).collect()))
     }
 

@@ -37,7 +37,8 @@ fn trained_in(contents: &Contents) -> Option<Precision> {
     contents.records.last().map(|record| record.result.cell.hyper.precision)
 }
 
-/// Takes the results folder for this process and makes sure that it belongs to the configuration.
+/// Takes the results folder for this process and makes sure that it belongs to the configuration. Nothing is written there:
+/// [`settle`] does that once the data is known to be the same.
 pub(crate) fn open_ledger(
     config: &Config,
     extend: bool,
@@ -56,11 +57,26 @@ pub(crate) fn open_ledger(
     if let Some(repair) = ledger.repair() {
         observer.warn(repair.to_string());
     }
+    ledger.check_config(config, extend)?;
+    Ok(ledger)
+}
+
+/// Has the results folder remember the configuration and its data.
+///
+/// # Errors
+/// As [`Ledger::settle_config`].
+pub(crate) fn settle(
+    config: &Config,
+    extend: bool,
+    ledger: &Ledger,
+    data: &StudyData,
+    observer: &mut dyn Observer,
+) -> Result<(), StudyError> {
     if let Settled::Updated(changes) = ledger.settle_config(config, extend)? {
         observer
             .note(format!("the configuration changed since the last run: {}", changes.join("; ")));
     }
-    Ok(ledger)
+    data.write(ledger.folder())
 }
 
 /// Reads, splits and tokenises the data, or finds it in the cache.

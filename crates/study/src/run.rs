@@ -12,7 +12,7 @@ use crate::events::{Observer, Update};
 use crate::facts::StudyData;
 use crate::folder::MAKE_AGAIN;
 use crate::limits::{refuse_too_large, stack_limits};
-use crate::open::{build_grid, open_ledger, open_study_device, prepare_data};
+use crate::open::{build_grid, open_ledger, open_study_device, prepare_data, settle};
 use crate::passport;
 use crate::publish::{Published, Results, publish};
 use crate::schedule::{self, Prepared, train};
@@ -73,7 +73,7 @@ pub fn run(
     data.check_same(ledger.folder(), ledger.contents().records.len())?;
     let mut grid = build_grid(&config, &corpus, &data, Some(limits))?;
     refuse_too_large(&grid, limits, &device)?;
-    data.write(ledger.folder())?;
+    settle(&config, options.extend, &ledger, &data, observer)?;
     for warning in &grid.warnings {
         let advice = warning.advice().replace('\n', "\nhint: ");
         observer.warn(format!("{warning}\nhint: {advice}"));

@@ -16,7 +16,7 @@ mod signals;
 
 use std::process::ExitCode;
 
-use cli::Cli;
+use cli::{Cli, Command};
 
 /// A training step takes and gives back the same few hundred buffers again and again: an allocator that keeps them
 /// at hand per thread saves page faults.
@@ -32,11 +32,14 @@ fn keep_pages() {
 }
 
 fn main() -> ExitCode {
-    keep_pages();
     isoflop_device::prepare_environment();
     // In a process that was started to test a driver, this does not return.
     isoflop_device::self_test_child_main();
     let command = Cli::read().command;
+    // Tables of a million runs would keep what reading them took.
+    if matches!(command, Command::Run(_) | Command::Bench(_)) {
+        keep_pages();
+    }
     let json = command.json();
     match commands::run(&command) {
         Ok(code) => code,

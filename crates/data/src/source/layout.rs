@@ -43,16 +43,31 @@ pub(super) fn layout<'a>(
         });
     }
     let of_lines = ends(&[".jsonl", ".ndjson", ".jsonlines", ".jl"]);
-    let found = if of_lines || ends(&[".json"]) {
+    let (of_objects, of_cells) = (ends(&[".json"]), ends(&[".csv", ".tsv"]));
+    let of_any = ends(&[".txt"]) || Path::new(stem).extension().is_none();
+    let packing = match packing {
+        Packing::None if of_lines || of_objects || of_cells || of_any => {
+            packed_all_the_same(path, open(packing)?)?
+        }
+        told => told,
+    };
+    let found = if of_lines || of_objects {
         of_json(&head(path, open(packing)?)?, of_lines, field)
-    } else if ends(&[".csv", ".tsv"]) {
+    } else if of_cells {
         of_csv(&head(path, open(packing)?)?, &field.0)
-    } else if ends(&[".txt"]) || Path::new(stem).extension().is_none() {
+    } else if of_any {
         Ok(of_text(&head(path, open(packing)?)?, field))
     } else {
         Ok(Layout::Plain)
     };
     Ok((packing, found))
+}
+
+/// How a file is packed whose name does not say so.
+fn packed_all_the_same(path: &Path, reader: Unpacked<'_>) -> Result<Packing, DataError> {
+    let mut begins = Vec::new();
+    reader.take(4).read_to_end(&mut begins).map_err(|e| DataError::read(path, e))?;
+    Ok(Packing::of_content(&begins))
 }
 
 /// The beginning of a file, to the end of a line where it has one.

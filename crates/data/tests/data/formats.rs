@@ -64,6 +64,10 @@ fn all_forms_of_the_same_text_are_the_same_corpus() {
     fs::write(at("marked.csv"), marked(csv(30).as_bytes())).unwrap();
     fs::write(at("all.csv.gz"), gzip(csv(30).as_bytes())).unwrap();
     fs::write(at("padded.jsonl.gz"), [gzip(&json_lines(30)), vec![0; 512]].concat()).unwrap();
+    fs::write(at("packed.jsonl"), gzip(&json_lines(30))).unwrap();
+    fs::write(at("packed.json"), zstd(&json_lines(30))).unwrap();
+    fs::write(at("packed.csv"), gzip(csv(30).as_bytes())).unwrap();
+    fs::write(at("unnamed"), gzip(&json_lines(30))).unwrap();
     let sha256 = |paths: &[&str]| {
         prepare(&config_of(folder.path(), paths, "content")).unwrap().sha256().to_owned()
     };
@@ -85,6 +89,10 @@ fn all_forms_of_the_same_text_are_the_same_corpus() {
         "marked.csv",
         "all.csv.gz",
         "padded.jsonl.gz",
+        "packed.jsonl",
+        "packed.json",
+        "packed.csv",
+        "unnamed",
     ] {
         assert_eq!(sha256(&[form]), flat, "{form}");
     }

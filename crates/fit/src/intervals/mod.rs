@@ -1,14 +1,16 @@
 //! Resampling: what the draws of an interval are made of.
 
 mod one_step;
+mod plan;
 mod profile;
 mod resample;
 
+pub(crate) use plan::Plan;
 pub(crate) use profile::student_quantile;
 pub use profile::{Profile, ProfileEnd, Target, profile};
 pub use profile::{normal_cdf, normal_quantile};
 pub use resample::{Draws, Resampling};
-pub(crate) use resample::{Plan, draw_stream, refit};
+pub(crate) use resample::{draw_stream, refit};
 
 use serde::Serialize;
 

@@ -32,14 +32,17 @@ pub(super) fn one_step(
     let problem = OnRows { model, rows: &rows };
     let hessian = problem.at(theta, delta).hessian;
     cholesky_solve(&hessian, &[0.0; MAX_PARAMETERS], n)?;
-    let scores = scores(model, theta, delta);
-    let number = units.map_or(scores.len(), <[_]>::len);
+    let score = score_of(model, theta, delta);
+    let number = units.map_or(model.sample.len(), <[_]>::len);
     let mut order: Vec<usize> = (0..number).collect();
     order.shuffle(&mut draw_stream(seed, count));
     let mut groups = vec![[0.0; MAX_PARAMETERS]; GROUPS.min(number)];
     for (k, unit) in order.into_iter().enumerate() {
         let group = &mut groups[k % GROUPS];
-        let mut add = |row: usize| (0..n).for_each(|j| group[j] += scores[row][j]);
+        let mut add = |row: usize| {
+            let score = score(row);
+            (0..n).for_each(|j| group[j] += score[j]);
+        };
         match units {
             Some(units) => units[unit].iter().for_each(|&row| add(row)),
             None => add(unit),
@@ -62,23 +65,24 @@ pub(super) fn one_step(
     Some(Draws::new(kept, n, count))
 }
 
-/// What each run pulls at the parameters: `w psi(r)` times the slopes of the model.
-fn scores(model: &Model, theta: &[f64], delta: f64) -> Vec<Vector> {
+/// What a run pulls at the parameters: `w psi(r)` times the slopes of the model.
+fn score_of<'a>(
+    model: &'a Model,
+    theta: &'a [f64],
+    delta: f64,
+) -> impl Fn(usize) -> Vector + use<'a> {
     let residuals = model.residuals(theta);
-    let mut scores = model.slopes(theta);
-    for (i, score) in scores.iter_mut().enumerate() {
+    move |i| {
         let loss = if model.log { 1.0 } else { model.targets()[i] - residuals[i] };
         let pull = model.sample.weights[i] * residuals[i].clamp(-delta, delta) * loss;
-        score.iter_mut().for_each(|s| *s *= pull);
+        model.slope(theta, i).map(|slope| slope * pull)
     }
-    scores
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intervals::Resampling;
-    use crate::intervals::resample::{Plan, refit};
+    use crate::intervals::{Plan, refit};
     use crate::law::{Hoffmann, Sample};
     use crate::objective::Objective;
     use crate::parametric::{Starts, optimum};
@@ -110,8 +114,8 @@ mod tests {
         for objective in [Objective::default(), Objective::SquaredLog, Objective::SquaredLinear] {
             let model = Model::new(&Hoffmann, &sample, objective.is_log());
             let best = optimum(&Hoffmann, &sample, objective, Starts::default());
-            let plan = Plan::default();
-            let refits = refit(&model, objective, &best, &plan, Resampling::Pairs, 300, 1);
+            let plan = Plan::Pairs(table.len());
+            let refits = refit(&model, objective, &best, &plan, 300, 1);
             let delta = objective.threshold(1.0, 1.0);
             let steps = one_step(&model, &best.theta, delta, None, 300, 1).unwrap();
             for (a, b) in spread(&refits).into_iter().zip(spread(&steps)) {

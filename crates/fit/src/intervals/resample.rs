@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::Plan;
 use super::one_step::{LONG, one_step};
 use crate::estimate::Estimate;
 use crate::objective::Objective;
@@ -40,16 +41,6 @@ impl Resampling {
             Resampling::Wild => "wild",
         }
     }
-}
-
-/// Groups of row numbers that a scheme needs.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Plan {
-    pub clusters: Vec<Vec<usize>>,
-    /// Cells of each slice, and their rows: those of one cluster are one cell.
-    pub slices: Vec<Vec<Vec<usize>>>,
-    /// Rows of each shape.
-    pub shapes: Vec<Vec<usize>>,
 }
 
 /// Parameters of every refit.
@@ -105,7 +96,6 @@ pub(crate) fn refit(
     objective: Objective,
     best: &Optimum,
     plan: &Plan,
-    scheme: Resampling,
     count: usize,
     seed: u64,
 ) -> Draws {
@@ -115,23 +105,21 @@ pub(crate) fn refit(
     let residuals = model.residuals(&best.theta);
     // Wild draws: each residual is scaled up by its leverage (HC3; MacKinnon & White 1985).
     let scale = |(r, h): (&f64, f64)| r / (1.0 - h.min(0.9));
-    let scaled: Vec<f64> = match scheme {
-        Resampling::Wild => {
-            residuals.iter().zip(leverages(model, &best.theta)).map(scale).collect()
-        }
+    let scaled: Vec<f64> = match plan {
+        Plan::Wild(_) => residuals.iter().zip(leverages(model, &best.theta)).map(scale).collect(),
         _ => Vec::new(),
     };
     let width = 1.5 * median_size(&residuals).max(1e-12);
     let (deltas, stages) = thresholds(width, objective.threshold(width, best.sigma));
     let last = deltas[stages - 1];
-    let units = match scheme {
-        Resampling::Pairs => Some(None),
-        Resampling::Clusters => Some(Some(&plan.clusters[..])),
+    let units = match plan {
+        Plan::Pairs(_) => Some(None),
+        Plan::Clusters(clusters) => Some(Some(&clusters[..])),
         _ => None,
     };
     // Next to least absolute deviations too few residuals lie within the threshold for a Hessian.
-    let units = units.filter(|units| units.map_or(rows, <[_]>::len) >= LONG && last > 0.1 * width);
-    if let Some(units) = units
+    let long = plan.units().0 >= LONG && last > 0.1 * width;
+    if let Some(units) = units.filter(|_| long)
         && let Some(draws) = one_step(model, &best.theta, last, units, count, seed)
     {
         return draws;
@@ -139,15 +127,15 @@ pub(crate) fn refit(
     let scratch = || (Rows::default(), vec![0.0; rows]);
     let one = |(drawn, values): &mut (Rows, Vec<f64>), k: usize| {
         let mut random = draw_stream(seed, k);
-        if scheme == Resampling::Wild {
-            for cluster in &plan.clusters {
+        if let Plan::Wild(clusters) = plan {
+            for cluster in clusters {
                 let sign = if random.random::<bool>() { 1.0 } else { -1.0 };
                 cluster.iter().for_each(|&i| values[i] = predicted[i] + sign * scaled[i]);
             }
             model.fill(drawn, values, None);
         } else {
             values.fill(0.0);
-            count_rows(scheme, plan, values, &mut random);
+            plan.count_rows(values, &mut random);
             model.fill(drawn, model.targets(), Some(values));
         }
         let end = model.minimise(drawn, &best.theta, &deltas[..stages]);
@@ -172,23 +160,4 @@ fn leverages(model: &Model, theta: &[f64]) -> Vec<f64> {
     // Of a singular design all runs are taken alike.
     let alike = n as f64 / slopes.len() as f64;
     slopes.iter().map(|g| cholesky_solve(&gram, g, n).map_or(alike, |s| dot(&s, g))).collect()
-}
-
-/// Adds one to the weight of each row drawn.
-fn count_rows(scheme: Resampling, plan: &Plan, weights: &mut [f64], random: &mut ChaCha8Rng) {
-    let mut draw = |groups: &[Vec<usize>]| {
-        for _ in 0..groups.len() {
-            let chosen = &groups[random.random_range(0..groups.len())];
-            chosen.iter().for_each(|&i| weights[i] += 1.0);
-        }
-    };
-    match scheme {
-        Resampling::Clusters => draw(&plan.clusters),
-        Resampling::Shapes => draw(&plan.shapes),
-        Resampling::Slices => plan.slices.iter().for_each(|slice| draw(slice)),
-        Resampling::Pairs | Resampling::Wild => {
-            let rows = weights.len();
-            (0..rows).for_each(|_| weights[random.random_range(0..rows)] += 1.0);
-        }
-    }
 }

@@ -24,7 +24,7 @@ pub(crate) use minima::{Curve, Found, FoundAll};
 pub use noise::Noise;
 pub use options::{IsoflopOptions, Method, SpoiledRuns, Unbracketed};
 pub use power::PowerLaw;
-pub use slice_fit::{Minimum, SliceFit, SliceRefusal};
+pub use slice_fit::{Minimum, SliceFit, SliceRefusal, SliceRuns};
 pub use slices::Group;
 pub(crate) use slices::{NEIGHBOURS, group_slices};
 pub(crate) use spoiled::{LEAST_OFF, POWER, limit, together};

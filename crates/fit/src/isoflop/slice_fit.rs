@@ -1,8 +1,12 @@
 //! A slice and its minimum, or why it has none.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::estimate::Estimate;
+use crate::observation::Observation;
 use crate::words::counted;
 
 /// Why a slice has no minimum.
@@ -67,19 +71,62 @@ pub struct Minimum {
     pub curvature: f64,
 }
 
+/// Runs of a slice, ascending in N: some of the rows of a table, which they share.
+#[derive(Clone, PartialEq)]
+pub struct SliceRuns {
+    table: Arc<Vec<Observation>>,
+    rows: Vec<usize>,
+}
+
+impl SliceRuns {
+    pub(super) fn new(table: Arc<Vec<Observation>>, rows: Vec<usize>) -> Self {
+        SliceRuns { table, rows }
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Observation> {
+        self.rows.iter().map(|&i| &self.table[i])
+    }
+}
+
+impl std::fmt::Debug for SliceRuns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter().map(|r| &r.run)).finish()
+    }
+}
+
+impl Serialize for SliceRuns {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut columns = serializer.serialize_struct("SliceRuns", 3)?;
+        let names: Vec<&str> = self.iter().map(|r| r.run.as_str()).collect();
+        columns.serialize_field("runs", &names)?;
+        columns.serialize_field("params", &self.iter().map(|r| r.params).collect::<Vec<_>>())?;
+        let losses: Vec<f64> = self.iter().map(|r| r.loss_nats).collect();
+        columns.serialize_field("loss_nats", &losses)?;
+        columns.end()
+    }
+}
+
 /// One slice and what became of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SliceFit {
     pub flops: f64,
-    pub runs: Vec<String>,
+    /// In JSON the columns `runs` (names), `params` and `loss_nats`.
+    #[serde(flatten)]
+    pub runs: SliceRuns,
     /// Different N that the curve was fitted to.
     pub sizes: usize,
     /// Runs that the curve was fitted to: all but for [`Method::Corrected`], which looks around the minimum.
     pub used: usize,
     /// Runs of the slice that the curve was not fitted to, by name.
     pub unused: Vec<String>,
-    pub params: Vec<f64>,
-    pub loss_nats: Vec<f64>,
     pub minimum: Option<Minimum>,
     pub refusal: Option<SliceRefusal>,
     /// Why the minimum has no interval, where one was asked for.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::slice_fit::SliceRuns;
 use super::{Curve, Found, LEAST_SIZES, Minimum, SliceFit, SliceRefusal, Unbracketed};
 use crate::estimate::Estimate;
 use crate::observation::Observation;
@@ -216,19 +217,16 @@ impl Slice {
         refusal: Option<SliceRefusal>,
         curve: &Curve,
     ) -> SliceFit {
-        let row = |i: &usize| &table.rows()[*i];
-        let name = |i: &usize| row(i).run.clone();
+        let name = |i: &usize| table.rows()[*i].run.clone();
         let used: HashSet<&usize> = self.rows.iter().collect();
         let residuals: Vec<f64> =
             self.loss.iter().zip(&curve.at_runs).map(|(l, m)| (l / m).ln()).collect();
         SliceFit {
             flops: group.flops,
-            runs: group.rows.iter().map(name).collect(),
+            runs: SliceRuns::new(table.shared_rows(), group.rows.clone()),
             sizes: self.distinct(),
             used: self.loss.len(),
             unused: group.rows.iter().filter(|i| !used.contains(i)).map(name).collect(),
-            params: group.rows.iter().map(|i| row(i).params).collect(),
-            loss_nats: group.rows.iter().map(|i| row(i).loss_nats).collect(),
             minimum: found.map(|f| Minimum {
                 params: Estimate::bare(f.log_params.exp()),
                 tokens: Estimate::bare(f.log_tokens.exp()),

@@ -31,8 +31,8 @@ impl Restricted for Hoffmann {
     }
 }
 
-/// `X^-k / L` of every run, and its products with itself, `1 / L` and 1.
-type Column = (Vec<f64>, [f64; 3]);
+/// Runs whose columns are held at a time.
+const BLOCK: usize = 1 << 16;
 
 /// Variable projection on a grid: for each pair of exponents the best E, A, B >= 0 are linear
 /// (residuals relative to the loss), so a pass over the runs per pair finds the best start.
@@ -43,26 +43,40 @@ pub(super) fn projected_starts(
     betas: &[f64],
     most: usize,
 ) -> Vec<Vec<f64>> {
-    let inverse: Vec<f64> = sample.loss.iter().map(|l| 1.0 / l).collect();
-    let ones = vec![1.0; sample.len()];
-    let columns = |exponents: &[f64], value: fn(&Point) -> f64| -> Vec<Column> {
-        let column = |k: &f64| {
-            let scaled = |(p, i): (&Point, &f64)| crate::kernel::exp(-k * value(p)) * i;
-            let column: Vec<f64> = sample.points.iter().zip(&inverse).map(scaled).collect();
-            let sums = [dot(&column, &column), dot(&column, &inverse), dot(&column, &ones)];
-            (column, sums)
+    // Sums of products of the columns `1 / L`, `N^-alpha / L` and `D^-beta / L` with each other and with 1, block by block.
+    let (mut ee, mut e1) = (0.0, 0.0);
+    let mut us = vec![[0.0; 3]; alphas.len()];
+    let mut vs = vec![[0.0; 3]; betas.len()];
+    let mut uvs = vec![vec![0.0; betas.len()]; alphas.len()];
+    for (points, loss) in sample.points.chunks(BLOCK).zip(sample.loss.chunks(BLOCK)) {
+        let inverse: Vec<f64> = loss.iter().map(|l| 1.0 / l).collect();
+        let ones = vec![1.0; loss.len()];
+        let columns = |exponents: &[f64], value: fn(&Point) -> f64, sums: &mut [[f64; 3]]| {
+            let column = |(k, sums): (&f64, &mut [f64; 3])| {
+                let scaled = |(p, i): (&Point, &f64)| crate::kernel::exp(-k * value(p)) * i;
+                let column: Vec<f64> = points.iter().zip(&inverse).map(scaled).collect();
+                let with = [&column, &inverse, &ones];
+                sums.iter_mut().zip(with).for_each(|(sum, other)| *sum += dot(&column, other));
+                column
+            };
+            exponents.iter().zip(sums).map(column).collect::<Vec<_>>()
         };
-        exponents.iter().map(column).collect()
-    };
-    let (us, vs) = (columns(alphas, |p| p.x), columns(betas, |p| p.y));
-    let (ee, e1) = (dot(&inverse, &inverse), dot(&inverse, &ones));
-    let solve = |(u, [uu, ue, u1]): &Column, (v, [vv, ve, v1]): &Column| {
-        let uv = dot(u, v);
+        let u = columns(alphas, |p| p.x, &mut us);
+        let v = columns(betas, |p| p.y, &mut vs);
+        for (u, uvs) in u.iter().zip(&mut uvs) {
+            v.iter().zip(uvs).for_each(|(v, uv)| *uv += dot(u, v));
+        }
+        ee += dot(&inverse, &inverse);
+        e1 += dot(&inverse, &ones);
+    }
+    let solve = |[uu, ue, u1]: &[f64; 3], [vv, ve, v1]: &[f64; 3], uv: f64| {
         let gram = [[ee, *ue, *ve], [*ue, *uu, uv], [*ve, uv, *vv]];
         nonnegative_least_squares(&gram, &[e1, *u1, *v1])
     };
-    let solved: Vec<Vec<([f64; 3], f64)>> =
-        us.iter().map(|u| vs.iter().map(|v| solve(u, v)).collect()).collect();
+    let row = |(u, uvs): (&[f64; 3], &Vec<f64>)| {
+        vs.iter().zip(uvs).map(|(v, uv)| solve(u, v, *uv)).collect()
+    };
+    let solved: Vec<Vec<([f64; 3], f64)>> = us.iter().zip(&uvs).map(row).collect();
     let mut minima = Vec::new();
     for i in 0..alphas.len() {
         for j in 0..betas.len() {

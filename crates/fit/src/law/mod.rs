@@ -83,12 +83,12 @@ impl Sample {
             log_tokens: mean(|r| r.tokens.ln()),
             log_flops: mean(|r| r.flops.ln()),
         };
-        Sample::about(centre, rows)
+        Sample::about(centre, &rows.iter().collect::<Vec<_>>())
     }
 
     /// Rows centred elsewhere than on themselves.
-    pub(crate) fn about(centre: Centre, rows: &[Observation]) -> Sample {
-        let point = |r: &Observation| centre.point(r.params, r.tokens, r.flops, r.unique_tokens);
+    pub(crate) fn about(centre: Centre, rows: &[&Observation]) -> Sample {
+        let point = |r: &&Observation| centre.point(r.params, r.tokens, r.flops, r.unique_tokens);
         let loss: Vec<f64> = rows.iter().map(|r| r.loss_nats).collect();
         let log_loss = loss.iter().map(|l| l.ln()).collect();
         let weights = weights(rows);
@@ -121,9 +121,11 @@ impl Sample {
 }
 
 /// One over the number of runs of the same cell.
-fn weights(rows: &[Observation]) -> Vec<f64> {
+fn weights(rows: &[&Observation]) -> Vec<f64> {
     let mut seeds = BTreeMap::new();
-    rows.iter().filter_map(cell_of).for_each(|cell| *seeds.entry(cell).or_insert(0.0) += 1.0);
+    rows.iter()
+        .filter_map(|row| cell_of(row))
+        .for_each(|cell| *seeds.entry(cell).or_insert(0.0) += 1.0);
     rows.iter().map(|row| cell_of(row).map_or(1.0, |cell| 1.0 / seeds[&cell])).collect()
 }
 

@@ -1,7 +1,6 @@
 //! What no law can be fitted to, and where no interval can be had.
 
 use crate::error::FitError;
-use crate::intervals::{Plan, Resampling};
 use crate::law::{Law, Sample};
 use crate::observation::Observation;
 use crate::stats::{Line, rms};
@@ -75,23 +74,13 @@ pub(crate) fn spread_about_line(x: &[f64], y: &[f64]) -> f64 {
     rms(&Line::fit(x, y).residuals(x, y))
 }
 
-/// Why a scheme has too little to resample.
-pub(super) fn too_few_units(scheme: Resampling, plan: &Plan, rows: usize) -> Option<String> {
-    let (units, name) = match scheme {
-        Resampling::Clusters | Resampling::Wild => (plan.clusters.len(), "cluster"),
-        Resampling::Pairs => (rows, "run"),
-        Resampling::Shapes => (plan.shapes.len(), "shape"),
-        Resampling::Slices => (plan.slices.iter().map(Vec::len).sum(), "run"),
-    };
-    too_few(units, name)
-}
-
 /// Why runs that form few clusters have no interval, whatever is drawn.
 pub(crate) fn too_few_clusters(table: &Table) -> Option<String> {
     let clusters = table.clusters().len();
     too_few(clusters, "cluster").filter(|_| clusters < table.len())
 }
 
+/// Why there is too little to resample.
 pub(crate) fn too_few(units: usize, noun: &str) -> Option<String> {
     (units < LEAST_UNITS).then(|| {
         let units = counted(units, noun);

@@ -21,7 +21,6 @@ use crate::compute::ComputeRule;
 use crate::error::FitError;
 use crate::estimate::{Estimate, check_level};
 use crate::intervals::{Draws, IntervalOptions, Plan, Resampling, refit, too_few_draws};
-use crate::isoflop::group_slices;
 use crate::law::{Centre, Law, Sample, SumOfPowers};
 use crate::objective::Objective;
 use crate::outcome::Outcome;
@@ -200,19 +199,18 @@ fn result(
     let mut refits = Draws::new(Vec::new(), best.theta.len(), 0);
     let mut failed_draws = 0;
     if wanted.draws > 0 {
-        let plan = resampling_plan(table);
-        let chosen = wanted.resampling.unwrap_or_else(|| default_scheme(table, &plan));
-        no_interval = checks::too_few_units(chosen, &plan, table.len())
-            .or_else(|| too_few_draws(wanted.draws, wanted.level));
+        let plan = Plan::of(table, wanted.resampling);
+        let (units, name) = plan.units();
+        no_interval = too_few(units, name).or_else(|| too_few_draws(wanted.draws, wanted.level));
         if no_interval.is_none() {
             let (draws, seed) = (wanted.draws, wanted.seed);
-            let all = refit(&model, options.objective, best, &plan, chosen, draws, seed);
+            let all = refit(&model, options.objective, best, &plan, draws, seed);
             failed_draws = all.failed();
             no_interval = checks::too_many_failures(failed_draws, draws);
             if no_interval.is_none() {
                 refits = all;
             }
-            scheme = Some(chosen);
+            scheme = Some(plan.scheme());
         }
     }
     let level = wanted.level;
@@ -268,24 +266,4 @@ fn centred(law: &dyn Law, theta: &[f64], refits: &Draws, level: f64) -> Vec<Para
 /// ln L minus the law's, per run.
 pub(crate) fn log_residuals(law: &dyn Law, theta: &[f64], sample: &Sample) -> Vec<f64> {
     Model::new(law, sample, true).residuals(theta)
-}
-
-pub(crate) fn resampling_plan(table: &Table) -> Plan {
-    let clusters = table.clusters();
-    let mut cluster = vec![0; table.len()];
-    for (k, rows) in clusters.iter().enumerate() {
-        rows.iter().for_each(|&i| cluster[i] = k);
-    }
-    let cells = |rows: Vec<usize>| {
-        let mut cells = std::collections::BTreeMap::<usize, Vec<usize>>::new();
-        rows.into_iter().for_each(|i| cells.entry(cluster[i]).or_default().push(i));
-        cells.into_values().collect()
-    };
-    let slices = group_slices(table).into_iter().map(|g| cells(g.rows)).collect();
-    let shapes = crate::shapes::shapes(table).into_iter().map(|shape| shape.rows).collect();
-    Plan { clusters, slices, shapes }
-}
-
-fn default_scheme(table: &Table, plan: &Plan) -> Resampling {
-    if plan.clusters.len() < table.len() { Resampling::Clusters } else { Resampling::Pairs }
 }

@@ -80,12 +80,14 @@ impl<'a> Model<'a> {
 
     /// Derivatives of ln L by each parameter, per run.
     pub fn slopes(&self, theta: &[f64]) -> Vec<[f64; MAX_PARAMETERS]> {
-        let at = |p: &Point| {
-            let mut slope = [0.0; MAX_PARAMETERS];
-            self.law.log_loss(theta, p, &mut slope[..theta.len()]);
-            slope
-        };
-        self.sample.points.iter().map(at).collect()
+        (0..self.sample.len()).map(|row| self.slope(theta, row)).collect()
+    }
+
+    /// Those of one run.
+    pub fn slope(&self, theta: &[f64], row: usize) -> [f64; MAX_PARAMETERS] {
+        let mut slope = [0.0; MAX_PARAMETERS];
+        self.law.log_loss(theta, &self.sample.points[row], &mut slope[..theta.len()]);
+        slope
     }
 
     /// `J'J` of ln L.

@@ -1,8 +1,8 @@
 //! Doubts about runs that are not independent, or may not be.
 
-use crate::intervals::Resampling;
+use crate::intervals::{Plan, Resampling};
 use crate::observation::{Observation, cluster_of};
-use crate::parametric::{LEAST_UNITS, LawFit, resampling_plan};
+use crate::parametric::{LEAST_UNITS, LawFit};
 use crate::table::Table;
 use crate::warning::Warning;
 
@@ -48,7 +48,7 @@ pub(super) fn clusters(table: &Table, fit: Option<&LawFit>, out: &mut Vec<Warnin
 
 /// Cells that are drawn within their slices.
 fn drawn_in_slices(table: &Table) -> usize {
-    resampling_plan(table).slices.iter().map(Vec::len).sum()
+    Plan::of(table, Some(Resampling::Slices)).units().0
 }
 
 /// Fewest runs of one N that look like the checkpoints of one training.

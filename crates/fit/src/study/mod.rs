@@ -248,14 +248,9 @@ pub fn run_telling(
     let (whole, table) = (table, sifted.table);
     let law = law_kind.law();
     tell("approach 1, the envelope");
-    let own;
-    let curves = if curves.is_empty() {
-        own = curves_of(&table);
-        &own
-    } else {
-        curves
-    };
-    let mut approach1: Answer<EnvelopeFit> = fit_envelope(curves, &options.envelope).into();
+    let envelope = |curves: &[Curve]| fit_envelope(curves, &options.envelope).into();
+    let mut approach1: Answer<EnvelopeFit> =
+        if curves.is_empty() { envelope(&curves_of(&table)) } else { envelope(curves) };
     // Of a C that has nothing to do with N and D no approach can tell the best split.
     if let Err(why) = ComputeRule::of(&table).checked() {
         approach1 = Answer::Refused(why.clone());

@@ -3,6 +3,8 @@
 //! Random cross-validation does not notice a bad law; extrapolation does (Choshen et al. 2024, "A
 //! Hitchhiker's Guide to Scaling Law Estimation"). The naive forecast of a larger run is the best loss seen so far.
 
+use std::borrow::Borrow;
+
 use serde::Serialize;
 
 use crate::error::FitError;
@@ -55,9 +57,9 @@ impl HeldOut {
 /// # Errors
 /// [`FitError::TooFewRows`] when `train` is smaller than the law needs, [`FitError::Empty`] without test runs,
 /// [`FitError::BadOption`] for options outside their range, and named refusals of data that cannot hold the law.
-pub fn hold_out(
+pub fn hold_out<R: Borrow<Observation>>(
     train: &Table,
-    test: &[Observation],
+    test: &[R],
     law: &dyn Law,
     options: &FitOptions,
 ) -> Result<HeldOut, FitError> {
@@ -70,9 +72,10 @@ pub fn hold_out(
         return Err(FitError::Empty);
     }
     data(train, law)?;
+    let test: Vec<&Observation> = test.iter().map(Borrow::borrow).collect();
     let sample = Sample::new(train);
     let best = optimum(law, &sample, options.objective, options.starts);
-    let held = Sample::about(sample.centre, test);
+    let held = Sample::about(sample.centre, &test);
     let forecast = Model::new(law, &held, false).predicted(&best.theta);
     let n = test.len() as f64;
     let off: Vec<f64> = forecast.iter().zip(&held.loss).map(|(f, l)| (f - l) / l).collect();
@@ -122,6 +125,18 @@ pub fn hold_out_top(
 ) -> Result<HeldOut, FitError> {
     options.check()?;
     data(table, law)?;
+    let (threshold, sliced) = threshold_of_top(table, budgets)?;
+    let below = table.rows().iter().filter(|r| r.flops < threshold).count();
+    let train = table.subset(|i| table.rows()[i].flops < threshold);
+    let train = train.ok_or_else(|| too_few(law, below))?;
+    let test: Vec<&Observation> = table.rows().iter().filter(|r| r.flops >= threshold).collect();
+    let mut held = hold_out(&train, &test, law, options)?;
+    held.budgets = if sliced { budgets } else { 0 };
+    Ok(held)
+}
+
+/// The least C that is held out, and whether that is a budget.
+fn threshold_of_top(table: &Table, budgets: usize) -> Result<(f64, bool), FitError> {
     let slices: Vec<_> = group_slices(table).into_iter().filter(|g| g.rows.len() >= 3).collect();
     let inside: usize = slices.iter().map(|g| g.rows.len()).sum();
     let mut flops: Vec<f64> = table.rows().iter().map(|r| r.flops).collect();
@@ -137,29 +152,21 @@ pub fn hold_out_top(
             hint: "run more budgets".into(),
         });
     }
-    let threshold = if sliced {
+    if sliced {
         let first = &slices[slices.len() - budgets];
-        first.rows.iter().map(|&i| table.rows()[i].flops).fold(f64::INFINITY, f64::min)
-    } else {
-        let from = |tenths: usize| {
-            let keep = table.len() - (table.len() * tenths).div_ceil(10).min(table.len() - 1);
-            flops[keep.min(table.len() - 1)]
-        };
-        if budgets > 1 && from(budgets) == from(budgets - 1) {
-            return Err(FitError::NoResult {
-                what: format!("the forecast of the {budgets} largest tenths of the runs"),
-                why: "runs of equal C make them the same as one tenth less".into(),
-                hint: "run more budgets".into(),
-            });
-        }
-        from(budgets)
+        let least = first.rows.iter().map(|&i| table.rows()[i].flops);
+        return Ok((least.fold(f64::INFINITY, f64::min), true));
+    }
+    let from = |tenths: usize| {
+        let keep = table.len() - (table.len() * tenths).div_ceil(10).min(table.len() - 1);
+        flops[keep.min(table.len() - 1)]
     };
-    let below = table.rows().iter().filter(|r| r.flops < threshold).count();
-    let train = table.subset(|i| table.rows()[i].flops < threshold);
-    let train = train.ok_or_else(|| too_few(law, below))?;
-    let test: Vec<Observation> =
-        table.rows().iter().filter(|r| r.flops >= threshold).cloned().collect();
-    let mut held = hold_out(&train, &test, law, options)?;
-    held.budgets = if sliced { budgets } else { 0 };
-    Ok(held)
+    if budgets > 1 && from(budgets) == from(budgets - 1) {
+        return Err(FitError::NoResult {
+            what: format!("the forecast of the {budgets} largest tenths of the runs"),
+            why: "runs of equal C make them the same as one tenth less".into(),
+            hint: "run more budgets".into(),
+        });
+    }
+    Ok((from(budgets), false))
 }

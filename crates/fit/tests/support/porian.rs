@@ -41,8 +41,7 @@ pub fn porian_recipe(table: &Table) -> [WeightedLaw; 2] {
     for slice in slice_minima(table, &options).unwrap() {
         // The least loss of each size, ascending in N.
         let mut best: Vec<(f64, f64, f64)> = Vec::new();
-        for name in &slice.runs {
-            let row = table.rows().iter().find(|r| r.run == *name).unwrap();
+        for row in slice.runs.iter() {
             let run = (row.params.ln(), row.tokens.ln(), row.loss_nats);
             match best.last_mut() {
                 Some(last) if (last.0 - run.0).abs() < 1e-9 => {

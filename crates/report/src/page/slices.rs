@@ -84,12 +84,11 @@ fn plot(study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Isoflop
     let slice = |s: &SliceFit| IsoflopSlice {
         flops: s.flops,
         runs: s
-            .params
+            .runs
             .iter()
-            .zip(&s.loss_nats)
             .enumerate()
             .filter(|(i, _)| thinned.keeps(*i))
-            .map(|(i, (n, loss))| (*n, *loss, s.runs.get(i).cloned().unwrap_or_default()))
+            .map(|(_, r)| (r.params, r.loss_nats, r.run.clone()))
             .collect(),
         unused: if s.curve.is_empty() { Vec::new() } else { s.unused.clone() },
         curve: s.curve.clone(),
@@ -206,7 +205,8 @@ fn table(method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table
 
 /// Different sizes of a slice.
 fn sizes_run(slice: &SliceFit) -> usize {
-    slice.params.chunk_by(|a, b| (b / a - 1.0).abs() < 1e-9).count()
+    let params: Vec<f64> = slice.runs.iter().map(|r| r.params).collect();
+    params.chunk_by(|a, b| (b / a - 1.0).abs() < 1e-9).count()
 }
 
 /// `7`, or `5 of 7` where the curve was fitted to some of them.

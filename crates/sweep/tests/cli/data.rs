@@ -117,7 +117,10 @@ fn the_same_text_elsewhere_goes_on_and_other_text_is_refused() {
     assert!(told.contains("data.paths: [\"texts\"] -> [\"moved/*\"]"), "{told}");
     assert!(told.contains(&format!("all {records} cells are in")), "{told}");
 
+    let resolved = || std::fs::read_to_string(bench.path("out/config.resolved.toml")).unwrap();
+    let before = resolved();
     std::fs::write(bench.path("moved/new.txt"), "a line that is new\n".repeat(99)).unwrap();
+    std::fs::write(bench.path("tiny.toml"), study("moved")).unwrap();
     let output = bench.output(&["--config", "tiny.toml", "--results", "out"]);
     let told = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{told}");
@@ -125,6 +128,7 @@ fn the_same_text_elsewhere_goes_on_and_other_text_is_refused() {
     assert!(told.contains("documents: 41 -> 42"), "{told}");
     assert_eq!(told.matches("\nhint: ").count(), 2, "{told}");
     assert_eq!(bench.contents("out").records.len(), records);
+    assert_eq!(resolved(), before, "what is refused changes nothing");
 }
 
 #[test]
