@@ -25,7 +25,7 @@
 //! let grid = Grid::build(&config, &facts)?;
 //! assert_eq!(grid.cells.len(), 35);
 //! assert!(grid.cells.iter().all(|c| c.cell.steps >= 100));
-//! print!("{}", render_plan(&grid, None));
+//! print!("{}", render_plan(&grid, None, isoflop_text::Width::ANY));
 //!
 //! // Mistakes come with line, expectation and hint, all of them at once.
 //! let errors = Config::parse("[grid]\nbudget = [1e12]\n", "configs/study.toml").unwrap_err();
@@ -58,7 +58,7 @@ pub use config::{
 };
 pub use convention::Convention;
 pub use grid::{
-    DataFacts, Evaluation, Grid, HyperSources, MOST_REPLICAS, MeasuredWidth, Multipliers,
+    DataFacts, Doubt, Evaluation, Grid, HyperSources, MOST_REPLICAS, MeasuredWidth, Multipliers,
     PlanWarning, PlannedCell, Reach, Remedy, ShapeJump, ShapeRole, StackLimits, Taken,
 };
 pub use memory::{Kept, LOGITS_AT_ONCE, MemoryEstimate, stack_memory};

@@ -44,6 +44,7 @@ pub fn document(comparison: &Comparison, around: &Around) -> Document {
         title: comparison.sides.join(" and ").into(),
         headline: verdict::sentence(comparison),
         cards: verdict::cards(comparison),
+        digest: None,
         notices: around.notices.clone(),
         sections: sections.into_iter().flatten().collect(),
         footer: Rich::plain(around.footer),

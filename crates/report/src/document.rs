@@ -3,6 +3,7 @@
 
 mod html;
 mod plain;
+mod screen;
 
 use crate::chart::{Figure, Rich};
 use crate::table::Table;
@@ -79,6 +80,8 @@ pub struct Document {
     pub headline: Rich,
     /// The numbers to remember.
     pub cards: Vec<Card>,
+    /// What a terminal shows of the results in its narrow table.
+    pub digest: Option<Table>,
     /// Every doubt.
     pub notices: Vec<Notice>,
     /// The rest.

@@ -109,7 +109,7 @@ mod tests {
             ("same", &[some(3.0001), some(2.8999), None, None, None]),
             ("apart", &[None, None, None, None, None, some(2.5)]),
         ]))
-        .to_text();
+        .to_text(isoflop_text::Width::ANY);
         let line = |name: &str| {
             let starts = |l: &&str| l.trim_start_matches(['!', ' ']).starts_with(name);
             text.lines().find(starts).unwrap_or_else(|| panic!("{text}"))

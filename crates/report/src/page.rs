@@ -2,6 +2,7 @@
 
 mod certainty;
 mod dependence;
+mod digest;
 mod headline;
 mod hyper;
 mod machine;
@@ -142,6 +143,7 @@ impl<'a> Page<'a> {
             title: self.name.into(),
             headline: headline::sentence(self),
             cards: headline::cards(self),
+            digest: digest::table(self),
             notices: self.all_notices(),
             sections: sections.into_iter().flatten().collect(),
             footer: Rich::plain(self.footer),
@@ -154,6 +156,7 @@ impl<'a> Page<'a> {
             let (why, hint) = why.split_once("\nhint: ").unwrap_or((why, ""));
             notices.push(Notice { text: format!("No fit: {why}").into(), advice: hint.into() });
         }
+        notices.extend(self.notices.iter().cloned());
         for told in told(self.study().map(|s| s.warnings.as_slice()).unwrap_or_default()) {
             notices.push(Notice { text: told.text.into(), advice: told.advice.into() });
         }
@@ -161,7 +164,6 @@ impl<'a> Page<'a> {
             let advice = warning.advice().replace('\n', " ");
             notices.push(Notice { text: warning.to_string().into(), advice: advice.into() });
         }
-        notices.extend(self.notices.iter().cloned());
         together(notices)
     }
 }

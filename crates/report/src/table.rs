@@ -1,15 +1,15 @@
 //! Tables: aligned text for a terminal, Markdown, and HTML.
 //!
 //! ```
-//! use isoflop_report::table::{Align, Table};
+//! use isoflop_report::table::{Align, Table, Width};
 //!
 //! let mut table = Table::new("Slices", [("budget", Align::Right), ("N*", Align::Right)]);
 //! table.row(["1e15", "1.2M"]);
-//! assert!(table.to_text().contains("  1e15  1.2M"));
+//! assert!(table.to_text(Width::ANY).contains("  1e15  1.2M"));
 //! ```
 
-pub use isoflop_text::Align;
-use isoflop_text::{columns, wrapped};
+pub use isoflop_text::{Align, Width};
+use isoflop_text::{fitted, wrapped};
 use unicode_width::UnicodeWidthStr;
 
 use crate::chart::Rich;
@@ -57,8 +57,10 @@ impl Table {
         self.rows.push((tone, cells.into_iter().map(Into::into).collect()));
     }
 
-    /// Columns padded with spaces to the width that a terminal shows, two apart, indented by two.
-    pub fn to_text(&self) -> String {
+    /// Columns padded with spaces to the width that a terminal shows, two apart, indented by two. What does not fit into `width`
+    /// stands below, beside the first column again.
+    pub fn to_text(&self, width: Width) -> String {
+        const MARGIN: usize = 2;
         let clean = |rich: &Rich| {
             let text = rich.to_text();
             text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
@@ -67,25 +69,32 @@ impl Table {
         let body = self.rows.iter().map(|(_, cells)| cells.iter().map(clean).collect());
         let aligns: Vec<Align> = self.columns.iter().map(|(_, align)| *align).collect();
         let rows: Vec<Vec<String>> = std::iter::once(heads).chain(body).collect();
-        let lines = columns(&aligns, &rows);
-        let wide = lines.iter().map(|line| line.width()).max().unwrap_or(0);
         let mut out = String::new();
         if !self.title.is_empty() {
-            out.push_str(&format!("{}\n", clean(&self.title)));
+            out.push_str(&wrapped(&clean(&self.title), "", "  ", width));
         }
-        for (i, line) in lines.iter().enumerate() {
-            let mark = match i.checked_sub(1).map(|row| self.rows[row].0) {
-                None | Some(Tone::Plain) => "  ",
-                Some(Tone::Strong) => "→ ",
-                Some(Tone::Alert) => "! ",
-            };
-            out.push_str(&format!("{}\n", format!("{mark}{line}").trim_end()));
-            if i == 0 {
-                out.push_str(&format!("  {}\n", "─".repeat(wide)));
+        for (k, part) in fitted(&aligns, &rows, 1, MARGIN, width).into_iter().enumerate() {
+            if k > 0 {
+                out.push('\n');
+            }
+            let wide = part.iter().flatten().map(|line| line.width()).max().unwrap_or(0);
+            for (i, lines) in part.iter().enumerate() {
+                let mark = match i.checked_sub(1).map(|row| self.rows[row].0) {
+                    None | Some(Tone::Plain) => "  ",
+                    Some(Tone::Strong) => "→ ",
+                    Some(Tone::Alert) => "! ",
+                };
+                for (k, line) in lines.iter().enumerate() {
+                    let mark = if k == 0 { mark } else { "  " };
+                    out.push_str(&format!("{}\n", format!("{mark}{line}").trim_end()));
+                }
+                if i == 0 {
+                    out.push_str(&format!("  {}\n", "─".repeat(wide)));
+                }
             }
         }
         for note in &self.notes {
-            out.push_str(&wrapped(&clean(note), "  ", "  "));
+            out.push_str(&wrapped(&clean(note), "  ", "  ", width));
         }
         out
     }
@@ -171,7 +180,7 @@ mod tests {
     #[test]
     fn columns_line_up_whatever_the_characters_are() {
         assert_eq!(
-            table().to_text(),
+            table().to_text(Width::ANY),
             "\
 Slices
   budget                    N*

@@ -7,6 +7,7 @@ use isoflop_report::plots::{
     IsoflopPlot, IsoflopSlice, OptimumPlot, PublishedCurve, Quantity, Reference, Residual,
     Residuals, Sensitivity, SensitivityCurve, SliceMinimum, TrainingCurve, TrainingCurves,
 };
+use isoflop_report::table::Width;
 use isoflop_report::table::{Align, Table};
 use isoflop_report::{Document, Fitted, Notice, Page};
 use proptest::prelude::*;
@@ -211,7 +212,7 @@ proptest! {
         let body = html.split_once("<body>").unwrap().1.rsplit_once("<script>").unwrap().0;
         let body = format!("<body>{body}</body>");
         prop_assert!(roxmltree::Document::parse(&body).is_ok(), "{}", body);
-        document.to_text();
+        document.to_text(Width::ANY);
         document.to_markdown(|_| None);
     }
 
@@ -219,7 +220,7 @@ proptest! {
     fn tables_keep_their_shape(cells in prop::collection::vec(prop::collection::vec(text(), 0..4), 0..5)) {
         let mut table = Table::new("", [("a", Align::Left), ("b", Align::Right)]);
         cells.iter().for_each(|row| table.row(row.iter().map(String::as_str)));
-        prop_assert_eq!(table.to_text().lines().count(), cells.len() + 2);
+        prop_assert_eq!(table.to_text(Width::ANY).lines().count(), cells.len() + 2);
         prop_assert_eq!(table.to_markdown().lines().count(), cells.len() + 2);
         let html = table.to_html();
         prop_assert!(roxmltree::Document::parse(&html).is_ok(), "{}", html);
@@ -247,6 +248,7 @@ fn an_empty_document_is_a_page() {
         title: "".into(),
         headline: "".into(),
         cards: Vec::new(),
+        digest: None,
         notices: Vec::new(),
         sections: Vec::new(),
         footer: "".into(),

@@ -3,6 +3,7 @@
 use isoflop_fit::study::{self, Study, StudyOptions};
 use isoflop_fit::{Convention, Counting, Counts, Observation, Table};
 use isoflop_report::chart::{Figure, Theme};
+use isoflop_report::table::Width;
 use isoflop_report::{Document, Fitted, Page};
 
 /// Runs of a Hoffmann law, `sizes` around the optimum of each budget.
@@ -78,7 +79,7 @@ fn runs_are_drawn_where_slices_have_no_minimum() {
             assert!(svg.contains(&name), "{name} is not in {svg}");
         }
     }
-    let text = document.to_text();
+    let text = document.to_text(Width::ANY);
     assert!(!text.contains("Minimum of each budget"), "{text}");
     let why = after(&text, "No power law through minima: ");
     let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -95,7 +96,7 @@ fn too_few_minima_for_a_power_law_are_shown() {
         svg.contains("2 of 3 slices have a minimum inside the sizes that were run: too few"),
         "{svg}"
     );
-    let text = document.to_text();
+    let text = document.to_text(Width::ANY);
     let rows = after(&text, "Minimum of each budget\n");
     assert_eq!(rows.matches("  bracketed\n").count(), 2, "{rows}");
     assert_eq!(rows.matches("  none\n").count(), 1, "{rows}");
@@ -136,7 +137,7 @@ fn refused_conventions_keep_the_table_narrow() {
     let table = table(2, 2);
     assert!(study(&table, 40, 0.95).conventions.iter().filter(|c| c.refusal.is_some()).count() > 2);
     let document = document(&table, 40, 0.95);
-    let text = document.to_text();
+    let text = document.to_text(Width::ANY);
     let part = after(&text, "Exponent a under each way of counting N and C\n");
     let part = &part[..part.find("\n\n").unwrap_or(part.len())];
     assert!(part.lines().all(|line| line.chars().count() <= 110), "{part}");
@@ -151,7 +152,7 @@ fn refused_conventions_keep_the_table_narrow() {
 #[test]
 fn a_page_without_intervals_speaks_of_none() {
     let document = document(&table(5, 7), 0, 0.95);
-    let text = document.to_text();
+    let text = document.to_text(Width::ANY);
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(!text.contains("95%"), "{text}");
     assert!(text.contains("(without interval, minima of the slices)"), "{text}");
@@ -172,7 +173,7 @@ fn a_page_without_intervals_speaks_of_none() {
 #[test]
 fn the_level_that_was_asked_for_is_printed() {
     let document = document(&table(5, 7), 100, 0.975);
-    let text = document.to_text().split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = document.to_text(Width::ANY).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("(97.5% intervals, minima of the slices)"), "{text}");
     assert!(text.contains("parabola's bias; 97.5% intervals."), "{text}");
     let html = document.to_html();

@@ -63,7 +63,7 @@ pub use merge::{Merged, MissingCell, Repeat, RepeatedCell, Taken, check_new, mer
 pub use observations::table;
 pub use open::{config_of, open_device, open_study_device, prepare_data, request};
 pub use planning::{PlannedStudy, plan};
-pub use publish::{FittedTable, Published, Results, publish, publish_table};
+pub use publish::{FittedTable, NextStep, Published, Results, publish, publish_table};
 pub use run::{End, RunOptions, run};
 pub use sources::Source;
 pub use stop::{Never, Stop};

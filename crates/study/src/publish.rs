@@ -1,6 +1,7 @@
 //! ledger -> fit -> report: everything that is made from records alone.
 
 mod files;
+mod next;
 mod table;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::events::Observer;
 use crate::facts::StudyData;
 use crate::{observations, sensitivity, shapes};
 
+pub use next::NextStep;
 pub use table::{FittedTable, publish_table};
 
 /// A study with its results, ready to be shown.
@@ -49,6 +51,7 @@ pub struct Published {
     pub spending: Spending,
     /// Where the page is.
     pub report: PathBuf,
+    pub next: Option<NextStep>,
 }
 
 /// Fits the records, and writes fit, page and plots.
@@ -107,7 +110,8 @@ pub fn publish(results: &Results, observer: &mut dyn Observer) -> Result<Publish
         "spending": spending,
         "fit": fit_json,
     });
-    Ok(Published { document, json, spending, report })
+    let next = NextStep::of(study.as_ref().ok());
+    Ok(Published { document, json, spending, report, next })
 }
 
 /// Approach 1 is given finished runs, not training curves: what a run loses before its learning rate has decayed is no final loss.
@@ -160,7 +164,7 @@ fn page(results: &Results, fitted: Fitted, shapes: Option<ShapeComparison>) -> D
         published: orientation(contents),
         sensitivities: sensitivity::experiments(contents, grid),
         shapes,
-        notices: data.notes.iter().map(notice).chain(diverged(contents)).collect(),
+        notices: diverged(contents).into_iter().chain(data.notes.iter().map(notice)).collect(),
         data: data.figures.clone(),
         command,
         footer: &footer,

@@ -4,6 +4,7 @@ use isoflop_device::TrainDevice;
 use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger};
 use isoflop_plan::{Config, Grid};
 use isoflop_speed::Effort;
+use isoflop_text::counted;
 
 use crate::clock::Clock;
 use crate::energy::{self, Metering};
@@ -74,10 +75,7 @@ pub fn run(
     let mut grid = build_grid(&config, &corpus, &data, Some(limits))?;
     refuse_too_large(&grid, limits, &device)?;
     settle(&config, options.extend, &ledger, &data, observer)?;
-    for warning in &grid.warnings {
-        let advice = warning.advice().replace('\n', "\nhint: ");
-        observer.warn(format!("{warning}\nhint: {advice}"));
-    }
+    tell_doubts(&grid, ledger.contents().records.is_empty(), observer);
     clock.lap("data");
 
     // train -> ledger
@@ -147,6 +145,22 @@ pub fn run(
     let seconds = parts.iter().map(|part| part.seconds).sum();
     observer.tell(&Update::Spent { seconds, parts });
     Ok(End::Done { failed, published })
+}
+
+/// In short: the end of the run has them with what to do about them.
+fn tell_doubts(grid: &Grid, begins: bool, observer: &mut dyn Observer) {
+    let doubts = grid.doubts();
+    match begins {
+        _ if doubts.is_empty() => {}
+        true => {
+            doubts.iter().for_each(|doubt| observer.warn(doubt.text()));
+            observer.note("`sweep plan` says what to do about that");
+        }
+        false => {
+            let doubts = counted(doubts.len() as u64, "doubt");
+            observer.note(format!("{doubts} about this grid, as `sweep plan` tells"));
+        }
+    }
 }
 
 /// Keeps this process's passport. Peaks are measured once per folder and machine.

@@ -13,6 +13,7 @@ mod progress;
 mod runs;
 mod shell;
 mod signals;
+mod terminal;
 
 use std::process::ExitCode;
 

@@ -4,31 +4,47 @@
 use std::io::{self, ErrorKind, Write};
 
 use anyhow::Context;
-use isoflop::{Observer, Published};
+use isoflop::{NextStep, Published};
+use isoflop_text::{counted, facts, within};
 use serde::Serialize;
 
-/// Prints text as it is.
+use crate::terminal;
+
+/// Prints text for people: lines that are longer than the terminal is wide go on below.
 pub fn text(text: &str) -> anyhow::Result<()> {
+    raw(&within(text, terminal::width()))
+}
+
+/// Prints text for programs, as it is.
+pub fn raw(text: &str) -> anyhow::Result<()> {
     write(&mut io::stdout().lock(), text.as_bytes())
 }
 
 /// Prints a value as JSON, with a newline.
 pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    text(&(serde_json::to_string_pretty(value)? + "\n"))
+    raw(&(serde_json::to_string_pretty(value)? + "\n"))
 }
 
-/// Prints what was made of a results folder: for people the table, and where the page is.
-pub fn published(
-    published: &Published,
-    as_json: bool,
-    observer: &mut dyn Observer,
-) -> anyhow::Result<()> {
+/// Prints what was made of runs: for people one screen, which ends with where the page is and what comes next. `source` is how a
+/// command line names the runs.
+pub fn published(published: &Published, as_json: bool, source: &str) -> anyhow::Result<()> {
     if as_json {
         return json(&published.json);
     }
-    text(&published.document.to_text())?;
-    observer.note(format!("report: {}", published.report.display()));
-    Ok(())
+    let mut rows = vec![
+        ("Page".to_owned(), published.report.display().to_string()),
+        ("All tables".to_owned(), format!("there, and by `sweep fit {source}`")),
+    ];
+    let next = published.next.map(|next| match next {
+        NextStep::Extend { slices } => {
+            let open = counted(slices as u64, "budget");
+            format!("`sweep extend {source}` adds models where {open} have no minimum")
+        }
+        NextStep::Predict { flops } => format!("`sweep predict {source} --flops {flops:e}`"),
+    });
+    rows.extend(next.map(|next| ("Next".to_owned(), next)));
+    let width = terminal::width();
+    text(&format!("{}\n{}", published.document.to_screen(width), facts("", &rows, width)))
 }
 
 /// Says something on stderr. Where nobody listens any more, as after the terminal was closed, the

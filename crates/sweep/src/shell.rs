@@ -1,8 +1,15 @@
 //! This process's command, as one would type it again.
 
+use std::path::Path;
+
 /// The command line that started this process, quoted for a shell.
 pub fn command_line() -> String {
     std::env::args_os().map(|arg| quote(&arg.to_string_lossy())).collect::<Vec<_>>().join(" ")
+}
+
+/// A path, quoted for a shell.
+pub fn quoted(path: &Path) -> String {
+    quote(&path.to_string_lossy())
 }
 
 fn quote(arg: &str) -> String {

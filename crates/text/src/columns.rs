@@ -2,8 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-/// Width of paragraphs in a terminal.
-pub const COLUMNS: usize = 100;
+use crate::width::Width;
 
 /// Side to which a column's cells are pushed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,24 +33,41 @@ pub fn columns(aligns: &[Align], rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// Names beside values, values wrapped at [`COLUMNS`] under their first word.
-pub fn facts(indent: &str, rows: &[(String, String)]) -> String {
+/// Names beside values, values wrapped under their first word.
+pub fn facts(indent: &str, rows: &[(String, String)], width: Width) -> String {
     let wide = rows.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
     let next = " ".repeat(indent.width() + wide + 2);
     let line = |(name, value): &(String, String)| {
         let pad = " ".repeat(wide - name.width());
-        wrapped(value, &format!("{indent}{name}{pad}  "), &next)
+        wrapped(value, &format!("{indent}{name}{pad}  "), &next, width)
     };
     rows.iter().map(line).collect()
 }
 
-/// `text` with line breaks at [`COLUMNS`]; `first` stands before the first line, `next` before the others.
-pub fn wrapped(text: &str, first: &str, next: &str) -> String {
+/// `text` with line breaks; `first` stands before the first line, `next` before the others.
+pub fn wrapped(text: &str, first: &str, next: &str, width: Width) -> String {
+    wrapped_at(text, first, next, width.of_paragraphs())
+}
+
+/// Lines that are longer than the terminal is wide go on below, farther in.
+pub fn within(text: &str, width: Width) -> String {
+    let line = |line: &str| {
+        if line.width() <= width.columns() {
+            return format!("{line}\n");
+        }
+        let indent = " ".repeat(line.len() - line.trim_start().len());
+        wrapped_at(line.trim_start(), &indent, &format!("{indent}    "), width.columns())
+    };
+    text.lines().map(line).collect()
+}
+
+/// [`wrapped`] at so many columns.
+pub(crate) fn wrapped_at(text: &str, first: &str, next: &str, columns: usize) -> String {
     let mut out = String::new();
     let mut line = first.to_owned();
     let mut empty = true;
     for word in text.split(' ').filter(|w| !w.is_empty()) {
-        if !empty && line.width() + 1 + word.width() > COLUMNS {
+        if !empty && line.width() + 1 + word.width() > columns {
             out.push_str(&format!("{line}\n"));
             line = next.to_owned();
             empty = true;
@@ -82,10 +98,10 @@ mod tests {
     fn values_stay_right_of_their_names() {
         let long = "word ".repeat(30);
         let rows = [("a".into(), long), ("name".into(), "x".into())];
-        let text = facts("  ", &rows);
+        let text = facts("  ", &rows, Width::ANY);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("  a     word") && lines[1].starts_with("        word"));
-        assert!(lines.iter().all(|line| line.width() <= COLUMNS));
+        assert!(lines.iter().all(|line| line.width() <= 100));
         assert_eq!(lines[lines.len() - 1], "  name  x");
     }
 }

@@ -12,14 +12,18 @@
 //! ```
 
 mod columns;
+mod fitted;
 mod list;
 mod number;
 mod unit;
+mod width;
 
-pub use columns::{Align, COLUMNS, columns, facts, wrapped};
+pub use columns::{Align, columns, facts, within, wrapped};
+pub use fitted::{Part, fitted};
 pub use list::{MOST_NAMES, listed, listed_by};
 pub use number::{
     Prefix, count, count_with, decimals, fixed, level, mantissa, not_finite, percent, prefix_of,
     scientific, significant,
 };
 pub use unit::{bytes, counted, duration, grams, joules, plural, rough_duration, thousands};
+pub use width::Width;

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use isoflop_text::{facts, thousands};
+use isoflop_text::{Width, facts, thousands};
 
 use super::Assessment;
 use super::compress::SAMPLE_BYTES;
@@ -87,6 +87,6 @@ impl Display for Assessment {
         row("training tokens", self.train_tokens.map_or("endless".into(), thousands));
         row("sha256", self.sha256.clone());
         self.notes.iter().for_each(|note| row("note", note.clone()));
-        f.write_str(&facts("", &rows))
+        f.write_str(&facts("", &rows, Width::ANY))
     }
 }

@@ -1,6 +1,7 @@
 //! A checked configuration and the facts about its data -> the cells to train, in stacks.
 
 mod early;
+mod feasible;
 mod layout;
 mod multiplied;
 mod reach;
@@ -25,7 +26,7 @@ pub use multiplied::{Multipliers, Taken};
 pub use reach::Reach;
 pub use shapes::ShapeRole;
 pub use stacks::{MOST_REPLICAS, StackLimits};
-pub use warning::{PlanWarning, Remedy, ShapeJump};
+pub use warning::{Doubt, PlanWarning, Remedy, ShapeJump};
 
 /// What a plan needs to know about the data.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -140,7 +141,9 @@ impl Grid {
         }
         refuse_twins(config, &cells, &mut errors);
         if !errors.is_empty() {
-            return Err(ConfigErrors { errors: merged(errors) });
+            let mut errors = merged(errors);
+            feasible::advise(config, data, &mut errors);
+            return Err(ConfigErrors { errors });
         }
         let shaped = |c: &&PlannedCell| c.shape_sources.any_rule();
         let by_rule = cells.iter().filter(shaped).map(|c| &c.cell.shape);

@@ -1,32 +1,35 @@
 //! The plan as text for a terminal.
 
 mod figures;
+mod hyper;
+mod layout;
 mod shapes;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use isoflop_text::{Align, bytes, columns, counted, percent, rough_duration};
+use isoflop_text::{Width, bytes, counted, percent, rough_duration, within};
 
-use crate::{Convention, Grid, Multiply, PlannedCell, Provenance, Shape, SliceRow, TimeEstimate};
+use crate::{Convention, Grid, Multiply, Shape, SliceRow, TimeEstimate};
 
 use figures::{flops, rate};
+use layout::table;
 
 /// All of a plan: models, slices, shapes and hyper-parameters with their sources, seeds, stacks, data, time and
 /// doubts. `expected` is the time it would take on the device that was asked.
-pub fn render_plan(grid: &Grid, expected: Option<&TimeEstimate>) -> String {
+pub fn render_plan(grid: &Grid, expected: Option<&TimeEstimate>, width: Width) -> String {
     let parts = [
-        headline(grid),
-        models(grid),
-        slices(grid),
-        shapes::shapes(grid),
-        multipliers(grid),
-        hyper(grid),
-        seeds(grid),
-        stacks(grid),
-        data(grid),
-        time(grid, expected),
-        warnings(grid),
+        within(&headline(grid), width),
+        models(grid, width),
+        slices(grid, width),
+        shapes::shapes(grid, width),
+        within(&multipliers(grid), width),
+        hyper::hyper(grid, width),
+        within(&seeds(grid), width),
+        stacks(grid, width),
+        within(&data(grid), width),
+        within(&time(grid, expected), width),
+        within(&warnings(grid), width),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
 }
@@ -44,7 +47,7 @@ fn headline(grid: &Grid) -> String {
     )
 }
 
-fn models(grid: &Grid) -> String {
+fn models(grid: &Grid, width: Width) -> String {
     let rows = grid.models().into_iter().map(|row| {
         let p = row.params;
         vec![
@@ -81,10 +84,10 @@ fn models(grid: &Grid) -> String {
         let family = format!("{:?}", s.family).to_lowercase();
         format!(" ({family}, vocabulary {}, context {})", s.vocab, s.context)
     });
-    format!("Models{about}\n{}", table(&head, rows))
+    format!("Models{about}\n{}", table(&head, rows, 1, width))
 }
 
-fn slices(grid: &Grid) -> String {
+fn slices(grid: &Grid, width: Width) -> String {
     let mut out = format!("Slices: N and budgets by the convention {}\n", grid.convention);
     let rows = grid.rows();
     let name = shapes::names(grid);
@@ -120,7 +123,7 @@ fn slices(grid: &Grid) -> String {
             ]
         })
     });
-    out += &table(&head, lines);
+    out += &table(&head, lines, 2, width);
     out
 }
 
@@ -182,78 +185,7 @@ fn multipliers(grid: &Grid) -> String {
     out
 }
 
-/// One line per hyper-parameter: its range over the grid and where it comes from.
-fn hyper(grid: &Grid) -> String {
-    let mut out = String::from("Hyper-parameters\n");
-    let mut line =
-        |name: &str, values: Vec<f64>, show: fn(f64) -> String, sources: Vec<Provenance>| {
-            out += &line(name, values, show, sources);
-        };
-    let cells = &grid.cells;
-    let all = |f: &dyn Fn(&PlannedCell) -> f64| cells.iter().map(f).collect::<Vec<f64>>();
-    let from = |f: &dyn Fn(&PlannedCell) -> Provenance| cells.iter().map(f).collect::<Vec<_>>();
-    line(
-        "learning rate",
-        all(&|c| c.cell.hyper.learning_rate),
-        rate,
-        from(&|c| c.sources.learning_rate.clone()),
-    );
-    line(
-        "batch, tokens",
-        all(&|c| c.cell.batch_tokens() as f64),
-        |x| x.to_string(),
-        from(&|c| c.sources.batch.clone()),
-    );
-    line(
-        "beta2",
-        all(&|c| c.cell.hyper.beta2),
-        |x| format!("{x:.3}"),
-        from(&|c| c.sources.beta2.clone()),
-    );
-    line(
-        "warm-up, steps",
-        all(&|c| c.cell.hyper.warmup_steps as f64),
-        |x| x.to_string(),
-        from(&|c| c.sources.warmup.clone()),
-    );
-    line(
-        "weight decay",
-        all(&|c| c.cell.hyper.weight_decay),
-        |x| x.to_string(),
-        from(&|c| c.sources.weight_decay.clone()),
-    );
-    if let Some(first) = cells.first() {
-        let h = &first.cell.hyper;
-        let clip = h.clip_norm.map_or("off".into(), |c| c.to_string());
-        let by = match &first.sources.precision {
-            Provenance::User => String::new(),
-            source => format!(" ({source})"),
-        };
-        let z_loss = if h.z_loss > 0.0 { h.z_loss.to_string() } else { "off".into() };
-        let _ = writeln!(
-            out,
-            "  {:?}, beta1 {}, epsilon {:e}, clip {clip}, z-loss {z_loss}, {:?}{by}, schedule {}",
-            h.optimizer,
-            h.beta1,
-            h.epsilon,
-            h.precision,
-            figures::schedule(h.schedule)
-        );
-    }
-    out
-}
-
-/// `  depth            2 to 3                 published: ..`
-fn line(name: &str, values: Vec<f64>, show: fn(f64) -> String, sources: Vec<Provenance>) -> String {
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let range = if low == high { show(low) } else { format!("{} to {}", show(low), show(high)) };
-    let sources: BTreeSet<Provenance> = sources.into_iter().collect();
-    let sources: Vec<String> = sources.iter().map(Provenance::to_string).collect();
-    format!("  {name:<16} {range:<22} {}\n", sources.join("; "))
-}
-
-fn stacks(grid: &Grid) -> String {
+fn stacks(grid: &Grid, width: Width) -> String {
     let rows = grid.stack_rows();
     let name = shapes::names(grid);
     let most = rows.iter().map(|r| r.memory_bytes).max().unwrap_or(0);
@@ -276,7 +208,7 @@ fn stacks(grid: &Grid) -> String {
     format!(
         "Stacks, in order (memory at whole batches, estimated: {} at most)\n{}",
         bytes(most as f64),
-        table(&head, lines)
+        table(&head, lines, 1, width)
     )
 }
 
@@ -317,23 +249,11 @@ fn warnings(grid: &Grid) -> String {
         return "No doubts about this design.\n".into();
     }
     let mut out = String::new();
-    for warning in &grid.warnings {
-        let _ = writeln!(
-            out,
-            "warning: {warning}\n  hint: {}",
-            warning.advice().replace('\n', "\n  hint: ")
-        );
+    for doubt in grid.doubts() {
+        let advice = doubt.advice.replace('\n', "\n  hint: ");
+        let _ = writeln!(out, "warning: {}\n  hint: {advice}", doubt.text());
     }
     out
-}
-
-/// The first column to the left, the others to the right; indented by two.
-fn table<const N: usize>(head: &[&str; N], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut aligns = [Align::Right; N];
-    aligns[0] = Align::Left;
-    let head = head.iter().map(ToString::to_string).collect();
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    columns(&aligns, &rows).iter().map(|line| format!("  {line}\n")).collect()
 }
 
 /// `34.6k`

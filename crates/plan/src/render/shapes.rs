@@ -1,30 +1,32 @@
 //! Shapes of the plan: where they come from, and their names.
 
-use isoflop_text::counted;
+use isoflop_text::{Align, Width, counted, wrapped};
 
-use super::line;
+use super::layout::{indented, sourced};
 use crate::{Grid, PlannedCell, Provenance, Shape, ShapeRole};
 
 /// One line each for depth, heads and MLP, then where the rules were measured.
-pub(super) fn shapes(grid: &Grid) -> String {
+pub(super) fn shapes(grid: &Grid, width: Width) -> String {
     let cells = &grid.cells;
-    let line = |name: &str, of: fn(&Shape) -> f64, from: fn(&PlannedCell) -> Provenance| {
+    let row = |name: &str, of: fn(&Shape) -> f64, from: fn(&PlannedCell) -> Provenance| {
         let values = cells.iter().map(|c| of(&c.cell.shape)).collect();
-        line(name, values, |x| x.to_string(), cells.iter().map(from).collect())
+        sourced(name, values, |x| x.to_string(), cells.iter().map(from).collect())
     };
-    let mut out = String::from("Shapes\n");
-    out += &line("depth", |s| s.depth as f64, |c| c.shape_sources.depth.clone());
-    out += &line("heads", |s| s.heads as f64, |c| c.shape_sources.heads.clone());
-    out += &line("MLP, hidden", |s| s.hidden as f64, |c| c.shape_sources.mlp.clone());
+    let rows = [
+        row("depth", |s| s.depth as f64, |c| c.shape_sources.depth.clone()),
+        row("heads", |s| s.heads as f64, |c| c.shape_sources.heads.clone()),
+        row("MLP, hidden", |s| s.hidden as f64, |c| c.shape_sources.mlp.clone()),
+    ];
+    let mut out = format!("Shapes\n{}", indented(&[Align::Left; 3], &rows, 1, width));
     if cells.iter().any(|c| c.shape_sources.any_rule()) {
-        out += &format!("  {}\n", measured(grid));
+        out += &wrapped(&measured(grid), "  ", "    ", width);
     }
     let beside = cells.iter().filter(|c| c.role == ShapeRole::Beside).count();
     if beside > 0 {
         let cells = counted(beside, "cell");
-        out += &format!(
-            "  {cells} of other shapes stand beside the slices, to be compared with them\n"
-        );
+        let text =
+            format!("{cells} of other shapes stand beside the slices, to be compared with them");
+        out += &wrapped(&text, "  ", "    ", width);
     }
     out
 }

@@ -56,7 +56,7 @@ fn minima_of_sizes_are_the_middle_ones() {
         let taken: Vec<_> = cells.iter().filter(|c| !c.is_plain()).collect();
         assert!(taken.len() == 2 && taken.iter().all(|c| c.cell.shape == nearest), "{budget:e}");
     }
-    let plan = render_plan(&grid, None);
+    let plan = render_plan(&grid, None, isoflop_text::Width::ANY);
     assert!(plan.contains("Multipliers, one at a time: learning rate x0.5, x1, x2"), "{plan}");
     assert!(plan.contains("at minima of each slice\n"), "{plan}");
     assert!(plan.contains("nearest to the expected optimum 0.09 C^0.5\n"), "{plan}");
@@ -251,7 +251,7 @@ fn a_calibration_has_a_range_too() {
     let doubts = outside(&grid);
     assert!(doubts[0].to_string().starts_with("\"runs/calibration\" gives the learning rate of"));
     assert!(doubts[0].advice().contains("in runs/calibration as well"), "{}", doubts[0].advice());
-    let plan = render_plan(&grid, None);
+    let plan = render_plan(&grid, None, isoflop_text::Width::ANY);
     let source = "calibrated: runs/calibration: eta = 0.267 N^-0.450 (B / 128)^.5 from 4 minima, N 1.0e3 to 2.0e3, D 1.0e6 to 1.0e7";
     assert!(plan.contains(source), "{plan}");
 }

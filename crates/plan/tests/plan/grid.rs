@@ -45,8 +45,12 @@ budgets = [5e10, 1.1e11, 2.4e11, 5.5e11, 1.2e12]
 fn the_plan_reads_well() {
     let (device, seconds) = ("a test".to_owned(), 1234.5);
     let expected = TimeEstimate { device, seconds, extrapolated: false };
-    insta::assert_snapshot!(render_plan(&grid(STUDY), Some(&expected)));
-    let unsure = render_plan(&grid(STUDY), Some(&TimeEstimate { extrapolated: true, ..expected }));
+    insta::assert_snapshot!(render_plan(&grid(STUDY), Some(&expected), isoflop_text::Width::ANY));
+    let unsure = render_plan(
+        &grid(STUDY),
+        Some(&TimeEstimate { extrapolated: true, ..expected }),
+        isoflop_text::Width::ANY,
+    );
     assert!(unsure.contains("all that were measured\n"), "{unsure}");
 }
 
@@ -70,7 +74,7 @@ optimizer = \"muon\"
 [device]
 memory_gib = 0.5
 ";
-    insta::assert_snapshot!(render_plan(&grid(text), None));
+    insta::assert_snapshot!(render_plan(&grid(text), None, isoflop_text::Width::ANY));
 }
 
 #[test]
@@ -290,7 +294,7 @@ fn no_grid_makes_it_panic() {
         );
         if let Ok(config) = Config::parse(&text, "x.toml") {
             match Grid::build(&config, &facts) {
-                Ok(grid) => prop_assert!(!render_plan(&grid, None).is_empty()),
+                Ok(grid) => prop_assert!(!render_plan(&grid, None, isoflop_text::Width::ANY).is_empty()),
                 Err(errors) => prop_assert!(!errors.to_string().is_empty()),
             }
         }

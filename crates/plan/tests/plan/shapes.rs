@@ -78,7 +78,10 @@ fn heads_that_do_not_fit_are_left_out_and_said_or_refused() {
     assert_eq!((at(40), at(48)), (vec![4], vec![4, 3]));
     let left = PlanWarning::HeadsLeftOut { heads: 3, widths: vec![40] };
     assert!(found.warnings.contains(&left), "{:?}", found.warnings);
-    assert!(render_plan(&found, None).contains("3 heads do not divide the width 40"));
+    assert!(
+        render_plan(&found, None, isoflop_text::Width::ANY)
+            .contains("3 heads do not divide the width 40")
+    );
     let told = refusal(&text.replace("[3, 4]", "[4, 5, 7]"));
     assert!(told.contains("grid.head_counts") && told.contains("7 heads"), "{told}");
     assert!(!told.contains("5 heads") && told.contains("hint: "), "{told}");
@@ -147,7 +150,7 @@ fn jumps_of_the_rules_are_named_by_width() {
 #[test]
 fn the_plan_says_where_shapes_come_from() {
     let found = grid("[model]\nmlp_ratio = 4\n[grid]\nbudgets = [1e12]\nwidths = [32, 64]\n");
-    let plan = render_plan(&found, None);
+    let plan = render_plan(&found, None, isoflop_text::Width::ANY);
     let line = |name: &str| {
         let line = plan.lines().find(|line| line.trim_start().starts_with(name)).unwrap();
         line.split_whitespace().collect::<Vec<_>>().join(" ")
@@ -164,7 +167,8 @@ fn the_plan_says_where_shapes_come_from() {
 fn one_seed_is_said_to_measure_no_noise() {
     let text = "[grid]\nbudgets = [1e12]\nwidths = [32, 64]\n";
     let said = "the noise between seeds is not measured; seeds = [0, 1] would";
-    assert!(render_plan(&grid(text), None).contains(said));
-    let two = render_plan(&grid(&format!("{text}seeds = [3, 4]\n")), None);
+    assert!(render_plan(&grid(text), None, isoflop_text::Width::ANY).contains(said));
+    let two =
+        render_plan(&grid(&format!("{text}seeds = [3, 4]\n")), None, isoflop_text::Width::ANY);
     assert!(!two.contains("is not measured;") && two.contains("Seeds: 3, 4\n"), "{two}");
 }

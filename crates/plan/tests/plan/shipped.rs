@@ -57,7 +57,7 @@ fn they_build_without_doubts_that_they_do_not_tell() {
         }
         let again = Config::parse(&config.resolved_toml(), "resolved.toml").unwrap();
         assert_eq!(config, again, "{}", path.display());
-        assert!(render_plan(&grid, None).contains("Hyper-parameters"));
+        assert!(render_plan(&grid, None, isoflop_text::Width::ANY).contains("Hyper-parameters"));
     }
 }
 

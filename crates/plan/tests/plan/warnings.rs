@@ -72,3 +72,21 @@ fn every_warning_has_advice() {
         assert!(!warning.to_string().is_empty() && !warning.advice().is_empty());
     }
 }
+
+#[test]
+fn a_refused_budget_is_told_which_would_do() {
+    let text = |budgets: &str| {
+        format!(
+            "[study]\nname = \"t\"\n[data]\nsource = \"synthetic\"\n[grid]\nbudgets = {budgets}\nwidths = [32, 64]\n"
+        )
+    };
+    let build = |budgets: &str| {
+        let config = Config::parse(&text(budgets), "t.toml").unwrap();
+        Grid::build(&config, &facts(256, None))
+    };
+    let told = build("[1e7, 2e7]").unwrap_err().to_string();
+    let named = told.split("can have is ").nth(1).and_then(|t| t.split(' ').next()).unwrap();
+    build(&format!("[{named}]")).unwrap();
+    let below: f64 = 0.9 * named.parse::<f64>().unwrap();
+    build(&format!("[{below:e}]")).unwrap_err();
+}

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use isoflop_fit::study::{self, StudyOptions};
 use isoflop_fit::{Convention, Counting, Table};
 use isoflop_report::chart::Theme;
+use isoflop_report::table::Width;
 use isoflop_report::{Fitted, Page, render_png};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let document = page.document();
     std::fs::write(folder.join("report.html"), document.to_html())?;
-    std::fs::write(folder.join("report.txt"), document.to_text())?;
+    std::fs::write(folder.join("report.txt"), document.to_text(Width::ANY))?;
     std::fs::write(folder.join("report.md"), document.to_markdown(|id| Some(format!("{id}.png"))))?;
     for figure in document.figures() {
         for (theme, name) in [(Theme::Light, ""), (Theme::Dark, "-dark")] {
@@ -55,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             )?;
         }
     }
-    println!("{}", document.to_text());
+    println!("{}", document.to_text(Width::ANY));
     eprintln!("written to {}", folder.display());
     Ok(())
 }

@@ -1,29 +1,26 @@
 //! A document as text for a terminal, and as Markdown.
 
-use isoflop_text::{facts, wrapped};
+use isoflop_text::{Width, facts, wrapped};
 
-use super::{Block, Document};
+use super::{Block, Card, Document};
 use crate::chart::Rich;
 
 impl Document {
     /// Text for a terminal: headline, numbers, tables, warnings. Figures and folded sections are
     /// left to the page.
-    pub fn to_text(&self) -> String {
-        let clean = |rich: &Rich| rich.to_text().replace(|c: char| c.is_control(), " ");
+    pub fn to_text(&self, width: Width) -> String {
         let mut out = format!("{}\n", clean(&self.title));
         if !self.headline.is_empty() {
-            out.push_str(&wrapped(&clean(&self.headline), "", ""));
+            out.push_str(&wrapped(&clean(&self.headline), "", "", width));
         }
         if !self.cards.is_empty() {
             out.push('\n');
         }
         let cards = self.cards.iter().map(|card| {
-            let interval =
-                card.interval.as_ref().map(|i| format!(" {}", clean(i))).unwrap_or_default();
             let note = card.note.as_ref().map(|n| format!("  ({})", clean(n))).unwrap_or_default();
-            (clean(&card.label), format!("{}{interval}{note}", clean(&card.value)))
+            (clean(&card.label), number(card) + &note)
         });
-        out.push_str(&facts("  ", &cards.collect::<Vec<_>>()));
+        out.push_str(&facts("  ", &cards.collect::<Vec<_>>(), width));
         for section in self.sections.iter().filter(|s| !s.folded) {
             let mut body = String::new();
             for block in &section.blocks {
@@ -31,13 +28,13 @@ impl Document {
                     Block::Figures(_) => {}
                     Block::Text(text) => {
                         body.push('\n');
-                        body.push_str(&wrapped(&clean(text), "", ""));
+                        body.push_str(&wrapped(&clean(text), "", "", width));
                     }
-                    Block::Table(table) => body.push_str(&format!("\n{}", table.to_text())),
+                    Block::Table(table) => body.push_str(&format!("\n{}", table.to_text(width))),
                     Block::Facts(rows) => {
                         let rows = rows.iter().map(|(name, value)| (clean(name), clean(value)));
                         body.push('\n');
-                        body.push_str(&facts("  ", &rows.collect::<Vec<_>>()));
+                        body.push_str(&facts("  ", &rows.collect::<Vec<_>>(), width));
                     }
                     Block::Code(code) => {
                         body.push('\n');
@@ -50,9 +47,9 @@ impl Document {
         if !self.notices.is_empty() {
             out.push_str(&format!("\nWarnings ({})\n", self.notices.len()));
             for notice in &self.notices {
-                out.push_str(&wrapped(&clean(&notice.text), "  ! ", "    "));
+                out.push_str(&wrapped(&clean(&notice.text), "  ! ", "    ", width));
                 if !notice.advice.is_empty() {
-                    out.push_str(&wrapped(&clean(&notice.advice), "    → ", "      "));
+                    out.push_str(&wrapped(&clean(&notice.advice), "    → ", "      ", width));
                 }
             }
         }
@@ -123,5 +120,20 @@ impl Document {
             }
         }
         out
+    }
+}
+
+/// Without what a terminal would obey.
+pub(super) fn clean(rich: &Rich) -> String {
+    rich.to_text().replace(|c: char| c.is_control(), " ")
+}
+
+/// The number of a card with its interval, or with what else stands beside it.
+pub(super) fn number(card: &Card) -> String {
+    let value = clean(&card.value);
+    match card.interval.as_ref().map(clean) {
+        None => value,
+        Some(interval) if interval.starts_with('[') => format!("{value} {interval}"),
+        Some(beside) => format!("{value}, {beside}"),
     }
 }

@@ -73,7 +73,7 @@ mod tests {
         let document = page.document();
         let ids: Vec<String> = document.sections.iter().map(|s| s.id.to_string()).collect();
         assert_eq!(ids, ["tuning", "reproduce"]);
-        let text = document.to_text();
+        let text = document.to_text(isoflop_text::Width::ANY);
         let (table, rest) = (text.find("Is the learning rate right?"), text.find("sweep"));
         assert!(table.is_some() && rest.is_none_or(|rest| table < Some(rest)), "{text}");
         let none = Page { sensitivities: Vec::new(), ..page };
@@ -95,7 +95,7 @@ mod tests {
             ],
             tolerance: 0.01,
         })
-        .to_text();
+        .to_text(isoflop_text::Width::ANY);
         let lines: Vec<String> =
             text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(lines[1], "Model and budget ×0.5 ×1 ×2");

@@ -279,7 +279,7 @@ mod tests {
 
     fn text(shapes: ShapeComparison) -> String {
         let page = Page { shapes: Some(shapes), ..Page::new("a", Fitted::Refused("none")) };
-        let text = page.document().to_text();
+        let text = page.document().to_text(isoflop_text::Width::ANY);
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 

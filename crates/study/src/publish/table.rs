@@ -8,7 +8,7 @@ use isoflop_ledger::{Spending, Tariff};
 use isoflop_report::{Fitted, Notice, Page};
 use isoflop_text::counted;
 
-use super::{Published, files};
+use super::{NextStep, Published, files};
 use crate::error::StudyError;
 
 /// A table of runs with its fit, ready to be shown.
@@ -63,5 +63,6 @@ pub fn publish_table(fitted: &FittedTable) -> Result<Published, StudyError> {
         "fit": fit,
     });
     let spending = Spending::of(std::iter::empty(), &Tariff::default());
-    Ok(Published { document, json, spending, report })
+    let next = NextStep::of(Some(study));
+    Ok(Published { document, json, spending, report, next })
 }

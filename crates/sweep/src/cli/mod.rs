@@ -104,7 +104,7 @@ pub enum Command {
 #[derive(Debug, Clone, Default, Args)]
 pub struct OutputArgs {
     /// Say nothing but warnings, errors and the result
-    #[arg(long, short, conflicts_with = "json")]
+    #[arg(long, short)]
     pub quiet: bool,
     /// Print the result as JSON on stdout, and progress as a JSON object per line on stderr
     #[arg(long)]

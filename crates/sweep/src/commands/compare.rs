@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::cli::CompareArgs;
 use crate::failure::misuse;
-use crate::{print, runs};
+use crate::{print, runs, terminal};
 
 /// Version of the JSON.
 const SCHEMA: u32 = 1;
@@ -55,7 +55,7 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<()> {
     if args.output.json {
         return print::json(&Output { schema: SCHEMA, page: &args.page, comparison: &comparison });
     }
-    print::text(&document.to_text())?;
+    print::text(&document.to_text(terminal::width()))?;
     if !args.output.quiet {
         print::say(&format!("page: {}", args.page.display()));
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::fit::show::visible;
 use crate::cli::MergeArgs;
-use crate::{print, progress};
+use crate::{print, progress, terminal};
 
 const L: Align = Align::Left;
 const R: Align = Align::Right;
@@ -62,7 +62,7 @@ fn told(merged: &Merged) -> String {
     let mut out = format!("{with} of {cells} planned cells have a result.\n\n");
     for table in [taken(&merged.taken), repeats(&merged.repeats), missing(&merged.missing)] {
         if !table.rows.is_empty() {
-            out += &table.to_text();
+            out += &table.to_text(terminal::width());
             out.push('\n');
         }
     }

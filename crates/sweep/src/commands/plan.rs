@@ -4,7 +4,7 @@ use isoflop::{PlannedStudy, StudyError, open_study_device};
 use isoflop_plan::{Precision, render_plan};
 
 use crate::cli::PlanArgs;
-use crate::{print, progress};
+use crate::{print, progress, terminal};
 
 /// Prints the grid, with a time estimate from a short measurement.
 pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
@@ -36,6 +36,6 @@ pub fn run(args: &PlanArgs) -> anyhow::Result<()> {
             "seconds": expected.map(|expected| expected.seconds),
         }))
     } else {
-        print::text(&render_plan(&grid, expected.as_ref()))
+        print::text(&render_plan(&grid, expected.as_ref(), terminal::width()))
     }
 }

@@ -11,7 +11,7 @@ use isoflop_ledger::LEDGER_FILE;
 use crate::cli::ReportArgs;
 use crate::failure::Misuse;
 use crate::progress::FitProgress;
-use crate::{print, progress, runs};
+use crate::{print, progress, runs, shell};
 
 /// Fits what a table or results folders hold, and writes the report.
 pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
@@ -50,7 +50,8 @@ pub fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let results = Results { config, grid, data, contents, folder, command };
     let published = publish(&results, &mut *observer)?;
     observer.clear();
-    print::published(&published, args.output.json, &mut *observer)
+    let source: Vec<String> = folders.iter().map(|folder| shell::quoted(folder)).collect();
+    print::published(&published, args.output.json, &source.join(" "))
 }
 
 /// The report of a table.
@@ -76,7 +77,9 @@ fn table(args: &ReportArgs, path: &Path) -> anyhow::Result<()> {
         folder: &folder,
     })?;
     observer.clear();
-    print::published(&published, args.output.json, &mut *observer)
+    let form = if args.source.csv.is_some() { "--csv" } else { "--jsonl" };
+    let source = format!("{form} {}", shell::quoted(path));
+    print::published(&published, args.output.json, &source)
 }
 
 /// The name of a table's file without what says its form: `runs` of `runs.csv.gz`.

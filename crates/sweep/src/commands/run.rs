@@ -1,5 +1,6 @@
 //! `sweep run`, the main job: plan -> data -> train -> ledger -> fit -> report.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use isoflop::{End, RunOptions};
@@ -28,7 +29,8 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(signal.exit_code()))
         }
         End::Done { failed, published } => {
-            print::published(&published, json, &mut *observer)?;
+            let folder = published.report.parent().unwrap_or(Path::new("."));
+            print::published(&published, json, &shell::quoted(folder))?;
             Ok(ExitCode::from(if failed > 0 { failure::FAILED } else { 0 }))
         }
     }

@@ -11,15 +11,16 @@ pub use fit::FitProgress;
 use isoflop::{Observer, Update};
 
 use crate::cli::OutputArgs;
-use crate::print;
 
 /// Bars where both streams are terminals, plain lines elsewhere, JSON or next to nothing where asked for.
 pub fn observer(output: &OutputArgs) -> Box<dyn Observer> {
     let terminal = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
-    if output.json {
+    if output.json && output.quiet {
+        Box::new(Quiet(json::Json::default()))
+    } else if output.json {
         Box::new(json::Json::default())
     } else if output.quiet {
-        Box::new(Quiet)
+        Box::new(Quiet(plain::Plain::default()))
     } else if terminal {
         Box::new(bars::Bars::default())
     } else {
@@ -27,13 +28,13 @@ pub fn observer(output: &OutputArgs) -> Box<dyn Observer> {
     }
 }
 
-/// Warnings only.
-struct Quiet;
+/// Passes warnings on and nothing else.
+struct Quiet<O>(O);
 
-impl Observer for Quiet {
+impl<O: Observer> Observer for Quiet<O> {
     fn tell(&mut self, update: &Update) {
-        if let Update::Warning { text } = update {
-            print::say(&format!("warning: {text}"));
+        if matches!(update, Update::Warning { .. }) {
+            self.0.tell(update);
         }
     }
 }

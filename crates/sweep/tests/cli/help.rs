@@ -25,7 +25,7 @@ fn an_option_that_is_not_understood_ends_in_a_hint() {
     for (args, command) in [
         (&["fit", "--nosuch"][..], "sweep fit"),
         (&["fit", "--csv", "a.csv", "--draws", "x"], "sweep fit"),
-        (&["predict", "-q", "--json"], "sweep predict"),
+        (&["bench", "--shapes", "L1", "--operations", "--kernels", "on"], "sweep bench"),
         (&["fit", "--prior", "alpha=1,1"], "sweep fit"),
         (&["frobnicate"], "sweep"),
         (&["--nosuch"], "sweep run"),

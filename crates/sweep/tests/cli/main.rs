@@ -26,4 +26,5 @@ mod support;
 mod table_errors;
 mod table_report;
 mod tables;
+mod width;
 mod writers;

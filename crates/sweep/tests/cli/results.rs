@@ -114,8 +114,11 @@ fn the_report_can_be_made_anew() {
     let output = bench.output(&["report", "results"]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(std::fs::read(bench.path("results/report.html")).unwrap(), page);
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains("sweep --config config.resolved.toml --results NEW"));
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("    sweep --config config.resolved.toml --results NEW\n"), "{text}");
+    assert!(text.contains("\nPage        results/report.html\n"), "{text}");
+    assert!(text.contains("`sweep fit results`"), "{text}");
 
     let output = bench.output(&["report", "nowhere"]);
     assert!(!output.status.success());

@@ -38,6 +38,8 @@ impl Bench {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sweep"));
         command.args(args).current_dir(self.folder.path()).stdin(Stdio::null());
+        // Whatever terminal the tests were started from.
+        command.env_remove("COLUMNS");
         command
     }
 

@@ -1,6 +1,7 @@
 //! What is doubtful about a design that can be trained all the same, and what to do about it.
 
 mod check;
+mod doubts;
 mod remedy;
 mod shapes;
 
@@ -12,6 +13,7 @@ use crate::Shape;
 use isoflop_text::{bytes, counted};
 
 pub(super) use check::{check, memory_short};
+pub use doubts::Doubt;
 pub use remedy::Remedy;
 pub use shapes::ShapeJump;
 

@@ -9,6 +9,7 @@ use isoflop_text::thousands;
 use serde_json::{Map, Value, json};
 
 use super::shape::Model;
+use crate::terminal;
 
 /// One measurement.
 #[derive(Debug, Clone)]
@@ -126,7 +127,7 @@ pub fn table(measured: &[Measured], peak: Option<Peak>, device: &TrainDevice) ->
         let what = "t: the model's operations as chains of tensor operations instead of kernels.";
         table.notes.push(what.into());
     }
-    table.to_text()
+    table.to_text(terminal::width())
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::request::{BenchRequest, Count};
 use super::shape::Model;
 use crate::failure::{FAILED, Misuse};
 use crate::print;
+use crate::terminal;
 
 /// Times the operations of every shape and prints what came out.
 pub fn run(
@@ -128,5 +129,5 @@ fn table(
         );
         table.notes.push(note.into());
     }
-    table.to_text() + "\n"
+    table.to_text(terminal::width()) + "\n"
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::cli::{DevicesArgs, device_name};
 use crate::commands::bench::shader;
 use crate::failure::{FAILED, Misuse};
-use crate::{print, progress};
+use crate::{print, progress, terminal};
 
 /// Results of one operation beyond which the worst alone is shown.
 const SHOWN: usize = 6;
@@ -113,7 +113,7 @@ fn table(title: &str, findings: &[Finding]) -> String {
         _ => format!("{failed} of {} comparisons fail.", findings.len()).into(),
     });
     table.notes.push("Errors are shares of the largest value that the CPU computes in f32.".into());
-    table.to_text()
+    table.to_text(terminal::width())
 }
 
 fn row(table: &mut Table, operation: &str, check: &Check) {

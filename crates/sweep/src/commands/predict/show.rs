@@ -10,6 +10,7 @@ use isoflop_report::table::{Align, Table};
 
 use super::predicted::{Predicted, Target, Tuned};
 use crate::commands::fit::show::{self, allocation_row, allocations};
+use crate::terminal;
 
 /// `sweep predict`.
 pub fn predicted(p: &Predicted) -> String {
@@ -57,7 +58,7 @@ pub fn predicted(p: &Predicted) -> String {
     out.push('\n');
     for table in [splits(p), sizes(p)] {
         if !table.rows.is_empty() {
-            out += &table.to_text();
+            out += &table.to_text(terminal::width());
             out.push('\n');
         }
     }

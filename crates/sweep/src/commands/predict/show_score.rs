@@ -10,6 +10,7 @@ use isoflop_report::table::{Align, Table};
 
 use super::score::{Answered, Report};
 use crate::commands::fit::show;
+use crate::terminal;
 
 /// `sweep predict --score`.
 pub fn report(r: &Report) -> String {
@@ -28,7 +29,7 @@ pub fn report(r: &Report) -> String {
     };
     out += &format!("scored on {}{same}\n\n", r.source.path);
     for forecast in &r.forecasts {
-        out += &table(forecast).to_text();
+        out += &table(forecast).to_text(terminal::width());
         out.push('\n');
     }
     for u in &r.unanswered {

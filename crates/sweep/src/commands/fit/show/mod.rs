@@ -12,6 +12,7 @@ use isoflop_report::number::{self, estimate, estimate_count, level, percent, sci
 use isoflop_report::table::{Align, Table};
 
 use super::Fitted;
+use crate::terminal;
 pub(in crate::commands) use checks::{left_out, warnings};
 pub(in crate::commands) use splits::{allocation_row, allocations};
 
@@ -49,7 +50,7 @@ pub fn fitted(f: &Fitted) -> String {
     }
     let mut add = |table: Table| {
         if !table.rows.is_empty() {
-            out.push_str(&table.to_text());
+            out.push_str(&table.to_text(terminal::width()));
             out.push('\n');
         }
     };

@@ -1,0 +1,53 @@
+//! The end of a run on one screen of a terminal.
+
+use isoflop_text::{Width, facts, wrapped};
+
+use super::plain::{clean, number};
+use super::{Document, Notice};
+
+/// Doubts that are shown; of more it is said how many there are.
+const MOST_NOTICES: usize = 5;
+/// Characters of a doubt, which may name many runs.
+const MOST_CHARACTERS: usize = 240;
+
+impl Document {
+    /// Headline, the numbers that it has not, the minima, and the doubts in short: what is seen first. The rest is on the page.
+    pub fn to_screen(&self, width: Width) -> String {
+        let mut out = format!("{}\n", clean(&self.title));
+        let headline = clean(&self.headline);
+        if !headline.is_empty() {
+            out += &wrapped(&headline, "", "", width);
+        }
+        let told = |value: &str| headline.contains(value);
+        let cards = self.cards.iter().filter(|card| !told(&clean(&card.value)));
+        let cards = cards.map(|card| (clean(&card.label), number(card)));
+        let cards: Vec<(String, String)> = cards.collect();
+        if !cards.is_empty() {
+            out += &format!("\n{}", facts("  ", &cards, width));
+        }
+        if let Some(digest) = &self.digest {
+            out += &format!("\n{}", digest.to_text(width));
+        }
+        if !self.notices.is_empty() {
+            out += &format!("\nWarnings ({})\n", self.notices.len());
+        }
+        for Notice { text, advice } in self.notices.iter().take(MOST_NOTICES) {
+            out += &wrapped(&clipped(&clean(text)), "  ! ", "    ", width);
+            if !advice.is_empty() {
+                out += &wrapped(&clean(advice), "    → ", "      ", width);
+            }
+        }
+        let more = self.notices.len().saturating_sub(MOST_NOTICES);
+        if more > 0 {
+            out += &format!("  {more} more on the page\n");
+        }
+        out
+    }
+}
+
+/// At a word's end.
+fn clipped(text: &str) -> String {
+    let Some((end, _)) = text.char_indices().nth(MOST_CHARACTERS) else { return text.to_owned() };
+    let end = text[..end].rfind(' ').unwrap_or(end);
+    format!("{} ... (all of it on the page)", &text[..end])
+}
