@@ -17,8 +17,11 @@ mod font;
 mod labels;
 mod legend;
 mod mark;
+mod narrow;
 mod panel;
+mod rows;
 mod scale;
+mod simplify;
 mod svg;
 mod symbol;
 mod text;
@@ -39,4 +42,4 @@ pub use text::{Rich, Span, SpanStyle};
 pub use ticks::Format;
 
 pub(crate) use draw::dash_of;
-pub(crate) use font::{STACK, TRUETYPE, WOFF2};
+pub(crate) use font::{STACK, TRUETYPE, WOFF2, Weight, rich_width};

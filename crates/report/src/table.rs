@@ -8,6 +8,8 @@
 //! assert!(table.to_text().contains("  1e15  1.2M"));
 //! ```
 
+mod print;
+
 pub use isoflop_text::Align;
 use isoflop_text::{columns, wrapped};
 use unicode_width::UnicodeWidthStr;
@@ -124,14 +126,15 @@ impl Table {
 
     /// An HTML table, cells escaped.
     pub fn to_html(&self) -> String {
-        let class = |align: Align| if align == Align::Right { " class=\"n\"" } else { "" };
-        let mut out = String::from("<div><div class=\"scroll\"><table>\n");
+        let kinds: Vec<&str> = (0..self.columns.len()).map(|i| self.kind(i)).collect();
+        let (length, fit) = (self.length(), self.fit());
+        let mut out = format!("<div{length}><div class=\"scroll\"><table{fit}>\n");
         if !self.title.is_empty() {
             out.push_str(&format!("<caption>{}</caption>\n", self.title.to_html()));
         }
         out.push_str("<thead><tr>");
-        for (head, align) in &self.columns {
-            out.push_str(&format!("<th scope=\"col\"{}>{}</th>", class(*align), head.to_html()));
+        for ((head, _), kind) in self.columns.iter().zip(&kinds) {
+            out.push_str(&format!("<th scope=\"col\"{kind}>{}</th>", head.to_html()));
         }
         out.push_str("</tr></thead>\n<tbody>\n");
         for (tone, cells) in &self.rows {
@@ -140,9 +143,9 @@ impl Table {
                 Tone::Strong => "<tr class=\"strong\">",
                 Tone::Alert => "<tr class=\"alert\">",
             });
-            for (i, (_, align)) in self.columns.iter().enumerate() {
+            for (i, kind) in kinds.iter().enumerate() {
                 let text = cells.get(i).map(Rich::to_html).unwrap_or_default();
-                out.push_str(&format!("<td{}>{text}</td>", class(*align)));
+                out.push_str(&format!("<td{kind}>{text}</td>"));
             }
             out.push_str("</tr>\n");
         }
@@ -203,7 +206,7 @@ Slices
         let html = table().to_html();
         assert!(
             html.contains(
-                "<tr class=\"alert\"><td>日本 &lt;b&gt;|</td><td class=\"n\">—</td></tr>"
+                "<tr class=\"alert\"><td class=\"w\">日本 &lt;b&gt;|</td><td class=\"n\">—</td></tr>"
             ),
             "{html}"
         );

@@ -49,8 +49,9 @@ fn estimates() -> impl Strategy<Value = Vec<(f64, Estimate)>> {
 
 /// Well-formed, with nothing but finite numbers in it, in every theme.
 fn check(figure: &Figure) {
-    for theme in [Theme::Light, Theme::Dark, Theme::Page] {
-        let svg = figure.svg(theme);
+    let narrow = figure.narrow();
+    let drawings = [Theme::Light, Theme::Dark, Theme::Page].map(|theme| figure.svg(theme));
+    for svg in drawings.into_iter().chain([narrow.svg(Theme::Page)]) {
         let tree = roxmltree::Document::parse(&svg).unwrap_or_else(|e| panic!("{e}\n{svg}"));
         for node in tree.descendants().filter(|n| n.is_element()) {
             for attribute in node.attributes() {

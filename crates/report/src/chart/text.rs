@@ -150,11 +150,13 @@ impl Rich {
     }
 
     /// Breaks the text into lines no wider than `width` pixels, at spaces; `measure` gives the
-    /// width of a text. A single word wider than that stays whole.
+    /// width of a text. A word wider than that is broken anywhere.
     pub(crate) fn wrap(&self, width: f64, measure: impl Fn(&Rich) -> f64) -> Vec<Rich> {
         let mut lines = Vec::new();
         let mut line = Rich::default();
-        for word in self.words() {
+        let whole = |word: &Rich| measure(&word.clone().trimmed()) <= width;
+        let pieces = |word: Rich| if whole(&word) { vec![word] } else { word.characters() };
+        for word in self.words().into_iter().flat_map(pieces) {
             let trial = Rich([line.0.clone(), word.0.clone()].concat());
             if !line.is_empty() && measure(&trial.clone().trimmed()) > width {
                 lines.push(std::mem::take(&mut line).trimmed());
@@ -167,6 +169,28 @@ impl Rich {
             lines.push(line.trimmed());
         }
         lines
+    }
+
+    /// The text up to `width` pixels, with an ellipsis where it had to be cut.
+    pub(crate) fn cut(&self, width: f64, measure: impl Fn(&Rich) -> f64) -> Rich {
+        if measure(self) <= width {
+            return self.clone();
+        }
+        let mut kept = Rich::default();
+        for next in self.characters() {
+            let longer = kept.clone().then(next);
+            if measure(&longer.clone().then("…")) > width {
+                break;
+            }
+            kept = longer;
+        }
+        kept.then("…")
+    }
+
+    fn characters(&self) -> Vec<Rich> {
+        let spans = self.0.iter();
+        let one = |c: char, style| Rich(vec![Span { text: c.to_string(), style }]);
+        spans.flat_map(|s| s.text.chars().map(move |c| one(c, s.style))).collect()
     }
 
     /// Pieces that each end in a space where a line may break.
@@ -246,10 +270,22 @@ mod tests {
     }
 
     #[test]
+    fn cuts_what_is_too_long() {
+        let width = |x: &Rich| x.to_text().chars().count() as f64;
+        let text = Rich::markup("10^{15} FLOPs");
+        assert_eq!(text.cut(10.0, width), text);
+        assert_eq!(text.cut(6.0, width).to_text(), "10¹⁵ …");
+        assert_eq!(text.cut(0.0, width).to_text(), "…");
+    }
+
+    #[test]
     fn wraps_at_spaces() {
         let width = |x: &Rich| x.to_text().chars().count() as f64;
         let lines = Rich::markup("one *{two} three four").wrap(9.0, width);
         let lines: Vec<_> = lines.iter().map(Rich::to_text).collect();
         assert_eq!(lines, ["one two", "three", "four"]);
+        let lines = Rich::plain("a sesquipedalian b").wrap(6.0, width);
+        let lines: Vec<_> = lines.iter().map(Rich::to_text).collect();
+        assert_eq!(lines, ["a sesq", "uipeda", "lian b"]);
     }
 }

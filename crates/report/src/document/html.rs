@@ -11,6 +11,8 @@ const SCRIPT: &str = include_str!("tooltip.js");
 
 /// A figure wider than this stands alone in its row.
 const WIDE: f64 = 800.0;
+/// A narrow form higher than this is allowed more than half a page in print.
+const TALL: f64 = 700.0;
 
 impl Document {
     /// One HTML file: styles, font, script and drawings are inside, and its security policy
@@ -144,11 +146,17 @@ fn write_section(out: &mut String, section: &Section) {
 fn write_figures(out: &mut String, figures: &[Figure]) {
     out.push_str("<div class=\"figures\">\n");
     for figure in figures {
-        let class = if figure.size.0 > WIDE { "figure wide" } else { "figure" };
-        let svg = figure.svg(Theme::Page);
+        let id = anchor(&figure.id);
+        let narrow = Figure { id: format!("{id}-narrow"), ..figure.narrow() };
+        let class = match (figure.size.0 > WIDE, narrow.size.1 > TALL) {
+            (true, _) => "figure wide",
+            (_, true) => "figure tall",
+            _ => "figure",
+        };
         out.push_str(&format!(
-            "<div class=\"{class}\" id=\"figure-{}\">\n{svg}</div>\n",
-            anchor(&figure.id)
+            "<div class=\"{class}\" id=\"figure-{id}\">\n<div class=\"full\">{}</div>\n<div class=\"narrow\">{}</div></div>\n",
+            figure.svg(Theme::Page),
+            narrow.svg(Theme::Page)
         ));
     }
     out.push_str("</div>\n");
