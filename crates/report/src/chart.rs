@@ -10,6 +10,7 @@
 //! ```
 
 mod axis;
+mod code;
 mod colour;
 mod draw;
 mod figure;
@@ -38,5 +39,7 @@ pub use svg::{Anchor, escape};
 pub use text::{Rich, Span, SpanStyle};
 pub use ticks::Format;
 
+pub(crate) use code::{Piece, pieces};
 pub(crate) use draw::dash_of;
 pub(crate) use font::{STACK, TRUETYPE, WOFF2};
+pub(crate) use ticks::Ticks;
