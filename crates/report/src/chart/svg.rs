@@ -131,7 +131,7 @@ fn spans(text: &Rich, size: f64) -> String {
     let mut offset = 0.0;
     for span in &text.0 {
         let (wanted, extra) = match span.style {
-            SpanStyle::Normal => (0.0, String::new()),
+            SpanStyle::Normal | SpanStyle::Term(_) => (0.0, String::new()),
             SpanStyle::Strong => (0.0, " font-weight=\"600\"".to_owned()),
             SpanStyle::Superscript => {
                 (-0.38 * size, format!(" font-size=\"{}\"", short(size * SCRIPT_SCALE)))

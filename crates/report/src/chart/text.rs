@@ -1,5 +1,6 @@
 //! Short text with superscripts, subscripts and emphasis, for SVG, HTML, Markdown and terminals.
 
+use super::code::{Piece, markdown_code, pieces};
 use super::svg::escape;
 
 /// How one span of a [`Rich`] text is set.
@@ -13,6 +14,8 @@ pub enum SpanStyle {
     Subscript,
     /// Semi-bold.
     Strong,
+    /// A term that the page explains under this anchor; plain elsewhere.
+    Term(&'static str),
 }
 
 /// A stretch of text in one style.
@@ -25,7 +28,7 @@ pub struct Span {
 }
 
 /// Text in spans. `From<&str>` and `From<String>` take the text as it is; [`Rich::markup`] reads
-/// `10^{18}`, `N_{opt}` and `*{strong}`.
+/// `10^{18}`, `N_{opt}` and `*{strong}`. What stands between two backticks is code: HTML and Markdown set it so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rich(pub Vec<Span>);
 
@@ -108,7 +111,9 @@ impl Rich {
         let mut out = String::new();
         for span in &self.0 {
             match span.style {
-                SpanStyle::Normal | SpanStyle::Strong => out.push_str(&span.text),
+                SpanStyle::Normal | SpanStyle::Strong | SpanStyle::Term(_) => {
+                    out.push_str(&span.text);
+                }
                 SpanStyle::Superscript => match raised(&span.text) {
                     Some(text) => out.push_str(&text),
                     None => out.push_str(&format!("^{}", span.text)),
@@ -119,13 +124,23 @@ impl Rich {
         out
     }
 
-    /// As HTML: escaped, with `<sup>`, `<sub>` and `<b>`.
+    /// As HTML: escaped, with `<sup>`, `<sub>`, `<b>`, `<code>` and links to the terms.
     pub fn to_html(&self) -> String {
         let mut out = String::new();
         for span in &self.0 {
             let text = escape(&span.text);
             match span.style {
-                SpanStyle::Normal => out.push_str(&text),
+                SpanStyle::Normal => {
+                    for piece in pieces(&text) {
+                        match piece {
+                            Piece::Plain(text) => out.push_str(text),
+                            Piece::Code(code) => out.push_str(&format!("<code>{code}</code>")),
+                        }
+                    }
+                }
+                SpanStyle::Term(id) => {
+                    out.push_str(&format!("<a class=\"term\" href=\"#term-{id}\">{text}</a>"));
+                }
                 SpanStyle::Superscript => out.push_str(&format!("<sup>{text}</sup>")),
                 SpanStyle::Subscript => out.push_str(&format!("<sub>{text}</sub>")),
                 SpanStyle::Strong => out.push_str(&format!("<b>{text}</b>")),
@@ -140,7 +155,15 @@ impl Rich {
         for span in &self.0 {
             let text = escape_markdown(&span.text);
             match span.style {
-                SpanStyle::Normal => out.push_str(&text),
+                SpanStyle::Normal => {
+                    for piece in pieces(&span.text) {
+                        match piece {
+                            Piece::Plain(text) => out.push_str(&escape_markdown(text)),
+                            Piece::Code(code) => out.push_str(&markdown_code(code)),
+                        }
+                    }
+                }
+                SpanStyle::Term(_) => out.push_str(&text),
                 SpanStyle::Superscript => out.push_str(&format!("<sup>{text}</sup>")),
                 SpanStyle::Subscript => out.push_str(&format!("<sub>{text}</sub>")),
                 SpanStyle::Strong => out.push_str(&format!("**{text}**")),
@@ -276,6 +299,17 @@ mod tests {
         assert_eq!(text.cut(10.0, width), text);
         assert_eq!(text.cut(6.0, width).to_text(), "10¹⁵ …");
         assert_eq!(text.cut(0.0, width).to_text(), "…");
+    }
+
+    #[test]
+    fn backticks_are_code_and_terms_are_links_on_the_page() {
+        let text = Rich::plain("set `a<b|c` or `")
+            .then(Rich(vec![Span { text: "R&D".into(), style: SpanStyle::Term("r-d") }]));
+        let html = "set <code>a&lt;b|c</code> or `<a class=\"term\" href=\"#term-r-d\">R&amp;D</a>";
+        assert_eq!(text.to_html(), html);
+        assert_eq!(text.to_markdown(), "set `a<b\\|c` or \\`R&amp;D");
+        assert_eq!(text.to_text(), "set `a<b|c` or `R&D");
+        assert_eq!(Rich::plain("``").to_html(), "``");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use crate::chart::{Rich, Span, Weight, rich_width};
 
 /// Width of A4 within the page's margins, in em of the print style's tables (718 pixels of 11), less what rounding takes.
 const PAPER: f64 = 64.0;
+/// Width of a strip of dots in print, em: 150 pixels, however small the type, and the space beside it.
+const STRIP: f64 = 14.6;
 /// Space between columns in print, em.
 const GAP: f64 = 0.8;
 /// Smallest type, as a share of the usual: 6.6 pixels, 5 points. Beyond, cells are broken.
@@ -24,7 +26,9 @@ impl Table {
 
     /// Attributes that make the table as narrow as a sheet.
     pub(super) fn fit(&self) -> String {
-        let fit = PAPER / (0..self.columns.len()).map(|i| self.needed(i) + GAP).sum::<f64>();
+        let strip = if self.strip.is_some() { STRIP } else { 0.0 };
+        let fit =
+            (PAPER - strip) / (0..self.columns.len()).map(|i| self.needed(i) + GAP).sum::<f64>();
         match fit {
             fit if fit < SMALLEST => format!(" class=\"broken\" style=\"--fit:{SMALLEST}\""),
             fit if fit < 1.0 => format!(" style=\"--fit:{:.3}\"", fit - 0.0005),

@@ -59,7 +59,7 @@ function boxes(page, test, say) {
     const style = page.defaultView.getComputedStyle(element);
     const scrolls = element.closest('.scroll, pre');
     if (test.print) {
-      if (!visible(element) && !element.closest('.full, .narrow')) say(`${name(element)} is hidden`);
+      if (!visible(element) && !element.closest('.full, .narrow, .save')) say(`${name(element)} is hidden`);
     } else if (!visible(element) || (scrolls && scrolls !== element && element.tagName !== 'CAPTION')) {
       // What lies in a box that scrolls may be wide; its heading may not.
       continue;
