@@ -1,10 +1,12 @@
 // A term shows its explanation when pointed at or reached with the keyboard; following its link unfolds the list of terms.
 (() => {
   const tip = document.getElementById('tip');
+  const marks = { SUP: '^', SUB: '_' };
+  const plain = (node) => [...node.childNodes].map((part) => (marks[part.nodeName] ?? '') + part.textContent).join('');
   for (const link of document.querySelectorAll('a.term')) {
     const meaning = document.querySelector(link.hash)?.nextElementSibling;
     if (!meaning) continue;
-    link.dataset.tip = meaning.textContent;
+    link.dataset.tip = plain(meaning);
     link.addEventListener('focus', () => {
       const place = link.getBoundingClientRect();
       tip.textContent = link.dataset.tip;

@@ -1,5 +1,7 @@
 //! What is said where there is no result: that there is none, why, and what to add.
 
+use std::collections::BTreeSet;
+
 use isoflop_fit::isoflop::{SliceFit, SliceRefusal};
 use isoflop_fit::study::Study;
 use isoflop_text::{MOST_NAMES, counted, plural};
@@ -21,8 +23,18 @@ pub(super) fn refused(why: &str) -> String {
     format!("No fit: {}.", told.trim_end_matches('.'))
 }
 
-/// Of a study in which no approach gave a result.
+/// Of a study in which no approach gave a result. What is planned comes before what could be.
 pub(super) fn sentence(page: &Page, study: &Study) -> String {
+    let planned: BTreeSet<_> =
+        page.grid.iter().flat_map(|grid| &grid.cells).map(|planned| &planned.cell.id).collect();
+    let ended: BTreeSet<_> = page.records.iter().map(|record| record.id()).collect();
+    let open = planned.difference(&ended).count();
+    if open > 0 {
+        return format!(
+            "No result yet: {open} of {} planned cells are still to be trained.",
+            planned.len()
+        );
+    }
     let slices = study.approach2.first().map(|row| match row.answer.given() {
         Some(fit) => fit.slices.as_slice(),
         None => row.slices.as_slice(),
@@ -93,14 +105,54 @@ fn missing(page: &Page, slice: &SliceFit, why: &SliceRefusal) -> Option<String> 
 
 #[cfg(test)]
 mod tests {
+    use isoflop_fit::study::{StudyOptions, run};
+    use isoflop_fit::{Observation, Table};
+    use isoflop_ledger::{Record, RunInfo, RunResult, Status};
+    use isoflop_plan::{Config, DataFacts, Grid};
+
     use super::*;
+    use crate::page::Fitted;
 
     #[test]
     fn a_refusal_is_one_sentence_with_its_remedy() {
-        assert_eq!(
-            refused("no runs\nhint: train some\nhint: or more"),
-            "No fit: no runs; train some; or more."
-        );
+        let told = refused("no runs\nhint: train some\nhint: or more");
+        assert_eq!(told, "No fit: no runs; train some; or more.");
         assert_eq!(refused("no\nruns."), "No fit: no; runs.");
+    }
+
+    #[test]
+    fn what_is_planned_comes_before_what_could_be() {
+        let text = "
+            [data]
+            source = \"synthetic\"
+            [grid]
+            budgets = [1e11]
+            widths = [16, 24, 32]
+            min_steps = 1
+        ";
+        let facts = DataFacts {
+            vocab: 64,
+            train_tokens: None,
+            data_sha256: String::new(),
+            bytes_per_token: None,
+        };
+        let grid = Grid::build(&Config::parse(text, "a.toml").unwrap(), &facts).unwrap();
+        let record = |i: usize| {
+            let cell = grid.cells[i].cell.clone();
+            Record::new(RunResult::new("", "", cell, Status::Finished), RunInfo::default())
+        };
+        let records: Vec<Record> = (0..3).map(record).collect();
+        let table = Table::new(vec![Observation::new("a", 1e4, 1e6, 6e10, 3.0)]).unwrap();
+        let study = run(&table, &[], &StudyOptions::default()).unwrap();
+        let told = |ended: usize| {
+            let page = Page {
+                grid: Some(&grid),
+                records: records[..ended].iter().collect(),
+                ..Page::new("", Fitted::Study(&study, &table))
+            };
+            sentence(&page, &study)
+        };
+        assert_eq!(told(1), "No result yet: 2 of 3 planned cells are still to be trained.");
+        assert!(told(3).contains(" To add: "), "{}", told(3));
     }
 }

@@ -2,6 +2,7 @@
 
 use isoflop_fit::shapes;
 use isoflop_fit::study::Study;
+use isoflop_fit::validate::ShapeTest;
 
 use super::{Fitted, Page, Thinned};
 use crate::number;
@@ -39,8 +40,11 @@ pub(super) fn plot(page: &Page, study: &Study) -> Option<ShapeResiduals> {
     let test = found.by_shape.as_ref();
     let said = match test.map(|test| (test.together, number::significant(test.p, 2))) {
         Some((true, p)) => format!("Runs of one shape deviate together (p = {p})."),
-        Some((false, p)) => format!("Shapes lie off no further than chance has it (p = {p})."),
-        None => "Too few runs a shape to tell chance from more.".to_owned(),
+        Some((false, p)) => format!(
+            "Runs of one shape are not shown to deviate together: p = {p}, and the limit is {}.",
+            ShapeTest::LIMIT
+        ),
+        None => "Too few runs of each shape to tell chance from more.".to_owned(),
     };
     let subtitle = Some(format!("{said}{}", thinned.told).into());
     Some(ShapeResiduals { subtitle, rows: rows.collect() })

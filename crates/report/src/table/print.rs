@@ -5,8 +5,8 @@ use crate::chart::{Rich, Span, Weight, rich_width};
 
 /// Width of A4 within the page's margins, in em of the print style's tables (718 pixels of 11), less what rounding takes.
 const PAPER: f64 = 64.0;
-/// Width of a strip of dots in print, em: 150 pixels, however small the type, and the space beside it.
-const STRIP: f64 = 14.6;
+/// Width of a strip of dots in print with the space beside it, em.
+const STRIP: f64 = 13.8;
 /// Space between columns in print, em.
 const GAP: f64 = 0.8;
 /// Smallest type, as a share of the usual: 6.6 pixels, 5 points. Beyond, cells are broken.

@@ -1,13 +1,14 @@
-//! The table of runs in a browser: sorted by a click, and saved as CSV. Without Chromium nothing is tested, unless
-//! `ISOFLOP_REQUIRE_CHROMIUM=1` asks for it.
+//! The scripts of the page in a browser: the table of runs is sorted by a click and saved as CSV, and terms show what they
+//! mean. Without Chromium nothing is tested, unless `ISOFLOP_REQUIRE_CHROMIUM=1` asks for it.
 
 use std::process::{Command, Stdio};
 
+use isoflop_report::chart::{Rich, Span, SpanStyle};
 use isoflop_report::table::{Align, Sheet, Table};
 use isoflop_report::{Block, Document, Section};
 
 /// Clicks, and writes what the table then is into the page.
-const DRIVER: &str = "
+const SORT: &str = "
 const table = document.querySelector('table[data-csv]');
 const heads = [...table.querySelectorAll('th button')];
 const told = [];
@@ -37,14 +38,43 @@ fn chromium() -> Option<&'static str> {
     ["chromium", "chromium-browser"].into_iter().find(runs)
 }
 
-#[test]
-fn a_click_sorts_and_the_link_saves() {
+/// What a script leaves as `data-told` of a page of one section, at its parts between `|`; `None` without a browser.
+fn told(section: Section, address: &str, script: &str) -> Option<Vec<String>> {
     let Some(chromium) = chromium() else {
         let required = std::env::var("ISOFLOP_REQUIRE_CHROMIUM").is_ok_and(|v| v == "1");
         assert!(!required, "no chromium or chromium-browser on PATH");
         eprintln!("not tested: no chromium or chromium-browser on PATH");
-        return;
+        return None;
     };
+    let document = Document {
+        kicker: "".into(),
+        title: "t".into(),
+        headline: "".into(),
+        cards: Vec::new(),
+        notices: Vec::new(),
+        sections: vec![section],
+        footer: "".into(),
+    };
+    let html = document.to_html().replace("</body>", &format!("<script>{script}</script></body>"));
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    std::fs::write(&page, html).unwrap();
+    let output = Command::new(chromium)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--timeout=20000"])
+        .args(["--virtual-time-budget=2000", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .arg(format!("file://{}{address}", page.display()))
+        .output()
+        .unwrap();
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let told = dom.split_once("data-told=\"").unwrap_or_else(|| panic!("{dom}")).1;
+    let told =
+        told.split_once("\">").unwrap().0.replace("&quot;", "\"").replace("&nbsp;", "\u{a0}");
+    Some(told.split('|').map(str::to_owned).collect())
+}
+
+#[test]
+fn a_click_sorts_and_the_link_saves() {
     let columns = [("Run", Align::Left), ("N, all", Align::Right), ("Loss", Align::Right)];
     let mut table = Table::new("", columns);
     let rows = [
@@ -58,31 +88,7 @@ fn a_click_sorts_and_the_link_saves() {
     table.sheet = Some(Sheet { file: "runs.csv".into(), values });
     let mut section = Section::new("runs", "Runs");
     section.blocks.push(Block::Table(table));
-    let document = Document {
-        kicker: "".into(),
-        title: "t".into(),
-        headline: "".into(),
-        cards: Vec::new(),
-        notices: Vec::new(),
-        sections: vec![section],
-        footer: "".into(),
-    };
-    let html = document.to_html().replace("</body>", &format!("<script>{DRIVER}</script></body>"));
-    let folder = tempfile::tempdir().unwrap();
-    let page = folder.path().join("page.html");
-    std::fs::write(&page, html).unwrap();
-    let output = Command::new(chromium)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--timeout=20000"])
-        .args(["--virtual-time-budget=2000", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
-        .arg(format!("file://{}", page.display()))
-        .output()
-        .unwrap();
-    let dom = String::from_utf8_lossy(&output.stdout);
-    let told = dom.split_once("data-told=\"").unwrap_or_else(|| panic!("{dom}")).1;
-    let told =
-        told.split_once("\">").unwrap().0.replace("&quot;", "\"").replace("&nbsp;", "\u{a0}");
-    let told: Vec<&str> = told.split('|').collect();
+    let Some(told) = told(section, "", SORT) else { return };
     assert_eq!(
         told,
         [
@@ -101,4 +107,25 @@ fn a_click_sorts_and_the_link_saves() {
             "",
         ]
     );
+}
+
+#[test]
+fn a_term_is_explained_where_it_stands_and_its_link_unfolds_the_list() {
+    let term = |text: &str| Rich(vec![Span { text: text.into(), style: SpanStyle::Term("power") }]);
+    let mut section = Section::new("terms", "Terms");
+    section.folded = true;
+    let link = Rich::plain("a ").then(term("power"));
+    let meaning = Rich::markup("C^{a} of N_{c}.");
+    section.blocks = vec![Block::Text(link), Block::Facts(vec![(term("power law"), meaning)])];
+    let script = "
+        const link = document.querySelector('a.term');
+        const tip = document.getElementById('tip');
+        const open = document.querySelector('details').open;
+        link.focus();
+        const shown = tip.hidden ? 'hidden' : tip.textContent;
+        link.blur();
+        document.body.dataset.told = [open, shown, tip.hidden].join('|');
+    ";
+    let Some(unfolded) = told(section.clone(), "#term-power", script) else { return };
+    assert_eq!(unfolded, ["true", "C^a of N_c.", "true"]);
 }
