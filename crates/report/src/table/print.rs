@@ -27,8 +27,8 @@ impl Table {
     /// Attributes that make the table as narrow as a sheet.
     pub(super) fn fit(&self) -> String {
         let strip = if self.strip.is_some() { STRIP } else { 0.0 };
-        let fit =
-            (PAPER - strip) / (0..self.columns.len()).map(|i| self.needed(i) + GAP).sum::<f64>();
+        let columns = (0..self.columns.len()).map(|i| self.needed(i) + GAP);
+        let fit = PAPER / (strip + columns.sum::<f64>());
         match fit {
             fit if fit < SMALLEST => format!(" class=\"broken\" style=\"--fit:{SMALLEST}\""),
             fit if fit < 1.0 => format!(" style=\"--fit:{:.3}\"", fit - 0.0005),
