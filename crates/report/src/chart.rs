@@ -10,6 +10,7 @@
 //! ```
 
 mod axis;
+mod code;
 mod colour;
 mod draw;
 mod figure;
@@ -17,8 +18,11 @@ mod font;
 mod labels;
 mod legend;
 mod mark;
+mod narrow;
 mod panel;
+mod rows;
 mod scale;
+mod simplify;
 mod svg;
 mod symbol;
 mod text;
@@ -38,5 +42,7 @@ pub use svg::{Anchor, escape};
 pub use text::{Rich, Span, SpanStyle};
 pub use ticks::Format;
 
+pub(crate) use code::{Piece, pieces};
 pub(crate) use draw::dash_of;
-pub(crate) use font::{STACK, TRUETYPE, WOFF2};
+pub(crate) use font::{STACK, TRUETYPE, WOFF2, Weight, rich_width};
+pub(crate) use ticks::Ticks;

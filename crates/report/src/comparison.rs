@@ -12,6 +12,7 @@ use isoflop_compare::Comparison;
 
 use crate::chart::Rich;
 use crate::document::{Block, Document, Notice, Section};
+use crate::glossary;
 
 /// What a page says beside the comparison itself.
 #[derive(Debug, Clone, Default)]
@@ -39,7 +40,7 @@ pub fn document(comparison: &Comparison, around: &Around) -> Document {
         again.blocks.push(Block::Code(around.command.to_owned()));
         sections.push(Some(again));
     }
-    Document {
+    glossary::explained(Document {
         kicker: "Comparison".into(),
         title: comparison.sides.join(" and ").into(),
         headline: verdict::sentence(comparison),
@@ -48,7 +49,7 @@ pub fn document(comparison: &Comparison, around: &Around) -> Document {
         notices: around.notices.clone(),
         sections: sections.into_iter().flatten().collect(),
         footer: Rich::plain(around.footer),
-    }
+    })
 }
 
 /// An anchor that no other side has.

@@ -4,6 +4,7 @@ pub mod chart;
 pub mod comparison;
 pub mod correlations;
 pub mod document;
+mod glossary;
 pub mod machines;
 pub mod number;
 mod page;

@@ -3,16 +3,20 @@
 mod certainty;
 mod dependence;
 mod digest;
+mod frontier;
 mod headline;
 mod hyper;
 mod machine;
+mod missing;
 mod observed;
 mod optimum;
 mod residuals;
 mod runs;
 mod sensitivity;
+mod shape_residuals;
 mod shapes;
 mod slices;
+mod smoothing;
 mod training;
 mod truth;
 
@@ -26,8 +30,8 @@ use isoflop_text::MOST_NAMES;
 
 use crate::chart::Rich;
 use crate::document::{Block, Document, Notice, Section};
-use crate::number;
 use crate::plots::Sensitivity;
+use crate::{glossary, number};
 
 pub use shapes::{ShapeComparison, ShapeLoss, ShapeOptima, ShapeOptimum, SizeShapes, Ways};
 
@@ -138,7 +142,7 @@ impl<'a> Page<'a> {
             observed::section(self),
             machine::reproduce(self),
         ];
-        Document {
+        glossary::explained(Document {
             kicker: self.kicker.into(),
             title: self.name.into(),
             headline: headline::sentence(self),
@@ -147,22 +151,53 @@ impl<'a> Page<'a> {
             notices: self.all_notices(),
             sections: sections.into_iter().flatten().collect(),
             footer: Rich::plain(self.footer),
+        })
+    }
+
+    /// Bits per byte of a nat per token on the held-out set; `None` where no run says, or where runs differ.
+    fn bits_per_nat(&self) -> Option<f64> {
+        let ratio = |record: &&Record| {
+            let valid = record.result.valid?;
+            Some(valid.bits_per_byte? / valid.loss_nats).filter(|r| r.is_finite() && *r > 0.0)
+        };
+        let ratios: Vec<f64> = self.records.iter().filter_map(ratio).collect();
+        let first = *ratios.first()?;
+        ratios.iter().all(|r| (r / first - 1.0).abs() < 1e-6).then_some(first)
+    }
+
+    /// `Held-out loss, nats per token (×1.443: bits per byte)`, for an axis.
+    fn loss_label(&self, what: &str) -> String {
+        match self.bits_per_nat() {
+            Some(bits) => {
+                let factor = number::significant(bits, 4);
+                format!("{what}, nats per token (×{factor}: bits per byte)")
+            }
+            None => format!("{what}, nats per token"),
         }
     }
 
+    /// What a column of bits per byte says beside one of nats.
+    fn bits_note(&self) -> Option<Rich> {
+        let factor = number::significant(self.bits_per_nat()?, 4);
+        Some(
+            format!("Bits per byte: {factor} times the nats per token, and so their intervals.")
+                .into(),
+        )
+    }
+
+    /// A loss in bits per byte, where they are known.
+    fn bits(&self, nats: f64) -> String {
+        self.bits_per_nat().map_or_else(|| "—".into(), |bits| number::significant(nats * bits, 4))
+    }
+
     fn all_notices(&self) -> Vec<Notice> {
-        let mut notices = Vec::new();
-        if let Fitted::Refused(why) = self.fitted {
-            let (why, hint) = why.split_once("\nhint: ").unwrap_or((why, ""));
-            notices.push(Notice { text: format!("No fit: {why}").into(), advice: hint.into() });
-        }
-        notices.extend(self.notices.iter().cloned());
+        let mut notices = self.notices.clone();
         for told in told(self.study().map(|s| s.warnings.as_slice()).unwrap_or_default()) {
             notices.push(Notice { text: told.text.into(), advice: told.advice.into() });
         }
-        for warning in self.grid.map(|g| g.warnings.as_slice()).unwrap_or_default() {
-            let advice = warning.advice().replace('\n', " ");
-            notices.push(Notice { text: warning.to_string().into(), advice: advice.into() });
+        for doubt in self.grid.map(Grid::doubts).unwrap_or_default() {
+            let advice = doubt.advice.replace('\n', " ");
+            notices.push(Notice { text: doubt.text().into(), advice: advice.into() });
         }
         together(notices)
     }
@@ -179,7 +214,8 @@ fn together(notices: Vec<Notice>) -> Vec<Notice> {
             Some((first, told)) => {
                 *told += 1;
                 if *told <= MOST_NAMES {
-                    first.text = std::mem::take(&mut first.text).then("; ").then(notice.text);
+                    let before = without_stop(std::mem::take(&mut first.text));
+                    first.text = before.then("; ").then(notice.text);
                 }
             }
             None => out.push((notice, 1)),
@@ -187,9 +223,20 @@ fn together(notices: Vec<Notice>) -> Vec<Notice> {
     }
     let counted = |(notice, told): (Notice, usize)| match told.saturating_sub(MOST_NAMES) {
         0 => notice,
-        more => Notice { text: notice.text.then(format!("; and {more} more")), ..notice },
+        more => {
+            let text = without_stop(notice.text).then(format!("; and {more} more"));
+            Notice { text, ..notice }
+        }
     };
     out.into_iter().map(counted).collect()
+}
+
+/// A sentence that goes on.
+fn without_stop(mut text: Rich) -> Rich {
+    if let Some(last) = text.0.last_mut() {
+        last.text.truncate(last.text.trim_end_matches('.').len());
+    }
+    text
 }
 
 /// `95% intervals`: what the estimates that are shown have; `None` where none has one.
@@ -278,7 +325,7 @@ mod tests {
     fn doubts_with_one_remedy_are_one() {
         let notice = |text: &str, advice: &str| Notice { text: text.into(), advice: advice.into() };
         let all = vec![
-            notice("few at 1", "use more"),
+            notice("few at 1.", "use more"),
             notice("few at 2", "use more"),
             notice("slow", "wait"),
             notice("few at 3", "use more"),

@@ -9,9 +9,11 @@ mod forest;
 mod frontier;
 mod grid;
 mod isoflop;
+mod log_line;
 mod optimum;
 mod residuals;
 mod sensitivity;
+mod shape_residuals;
 mod spending;
 
 pub use curves::{CurveX, TrainingCurve, TrainingCurves};
@@ -24,7 +26,11 @@ pub use isoflop::{IsoflopPlot, IsoflopSlice, SliceMinimum};
 pub use optimum::{FittedCurve, OptimumPlot, PublishedCurve, Quantity};
 pub use residuals::{Residual, Residuals};
 pub use sensitivity::{Sensitivity, SensitivityCurve};
+pub use shape_residuals::{ShapeResidual, ShapeResiduals, ShapeRow};
 pub use spending::{Spending, SpendingLine};
+
+pub(crate) use forest::usual_ends;
+pub(crate) use log_line::LogLine;
 
 use crate::chart::{Axis, Dot, Dots, Figure, Format, Paint, Rich, Symbol};
 use crate::number;

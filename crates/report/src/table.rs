@@ -8,11 +8,18 @@
 //! assert!(table.to_text(Width::ANY).contains("  1e15  1.2M"));
 //! ```
 
+mod print;
+mod sheet;
+mod strip;
+
 pub use isoflop_text::{Align, Width};
 use isoflop_text::{fitted, wrapped};
 use unicode_width::UnicodeWidthStr;
 
-use crate::chart::Rich;
+use crate::chart::{Rich, escape};
+
+pub use sheet::Sheet;
+pub use strip::Strip;
 
 /// What a row is to the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +42,10 @@ pub struct Table {
     pub rows: Vec<(Tone, Vec<Rich>)>,
     /// Small print.
     pub notes: Vec<Rich>,
+    /// For a table that the page sorts and saves.
+    pub sheet: Option<Sheet>,
+    /// Its numbers as dots.
+    pub strip: Option<Strip>,
 }
 
 impl Table {
@@ -44,7 +55,14 @@ impl Table {
         columns: impl IntoIterator<Item = (H, Align)>,
     ) -> Self {
         let columns = columns.into_iter().map(|(head, align)| (head.into(), align)).collect();
-        Self { title: title.into(), columns, rows: Vec::new(), notes: Vec::new() }
+        Self {
+            title: title.into(),
+            columns,
+            rows: Vec::new(),
+            notes: Vec::new(),
+            sheet: None,
+            strip: None,
+        }
     }
 
     /// Appends a plain row.
@@ -133,25 +151,34 @@ impl Table {
 
     /// An HTML table, cells escaped.
     pub fn to_html(&self) -> String {
-        let class = |align: Align| if align == Align::Right { " class=\"n\"" } else { "" };
-        let mut out = String::from("<div><div class=\"scroll\"><table>\n");
+        let kinds: Vec<&str> = (0..self.columns.len()).map(|i| self.kind(i)).collect();
+        let (length, fit) = (self.length(), self.fit());
+        let file = self.sheet.as_ref().map(|sheet| escape(&sheet.file));
+        let file = file.map_or_else(String::new, |file| format!(" data-csv=\"{file}\""));
+        let mut out = format!("<div{length}><div class=\"scroll\"><table{fit}{file}>\n");
         if !self.title.is_empty() {
             out.push_str(&format!("<caption>{}</caption>\n", self.title.to_html()));
         }
         out.push_str("<thead><tr>");
-        for (head, align) in &self.columns {
-            out.push_str(&format!("<th scope=\"col\"{}>{}</th>", class(*align), head.to_html()));
+        let strip = self.strip.as_ref().and_then(Strip::drawn);
+        let strip_at = |column: usize| strip.as_ref().filter(|strip| strip.before() == column);
+        for (i, ((head, _), kind)) in self.columns.iter().zip(&kinds).enumerate() {
+            out.extend(strip_at(i).map(|strip| strip.head()));
+            out.push_str(&format!("<th scope=\"col\"{kind}>{}</th>", head.to_html()));
         }
         out.push_str("</tr></thead>\n<tbody>\n");
-        for (tone, cells) in &self.rows {
+        for (row, (tone, cells)) in self.rows.iter().enumerate() {
             out.push_str(match tone {
                 Tone::Plain => "<tr>",
                 Tone::Strong => "<tr class=\"strong\">",
                 Tone::Alert => "<tr class=\"alert\">",
             });
-            for (i, (_, align)) in self.columns.iter().enumerate() {
+            for (i, kind) in kinds.iter().enumerate() {
+                out.extend(strip_at(i).map(|strip| strip.cell(row)));
                 let text = cells.get(i).map(Rich::to_html).unwrap_or_default();
-                out.push_str(&format!("<td{}>{text}</td>", class(*align)));
+                let value = self.sheet.as_ref().map(|sheet| sheet.attribute(row, i, &text));
+                let value = value.unwrap_or_default();
+                out.push_str(&format!("<td{kind}{value}>{text}</td>"));
             }
             out.push_str("</tr>\n");
         }
@@ -212,7 +239,7 @@ Slices
         let html = table().to_html();
         assert!(
             html.contains(
-                "<tr class=\"alert\"><td>日本 &lt;b&gt;|</td><td class=\"n\">—</td></tr>"
+                "<tr class=\"alert\"><td class=\"w\">日本 &lt;b&gt;|</td><td class=\"n\">—</td></tr>"
             ),
             "{html}"
         );

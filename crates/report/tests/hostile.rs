@@ -5,7 +5,8 @@ use isoflop_report::chart::{Figure, Theme};
 use isoflop_report::plots::{
     CurveX, FittedCurve, Forest, ForestRow, Frontier, FrontierRun, GridCell, GridMap, GridState,
     IsoflopPlot, IsoflopSlice, OptimumPlot, PublishedCurve, Quantity, Reference, Residual,
-    Residuals, Sensitivity, SensitivityCurve, SliceMinimum, TrainingCurve, TrainingCurves,
+    Residuals, Sensitivity, SensitivityCurve, ShapeResidual, ShapeResiduals, ShapeRow,
+    SliceMinimum, TrainingCurve, TrainingCurves,
 };
 use isoflop_report::table::Width;
 use isoflop_report::table::{Align, Table};
@@ -50,8 +51,9 @@ fn estimates() -> impl Strategy<Value = Vec<(f64, Estimate)>> {
 
 /// Well-formed, with nothing but finite numbers in it, in every theme.
 fn check(figure: &Figure) {
-    for theme in [Theme::Light, Theme::Dark, Theme::Page] {
-        let svg = figure.svg(theme);
+    let narrow = figure.narrow();
+    let drawings = [Theme::Light, Theme::Dark, Theme::Page].map(|theme| figure.svg(theme));
+    for svg in drawings.into_iter().chain([narrow.svg(Theme::Page)]) {
         let tree = roxmltree::Document::parse(&svg).unwrap_or_else(|e| panic!("{e}\n{svg}"));
         for node in tree.descendants().filter(|n| n.is_element()) {
             for attribute in node.attributes() {
@@ -126,7 +128,9 @@ proptest! {
         let run = |(params, flops, loss_nats)| FrontierRun { name: name.clone(), params, flops, loss_nats };
         check(&Frontier {
             subtitle: None,
+            about_line: Some(name.as_str().into()),
             flops_label: name.clone(),
+            loss_label: name.clone(),
             runs: runs.into_iter().map(run).collect(),
             minima, frontier,
             irreducible_nats: floor,
@@ -136,11 +140,14 @@ proptest! {
     }
 
     #[test]
-    fn curves(curves in prop::collection::vec((number(), pairs(), prop::option::of(number()), text()), 0..4)) {
-        let curve = |(params, points, diverged_at, name)| TrainingCurve { name, params, points, diverged_at };
+    fn curves(
+        curves in prop::collection::vec((number(), pairs(), pairs(), prop::option::of(number()), text()), 0..4), envelope in pairs(),
+    ) {
+        let curve = |(params, points, held_out, diverged_at, name)| TrainingCurve { name, params, points, held_out, diverged_at };
         let curves: Vec<_> = curves.into_iter().map(curve).collect();
         for along in [CurveX::Tokens, CurveX::Flops] {
-            check(&TrainingCurves { along, subtitle: None, curves: curves.clone() }.figure());
+            let (curves, envelope) = (curves.clone(), envelope.clone());
+            check(&TrainingCurves { along, subtitle: None, label: "L".into(), envelope, curves }.figure());
         }
     }
 
@@ -148,6 +155,15 @@ proptest! {
     fn residuals(runs in prop::collection::vec((number(), number(), number(), number(), any::<bool>(), text()), 0..6)) {
         let run = |(params, tokens, flops, share, outlier, name)| Residual { name, params, tokens, flops, share, outlier };
         check(&Residuals { subtitle: None, runs: runs.into_iter().map(run).collect() }.figure());
+    }
+
+    #[test]
+    fn residuals_by_shape(rows in prop::collection::vec((number(), number(), 0..9usize, pairs(), text()), 0..30)) {
+        let row = |(params, mean, runs, drawn, name): (f64, f64, usize, Vec<(f64, f64)>, String)| {
+            let run = |(flops, share)| ShapeResidual { name: name.clone(), flops, share };
+            ShapeRow { params, mean, runs, drawn: drawn.into_iter().map(run).collect(), name: name.clone() }
+        };
+        check(&ShapeResiduals { subtitle: None, rows: rows.into_iter().map(row).collect() }.figure());
     }
 
     #[test]
@@ -233,12 +249,20 @@ fn a_figure_says_what_it_left_out() {
         name: "r".into(),
         params: 1e6,
         points: vec![(1e3, 5.0), (2e3, f64::NAN), (3e3, 3.0), (4e3, -1.0), (5e3, 2.5), (6e3, 2.4)],
+        held_out: vec![(7e3, f64::INFINITY)],
         diverged_at: None,
     };
-    let figure =
-        TrainingCurves { along: CurveX::Tokens, subtitle: None, curves: vec![curve] }.figure();
+    let (label, envelope) = ("Loss".into(), Vec::new());
+    let figure = TrainingCurves {
+        along: CurveX::Tokens,
+        subtitle: None,
+        label,
+        envelope,
+        curves: vec![curve],
+    }
+    .figure();
     let svg = figure.svg(Theme::Light);
-    assert!(svg.contains("2 points are not drawn: not finite"), "{svg}");
+    assert!(svg.contains("3 points are not drawn: not finite"), "{svg}");
 }
 
 #[test]

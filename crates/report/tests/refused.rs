@@ -4,7 +4,7 @@ use isoflop_fit::study::{self, Study, StudyOptions};
 use isoflop_fit::{Convention, Counting, Counts, Observation, Table};
 use isoflop_report::chart::{Figure, Theme};
 use isoflop_report::table::Width;
-use isoflop_report::{Document, Fitted, Page};
+use isoflop_report::{Block, Document, Fitted, Page};
 
 /// Runs of a Hoffmann law, `sizes` around the optimum of each budget.
 fn table(budgets: usize, sizes: usize) -> Table {
@@ -49,6 +49,13 @@ fn document(table: &Table, draws: usize, level: f64) -> Document {
     Page::new("a study", Fitted::Study(&study(table, draws, level), table)).document()
 }
 
+/// What the page shows of its body, without mark-up.
+fn shown(document: &Document) -> String {
+    let html = document.to_html();
+    let body = html.split_once("<body>").unwrap().1.rsplit_once("<script>").unwrap().0;
+    body.split('<').map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text)).collect()
+}
+
 fn figure<'a>(document: &'a Document, id: &str) -> Option<&'a Figure> {
     document.figures().into_iter().find(|f| f.id == id)
 }
@@ -63,7 +70,7 @@ fn approaches_without_exponents_do_not_agree() {
     let table = table(2, 2);
     let study = study(&table, 40, 0.95);
     assert!(study.exponents.iter().all(|row| row.params.is_none()), "{:?}", study.exponents);
-    let html = Page::new("a study", Fitted::Study(&study, &table)).document().to_html();
+    let html = shown(&Page::new("a study", Fitted::Study(&study, &table)).document());
     assert!(html.contains("No approach gave an exponent."), "{html}");
     assert!(!html.contains(" agree ") && !html.contains("95%"), "{html}");
 }
@@ -105,10 +112,16 @@ fn too_few_minima_for_a_power_law_are_shown() {
 
 #[test]
 fn plots_without_an_estimate_are_left_out() {
-    let empty = document(&table(2, 2), 40, 0.95);
-    assert!(figure(&empty, "approaches").is_none() && figure(&empty, "conventions").is_none());
-    let full = document(&table(5, 7), 0, 0.95);
-    assert!(figure(&full, "approaches").is_some() && figure(&full, "conventions").is_some());
+    let drawn = |document: Document| {
+        let html = document.to_html();
+        let table = |title: &str| {
+            let html = &html[html.find(&format!("<caption>{title}")).expect(title)..];
+            html[..html.find("</table>").unwrap()].contains("<circle ")
+        };
+        (table("Exponents<"), table("Exponent a under each "))
+    };
+    assert_eq!(drawn(document(&table(2, 2), 40, 0.95)), (false, false));
+    assert_eq!(drawn(document(&table(5, 7), 0, 0.95)), (true, true));
 }
 
 #[test]
@@ -137,9 +150,13 @@ fn refused_conventions_keep_the_table_narrow() {
     let table = table(2, 2);
     assert!(study(&table, 40, 0.95).conventions.iter().filter(|c| c.refusal.is_some()).count() > 2);
     let document = document(&table, 40, 0.95);
-    let text = document.to_text(Width::ANY);
-    let part = after(&text, "Exponent a under each way of counting N and C\n");
-    let part = &part[..part.find("\n\n").unwrap_or(part.len())];
+    let blocks = document.sections.iter().flat_map(|section| &section.blocks);
+    let tables = blocks.filter_map(|block| match block {
+        Block::Table(table) => Some(table.to_text(Width::ANY)),
+        _ => None,
+    });
+    let title = "Exponent a under each way of counting N and C\n";
+    let part = tables.into_iter().find(|text| text.starts_with(title)).expect("the table");
     assert!(part.lines().all(|line| line.chars().count() <= 110), "{part}");
     assert!(part.contains("exact") && part.contains("approach 2"), "{part}");
     let mut notes: Vec<&str> = part.split("approach 2: ").skip(1).collect();
@@ -160,7 +177,7 @@ fn a_page_without_intervals_speaks_of_none() {
     assert!(document.cards.is_empty(), "{:?}", document.cards);
     let subtitle = figure(&document, "optimal-params").unwrap().subtitle.clone().unwrap();
     assert_eq!(subtitle.to_text(), "Slices: N* ~ C^0.48, without interval");
-    let html = document.to_html();
+    let html = shown(&document);
     assert!(html.contains("cannot be compared: fewer than two have intervals"), "{html}");
     assert!(!html.contains("95% ") && html.contains("Dashed beyond the largest budget"), "{html}");
     assert!(text.contains("Minima by a common lopsided shape, free of the parabola's bias."));
@@ -176,7 +193,7 @@ fn the_level_that_was_asked_for_is_printed() {
     let text = document.to_text(Width::ANY).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("(97.5% intervals, minima of the slices)"), "{text}");
     assert!(text.contains("parabola's bias; 97.5% intervals."), "{text}");
-    let html = document.to_html();
+    let html = shown(&document);
     assert!(html.contains("Bars are 97.5% intervals."), "{html}");
     let subtitle = figure(&document, "optimal-params").unwrap().subtitle.clone().unwrap().to_html();
     assert!(subtitle.contains("</sup> ["), "{subtitle}");
@@ -187,4 +204,34 @@ fn the_level_that_was_asked_for_is_printed() {
     assert!(html.contains("Bands are 97.5% intervals;"), "{html}");
     assert!(html.contains("97.5% intervals. N* and D* are fitted apart."), "{html}");
     assert!(!text.contains("98%") && !text.contains("95%"), "{text}");
+}
+
+#[test]
+fn without_a_result_the_page_says_what_to_add() {
+    let headline = |table: &Table| {
+        let document = document(table, 40, 0.95);
+        let open = document.sections.iter().filter(|s| !s.folded).map(|s| s.id.clone());
+        (document.headline.to_text(), open.collect::<Vec<_>>())
+    };
+    let (few, open) = headline(&table(2, 2));
+    assert!(few.starts_with("No result yet: "), "{few}");
+    assert!(
+        few.contains("To add: at 1e15 FLOPs ") && few.contains(" more sizes; at 3e15"),
+        "{few}"
+    );
+    assert!(
+        few.ends_with("3 more budgets of 7 sizes each, spaced by a factor of 2 to 3.2."),
+        "{few}"
+    );
+    assert!(
+        !open.contains(&"certainty".to_owned()) && !open.contains(&"law".to_owned()),
+        "{open:?}"
+    );
+    // Runs of one side only.
+    let small = |row: &Observation| row.params < 0.21 * row.budget_flops.unwrap().powf(0.5);
+    let (falls, _) = headline(&table(1, 7).filter("no", small).unwrap());
+    assert!(falls.contains("To add: at 1e15 FLOPs models above "), "{falls}");
+    let refused = Page::new("a", Fitted::Refused("no runs\nhint: train some")).document();
+    assert_eq!(refused.headline.to_text(), "No fit: no runs; train some.");
+    assert!(refused.notices.is_empty() && refused.sections.is_empty());
 }

@@ -56,6 +56,10 @@ fn isoflop_curves() {
         ridge: vec![],
     };
     insta::assert_snapshot!(outline(&plot.figure().svg(Theme::Light)));
+    insta::assert_snapshot!(
+        "isoflop_curves_narrow",
+        outline(&plot.figure().narrow().svg(Theme::Light))
+    );
 }
 
 #[test]
@@ -76,4 +80,5 @@ fn forest() {
         references: vec![Reference { name: "Kaplan 2020".into(), value: 0.73 }],
     };
     insta::assert_snapshot!(outline(&forest.figure().svg(Theme::Dark)));
+    insta::assert_snapshot!("forest_narrow", outline(&forest.figure().narrow().svg(Theme::Dark)));
 }

@@ -4,12 +4,15 @@ use super::colour::Paint;
 use super::font::Weight;
 use super::mark::{Along, Band, Dash, Dots, Extend, Line, Mark, Rule, Whiskers};
 use super::panel::Frame;
+use super::simplify::simplified;
 use super::svg::{Anchor, Svg, Type};
 use super::symbol::draw_symbol;
 use super::text::Rich;
 
 /// Size of texts inside a panel.
 pub(crate) const NOTE: f64 = 13.5;
+/// Pixels by which a line may leave its points.
+const UNSEEN: f64 = 0.3;
 
 /// Draws a mark, without its text; returns how many of its points had no place.
 pub(crate) fn mark(svg: &mut Svg, mark: &Mark, frame: &Frame, clip: &str) -> usize {
@@ -64,7 +67,7 @@ fn line(svg: &mut Svg, m: &Line, frame: &Frame, clip: &str) -> usize {
     for run in runs.iter().filter(|r| r.len() > 1) {
         let mut tag = svg
             .tag("path")
-            .path(run, false)
+            .path(&simplified(run, UNSEEN), false)
             .attr("fill", "none")
             .paint("stroke", m.paint)
             .num("stroke-width", m.width)

@@ -32,6 +32,8 @@ pub struct Figure {
     pub notes: Vec<Rich>,
     /// Width and height in pixels.
     pub size: (f64, f64),
+    /// What [`Figure::narrow`] draws instead, where less room asks for other contents.
+    pub own_narrow: Option<Box<Figure>>,
 }
 
 impl Figure {
@@ -46,6 +48,7 @@ impl Figure {
             legends: Vec::new(),
             notes: Vec::new(),
             size: (640.0, 460.0),
+            own_narrow: None,
         }
     }
 
@@ -63,7 +66,7 @@ impl Figure {
             self.id.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let width = if self.size.0.is_finite() { self.size.0.clamp(240.0, 8000.0) } else { 640.0 };
         let height = if self.size.1.is_finite() { self.size.1.clamp(200.0, 8000.0) } else { 460.0 };
-        let inner = width - 2.0 * MARGIN;
+        let inner = inner_width(width);
 
         // First pass: how many points have no place. It fixes the notes, and so the panels' height.
         let mut dry = Svg::new(theme);
@@ -76,13 +79,9 @@ impl Figure {
 
         let mut svg = Svg::new(theme);
         let top = self.draw_heading(&mut svg, inner);
-        let notes_height = draw_notes(&mut svg, &notes, inner, height);
-        let rect = Rect {
-            left: MARGIN,
-            top,
-            width: inner,
-            height: (height - notes_height - 10.0 - top).max(60.0),
-        };
+        let bottom = self.draw_foot(&mut svg, &notes, inner, height);
+        let rect =
+            Rect { left: MARGIN, top, width: inner, height: (bottom - 10.0 - top).max(60.0) };
         self.draw_panels(&mut svg, rect, &id);
 
         let (w, h) = (short(width), short(height));
@@ -100,6 +99,29 @@ impl Figure {
             escape(STACK),
             svg.into_string()
         )
+    }
+
+    /// What heading and foot take of the height, notes on what was left out aside.
+    pub(super) fn outer_height(&self, width: f64) -> f64 {
+        let (inner, mut dry) = (inner_width(width), Svg::new(Theme::Light));
+        let top = self.draw_heading(&mut dry, inner);
+        top + 10.0 - self.draw_foot(&mut dry, &self.notes, inner, 0.0)
+    }
+
+    fn legends_at(&self, place: Place) -> impl Iterator<Item = &Legend> {
+        self.legends.iter().filter(move |l| l.place == place)
+    }
+
+    /// Draws notes, and keys above them, up from `height`; returns where the panels end.
+    fn draw_foot(&self, svg: &mut Svg, notes: &[Rich], inner: f64, height: f64) -> f64 {
+        let bottom = height - draw_notes(svg, notes, inner, height);
+        let keys: f64 = self.legends_at(Place::Below).map(|l| l.rows_height(inner) + 6.0).sum();
+        let mut y = bottom - keys;
+        for legend in self.legends_at(Place::Below) {
+            legend.draw(svg, MARGIN, y, inner);
+            y += legend.rows_height(inner) + 6.0;
+        }
+        bottom - keys
     }
 
     /// Draws title, subtitle and keys above the panels; returns where the panels begin.
@@ -128,7 +150,7 @@ impl Figure {
             }
         }
         y += 8.0;
-        for legend in self.legends.iter().filter(|l| l.place == Place::Above) {
+        for legend in self.legends_at(Place::Above) {
             legend.draw(svg, MARGIN, y, inner);
             y += legend.rows_height(inner) + 4.0;
         }
@@ -137,8 +159,7 @@ impl Figure {
 
     /// Draws the keys beside the panels and the panels; returns the points without a place.
     fn draw_panels(&self, svg: &mut Svg, rect: Rect, id: &str) -> usize {
-        let beside: Vec<&Legend> =
-            self.legends.iter().filter(|l| l.place == Place::Right).collect();
+        let beside: Vec<&Legend> = self.legends_at(Place::Right).collect();
         let column = beside.iter().map(|l| l.column_width()).fold(0.0, f64::max);
         let mut width = rect.width;
         if column > 0.0 {
@@ -166,6 +187,10 @@ impl Figure {
         }
         left_out
     }
+}
+
+fn inner_width(width: f64) -> f64 {
+    width - 2.0 * MARGIN
 }
 
 fn left_out_note(count: usize) -> String {

@@ -58,7 +58,7 @@ pub(crate) fn rich_width(text: &Rich, size: f64, weight: Weight) -> f64 {
     text.0
         .iter()
         .map(|span| match span.style {
-            SpanStyle::Normal => text_width(&span.text, size, weight),
+            SpanStyle::Normal | SpanStyle::Term(_) => text_width(&span.text, size, weight),
             SpanStyle::Strong => text_width(&span.text, size, Weight::SemiBold),
             SpanStyle::Superscript | SpanStyle::Subscript => {
                 text_width(&span.text, size * SCRIPT_SCALE, weight)

@@ -14,6 +14,8 @@ const TEXT: f64 = 100.0;
 const OUTSIDE: f64 = 50.0;
 /// What a place costs more than the one before it: the first is taken where all are free.
 const LATER: f64 = 0.3;
+/// Pixels by which a text may leave the panel at its right.
+const MARGIN: f64 = 22.0;
 /// Pixels between the points that stand for a line.
 const STEP: f64 = 6.0;
 
@@ -160,8 +162,11 @@ impl Taken {
             (self.cost(&boxed(spot)) + LATER * i as f64, boxed(spot), *spot)
         };
         let best = spots.iter().enumerate().map(cost).min_by(|a, b| a.0.total_cmp(&b.0))?;
-        self.texts.push(best.1);
-        Some(best.2)
+        // What is too wide for its place moves back into the figure, and up from its point.
+        let beyond = (best.1.right() - self.area.right() - MARGIN).max(0.0);
+        let up = if beyond > 0.0 { NOTE } else { 0.0 };
+        self.texts.push(Rect { left: best.1.left - beyond, top: best.1.top - up, ..best.1 });
+        Some(Spot { x: best.2.x - beyond, y: best.2.y - up, ..best.2 })
     }
 
     fn cost(&self, text: &Rect) -> f64 {

@@ -32,6 +32,8 @@ pub enum Place {
     Above,
     /// In a column to their right.
     Right,
+    /// In columns below them, above the notes; the title has a row of its own.
+    Below,
 }
 
 /// A list of keys, or a colour bar.
@@ -84,16 +86,32 @@ impl Legend {
         (self.entries.len() + usize::from(self.title.is_some())) as f64 * ROW
     }
 
+    /// Where keys set in rows begin: behind the title, or below it.
+    fn indent(&self) -> f64 {
+        if self.title.is_some() && self.place != Place::Below {
+            self.title_width() + 14.0
+        } else {
+            0.0
+        }
+    }
+
+    /// The text of a key, cut where a row of `width` is too short for it.
+    fn fitted(&self, text: &Rich, width: f64) -> Rich {
+        let room = width - self.indent() - KEY - 8.0;
+        text.cut(room, |t| rich_width(t, SIZE, Weight::Regular))
+    }
+
     /// Left end and row of each key when set in rows of `width`; the title counts as a key.
     fn rows(&self, width: f64) -> Vec<(f64, f64)> {
-        let indent = match self.title {
-            Some(_) => self.title_width() + 14.0,
-            None => 0.0,
-        };
+        if self.place == Place::Below {
+            return self.grid(width);
+        }
+        let indent = self.indent();
         let (mut x, mut row) = (indent, 0.0);
         let mut places = Vec::new();
         for (_, text) in &self.entries {
-            let wide = KEY + 8.0 + rich_width(text, SIZE, Weight::Regular);
+            let text = self.fitted(text, width);
+            let wide = KEY + 8.0 + rich_width(&text, SIZE, Weight::Regular);
             if x > indent && x + wide > width {
                 (x, row) = (indent, row + 1.0);
             }
@@ -101,6 +119,15 @@ impl Legend {
             x += wide + GAP;
         }
         places
+    }
+
+    /// The same in columns as wide as the widest key.
+    fn grid(&self, width: f64) -> Vec<(f64, f64)> {
+        let step = self.column_width().min(width) + GAP;
+        let columns = ((width + GAP) / step).floor().max(1.0) as usize;
+        let first = usize::from(self.title.is_some());
+        let place = |i: usize| ((i % columns) as f64 * step, (first + i / columns) as f64);
+        (0..self.entries.len()).map(place).collect()
     }
 
     /// Height when set in rows of `width`.
@@ -130,7 +157,7 @@ impl Legend {
             return;
         }
         let places = match self.place {
-            Place::Above => self.rows(width),
+            Place::Above | Place::Below => self.rows(width),
             Place::Right => {
                 let first = f64::from(u8::from(self.title.is_some()));
                 (0..self.entries.len()).map(|i| (0.0, first + i as f64)).collect()
@@ -139,7 +166,11 @@ impl Legend {
         for ((key, text), (x, row)) in self.entries.iter().zip(places) {
             let middle = baseline(row) - 5.0;
             draw_key(svg, key, left + x, middle);
-            svg.text(left + x + KEY + 8.0, baseline(row), text, plain);
+            let text = match self.place {
+                Place::Above | Place::Below => self.fitted(text, width),
+                Place::Right => text.clone(),
+            };
+            svg.text(left + x + KEY + 8.0, baseline(row), &text, plain);
         }
     }
 

@@ -6,6 +6,7 @@ use super::draw;
 use super::font::{Weight, rich_width};
 use super::labels;
 use super::mark::{Along, Mark};
+use super::rows::LINE;
 use super::scale::Scale;
 use super::svg::{Anchor, Svg, Type};
 use super::text::Rich;
@@ -30,6 +31,8 @@ pub struct Panel {
     pub marks: Vec<Mark>,
     /// Texts beside the right edge, at values of the vertical axis.
     pub beside: Vec<(f64, Rich)>,
+    /// Whether they stand below the names of their rows instead, at the left.
+    pub stacked: bool,
 }
 
 /// A rectangle, in pixels.
@@ -62,7 +65,7 @@ pub(crate) struct Frame {
 impl Panel {
     /// A panel without marks.
     pub fn new(x: Axis, y: Axis) -> Self {
-        Self { title: None, x, y, marks: Vec::new(), beside: Vec::new() }
+        Self { title: None, x, y, marks: Vec::new(), beside: Vec::new(), stacked: false }
     }
 
     /// Appends a mark.
@@ -85,19 +88,23 @@ impl Panel {
 
         let y = self.y.scale(Along::Y, &self.marks);
         let y = oriented(y, self.y.reversed, top + height, top);
-        let y_ticks = self.ticks(&self.y, &y, |t| vertical_fit(t, &y, height));
+        // Rows all keep their names.
+        let rows = self.y.names.is_some();
+        let y_ticks = self.ticks(&self.y, &y, |t| rows || vertical_fit(t, &y, height));
         let widest = y_ticks
             .major
             .iter()
-            .map(|(_, t)| rich_width(t, TICK, Weight::Regular))
+            .flat_map(|(value, name)| self.name_lines(*value, name, rect.width))
+            .map(|(line, _)| rich_width(&line, TICK, Weight::Regular))
             .fold(0.0, f64::max);
         let left = rect.left + widest + if widest > 0.0 { 11.0 } else { 2.0 };
 
         let ends = draw::end_labels(&self.marks);
+        let beside: &[(f64, Rich)] = if self.stacked { &[] } else { &self.beside };
         let widest_end = ends
             .iter()
             .map(|(_, t)| rich_width(t, END_LABEL, Weight::SemiBold))
-            .chain(self.beside.iter().map(|(_, t)| rich_width(t, TICK, Weight::Regular)))
+            .chain(beside.iter().map(|(_, t)| rich_width(t, TICK, Weight::Regular)))
             .fold(0.0, f64::max);
         let mut right = rect.right() - if widest_end > 0.0 { widest_end + 14.0 } else { 8.0 };
 
@@ -118,7 +125,7 @@ impl Panel {
         let frame = Frame { area, x: scale, y };
 
         self.draw_titles(svg, rect, area);
-        self.draw_axes(svg, &frame, &x_ticks, &y_ticks);
+        self.draw_axes(svg, rect, &frame, &x_ticks, &y_ticks);
         svg.raw(&format!("<clipPath id=\"{clip}\">"));
         svg.tag("rect")
             .num("x", area.left)
@@ -133,7 +140,7 @@ impl Panel {
         }
         left_out += labels::write(svg, &self.marks, &frame);
         draw::write_end_labels(svg, &ends, &frame, END_LABEL);
-        for (value, text) in &self.beside {
+        for (value, text) in beside {
             let Some(at) = y.place(*value).filter(|_| y.shows(*value)) else { continue };
             let kind = Type {
                 size: TICK,
@@ -149,7 +156,7 @@ impl Panel {
 
     fn ticks(&self, axis: &Axis, scale: &Scale, fits: impl Fn(&[(f64, Rich)]) -> bool) -> Ticks {
         match &axis.names {
-            Some(names) => Ticks { major: names.clone(), minor: Vec::new() },
+            Some(names) => Ticks { major: thinned(names, fits), minor: Vec::new() },
             None => Ticks::choose(scale, axis.format, fits),
         }
     }
@@ -171,10 +178,20 @@ impl Panel {
         }
         svg.text(rect.left, baseline + LABEL - 1.0, &self.y.label, label);
         let x = Type { anchor: Anchor::Middle, ..label };
-        svg.text(area.left + area.width / 2.0, rect.bottom() - 5.0, &self.x.label, x);
+        // Below the middle of the axis, as far as the panel's edges allow.
+        let half = rich_width(&self.x.label, LABEL, Weight::Regular) / 2.0;
+        let middle = (area.left + area.width / 2.0).min(rect.right() - half).max(rect.left + half);
+        svg.text(middle, rect.bottom() - 5.0, &self.x.label, x);
     }
 
-    fn draw_axes(&self, svg: &mut Svg, frame: &Frame, x_ticks: &Ticks, y_ticks: &Ticks) {
+    fn draw_axes(
+        &self,
+        svg: &mut Svg,
+        rect: Rect,
+        frame: &Frame,
+        x_ticks: &Ticks,
+        y_ticks: &Ticks,
+    ) {
         let Frame { area, x, y } = frame;
         let text = Type {
             size: TICK,
@@ -195,7 +212,12 @@ impl Panel {
             if self.y.grid {
                 stroke(svg, (area.left, at), (area.right(), at), Paint::Grid, "1");
             }
-            svg.text(area.left - 9.0, at + TICK * 0.36, name, Type { anchor: Anchor::End, ..text });
+            let lines = self.name_lines(*value, name, rect.width);
+            let first = at + TICK * 0.36 - LINE * (lines.len().max(1) - 1) as f64 / 2.0;
+            for (i, (line, paint)) in lines.iter().enumerate() {
+                let kind = Type { anchor: Anchor::End, paint: *paint, ..text };
+                svg.text(area.left - 9.0, first + LINE * i as f64, line, kind);
+            }
         }
         for (value, name) in x_ticks.major.iter().filter(|(v, _)| x.shows(*v)) {
             let Some(at) = x.place(*value) else { continue };
@@ -210,6 +232,17 @@ impl Panel {
         }
         stroke(svg, (area.left, area.bottom()), (area.right(), area.bottom()), Paint::Axis, "1.2");
     }
+}
+
+/// Every second name, the middle one kept, until they fit.
+fn thinned(names: &[(f64, Rich)], fits: impl Fn(&[(f64, Rich)]) -> bool) -> Vec<(f64, Rich)> {
+    let mut names = names.to_vec();
+    while names.len() > 3 && !fits(&names) {
+        let parity = names.len() / 2 % 2;
+        names =
+            names.into_iter().enumerate().filter(|(i, _)| i % 2 == parity).map(|n| n.1).collect();
+    }
+    names
 }
 
 fn oriented(scale: Scale, reversed: bool, from: f64, to: f64) -> Scale {

@@ -32,6 +32,11 @@ pub(crate) fn short(x: f64) -> String {
     if text == "-0" { "0".to_owned() } else { text }
 }
 
+/// One decimal: no eye sees less in a line, and lines are most of a page's weight.
+fn tenths(x: f64) -> String {
+    short((x * 10.0).round() / 10.0)
+}
+
 /// Where a text hangs on its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
@@ -126,7 +131,7 @@ fn spans(text: &Rich, size: f64) -> String {
     let mut offset = 0.0;
     for span in &text.0 {
         let (wanted, extra) = match span.style {
-            SpanStyle::Normal => (0.0, String::new()),
+            SpanStyle::Normal | SpanStyle::Term(_) => (0.0, String::new()),
             SpanStyle::Strong => (0.0, " font-weight=\"600\"".to_owned()),
             SpanStyle::Superscript => {
                 (-0.38 * size, format!(" font-size=\"{}\"", short(size * SCRIPT_SCALE)))
@@ -184,7 +189,7 @@ impl Tag<'_> {
         for (i, &(x, y)) in points.iter().enumerate() {
             self.finite &= x.is_finite() && y.is_finite();
             data.push(if i == 0 { 'M' } else { 'L' });
-            data.push_str(&format!("{} {}", short(x), short(y)));
+            data.push_str(&format!("{} {}", tenths(x), tenths(y)));
         }
         if closed {
             data.push('Z');

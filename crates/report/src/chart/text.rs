@@ -1,5 +1,6 @@
 //! Short text with superscripts, subscripts and emphasis, for SVG, HTML, Markdown and terminals.
 
+use super::code::{Piece, markdown_code, pieces};
 use super::svg::escape;
 
 /// How one span of a [`Rich`] text is set.
@@ -13,6 +14,8 @@ pub enum SpanStyle {
     Subscript,
     /// Semi-bold.
     Strong,
+    /// A term that the page explains under this anchor; plain elsewhere.
+    Term(&'static str),
 }
 
 /// A stretch of text in one style.
@@ -25,7 +28,7 @@ pub struct Span {
 }
 
 /// Text in spans. `From<&str>` and `From<String>` take the text as it is; [`Rich::markup`] reads
-/// `10^{18}`, `N_{opt}` and `*{strong}`.
+/// `10^{18}`, `N_{opt}` and `*{strong}`. What stands between two backticks is code: HTML and Markdown set it so.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Rich(pub Vec<Span>);
 
@@ -108,7 +111,9 @@ impl Rich {
         let mut out = String::new();
         for span in &self.0 {
             match span.style {
-                SpanStyle::Normal | SpanStyle::Strong => out.push_str(&span.text),
+                SpanStyle::Normal | SpanStyle::Strong | SpanStyle::Term(_) => {
+                    out.push_str(&span.text);
+                }
                 SpanStyle::Superscript => match raised(&span.text) {
                     Some(text) => out.push_str(&text),
                     None => out.push_str(&format!("^{}", span.text)),
@@ -119,13 +124,23 @@ impl Rich {
         out
     }
 
-    /// As HTML: escaped, with `<sup>`, `<sub>` and `<b>`.
+    /// As HTML: escaped, with `<sup>`, `<sub>`, `<b>`, `<code>` and links to the terms.
     pub fn to_html(&self) -> String {
         let mut out = String::new();
         for span in &self.0 {
             let text = escape(&span.text);
             match span.style {
-                SpanStyle::Normal => out.push_str(&text),
+                SpanStyle::Normal => {
+                    for piece in pieces(&text) {
+                        match piece {
+                            Piece::Plain(text) => out.push_str(text),
+                            Piece::Code(code) => out.push_str(&format!("<code>{code}</code>")),
+                        }
+                    }
+                }
+                SpanStyle::Term(id) => {
+                    out.push_str(&format!("<a class=\"term\" href=\"#term-{id}\">{text}</a>"));
+                }
                 SpanStyle::Superscript => out.push_str(&format!("<sup>{text}</sup>")),
                 SpanStyle::Subscript => out.push_str(&format!("<sub>{text}</sub>")),
                 SpanStyle::Strong => out.push_str(&format!("<b>{text}</b>")),
@@ -140,7 +155,15 @@ impl Rich {
         for span in &self.0 {
             let text = escape_markdown(&span.text);
             match span.style {
-                SpanStyle::Normal => out.push_str(&text),
+                SpanStyle::Normal => {
+                    for piece in pieces(&span.text) {
+                        match piece {
+                            Piece::Plain(text) => out.push_str(&escape_markdown(text)),
+                            Piece::Code(code) => out.push_str(&markdown_code(code)),
+                        }
+                    }
+                }
+                SpanStyle::Term(_) => out.push_str(&text),
                 SpanStyle::Superscript => out.push_str(&format!("<sup>{text}</sup>")),
                 SpanStyle::Subscript => out.push_str(&format!("<sub>{text}</sub>")),
                 SpanStyle::Strong => out.push_str(&format!("**{text}**")),
@@ -150,11 +173,13 @@ impl Rich {
     }
 
     /// Breaks the text into lines no wider than `width` pixels, at spaces; `measure` gives the
-    /// width of a text. A single word wider than that stays whole.
+    /// width of a text. A word wider than that is broken anywhere.
     pub(crate) fn wrap(&self, width: f64, measure: impl Fn(&Rich) -> f64) -> Vec<Rich> {
         let mut lines = Vec::new();
         let mut line = Rich::default();
-        for word in self.words() {
+        let whole = |word: &Rich| measure(&word.clone().trimmed()) <= width;
+        let pieces = |word: Rich| if whole(&word) { vec![word] } else { word.characters() };
+        for word in self.words().into_iter().flat_map(pieces) {
             let trial = Rich([line.0.clone(), word.0.clone()].concat());
             if !line.is_empty() && measure(&trial.clone().trimmed()) > width {
                 lines.push(std::mem::take(&mut line).trimmed());
@@ -167,6 +192,28 @@ impl Rich {
             lines.push(line.trimmed());
         }
         lines
+    }
+
+    /// The text up to `width` pixels, with an ellipsis where it had to be cut.
+    pub(crate) fn cut(&self, width: f64, measure: impl Fn(&Rich) -> f64) -> Rich {
+        if measure(self) <= width {
+            return self.clone();
+        }
+        let mut kept = Rich::default();
+        for next in self.characters() {
+            let longer = kept.clone().then(next);
+            if measure(&longer.clone().then("…")) > width {
+                break;
+            }
+            kept = longer;
+        }
+        kept.then("…")
+    }
+
+    fn characters(&self) -> Vec<Rich> {
+        let spans = self.0.iter();
+        let one = |c: char, style| Rich(vec![Span { text: c.to_string(), style }]);
+        spans.flat_map(|s| s.text.chars().map(move |c| one(c, s.style))).collect()
     }
 
     /// Pieces that each end in a space where a line may break.
@@ -246,10 +293,33 @@ mod tests {
     }
 
     #[test]
+    fn cuts_what_is_too_long() {
+        let width = |x: &Rich| x.to_text().chars().count() as f64;
+        let text = Rich::markup("10^{15} FLOPs");
+        assert_eq!(text.cut(10.0, width), text);
+        assert_eq!(text.cut(6.0, width).to_text(), "10¹⁵ …");
+        assert_eq!(text.cut(0.0, width).to_text(), "…");
+    }
+
+    #[test]
+    fn backticks_are_code_and_terms_are_links_on_the_page() {
+        let text = Rich::plain("set `a<b|c` or `")
+            .then(Rich(vec![Span { text: "R&D".into(), style: SpanStyle::Term("r-d") }]));
+        let html = "set <code>a&lt;b|c</code> or `<a class=\"term\" href=\"#term-r-d\">R&amp;D</a>";
+        assert_eq!(text.to_html(), html);
+        assert_eq!(text.to_markdown(), "set `a<b\\|c` or \\`R&amp;D");
+        assert_eq!(text.to_text(), "set `a<b|c` or `R&D");
+        assert_eq!(Rich::plain("``").to_html(), "``");
+    }
+
+    #[test]
     fn wraps_at_spaces() {
         let width = |x: &Rich| x.to_text().chars().count() as f64;
         let lines = Rich::markup("one *{two} three four").wrap(9.0, width);
         let lines: Vec<_> = lines.iter().map(Rich::to_text).collect();
         assert_eq!(lines, ["one two", "three", "four"]);
+        let lines = Rich::plain("a sesquipedalian b").wrap(6.0, width);
+        let lines: Vec<_> = lines.iter().map(Rich::to_text).collect();
+        assert_eq!(lines, ["a sesq", "uipeda", "lian b"]);
     }
 }

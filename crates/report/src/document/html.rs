@@ -4,13 +4,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{Block, Document, Section};
-use crate::chart::{FAMILY, Figure, STACK, Theme, WOFF2, css_variables, escape};
+use crate::chart::{
+    FAMILY, Figure, Rich, STACK, Span, SpanStyle, Theme, WOFF2, css_variables, escape,
+};
 
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("tooltip.js");
+const STYLE: &str = concat!(include_str!("style.css"), include_str!("words.css"));
+const SCRIPT: &str =
+    concat!(include_str!("tooltip.js"), include_str!("sheet.js"), include_str!("terms.js"));
 
 /// A figure wider than this stands alone in its row.
 const WIDE: f64 = 800.0;
+/// A narrow form higher than this is allowed more than half a page in print.
+const TALL: f64 = 700.0;
 
 impl Document {
     /// One HTML file: styles, font, script and drawings are inside, and its security policy
@@ -120,11 +125,7 @@ fn write_section(out: &mut String, section: &Section) {
             Block::Facts(facts) => {
                 out.push_str("<dl>\n");
                 for (name, value) in facts {
-                    out.push_str(&format!(
-                        "<dt>{}</dt><dd>{}</dd>\n",
-                        name.to_html(),
-                        value.to_html()
-                    ));
+                    out.push_str(&format!("{}<dd>{}</dd>\n", name_of(name), value.to_html()));
                 }
                 out.push_str("</dl>\n");
             }
@@ -141,14 +142,30 @@ fn write_section(out: &mut String, section: &Section) {
     out.push_str(if section.folded { "</details>\n</section>\n" } else { "</section>\n" });
 }
 
+/// The name of a fact; that of a term is where its links lead.
+fn name_of(name: &Rich) -> String {
+    match name.0.as_slice() {
+        [Span { text, style: SpanStyle::Term(id) }] => {
+            format!("<dt id=\"term-{id}\" class=\"term\">{}</dt>", escape(text))
+        }
+        _ => format!("<dt>{}</dt>", name.to_html()),
+    }
+}
+
 fn write_figures(out: &mut String, figures: &[Figure]) {
     out.push_str("<div class=\"figures\">\n");
     for figure in figures {
-        let class = if figure.size.0 > WIDE { "figure wide" } else { "figure" };
-        let svg = figure.svg(Theme::Page);
+        let id = anchor(&figure.id);
+        let narrow = Figure { id: format!("{id}-narrow"), ..figure.narrow() };
+        let class = match (figure.size.0 > WIDE, narrow.size.1 > TALL) {
+            (true, _) => "figure wide",
+            (_, true) => "figure tall",
+            _ => "figure",
+        };
         out.push_str(&format!(
-            "<div class=\"{class}\" id=\"figure-{}\">\n{svg}</div>\n",
-            anchor(&figure.id)
+            "<div class=\"{class}\" id=\"figure-{id}\">\n<div class=\"full\">{}</div>\n<div class=\"narrow\">{}</div></div>\n",
+            figure.svg(Theme::Page),
+            narrow.svg(Theme::Page)
         ));
     }
     out.push_str("</div>\n");

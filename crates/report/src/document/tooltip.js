@@ -22,7 +22,12 @@
     tip.style.top = `${fits ? below : event.clientY - tip.offsetHeight - 12}px`;
   });
   // Paper cannot be unfolded.
+  let folded = [];
   addEventListener('beforeprint', () => {
-    for (const folded of document.querySelectorAll('details')) folded.open = true;
+    folded = [...document.querySelectorAll('details:not([open])')];
+    for (const details of folded) details.open = true;
+  });
+  addEventListener('afterprint', () => {
+    for (const details of folded) details.open = false;
   });
 })();

@@ -1,33 +1,23 @@
 //! How sure: the same exponent by every approach, objective and convention; and checks of the law.
 
-use isoflop_fit::study::{Answer, Study};
+use isoflop_fit::Estimate;
+use isoflop_fit::study::{Answer, ConventionRow, Study};
 use isoflop_fit::validate::HeldOut;
 
-use super::{Page, dependence, filled, intervals, one_line, residuals};
+use super::{Page, dependence, filled, intervals, one_line, residuals, shape_residuals};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
-use crate::plots::{Forest, ForestRow, Reference};
-use crate::table::{Align, Table, Tone};
+use crate::table::{Align, Strip, Table, Tone};
 use crate::{correlations, number};
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let study = page.study()?;
     let mut section = Section::new("certainty", "How sure is the exponent?");
+    if !study.has_result() {
+        (section.title, section.folded) = ("What was tried".into(), true);
+    }
     section.lead = Some(agreement(study).into());
-    // A plot without a single estimate is left to the tables, which say why.
-    let mut forests = vec![approaches(study)];
-    if study.conventions.len() > 1 {
-        forests.push(conventions(study));
-    }
-    forests.retain(|f| f.rows.iter().any(|row| row.estimate.is_some()));
-    let mut figures: Vec<_> = forests.iter().map(Forest::figure).collect();
-    // Side by side, so equally high.
-    let height = figures.iter().map(|f| f.size.1).fold(0.0, f64::max);
-    figures.iter_mut().for_each(|f| f.size.1 = height);
     let mut blocks = Vec::new();
-    if !figures.is_empty() {
-        blocks.push(Block::Figures(figures));
-    }
     let mut exponents = exponent_table(study);
     exponents.notes.extend(dependence::one_seed(page).map(Rich::plain));
     blocks.push(Block::Table(exponents));
@@ -52,60 +42,27 @@ fn agreement(study: &Study) -> String {
     }
 }
 
-fn approaches(study: &Study) -> Forest {
-    let rows = study.exponents.iter().enumerate().map(|(i, row)| ForestRow {
-        name: row.approach.clone(),
-        estimate: row.params,
-        group: 0,
-        main: i > 0
-            && study.exponents[..i].iter().all(|r| !is_slices(&r.approach))
-            && is_slices(&row.approach),
-    });
-    let shown = intervals(study.exponents.iter().filter_map(|row| row.params))
-        .unwrap_or_else(|| "no intervals".into());
-    Forest {
-        id: "approaches".into(),
-        title: "Exponent a by approach".into(),
-        subtitle: Some(Rich::markup(&format!("N* ~ C^{{a}}, {shown}"))),
-        label: "Exponent a".into(),
-        rows: rows.collect(),
-        references: references(),
-    }
-}
-
-/// Whether a row of the exponents is approach 2; its chosen method comes first.
-fn is_slices(approach: &str) -> bool {
-    approach.contains('2')
-}
-
-fn conventions(study: &Study) -> Forest {
-    let mut rows = Vec::new();
-    for row in &study.conventions {
-        let main = row.convention == study.options.convention;
-        let name = row.convention.name();
-        let mut push = |way: &str, estimate, group| {
-            rows.push(ForestRow { name: format!("{name}, {way}"), estimate, group, main });
-        };
-        push("slices", row.slices, 0);
-        push("law", row.law, 1);
-    }
-    Forest {
-        id: "conventions".into(),
-        title: "Exponent a by convention".into(),
-        subtitle: Some("The same runs, counted in other ways".into()),
-        label: "Exponent a".into(),
-        rows,
-        references: references(),
-    }
-}
-
 /// Exponents of N*(C) that most readers know.
-fn references() -> Vec<Reference> {
-    let reference = |name: &str, value| Reference { name: name.into(), value };
-    vec![reference("Hoffmann 2022 (approach 2)", 0.49), reference("Kaplan 2020", 0.73)]
+const REFERENCES: [(&str, f64); 2] = [("Hoffmann 2022 (approach 2)", 0.49), ("Kaplan 2020", 0.73)];
+
+/// The exponent a of each row, as dots before the column `before`.
+fn dots(before: usize, rows: Vec<Vec<(Estimate, usize)>>) -> Strip {
+    let references = REFERENCES.iter().map(|(_, value)| *value).collect();
+    Strip { label: "Exponent a".into(), before, rows, references }
 }
 
-fn optional(estimate: &Option<isoflop_fit::Estimate>) -> String {
+/// What the dots of a table are, in small print; nothing where there are none.
+fn about_dots(strip: &Strip, colours: &str) -> Option<Rich> {
+    let shown: Vec<Estimate> = strip.rows.iter().flatten().map(|(e, _)| *e).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    let bars = intervals(shown).map_or_else(String::new, |bars| format!(" Bars are {bars}."));
+    let known: Vec<String> = REFERENCES.iter().map(|(name, a)| format!("{name} {a}")).collect();
+    Some(format!("{colours}{bars} Dashed, for orientation: {}.", known.join(", ")).trim().into())
+}
+
+fn optional(estimate: &Option<Estimate>) -> String {
     estimate.as_ref().map(number::estimate).unwrap_or_else(|| "—".into())
 }
 
@@ -126,6 +83,10 @@ fn exponent_table(study: &Study) -> Table {
         let [of_a, of_b] = shares;
         table.toned(tone, [row.approach.clone(), a, of_a, b, of_b]);
     }
+    let drawn = |e: &Option<Estimate>| e.iter().map(|e| (*e, 0)).collect();
+    let strip = dots(1, study.exponents.iter().map(|row| drawn(&row.params)).collect());
+    table.notes.extend(about_dots(&strip, ""));
+    table.strip = Some(strip);
     for row in &study.exponents {
         if let Some(why) = &row.refusal {
             table.notes.push(format!("{}: {}", row.approach, one_line(why)).into());
@@ -162,6 +123,13 @@ fn convention_table(study: &Study) -> Table {
         let (slices, law) = (optional(&row.slices), optional(&row.law));
         table.toned(tone, [name, counts, &row.rows.to_string(), &slices, &law]);
     }
+    let both = |row: &ConventionRow| {
+        let ways = [(row.slices, 0), (row.law, 1)];
+        ways.into_iter().filter_map(|(e, hue)| Some((e?, hue))).collect()
+    };
+    let strip = dots(3, study.conventions.iter().map(both).collect());
+    table.notes.extend(about_dots(&strip, "Upper dots: slices; lower dots: law."));
+    table.strip = Some(strip);
     for (names, why) in refusals(study) {
         table.notes.push(format!("{}: {why}", names.join(", ")).into());
     }
@@ -200,11 +168,9 @@ fn objective_table(study: &Study) -> Table {
 pub(super) fn checks(page: &Page) -> Option<Section> {
     let study = page.study()?;
     let mut section = Section::new("law", "The parametric law");
+    section.folded = !study.has_result();
     if let Some(fit) = study.approach3.given() {
-        let chosen = study
-            .law_choice
-            .as_ref()
-            .map(|c| format!(" The law {}.", c.sentence().replace('`', "")));
+        let chosen = study.law_choice.as_ref().map(|c| format!(" The law {}.", c.sentence()));
         let how = format!(
             ": {} on {} runs, {}.{}",
             fit.objective.name(),
@@ -222,8 +188,11 @@ pub(super) fn checks(page: &Page) -> Option<Section> {
         }
         let off = number::percent(result.residual_rms, 2, false);
         table.notes.push(format!("Runs lie {off} (root mean square) about the law.").into());
-        if let Some(plot) = residuals::plot(page, study) {
-            blocks.push(Block::Figures(vec![plot.figure()]));
+        let runs = residuals::plot(page, study).map(|plot| plot.figure());
+        let shapes = shape_residuals::plot(page, study).map(|plot| plot.figure());
+        let figures: Vec<_> = runs.into_iter().chain(shapes).collect();
+        if !figures.is_empty() {
+            blocks.push(Block::Figures(figures));
         }
         blocks.extend(dependence::by_shape(study).map(Block::Table));
         blocks.push(Block::Table(table));

@@ -51,7 +51,7 @@ pub(super) fn by_shape(study: &Study) -> Option<Table> {
     }
     table.notes.push(
         "Analysis of variance by shape; degrees of freedom in brackets. Below p = 0.001 intervals that take runs as independent are \
-         too narrow."
+         too narrow. Residuals far off are pulled in first, to 4 robust standard deviations."
             .into(),
     );
     (!tests.is_empty()).then_some(table)

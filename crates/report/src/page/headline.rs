@@ -5,7 +5,7 @@ use isoflop_fit::study::{Answer, Study};
 use isoflop_fit::{Estimate, Warning};
 use isoflop_ledger::{EnergySource, Record, Spending, Status};
 
-use super::{Fitted, Page, intervals, one_line, truth};
+use super::{Fitted, Page, intervals, missing, one_line, truth};
 use crate::chart::Rich;
 use crate::document::Card;
 use crate::number;
@@ -56,10 +56,13 @@ fn main(study: &Study) -> Option<Main> {
 pub(super) fn sentence(page: &Page) -> Rich {
     let study = match page.fitted {
         Fitted::Study(study, _) => study,
-        Fitted::Refused(_) => return about(page).then("There is no fit yet; the runs are below."),
+        Fitted::Refused(why) => return about(page).then(missing::refused(why)),
     };
     let Some(main) = main(study) else {
-        return about(page).then("No approach gave a result: see the warnings.");
+        return about(page).then(match study.has_result() {
+            true => "The law is below; it tells no best split of a budget.".to_owned(),
+            false => missing::sentence(page, study),
+        });
     };
     let mut text = format!(
         "The compute-optimal model grows as {}, its data as {} ({}).",
@@ -140,9 +143,9 @@ fn about(page: &Page) -> Rich {
 
 /// Rich text back in mark-up, for use inside a longer one.
 fn markup(text: &Rich) -> String {
-    use crate::chart::SpanStyle::{Normal, Strong, Subscript, Superscript};
+    use crate::chart::SpanStyle::{Normal, Strong, Subscript, Superscript, Term};
     let span = |s: &crate::chart::Span| match s.style {
-        Normal => s.text.clone(),
+        Normal | Term(_) => s.text.clone(),
         Superscript => format!("^{{{}}}", s.text),
         Subscript => format!("_{{{}}}", s.text),
         Strong => format!("*{{{}}}", s.text),
@@ -221,10 +224,11 @@ fn floor_note(page: &Page, study: &Study, e: &Parameter) -> Option<Rich> {
         "see the warnings: the law forecasts no better than the best loss seen".to_owned()
     });
     let doubt = doubt.or(off).map(Rich::plain);
-    match (truth::floor_note(page, &e.estimate), doubt) {
-        (Some(truth), Some(doubt)) => Some(doubt.then("; ").then(truth)),
-        (truth, doubt) => truth.or(doubt),
-    }
+    let in_bits = page
+        .bits_per_nat()
+        .map(|_| Rich::plain(format!("{} bits per byte", page.bits(e.estimate.point))));
+    let parts = [in_bits, doubt, truth::floor_note(page, &e.estimate)];
+    parts.into_iter().flatten().reduce(|all, part| all.then("; ").then(part))
 }
 
 fn card(label: Rich, estimate: String, note: Option<Rich>) -> Card {

@@ -6,11 +6,11 @@ use isoflop_fit::study::Study;
 use isoflop_fit::{LeftOut, Observation, Table as FitTable, by_reason};
 use isoflop_text::{listed, thousands};
 
-use super::{Fitted, Page, Thinned, filled};
+use super::{Fitted, Page, Thinned, filled, runs};
 use crate::document::{Block, Section};
 use crate::number;
 use crate::plots::{GridCell, GridMap, GridState};
-use crate::table::{Align, Table, Tone};
+use crate::table::{Align, Sheet, Table, Tone};
 
 /// Rows that the page shows; a table of more has them itself.
 const MOST_ROWS: usize = 1000;
@@ -41,8 +41,12 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         let by_budget = budget(i).total_cmp(&budget(j));
         by_budget.then(rows[i].params.total_cmp(&rows[j].params)).then(i.cmp(&j))
     });
+    let mut values = Vec::new();
     for &i in order.iter().take(MOST_ROWS) {
         let cells = columns.iter().map(|c| (c.cell)(&rows[i]));
+        let exact = columns.iter().map(|c| (c.value)(&rows[i]));
+        let exact_off = residuals.iter().map(|r| r[i].map(f64::exp_m1));
+        values.push(exact.chain(exact_off).collect());
         let off = residuals.as_ref().map(|r| match r[i] {
             Some(r) => number::percent(r.exp_m1(), 2, true),
             None => "left out".into(),
@@ -50,6 +54,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         let alert = residuals.as_ref().is_some_and(|r| r[i].is_none());
         shown.toned(if alert { Tone::Alert } else { Tone::Plain }, cells.chain(off));
     }
+    shown.sheet = Some(Sheet { file: runs::FILE.into(), values });
     if rows.len() > MOST_ROWS {
         let (some, all) = (thousands(MOST_ROWS as u64), thousands(rows.len() as u64));
         shown.notes.push(format!("The first {some} of {all}, by C and N.").into());
@@ -75,35 +80,49 @@ struct Column {
     align: Align,
     has: fn(&Observation) -> bool,
     cell: fn(&Observation) -> String,
+    /// The number behind the cell.
+    value: fn(&Observation) -> Option<f64>,
 }
 
 fn columns() -> Vec<Column> {
+    let text = |head, has, cell: fn(&Observation) -> String| {
+        let align = if head == "Run" { Align::Left } else { Align::Right };
+        Column { head, align, has, cell, value: |_| None }
+    };
     let always: fn(&Observation) -> bool = |_| true;
-    let right = |head, has, cell| Column { head, align: Align::Right, has, cell };
+    let always = |head, cell, value| Column { head, align: Align::Right, has: always, cell, value };
+    let some = |head, has, cell, value| Column { head, align: Align::Right, has, cell, value };
     vec![
-        Column { head: "Run", align: Align::Left, has: always, cell: |r| r.run.clone() },
-        right(
+        text("Run", |_| true, |r| r.run.clone()),
+        some(
             "Budget",
             |r| r.budget_flops.is_some(),
             |r| or_dash(r.budget_flops.map(|b| number::scientific(b, 3))),
+            |r| r.budget_flops,
         ),
-        right("N", always, |r| number::count(r.params, 3)),
-        right("D", always, |r| number::count(r.tokens, 3)),
-        right("D/N", always, |r| number::significant(r.tokens / r.params, 3)),
-        right("C, FLOPs", always, |r| number::scientific(r.flops, 3)),
-        right(
+        always("N", |r| number::count(r.params, 3), |r| Some(r.params)),
+        always("D", |r| number::count(r.tokens, 3), |r| Some(r.tokens)),
+        always(
+            "D/N",
+            |r| number::significant(r.tokens / r.params, 3),
+            |r| Some(r.tokens / r.params),
+        ),
+        always("C, FLOPs", |r| number::scientific(r.flops, 3), |r| Some(r.flops)),
+        some(
             "Rate",
             |r| r.learning_rate.is_some(),
             |r| or_dash(r.learning_rate.map(|v| number::significant(v, 3))),
+            |r| r.learning_rate,
         ),
-        right(
+        some(
             "Batch",
             |r| r.batch_tokens.is_some(),
             |r| or_dash(r.batch_tokens.map(|v| number::count(v, 3))),
+            |r| r.batch_tokens,
         ),
-        right("Seed", |r| r.seed.is_some(), |r| or_dash(r.seed.clone())),
-        right("Machine", |r| r.hardware.is_some(), |r| or_dash(r.hardware.clone())),
-        right("Loss, nats", always, |r| number::fixed(r.loss_nats, 4)),
+        text("Seed", |r| r.seed.is_some(), |r| or_dash(r.seed.clone())),
+        text("Machine", |r| r.hardware.is_some(), |r| or_dash(r.hardware.clone())),
+        always("Loss, nats", |r| number::fixed(r.loss_nats, 4), |r| Some(r.loss_nats)),
     ]
 }
 

@@ -7,11 +7,11 @@ use isoflop_fit::study::Study;
 
 use super::headline::power_law;
 use super::slices::tokens_per_param;
-use super::{Fitted, Page, Thinned, flops_label, intervals, params_label, ratios, truth};
+use super::{Fitted, Page, flops_label, frontier, intervals, params_label, ratios};
 use crate::chart::Rich;
 use crate::document::{Block, Section};
 use crate::number;
-use crate::plots::{FittedCurve, Frontier, FrontierRun, OptimumPlot, PublishedCurve, Quantity};
+use crate::plots::{FittedCurve, OptimumPlot, PublishedCurve, Quantity};
 use crate::table::{Align, Table, Tone};
 
 /// How far beyond the largest budget curves are drawn.
@@ -71,9 +71,9 @@ pub(super) fn section(page: &Page) -> Option<Section> {
             |a| a.tokens_per_param,
             tokens_per_param,
         ),
-        frontier(page, study, (low, high)).figure(),
+        frontier::plot(page, study, (low, high)).figure(),
     ];
-    section.blocks = vec![Block::Figures(figures), Block::Table(allocations(study, &all))];
+    section.blocks = vec![Block::Figures(figures), Block::Table(allocations(page, study, &all))];
     Some(section)
 }
 
@@ -155,47 +155,9 @@ fn optimum_plot(
     }
 }
 
-fn frontier(page: &Page, study: &Study, (low, high): (f64, f64)) -> Frontier {
-    let runs = match page.fitted {
-        Fitted::Study(_, table) => table.under(study.options.convention).ok(),
-        Fitted::Refused(_) => None,
-    };
-    let thinned = Thinned::new(runs.as_ref().map_or(0, |t| t.len()));
-    let all = runs.iter().flat_map(|t| t.rows()).enumerate();
-    let runs = all.filter(|(i, _)| thinned.keeps(*i)).map(|(_, r)| FrontierRun {
-        name: r.run.clone(),
-        params: r.params,
-        flops: r.flops,
-        loss_nats: r.loss_nats,
-    });
-    let law = study.law();
-    let grid =
-        ratios(low, study.largest_flops, 40).chain(ratios(study.largest_flops, high, 16).skip(1));
-    let forecast = study.forecast.given();
-    let curve = forecast.map(|f| grid.filter_map(|c| Some((c, f.at(c).ok()?.loss_nats))).collect());
-    let minima = study.isoflop().map(|f| f.slices.as_slice()).unwrap_or_default();
-    Frontier {
-        subtitle: Some(match thinned.told.as_str() {
-            "" => "What a budget buys when it is split well".into(),
-            some => format!("What a budget buys when it is split well.{some}").into(),
-        }),
-        flops_label: flops_label(study.options.convention).to_owned(),
-        runs: runs.collect(),
-        minima: minima
-            .iter()
-            .filter_map(|s| s.minimum.as_ref().map(|m| (s.flops, m.loss_nats)))
-            .collect(),
-        frontier: curve.unwrap_or_default(),
-        irreducible_nats: law
-            .and_then(|r| r.parameters.iter().find(|p| p.name == "E"))
-            .map(|p| p.estimate),
-        true_nats: truth::entropy(page),
-        largest_flops: Some(study.largest_flops),
-    }
-}
-
 /// What each approach says of the largest budget, and of 10 and 100 times as much.
-fn allocations(study: &Study, all: &[(&'static str, Allocator<'_>)]) -> Table {
+fn allocations(page: &Page, study: &Study, all: &[(&'static str, Allocator<'_>)]) -> Table {
+    let bits = page.bits_per_nat().is_some();
     let columns = [
         ("Budget, FLOPs", Align::Right),
         ("Beyond the runs", Align::Right),
@@ -205,6 +167,8 @@ fn allocations(study: &Study, all: &[(&'static str, Allocator<'_>)]) -> Table {
         ("D*/N*", Align::Right),
         ("Loss, nats", Align::Right),
     ];
+    let in_bits = bits.then_some(("Bits/byte", Align::Right));
+    let columns = columns.into_iter().chain(in_bits);
     let mut table = Table::new("Best split of larger budgets", columns);
     let forecast = study.forecast.given();
     let held_out = forecast.is_some_and(|f| f.passed());
@@ -233,9 +197,13 @@ fn allocations(study: &Study, all: &[(&'static str, Allocator<'_>)]) -> Table {
                 loss.into(),
             ];
             let far = factor > if held_out { 10.0 } else { 3.0 };
-            table.toned(if far { Tone::Alert } else { Tone::Plain }, cells);
+            let nats = a.loss_nats.map(|e| page.bits(e.point));
+            let in_bits = bits.then(|| Rich::from(nats.unwrap_or_else(|| "—".to_owned())));
+            let tone = if far { Tone::Alert } else { Tone::Plain };
+            table.toned(tone, cells.into_iter().chain(in_bits));
         }
     }
+    table.notes.extend(page.bits_note());
     if let Some(f) = forecast {
         let share = number::percent(f.law_weight(), 0, false);
         table.notes.push(

@@ -72,7 +72,7 @@ mod tests {
         };
         let document = page.document();
         let ids: Vec<String> = document.sections.iter().map(|s| s.id.to_string()).collect();
-        assert_eq!(ids, ["tuning", "reproduce"]);
+        assert_eq!(ids, ["tuning", "terms", "reproduce"]);
         let text = document.to_text(isoflop_text::Width::ANY);
         let (table, rest) = (text.find("Is the learning rate right?"), text.find("sweep"));
         assert!(table.is_some() && rest.is_none_or(|rest| table < Some(rest)), "{text}");

@@ -85,7 +85,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     if !shapes.figures.is_empty() {
         blocks.push(Block::Figures(shapes.figures.iter().map(Sensitivity::figure).collect()));
     }
-    blocks.push(Block::Table(losses(shapes)));
+    blocks.push(Block::Table(losses(page, shapes)));
     blocks.push(Block::Table(optima(&shapes.optima)));
     filled(section, blocks)
 }
@@ -118,7 +118,8 @@ fn named(shape: &Shape) -> String {
     format!("depth {depth}, {heads} heads, hidden {hidden}")
 }
 
-fn losses(shapes: &ShapeComparison) -> Table {
+fn losses(page: &Page, shapes: &ShapeComparison) -> Table {
+    let bits = page.bits_per_nat().is_some();
     let columns = [
         ("Budget", Align::Right),
         ("Width", Align::Right),
@@ -128,8 +129,9 @@ fn losses(shapes: &ShapeComparison) -> Table {
         ("N", Align::Right),
         ("Seeds", Align::Right),
         ("Loss, nats", Align::Right),
-        ("Change", Align::Right),
     ];
+    let in_bits = bits.then_some(("Bits/byte", Align::Right));
+    let columns = columns.into_iter().chain(in_bits).chain([("Change", Align::Right)]);
     let mut table = Table::new("Is the shape right?", columns);
     for size in &shapes.sizes {
         for (k, one) in size.shapes.iter().enumerate() {
@@ -145,23 +147,22 @@ fn losses(shapes: &ShapeComparison) -> Table {
                 _ => (Rich::plain(""), String::new()),
             };
             let tone = if k == size.best { Tone::Strong } else { Tone::Plain };
-            table.toned(
-                tone,
-                [
-                    budget,
-                    width.into(),
-                    shape.depth.to_string().into(),
-                    shape.heads.to_string().into(),
-                    shape.hidden.to_string().into(),
-                    number::count(one.params, 3).into(),
-                    one.seeds.to_string().into(),
-                    number::fixed(one.loss_nats, 4).into(),
-                    change.into(),
-                ],
-            );
+            let cells: [Rich; 8] = [
+                budget,
+                width.into(),
+                shape.depth.to_string().into(),
+                shape.heads.to_string().into(),
+                shape.hidden.to_string().into(),
+                number::count(one.params, 3).into(),
+                one.seeds.to_string().into(),
+                number::fixed(one.loss_nats, 4).into(),
+            ];
+            let in_bits = bits.then(|| page.bits(one.loss_nats).into());
+            table.toned(tone, cells.into_iter().chain(in_bits).chain([change.into()]));
         }
     }
     table.notes.push(outcome(shapes).into());
+    table.notes.extend(page.bits_note());
     notes(shapes, &mut table);
     table
 }

@@ -36,9 +36,14 @@ pub(super) fn section(page: &Page) -> Option<Section> {
         [] => runs_alone(page, study),
         slices => Some(plot(study, fit, slices)),
     };
-    section.blocks.extend(plot.map(|p| Block::Figures(vec![p.figure()])));
+    let loss = page.loss_label("Held-out loss");
+    section.blocks.extend(plot.map(|p| {
+        let mut figure = p.figure();
+        figure.panels.iter_mut().for_each(|panel| panel.y.label = loss.as_str().into());
+        Block::Figures(vec![figure])
+    }));
     if !minima.is_empty() {
-        section.blocks.push(Block::Table(table(row.method, fit, slices)));
+        section.blocks.push(Block::Table(table(page, row.method, fit, slices)));
     }
     if let Some(why) = row.answer.refusal() {
         let why = one_line(&why.to_string());
@@ -120,7 +125,8 @@ fn plot(study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Isoflop
     }
 }
 
-fn table(method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table {
+fn table(page: &Page, method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table {
+    let bits = page.bits_per_nat().is_some();
     let columns = [
         ("Budget, FLOPs", Align::Right),
         ("Runs", Align::Right),
@@ -129,8 +135,9 @@ fn table(method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table
         ("D*", Align::Right),
         ("D*/N*", Align::Right),
         ("Loss, nats", Align::Right),
-        ("Minimum", Align::Left),
     ];
+    let in_bits = bits.then_some(("Bits/byte", Align::Right));
+    let columns = columns.into_iter().chain(in_bits).chain([("Minimum", Align::Left)]);
     let mut table = Table::new("Minimum of each budget", columns);
     for slice in slices {
         let head = [
@@ -139,20 +146,23 @@ fn table(method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table
             sizes(slice).into(),
         ];
         let dash = || Rich::plain("—");
-        let (tone, rest) = match (&slice.minimum, &slice.refusal) {
-            (Some(m), _) => (
+        let (tone, rest) = match &slice.minimum {
+            Some(m) => (
                 Tone::Plain,
                 [
                     number::estimate_count(&m.params).into(),
                     number::estimate_count(&m.tokens).into(),
                     number::estimate(&tokens_per_param(m)).into(),
                     number::estimate(&m.loss_nats).into(),
-                    "bracketed".into(),
                 ],
             ),
-            (None, _) => (Tone::Alert, [dash(), dash(), dash(), dash(), "none".into()]),
+            None => (Tone::Alert, [dash(), dash(), dash(), dash()]),
         };
-        table.toned(tone, head.into_iter().chain(rest));
+        let minimum = slice.minimum.as_ref();
+        let in_bits = minimum.map_or_else(dash, |m| page.bits(m.loss_nats.point).into());
+        let word = Rich::plain(if minimum.is_some() { "bracketed" } else { "none" });
+        let cells = head.into_iter().chain(rest).chain(bits.then_some(in_bits)).chain([word]);
+        table.toned(tone, cells);
     }
     for slice in slices {
         if let Some(why) = &slice.refusal {
@@ -192,6 +202,7 @@ fn table(method: Method, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Table
                 .into(),
         );
     }
+    table.notes.extend(page.bits_note().filter(|_| !minima.is_empty()));
     let outside = fit.map(|f| f.outside.as_slice()).unwrap_or_default();
     if !outside.is_empty() {
         let names = isoflop_text::listed(outside);

@@ -2,14 +2,15 @@
 
 use isoflop_ledger::{Record, Status};
 
+use super::smoothing::{HALF_WINDOW, lower_envelope, smoothed};
 use super::{Page, filled, observed};
 use crate::chart::Figure;
 use crate::document::{Block, Section};
 use crate::number;
 use crate::plots::{CurveX, GridCell, GridMap, GridState, TrainingCurve, TrainingCurves};
 
-/// Points of a curve that are drawn.
-const POINTS: usize = 240;
+/// Places at which the lower envelope is read.
+const PLACES: usize = 120;
 
 pub(super) fn section(page: &Page) -> Option<Section> {
     let mut section = Section::new("training", "The runs");
@@ -104,27 +105,49 @@ fn curves(page: &Page, along: CurveX) -> TrainingCurves {
             CurveX::Tokens => tokens,
             CurveX::Flops => tokens * per_token,
         };
-        let every = result.curve.len().div_ceil(POINTS).max(1);
-        let last = result.curve.len().saturating_sub(1);
-        let points = result.curve.iter().enumerate().filter(|(i, _)| i % every == 0 || *i == last);
+        let points: Vec<(f64, f64)> =
+            result.curve.iter().map(|p| (p.tokens as f64, p.loss_nats)).collect();
         let tokens_at = |step: u64| (step * result.cell.batch_tokens()) as f64;
         TrainingCurve {
             name: record.id().to_string(),
             params: result.params.total() as f64,
-            points: points.map(|(_, p)| (x(p.tokens as f64), p.loss_nats)).collect(),
+            points: smoothed(&points).into_iter().map(|(d, loss)| (x(d), loss)).collect(),
+            held_out: held_out(record).into_iter().map(|(d, loss)| (x(d), loss)).collect(),
             diverged_at: match result.status {
                 Status::Diverged { step, .. } => Some(x(tokens_at(step))),
                 _ => None,
             },
         }
     };
-    let subtitle = match along {
-        CurveX::Tokens => "Training loss over the tokens seen",
-        CurveX::Flops => "Training loss over the compute spent",
+    let what = match along {
+        CurveX::Tokens => "Loss over the tokens seen",
+        CurveX::Flops => "Loss over the compute spent",
     };
+    let window = number::percent(HALF_WINDOW, 0, false);
+    let subtitle = format!(
+        "{what}. Lines: training loss, smoothed by a straight line through all within {window} of the tokens"
+    );
+    let curves: Vec<TrainingCurve> = page.records.iter().map(curve).collect();
+    let lines: Vec<Vec<(f64, f64)>> = curves.iter().map(|c| c.points.clone()).collect();
     TrainingCurves {
         along,
         subtitle: Some(subtitle.into()),
-        curves: page.records.iter().map(curve).collect(),
+        label: page.loss_label("Loss"),
+        envelope: lower_envelope(&lines, PLACES),
+        curves,
     }
+}
+
+/// `(tokens, loss)` of every evaluation on the held-out set.
+fn held_out(record: &Record) -> Vec<(f64, f64)> {
+    let result = &record.result;
+    let at = |step: u64| (step * result.cell.batch_tokens()) as f64;
+    let mut points: Vec<(f64, f64)> =
+        result.valid_curve.iter().map(|p| (at(p.step), p.loss_nats)).collect();
+    if let Some(valid) = result.valid
+        && result.valid_curve.last().is_none_or(|p| p.step < result.cell.steps)
+    {
+        points.push((result.tokens as f64, valid.loss_nats));
+    }
+    points
 }

@@ -61,7 +61,8 @@ impl Forest {
         };
         y.names =
             Some(self.rows.iter().enumerate().map(|(i, row)| (i as f64, name(row))).collect());
-        let mut x = Axis::linear(self.label.clone()).include(self.ends());
+        let mut x = Axis::linear(self.label.clone())
+            .include(usual_ends(self.rows.iter().filter_map(|row| row.estimate)));
         x.padding = 0.07;
         let mut panel = Panel::new(x, y);
         for reference in &self.references {
@@ -96,18 +97,16 @@ impl Forest {
     }
 }
 
-impl Forest {
-    /// Interval ends that the axis holds: all but those of intervals more than eight times as wide
-    /// as the middle one, which are cut with an arrow.
-    fn ends(&self) -> Vec<f64> {
-        let intervals: Vec<_> = self.rows.iter().filter_map(|r| r.estimate?.interval).collect();
-        let mut widths: Vec<f64> =
-            intervals.iter().map(|i| i.hi - i.lo).filter(|w| w.is_finite()).collect();
-        widths.sort_by(f64::total_cmp);
-        let Some(middle) = widths.get(widths.len() / 2) else { return Vec::new() };
-        let usual = intervals.iter().filter(|i| i.hi - i.lo <= middle * 8.0);
-        usual.flat_map(|i| [i.lo, i.hi]).collect()
-    }
+/// Interval ends that an axis holds: all but those of intervals more than eight times as wide as the middle one, which are
+/// cut.
+pub(crate) fn usual_ends(estimates: impl Iterator<Item = Estimate>) -> Vec<f64> {
+    let intervals: Vec<_> = estimates.filter_map(|e| e.interval).collect();
+    let mut widths: Vec<f64> =
+        intervals.iter().map(|i| i.hi - i.lo).filter(|w| w.is_finite()).collect();
+    widths.sort_by(f64::total_cmp);
+    let Some(middle) = widths.get(widths.len() / 2) else { return Vec::new() };
+    let usual = intervals.iter().filter(|i| i.hi - i.lo <= middle * 8.0);
+    usual.flat_map(|i| [i.lo, i.hi]).collect()
 }
 
 fn push_row(panel: &mut Panel, y: f64, row: &ForestRow, estimate: Estimate) {

@@ -26,8 +26,12 @@ pub struct FrontierRun {
 pub struct Frontier {
     /// A sentence below the title.
     pub subtitle: Option<Rich>,
+    /// What the line of the frontier is, for the small print.
+    pub about_line: Option<Rich>,
     /// How C is counted, for the axis.
     pub flops_label: String,
+    /// What the loss is, with its unit, for the axis.
+    pub loss_label: String,
     pub runs: Vec<FrontierRun>,
     /// `(C, loss)` at the minimum of each slice.
     pub minima: Vec<(f64, Estimate)>,
@@ -46,7 +50,7 @@ impl Frontier {
     pub fn figure(&self) -> Figure {
         let (colour, range) = by_log(self.runs.iter().map(|r| r.params));
         let mut panel =
-            Panel::new(flops_axis(&self.flops_label), Axis::log("Held-out loss, nats per token"));
+            Panel::new(flops_axis(&self.flops_label), Axis::log(self.loss_label.as_str()));
         panel.y.padding = 0.1;
         let floor = |value: f64, label: &str, paint| {
             let label = Some(Rich::plain(label));
@@ -96,7 +100,7 @@ impl Frontier {
 
         let mut keys = vec![];
         if !self.frontier.is_empty() {
-            keys.push((Key::Band(Paint::Hue(1)), Rich::plain("forecast of the best loss L(C)")));
+            keys.push((Key::Band(Paint::Hue(1)), Rich::plain("expected loss of the best size")));
         }
         if !self.minima.is_empty() {
             keys.push((
@@ -106,6 +110,7 @@ impl Frontier {
         }
         let mut figure = Figure::new("frontier", "Loss against compute", panel).sized(640.0, 480.0);
         figure.subtitle = self.subtitle.clone();
+        figure.notes.extend(self.about_line.clone());
         figure.legends = vec![Legend::keys(Place::Above, keys)];
         if let Some(range) = range {
             figure

@@ -58,7 +58,7 @@ impl GridMap {
                 panel.push(Mark::Note(Note {
                     x,
                     y,
-                    shifts: vec![(13.0, 5.0)],
+                    shifts: vec![(13.0, 5.0), (8.0, -9.0), (8.0, 20.0)],
                     text,
                     anchor,
                     paint: Paint::Muted,

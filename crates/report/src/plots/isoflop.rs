@@ -65,8 +65,14 @@ pub struct IsoflopPlot {
 }
 
 impl IsoflopPlot {
-    /// The drawing, 1120 x 600.
+    /// The drawing, 1120 x 600. Its narrow form tells the best sizes in the key, where they cannot hide each other.
     pub fn figure(&self) -> Figure {
+        let narrow = Figure { legends: self.legends(Place::Below), ..self.drawn(false) };
+        let legends = self.legends(Place::Right);
+        Figure { legends, own_narrow: Some(Box::new(narrow)), ..self.drawn(true) }
+    }
+
+    fn drawn(&self, sizes: bool) -> Figure {
         let colour = by_rank(self.slices.iter().map(|s| s.flops));
         let mut panel =
             Panel::new(count_axis(&self.params_label), Axis::log("Held-out loss, nats per token"));
@@ -100,13 +106,32 @@ impl IsoflopPlot {
                 panel.push(Mark::Dots(run_dots(slice, unused, colour(slice.flops))));
             }
         }
-        self.push_minima(&mut panel);
+        self.push_minima(&mut panel, sizes);
 
+        let mut figure =
+            Figure::new("isoflop", "Loss at fixed compute", panel).sized(1120.0, 600.0);
+        figure.subtitle = self.subtitle.clone();
+        for slice in &self.slices {
+            if let SliceMinimum::Refused(why) = &slice.minimum {
+                figure.notes.push(flops_text(slice.flops).then(format!(" FLOPs: {why}")));
+            }
+        }
+        figure
+    }
+
+    fn legends(&self, place: Place) -> Vec<Legend> {
         let mut slices: Vec<&IsoflopSlice> = self.slices.iter().collect();
         slices.sort_by(|a, b| a.flops.total_cmp(&b.flops));
-        let entries =
-            slices.iter().map(|s| (Key::Line(colour(s.flops), Dash::Solid), flops_text(s.flops)));
-        let budgets = Legend::keys(Place::Right, entries.collect()).titled("Budget, FLOPs");
+        let colour = by_rank(self.slices.iter().map(|s| s.flops));
+        let size = |slice: &IsoflopSlice| match &slice.minimum {
+            SliceMinimum::Bracketed { params, .. } if place == Place::Below => {
+                format!(": {}", number::count(params.point, 2))
+            }
+            _ => String::new(),
+        };
+        let entries = slices
+            .iter()
+            .map(|s| (Key::Line(colour(s.flops), Dash::Solid), flops_text(s.flops).then(size(s))));
         let mut marks = vec![(Key::Dot(Paint::Muted, Symbol::Circle, false), Rich::plain("run"))];
         let unused = |s: &IsoflopSlice| s.runs.iter().any(|r| s.unused.contains(&r.2));
         if self.slices.iter().any(unused) {
@@ -116,6 +141,8 @@ impl IsoflopPlot {
         let bracketed =
             self.slices.iter().any(|s| matches!(s.minimum, SliceMinimum::Bracketed { .. }));
         let refused = self.slices.iter().any(|s| matches!(s.minimum, SliceMinimum::Refused(_)));
+        let told = if bracketed && place == Place::Below { ": best size" } else { "" };
+        let budgets = Legend::keys(place, entries.collect()).titled(format!("Budget, FLOPs{told}"));
         if bracketed {
             let interval = self.slices.iter().any(|s| {
                 matches!(&s.minimum, SliceMinimum::Bracketed { params, .. } if params.interval.is_some())
@@ -126,19 +153,10 @@ impl IsoflopPlot {
         if refused {
             marks.push((Key::Dot(Paint::Alert, Symbol::Triangle, true), "no minimum".into()));
         }
-        let mut figure =
-            Figure::new("isoflop", "Loss at fixed compute", panel).sized(1120.0, 600.0);
-        figure.subtitle = self.subtitle.clone();
-        figure.legends = vec![budgets, Legend::keys(Place::Right, marks)];
-        for slice in &self.slices {
-            if let SliceMinimum::Refused(why) = &slice.minimum {
-                figure.notes.push(flops_text(slice.flops).then(format!(" FLOPs: {why}")));
-            }
-        }
-        figure
+        vec![budgets, Legend::keys(place, marks)]
     }
 
-    fn push_minima(&self, panel: &mut Panel) {
+    fn push_minima(&self, panel: &mut Panel, sizes: bool) {
         for slice in &self.slices {
             match &slice.minimum {
                 SliceMinimum::Bracketed { params, loss_nats } => {
@@ -160,15 +178,17 @@ impl IsoflopPlot {
                     );
                     let dot = Dot { x, y, paint: None, tip: Some(tip) };
                     panel.push(Mark::Dots(dots(vec![dot], Symbol::Diamond, 6.0, Paint::Ink)));
-                    let text = Rich::plain(number::count(x, 2));
-                    panel.push(Mark::Note(Note {
-                        x,
-                        y,
-                        shifts: LABEL_SHIFTS.to_vec(),
-                        text,
-                        anchor: Anchor::Middle,
-                        paint: Paint::Ink,
-                    }));
+                    if sizes {
+                        let text = Rich::plain(number::count(x, 2));
+                        panel.push(Mark::Note(Note {
+                            x,
+                            y,
+                            shifts: LABEL_SHIFTS.to_vec(),
+                            text,
+                            anchor: Anchor::Middle,
+                            paint: Paint::Ink,
+                        }));
+                    }
                 }
                 SliceMinimum::Refused(why) => {
                     let lowest = slice

@@ -2,12 +2,16 @@
 
 use isoflop_fit::Estimate;
 
+use super::log_line::LogLine;
 use super::{count_axis, flops_axis, with_subtitle};
 use crate::chart::{
     Along, Axis, Band, Dash, Dot, Dots, Extend, Figure, Key, Legend, Line, Mark, Paint, Panel,
     Place, Rich, Symbol, Whisker, Whiskers, dash_of,
 };
 use crate::number;
+
+/// How far from the fits a published law is drawn, as a factor.
+const REACH: f64 = 10.0;
 
 /// What is plotted against compute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +57,8 @@ pub struct OptimumPlot {
     pub flops_label: String,
     /// Own fits.
     pub fits: Vec<FittedCurve>,
-    /// Laws for orientation, dashed, as far as they come within a factor of 30 of the fits (10 for
-    /// D*/N*); one that never does is named in a note.
+    /// Laws for orientation, dashed, where they are within a factor of [`REACH`] of a fit; one that nowhere is, is named in
+    /// a note.
     pub published: Vec<PublishedCurve>,
     /// Largest budget that was run: the curves beyond are extrapolated, and shown so.
     pub largest_flops: Option<f64>,
@@ -67,10 +71,7 @@ impl OptimumPlot {
         if self.quantity == Quantity::TokensPerParam {
             panel.y = Axis::log(self.label.as_str());
         }
-        let near: Vec<PublishedCurve> =
-            self.published.iter().filter_map(|p| self.near(p)).collect();
-        let far = self.published.iter().filter(|p| !near.iter().any(|n| n.name == p.name));
-        let far: Vec<&str> = far.map(|p| p.name.as_str()).collect();
+        let near = self.near();
         if let Some(largest) = self.largest_flops.filter(|_| self.extrapolates()) {
             let rule = crate::chart::Rule {
                 value: largest,
@@ -106,11 +107,7 @@ impl OptimumPlot {
         let mut figure =
             with_subtitle(Figure::new(id, title, panel).sized(640.0, 480.0), self.subtitle.clone());
         figure.legends = vec![Legend::keys(Place::Above, keys)];
-        if !far.is_empty() {
-            let reach = self.reach();
-            let names = far.join(", ");
-            figure.notes.push(format!("Further than a factor of {reach} away: {names}.").into());
-        }
+        figure.notes.extend(self.left_out(&near).map(Rich::from));
         figure
     }
 
@@ -119,21 +116,46 @@ impl OptimumPlot {
         self.largest_flops.is_some_and(|c| last > c * 1.05)
     }
 
-    /// How far from the fits a published law is drawn, as a factor.
-    fn reach(&self) -> f64 {
-        if self.quantity == Quantity::TokensPerParam { 10.0 } else { 30.0 }
+    /// The parts of the published laws that are drawn: of points within reach of a fit at the same budget.
+    fn near(&self) -> Vec<PublishedCurve> {
+        let line = |fit: &FittedCurve| {
+            let points = if fit.curve.is_empty() { &fit.points } else { &fit.curve };
+            LogLine::new(points.iter().map(|(c, e)| (*c, e.point)))
+        };
+        let fits: Vec<LogLine> = self.fits.iter().filter_map(line).collect();
+        let within = |c: f64, value: f64| {
+            fits.is_empty() || fits.iter().any(|fit| (value / fit.at(c)).ln().abs() <= REACH.ln())
+        };
+        let part = |law: &PublishedCurve| {
+            let curve: Vec<(f64, f64)> =
+                law.curve.iter().copied().filter(|(c, value)| within(*c, *value)).collect();
+            (curve.len() > 1).then(|| PublishedCurve { name: law.name.clone(), curve })
+        };
+        self.published.iter().filter_map(part).collect()
     }
 
-    /// The part of a published law within reach of what was fitted; `None` where there is none.
-    fn near(&self, law: &PublishedCurve) -> Option<PublishedCurve> {
-        let values =
-            self.fits.iter().flat_map(|f| f.curve.iter().chain(&f.points)).map(|p| p.1.point);
-        let (low, high) = values
-            .filter(|v| *v > 0.0 && v.is_finite())
-            .fold((f64::MAX, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
-        let within = |v: f64| low > high || (v >= low / self.reach() && v <= high * self.reach());
-        let curve: Vec<(f64, f64)> = law.curve.iter().copied().filter(|p| within(p.1)).collect();
-        (curve.len() > 1).then(|| PublishedCurve { name: law.name.clone(), curve })
+    /// What the drawing lacks of the published laws, in words.
+    fn left_out(&self, near: &[PublishedCurve]) -> Option<String> {
+        let drawn = |law: &&PublishedCurve| near.iter().find(|n| n.name == law.name);
+        let names = |some: Vec<&PublishedCurve>| {
+            some.iter().map(|law| law.name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let far: Vec<_> = self.published.iter().filter(|law| drawn(law).is_none()).collect();
+        let cut = |law: &&PublishedCurve| {
+            drawn(law).is_some_and(|part| part.curve.len() < law.curve.len())
+        };
+        let cut: Vec<_> = self.published.iter().filter(cut).collect();
+        let mut told = Vec::new();
+        if !far.is_empty() {
+            let names = names(far);
+            told.push(format!(
+                "Not drawn, being further than a factor of {REACH} away at every budget: {names}."
+            ));
+        }
+        if !cut.is_empty() {
+            told.push(format!("Drawn where within a factor of {REACH}: {}.", names(cut)));
+        }
+        (!told.is_empty()).then(|| told.join(" "))
     }
 }
 
@@ -178,4 +200,52 @@ fn push_fit(panel: &mut Panel, fit: &FittedCurve, paint: Paint, largest: Option<
         hollow: false,
         opacity: 1.0,
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot(laws: &[(&str, f64, f64)]) -> OptimumPlot {
+        let budgets = [1e15, 1e16, 1e17, 1e18];
+        let law = |k: f64, a: f64| budgets.map(|c: f64| (c, k * c.powf(a))).to_vec();
+        let published = |(name, k, a): &(&str, f64, f64)| PublishedCurve {
+            name: (*name).into(),
+            curve: law(*k, *a),
+        };
+        let own = law(0.1, 0.5).into_iter().map(|(c, n)| (c, Estimate::bare(n)));
+        OptimumPlot {
+            quantity: Quantity::Params,
+            subtitle: None,
+            label: "N*".into(),
+            flops_label: "C".into(),
+            fits: vec![FittedCurve { name: "own".into(), curve: own.collect(), points: vec![] }],
+            published: laws.iter().map(published).collect(),
+            largest_flops: None,
+        }
+    }
+
+    #[test]
+    fn laws_are_held_against_the_fit_at_the_same_budget() {
+        // N* of the fit grows by a factor of 32 over the range: the far one is near some of it, at other budgets.
+        let plot = plot(&[("near", 0.3, 0.5), ("far", 1.1, 0.5), ("meets", 1e-7, 0.8)]);
+        let near = plot.near();
+        assert_eq!(near.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(), ["near", "meets"]);
+        assert_eq!((near[0].curve.len(), near[1].curve.len()), (4, 2));
+        let figure = plot.figure();
+        let notes: Vec<String> = figure.notes.iter().map(Rich::to_text).collect();
+        assert_eq!(
+            notes,
+            [
+                "Not drawn, being further than a factor of 10 away at every budget: far. Drawn where within a factor of 10: meets."
+            ]
+        );
+        let svg = figure.svg(crate::chart::Theme::Light);
+        assert!(svg.contains(">near<") && svg.contains(">meets<") && !svg.contains(">far<"));
+    }
+
+    #[test]
+    fn laws_that_are_all_drawn_need_no_note() {
+        assert!(plot(&[("near", 0.3, 0.5)]).figure().notes.is_empty());
+    }
 }
