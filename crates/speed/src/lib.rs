@@ -22,6 +22,7 @@ mod forecast;
 mod interpolate;
 mod makespan;
 mod operations;
+mod pace;
 mod planned;
 mod rates;
 mod timing;

@@ -1,6 +1,6 @@
-//! Moving bars on a terminal: one in FLOPs for the sweep, one line per running stack.
+//! Moving bars on a terminal: one in FLOPs for the sweep, a line for each place at which stacks train. A line stays where it is
+//! while one stack follows another, and fits the terminal: what is cut is the name of a stack, never a number.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,10 +8,16 @@ use isoflop_report::number;
 
 use super::plain;
 use crate::print;
-use isoflop::{Observer, Overall, Update};
+use isoflop::{Observer, Overall, StackName, Update};
 
 /// FLOPs overflow 64 bits, so the bar counts millionths of the whole.
 const UNITS: u64 = 1_000_000;
+
+/// A running stack: its name as far as there is room, and what it does at the right.
+const STACK: &str = "{spinner} {wide_msg}  {prefix}";
+
+/// The same while its kernels are compiled.
+const COMPILING: &str = "{spinner} {wide_msg}  {prefix}, {elapsed}";
 
 /// Bars on stderr.
 pub struct Bars {
@@ -19,13 +25,14 @@ pub struct Bars {
     sweep: Option<ProgressBar>,
     data: Option<(String, ProgressBar)>,
     test: Option<ProgressBar>,
-    stacks: BTreeMap<String, ProgressBar>,
+    /// A line for each place at which stacks train, with the id of the stack that has it.
+    places: Vec<(Option<String>, ProgressBar)>,
 }
 
 impl Default for Bars {
     fn default() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        Self { all, sweep: None, data: None, test: None, stacks: BTreeMap::new() }
+        Self { all, sweep: None, data: None, test: None, places: Vec::new() }
     }
 }
 
@@ -52,44 +59,55 @@ impl Observer for Bars {
             }
             Update::Tested => self.end_test(),
             Update::Compiling { stack } => {
-                let bar = self.add_stack(stack.id);
-                bar.set_style(style("{spinner} {msg}, {elapsed}"));
-                bar.set_message(format!(
-                    "{}  compiling the kernels of its first step",
-                    stack.label
-                ));
+                let bar = self.place(stack);
+                bar.set_style(style(COMPILING));
+                bar.reset_elapsed();
+                bar.set_prefix("compiling the kernels of its first step");
             }
             Update::Started { overall, .. } => {
                 self.say(update);
-                let bar = ProgressBar::new(UNITS).with_style(style("{bar:32} {msg}"));
+                let bar = ProgressBar::new(UNITS).with_style(style("{wide_bar} {msg}"));
                 let bar = self.all.add(bar);
                 bar.enable_steady_tick(Duration::from_millis(500));
                 self.sweep = Some(bar);
                 self.sweep_to(overall);
             }
-            Update::Step { stack, step, steps, loss_nats, tokens_per_second, overall } => {
-                let bar = match self.stacks.get(stack.id) {
-                    Some(bar) => bar.clone().with_style(style("{spinner} {msg}")),
-                    None => self.add_stack(stack.id),
-                };
-                bar.set_message(format!(
-                    "{}  step {step}/{steps}  loss {}  {} tokens/s",
-                    stack.label,
-                    plain::losses(loss_nats),
+            Update::StackBegun { stack, overall } => {
+                let bar = self.place(stack);
+                bar.set_style(style(STACK));
+                bar.set_prefix("");
+                self.sweep_to(overall);
+            }
+            Update::StackReady { overall, .. } => self.sweep_to(overall),
+            Update::Step {
+                stack,
+                step,
+                steps,
+                smoothed_loss_nats,
+                tokens_per_second,
+                overall,
+                ..
+            } => {
+                let bar = self.place(stack);
+                bar.set_style(style(STACK));
+                bar.set_prefix(format!(
+                    "step {step}/{steps}  loss {}  {} tokens/s",
+                    plain::losses(smoothed_loss_nats),
                     number::count(*tokens_per_second, 3)
                 ));
                 self.sweep_to(overall);
             }
-            Update::Cell { overall, .. } => {
-                if let Some(line) = plain::cell(update) {
-                    self.print(&line);
-                }
+            Update::Cell { record, overall } => {
+                self.print(&plain::short_cell(record));
                 self.sweep_to(overall);
             }
-            Update::StackEnded { stack } => {
-                if let Some(bar) = self.stacks.remove(stack.id) {
-                    bar.finish_and_clear();
+            Update::StackEnded { stack, overall, .. } => {
+                if let Some((id, _)) =
+                    self.places.iter_mut().find(|(id, _)| id.as_deref() == Some(stack.id))
+                {
+                    *id = None;
                 }
+                self.sweep_to(overall);
             }
             Update::Stopped { .. } => {
                 self.clear();
@@ -102,7 +120,8 @@ impl Observer for Bars {
     fn clear(&mut self) {
         self.end_data();
         self.end_test();
-        for bar in std::mem::take(&mut self.stacks).into_values().chain(self.sweep.take()) {
+        let places = std::mem::take(&mut self.places).into_iter().map(|(_, bar)| bar);
+        for bar in places.chain(self.sweep.take()) {
             bar.finish_and_clear();
         }
     }
@@ -149,14 +168,28 @@ impl Bars {
         }
     }
 
-    fn add_stack(&mut self, id: &str) -> ProgressBar {
-        let bar = ProgressBar::no_length().with_style(style("{spinner} {msg}"));
-        let bar = match &self.sweep {
-            Some(sweep) => self.all.insert_before(sweep, bar),
-            None => self.all.add(bar),
+    /// The line of a stack: the one it has, else one that is free, else a new one.
+    fn place(&mut self, stack: &StackName) -> ProgressBar {
+        if let Some((_, bar)) = self.places.iter().find(|(id, _)| id.as_deref() == Some(stack.id)) {
+            return bar.clone();
+        }
+        let bar = match self.places.iter_mut().find(|(id, _)| id.is_none()) {
+            Some((id, bar)) => {
+                *id = Some(stack.id.to_owned());
+                bar.clone()
+            }
+            None => {
+                let bar = ProgressBar::no_length().with_style(style(STACK));
+                let bar = match &self.sweep {
+                    Some(sweep) => self.all.insert_before(sweep, bar),
+                    None => self.all.add(bar),
+                };
+                bar.enable_steady_tick(Duration::from_millis(500));
+                self.places.push((Some(stack.id.to_owned()), bar.clone()));
+                bar
+            }
         };
-        bar.enable_steady_tick(Duration::from_millis(500));
-        self.stacks.insert(id.to_owned(), bar.clone());
+        bar.set_message(stack.label.to_owned());
         bar
     }
 
