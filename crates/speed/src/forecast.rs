@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::makespan::makespan;
 use crate::pace::Pace;
+use crate::work::{Advance, Progress, StackWork};
 
 /// Seconds of training before anything is said, where nothing was measured beforehand.
 const LEAST_SECONDS: f64 = 1.0;
@@ -18,7 +19,7 @@ const LEAST_SECONDS: f64 = 1.0;
 /// cost so far is expected of every stack to come.
 #[derive(Debug, Default)]
 pub struct Forecast {
-    stacks: Vec<State>,
+    stacks: Vec<Progress>,
     /// The order in which they are taken up.
     order: Vec<usize>,
     workers: usize,
@@ -28,67 +29,21 @@ pub struct Forecast {
     seconds: f64,
 }
 
-/// One stack's work.
-#[derive(Debug, Clone, Default)]
-pub struct StackWork {
-    total_flops: f64,
-    done_flops: f64,
-    step_flops: f64,
-    expected_rate: Option<f64>,
-}
-
-/// How far a stack is.
-#[derive(Debug)]
-struct State {
-    total_flops: f64,
-    done_flops: f64,
-    /// Index of its size of step.
-    size: usize,
-    stage: Stage,
-    /// From being taken up to its first news: seconds, and FLOPs that were done in them.
-    start: Option<(f64, f64)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Stage {
-    Queued,
-    /// Taken up then.
-    Starting {
-        since: f64,
-    },
-    /// Weights are there since; no steps are known of.
-    Ready {
-        since: f64,
-        taken_up: f64,
-    },
-    /// The last news came then.
-    Training {
-        news: f64,
-    },
-    Ended,
-}
-
 impl Forecast {
     /// A forecast for these stacks, taken up in this order by so many workers.
     pub fn new(stacks: Vec<StackWork>, order: Vec<usize>, workers: usize) -> Self {
         let mut index = BTreeMap::new();
         let mut sizes = Vec::new();
-        let state = |work: &StackWork| {
-            // One number stands for a size, and one rate was measured for it.
-            let key = (work.step_flops.to_bits(), work.expected_rate.map(f64::to_bits));
-            let size = *index.entry(key).or_insert_with(|| {
-                sizes.push((work.step_flops, work.expected_rate));
-                sizes.len() - 1
-            });
-            State {
-                total_flops: work.total_flops,
-                done_flops: work.done_flops,
-                size,
-                stage: Stage::Queued,
-                start: None,
-            }
+        let progress = |work: &StackWork| {
+            let (step, rate) = work.size();
+            let size =
+                *index.entry((step.to_bits(), rate.map(f64::to_bits))).or_insert_with(|| {
+                    sizes.push((step, rate));
+                    sizes.len() - 1
+                });
+            Progress::of(work, size)
         };
-        let stacks: Vec<State> = stacks.iter().map(state).collect();
+        let stacks: Vec<Progress> = stacks.iter().map(progress).collect();
         let measured = sizes.iter().all(|size| size.1.is_some());
         let pace = Pace::new(&sizes, workers);
         Self { stacks, order, workers, measured, pace, seconds: 0.0 }
@@ -96,57 +51,29 @@ impl Forecast {
 
     /// Notes that a worker takes up a stack.
     pub fn begin(&mut self, index: usize, at: f64) {
-        self.stacks[index].stage = Stage::Starting { since: at };
+        self.stacks[index].begin(at);
     }
 
     /// Notes that the weights of a stack are there, which may hold `done_flops` of work from a checkpoint.
     pub fn ready(&mut self, index: usize, done_flops: f64, at: f64) {
-        let stack = &mut self.stacks[index];
-        stack.done_flops = done_flops.min(stack.total_flops);
-        let taken_up = match stack.stage {
-            Stage::Starting { since } => since,
-            _ => at,
-        };
-        stack.stage = Stage::Ready { since: at, taken_up };
+        self.stacks[index].ready(done_flops, at);
     }
 
-    /// Notes that a stack has come to `done_flops`. The first steps may have compiled kernels: they count as its start.
+    /// Notes that a stack has come to `done_flops`.
     pub fn advance(&mut self, index: usize, done_flops: f64, at: f64) {
-        let stack = &mut self.stacks[index];
-        let flops = (done_flops.min(stack.total_flops) - stack.done_flops).max(0.0);
-        stack.done_flops += flops;
-        match stack.stage {
-            Stage::Ready { taken_up, .. } => stack.start = Some((at - taken_up, flops)),
-            Stage::Training { news } => {
-                let seconds = (at - news).max(0.0);
-                self.seconds += seconds;
-                self.pace.note(stack.size, flops, seconds, at);
-            }
-            Stage::Queued | Stage::Starting { .. } | Stage::Ended => {}
-        }
-        self.stacks[index].stage = Stage::Training { news: at };
+        let advance = self.stacks[index].advance(done_flops, at);
+        self.note(index, advance, at);
     }
 
     /// Notes that nothing more is to come from a stack.
     pub fn end(&mut self, index: usize, at: f64) {
-        let stack = &mut self.stacks[index];
-        if let Stage::Ready { since, taken_up } = stack.stage {
-            // All of it was over before there was any news.
-            stack.stage = Stage::Training { news: since };
-            stack.start = Some((since - taken_up, 0.0));
-        }
-        if matches!(stack.stage, Stage::Training { .. }) {
-            let total = stack.total_flops;
-            self.advance(index, total, at);
-        }
-        let stack = &mut self.stacks[index];
-        stack.done_flops = stack.total_flops;
-        stack.stage = Stage::Ended;
+        let advance = self.stacks[index].end(at);
+        self.note(index, advance, at);
     }
 
     /// Seconds left at this time, or `None` before anything is known.
     pub fn seconds_left(&self, at: f64) -> Option<f64> {
-        let left = || self.order.iter().map(|&i| &self.stacks[i]).filter(|s| s.is_left());
+        let left = || self.order.iter().map(|&i| &self.stacks[i]).filter(|stack| stack.is_left());
         if left().next().is_none() {
             return Some(0.0);
         }
@@ -154,56 +81,20 @@ impl Forecast {
             return None;
         }
         let rates = self.pace.rates()?;
-        let overhead = self.mean_start(&rates);
-        let seconds = |stack: &State| {
-            let training = (stack.total_flops - stack.done_flops) / rates[stack.size];
-            match stack.stage {
-                Stage::Queued => overhead + training,
-                Stage::Starting { since } | Stage::Ready { taken_up: since, .. } => {
-                    (overhead - (at - since)).max(0.0) + training
-                }
-                Stage::Training { news } => (training - (at - news)).max(0.0),
-                Stage::Ended => 0.0,
-            }
-        };
-        let (queued, running): (Vec<_>, Vec<_>) = left().partition(|s| s.stage == Stage::Queued);
+        let starts: Vec<f64> =
+            self.stacks.iter().filter_map(|stack| stack.start_seconds(rates[stack.size])).collect();
+        let start = starts.iter().sum::<f64>() / starts.len().max(1) as f64;
+        let seconds = |stack: &Progress| stack.seconds_left(rates[stack.size], start, at);
+        let (queued, running): (Vec<_>, Vec<_>) = left().partition(|stack| stack.is_queued());
         let running: Vec<f64> = running.into_iter().map(seconds).collect();
         Some(makespan(self.workers, &running, queued.into_iter().map(seconds)))
     }
 
-    /// Seconds that a stack has cost on average before it trained.
-    fn mean_start(&self, rates: &[f64]) -> f64 {
-        let starts: Vec<f64> = self
-            .stacks
-            .iter()
-            .filter_map(|s| {
-                s.start.map(|(seconds, flops)| (seconds - flops / rates[s.size]).max(0.0))
-            })
-            .collect();
-        starts.iter().sum::<f64>() / starts.len().max(1) as f64
-    }
-}
-
-impl State {
-    fn is_left(&self) -> bool {
-        self.stage != Stage::Ended && self.done_flops < self.total_flops
-    }
-}
-
-impl StackWork {
-    /// Work of `total_flops`, in optimizer steps of `step_flops` per replica: the size that speed depends on.
-    pub fn new(total_flops: f64, step_flops: f64) -> Self {
-        Self { total_flops, step_flops, ..Self::default() }
-    }
-
-    /// The same with `done_flops` done already.
-    pub fn done(self, done_flops: f64) -> Self {
-        Self { done_flops, ..self }
-    }
-
-    /// The same with the FLOP/s that are expected before anything is measured.
-    pub fn expected(self, rate: Option<f64>) -> Self {
-        Self { expected_rate: rate, ..self }
+    fn note(&mut self, index: usize, advance: Option<Advance>, at: f64) {
+        if let Some(Advance { flops, seconds }) = advance {
+            self.seconds += seconds;
+            self.pace.note(self.stacks[index].size, flops, seconds, at);
+        }
     }
 }
 

@@ -28,8 +28,9 @@ mod rates;
 mod timing;
 mod trials;
 mod widths;
+mod work;
 
-pub use forecast::{Forecast, StackWork};
+pub use forecast::Forecast;
 pub use interpolate::Basis;
 pub use operations::{OperationTime, time_operations};
 pub use planned::{Effort, measure_planned};
@@ -37,3 +38,4 @@ pub use rates::{Rate, Rates, Sample};
 pub use timing::{Load, MeasureError, Speed, measure};
 pub use trials::{News, Trials};
 pub use widths::{PAYS, measure_widths, sharing_stacks};
+pub use work::StackWork;

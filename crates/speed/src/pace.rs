@@ -3,14 +3,14 @@
 //! The rate of a size is a product of three things: what is expected of it, a straight line in logarithms that corrects the
 //! expectation over all sizes, and what its own measurements say beside the line. Each is drawn to "no correction" until seconds
 //! of training speak for another: a ridge for the line's slope, as many seconds of nothing for what lies beside it. Other work on
-//! the machine comes and goes. So what was seen fades with a time constant of a quarter of the time so far: long enough to outlast
+//! the machine comes and goes. So what was seen fades with a time constant of a third of the time so far: long enough to outlast
 //! the waves of such work, short enough to follow when it ends for good.
 
 /// Shortest time constant of the fading.
-const LEAST_WINDOW_SECONDS: f64 = 20.0;
+const LEAST_WINDOW_SECONDS: f64 = 40.0;
 
 /// The time constant as a share of the time so far.
-const WINDOW_SHARE: f64 = 0.25;
+const WINDOW_SHARE: f64 = 1.0 / 3.0;
 
 /// Where nothing was measured beforehand: the rate rises with so small a power of the FLOPs of a step. Small steps are lost in what
 /// every operation costs, whatever its size (power 1), large ones are not (power 0).
@@ -20,10 +20,10 @@ const POWER: f64 = 0.35;
 const MEASURED_SECONDS: f64 = 0.5;
 
 /// Seconds of training until a size's own rate counts as much as the line through all.
-const OWN_SECONDS: f64 = 20.0;
+const OWN_SECONDS: f64 = 40.0;
 
 /// How far a size speaks for others, in logarithms of the FLOPs of a step.
-const REACH: f64 = 0.7;
+const REACH: f64 = 1.4;
 
 /// Seconds, times the square of a distance in logarithms, that turn the line half-way to the slope they suggest.
 const RIDGE: f64 = 100.0;

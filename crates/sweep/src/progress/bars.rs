@@ -31,8 +31,7 @@ pub struct Bars {
 
 impl Default for Bars {
     fn default() -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        Self { all, sweep: None, data: None, test: None, places: Vec::new() }
+        Self::on(ProgressDrawTarget::stderr_with_hz(10))
     }
 }
 
@@ -47,7 +46,7 @@ impl Observer for Bars {
                 let bar = self.test.get_or_insert_with(|| {
                     let bar = self.all.add(
                         ProgressBar::new(0)
-                            .with_style(style("{bar:32} self-test {pos}/{len}, {elapsed}{msg}")),
+                            .with_style(style("{wide_bar} self-test {pos}/{len}, {elapsed}{msg}")),
                     );
                     bar.enable_steady_tick(Duration::from_millis(500));
                     bar
@@ -128,6 +127,11 @@ impl Observer for Bars {
 }
 
 impl Bars {
+    fn on(target: ProgressDrawTarget) -> Self {
+        let all = MultiProgress::with_draw_target(target);
+        Self { all, sweep: None, data: None, test: None, places: Vec::new() }
+    }
+
     fn say(&self, update: &Update) {
         if let Some(line) = plain::line(update) {
             self.print(&line);
@@ -143,7 +147,7 @@ impl Bars {
             self.end_data();
             let bar = match total_bytes {
                 Some(total) => ProgressBar::new(total).with_style(style(
-                    "{bar:32} {msg} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}",
+                    "{wide_bar} {msg} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}",
                 )),
                 None => ProgressBar::no_length()
                     .with_style(style("{spinner} {msg} {binary_bytes} {binary_bytes_per_sec}")),
@@ -207,4 +211,118 @@ impl Bars {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates of this file are sound")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
+    use super::*;
+
+    /// Keeps what is written to a terminal of so many columns.
+    #[derive(Debug, Clone)]
+    struct Screen {
+        columns: u16,
+        written: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Screen {
+        fn write(&self, text: &str) -> io::Result<()> {
+            self.written.lock().unwrap().push(text.to_owned());
+            Ok(())
+        }
+    }
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            self.columns
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write(text)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.write(text)
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines that two stacks of a run leave on a terminal of so many columns, as last drawn.
+    fn lines(columns: u16) -> Vec<String> {
+        let screen = Screen { columns, written: Arc::default() };
+        let mut bars = Bars::on(ProgressDrawTarget::term_like(Box::new(screen.clone())));
+        let overall = Overall {
+            done_flops: 1.29e15,
+            total_flops: 1e16,
+            done_cells: 113,
+            total_cells: 240,
+            seconds: 3600.0,
+            seconds_left: Some(86_000.0),
+        };
+        bars.tell(&Update::Started { overall, stacks: 2, workers: 2, work: &[] });
+        for (id, label) in [("a", "L12 d1024 h16 x16 with a long name that goes on"), ("b", "L2")] {
+            let stack = StackName { id, label };
+            bars.tell(&Update::StackBegun { stack, overall });
+            bars.tell(&Update::Step {
+                stack,
+                step: 123_456,
+                steps: 400_000,
+                loss_nats: &[3.1, 3.9],
+                smoothed_loss_nats: &[3.39, 3.52],
+                done_flops: 1e14,
+                tokens_per_second: 51_234.0,
+                overall,
+            });
+        }
+        screen.written.lock().unwrap().clear();
+        bars.tell(&Update::StackReady {
+            stack: StackName { id: "b", label: "L2" },
+            step: 0,
+            done_flops: 0.0,
+            overall,
+        });
+        screen
+            .written
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|line| !line.trim().is_empty())
+            .cloned()
+            .collect()
+    }
+
+    #[test]
+    fn lines_fit_the_terminal_and_cut_names_alone() {
+        for columns in [80, 120] {
+            let lines = lines(columns);
+            assert!(lines.len() >= 3, "{lines:?}");
+            for line in &lines {
+                assert!(line.trim_end().chars().count() <= usize::from(columns), "{line}");
+            }
+            let stack = "step 123456/400000  loss 3.39-3.52  51.2k tokens/s";
+            let numbers = lines.iter().filter(|line| line.trim_end().ends_with(stack)).count();
+            assert_eq!(numbers, 2, "{lines:?}");
+            let whole = "113/240 cells, 23 h 53 min left  (1e16 FLOPs)";
+            assert!(lines.iter().any(|line| line.trim_end().ends_with(whole)), "{lines:?}");
+        }
+    }
 }
