@@ -1,4 +1,4 @@
-//! Ten runs that were recorded beside a load that came and went (`tests/recorded`, made by `scripts/record_progress.py`), replayed
+//! Runs that were recorded beside a load that came and went (`tests/recorded`, made by `scripts/record_progress.py`), replayed
 //! through the forecast. Nothing here depends on the speed of the machine that replays them.
 //!
 //! The estimate at a moment is of the whole: the time so far and the seconds left. Its error at half time is taken relative to the
@@ -43,7 +43,7 @@ struct Score {
 }
 
 #[test]
-fn ten_runs_beside_a_load_that_comes_and_goes() {
+fn runs_beside_a_load_that_comes_and_goes() {
     println!(
         "| run | seconds | error at half time | swing | range |\n| --- | --: | --: | --: | --: |"
     );
@@ -81,7 +81,7 @@ fn ten_runs_beside_a_load_that_comes_and_goes() {
     let error = median_of(|score| score.0.error_at_half);
     let before = median_of(|score| score.1.error_at_half);
     println!("median error at half time: {:.1}% ({:.1}%)", 100.0 * error, 100.0 * before);
-    assert_eq!(scores.len(), 10);
+    assert!(scores.len() >= 10, "{}", scores.len());
     assert!(error < 0.15, "{error}");
     assert!(error < before, "{error} {before}");
 }
