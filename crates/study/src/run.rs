@@ -14,6 +14,7 @@ use crate::facts::StudyData;
 use crate::folder::MAKE_AGAIN;
 use crate::limits::{refuse_too_large, stack_limits};
 use crate::open::{build_grid, open_ledger, open_study_device, prepare_data, settle};
+use crate::overheads::Overheads;
 use crate::passport;
 use crate::publish::{Published, Results, publish};
 use crate::schedule::{self, Prepared, train};
@@ -104,10 +105,11 @@ pub fn run(
             rates: rates.as_ref(),
         };
         stop.saving(true);
-        let end = train(&study, &mut ledger, observer, stop);
+        let mut overheads = Overheads::default();
+        let end = train(&study, &mut ledger, observer, stop, &mut overheads);
         stop.saving(false);
         device.wait();
-        clock.lap_training(&ledger.contents().records[trained_before..]);
+        clock.lap_training(&ledger.contents().records[trained_before..], &overheads);
         observer.clear();
         match end? {
             schedule::End::Interrupted { by } => return Ok(End::Interrupted { by }),
@@ -141,9 +143,8 @@ pub fn run(
     let published = Box::new(publish(&results, observer)?);
     clock.lap("fit and report");
     energy::tell(&published.spending, metering.as_ref(), observer);
-    let parts = clock.parts();
-    let seconds = parts.iter().map(|part| part.seconds).sum();
-    observer.tell(&Update::Spent { seconds, parts });
+    let (seconds, parts) = clock.end();
+    observer.tell(&Update::Spent { seconds, parts: &parts });
     Ok(End::Done { failed, published })
 }
 

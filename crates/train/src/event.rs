@@ -15,8 +15,10 @@ pub enum Event<'a> {
         stack: &'a Stack,
         /// Steps done.
         step: u64,
-        /// Latest training loss of every running replica, nats per token.
+        /// Latest training loss of every running replica, nats per token; NaN before the first.
         loss: &'a [f64],
+        /// The same averaged over a hundredth of its steps (at least 20): exponentially, and corrected for its start.
+        smoothed: &'a [f64],
         /// Tokens per second over all replicas, since the last event.
         tokens_per_second: f64,
         /// Replicas still training.
@@ -25,6 +27,14 @@ pub enum Event<'a> {
         /// what several cells share counts once.
         flops_done: f64,
     },
+    /// Weights are built or read from a checkpoint, and the next step is this one.
+    Ready {
+        stack: &'a Stack,
+        /// Steps done.
+        step: u64,
+    },
+    /// What is neither a step nor an evaluation took this long.
+    Spent { on: Overhead, seconds: f64 },
     /// A part of the held-out tokens was evaluated. An evaluation that is stopped is done again by
     /// whoever goes on from the checkpoint.
     Evaluating {
@@ -45,6 +55,19 @@ pub enum Event<'a> {
     },
     /// Something the user should know.
     Warning(String),
+}
+
+/// What training does besides steps and evaluations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Overhead {
+    /// Weights and moments are built, or read from a checkpoint.
+    TakingUp,
+    /// Products are checked on an adapter, which compiles their kernels.
+    Checking,
+    /// A checkpoint is written.
+    Checkpoint,
+    /// Replicas leave or fork: tensors are made anew for those that stay.
+    Regrouping,
 }
 
 /// The caller's answer to an [`Event`].

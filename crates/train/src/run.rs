@@ -20,9 +20,10 @@ use isoflop_plan::{Cell, CellId, Stack};
 use crate::checkpoint::{self, State};
 use crate::energy::{self, Draw};
 use crate::error::TrainError;
-use crate::event::{Control, Event, StackEnd, TrainOptions};
+use crate::event::{Control, Event, Overhead, StackEnd, TrainOptions};
 use crate::feed::{Feed, Request};
 use crate::schedule::learning_rate;
+use crate::smoothed::Smoothed;
 use checks::check;
 use read_back::Pending;
 use replicas::{fresh, holds, resumed};
@@ -53,7 +54,9 @@ pub fn run_stack(
     }
     let mut steps = 0;
     let result = catch_unwind(AssertUnwindSafe(|| {
+        let began = Instant::now();
         let mut run = Run::open(stack, &wanted, finished, windows, device, options)?;
+        spent(events, Overhead::TakingUp, began);
         let end = run.go(events, &mut steps)?;
         if end == StackEnd::Completed
             && let Some(path) = &run.checkpoint
@@ -80,6 +83,7 @@ struct Run<'a> {
     notice: Option<String>,
     pending: Vec<Pending>,
     latest: Vec<f64>,
+    smoothed: Vec<Smoothed>,
     /// Steps between read-backs, and when the last one ended.
     readback: usize,
     read_at: Instant,
@@ -123,6 +127,7 @@ impl<'a> Run<'a> {
             options,
             checkpoint,
             latest: vec![f64::NAN; state.replicas.len()],
+            smoothed: vec![Smoothed::default(); state.replicas.len()],
             state,
             steps: Steps::new(),
             notice,
@@ -165,6 +170,9 @@ impl<'a> Run<'a> {
         }
         let first = &self.cells()[0];
         let (windows, sequences) = (self.windows, first.hyper.batch_sequences);
+        if events(Event::Ready { stack: self.stack, step: self.step() }) == Control::Stop {
+            return Ok(StackEnd::Interrupted);
+        }
         std::thread::scope(|scope| {
             let feed = Feed::start(scope, windows, sequences);
             let (mut saved, mut told, mut told_at) = (Instant::now(), Instant::now(), self.step());
@@ -181,7 +189,7 @@ impl<'a> Run<'a> {
                 if on_adapter && events(Event::Compiling { stack: self.stack }) == Control::Stop {
                     return Ok(StackEnd::Interrupted);
                 }
-                self.check_products()?;
+                self.check_products(events)?;
                 self.draw.restart();
             }
             while self.width() > 0 {
@@ -199,7 +207,7 @@ impl<'a> Run<'a> {
                 let width = self.width();
                 let mut control = self.end_step(events);
                 if self.width() != width && self.width() > 0 {
-                    self.check_products()?;
+                    self.check_products(events)?;
                     self.read_at = Instant::now();
                     self.draw.restart();
                 }
@@ -214,6 +222,7 @@ impl<'a> Run<'a> {
                         stack: self.stack,
                         step: self.step(),
                         loss: &self.latest,
+                        smoothed: &self.smoothed.iter().map(|s| s.value()).collect::<Vec<_>>(),
                         tokens_per_second: tokens as f64 / waited,
                         active: self.width(),
                         flops_done: self.flops_done(),
@@ -318,7 +327,9 @@ impl<'a> Run<'a> {
 
     fn save(&mut self, events: &mut dyn FnMut(Event) -> Control) -> Result<(), TrainError> {
         let Some(path) = self.checkpoint.clone() else { return Ok(()) };
+        let began = Instant::now();
         checkpoint::write(&path, self.stack, &self.state)?;
+        spent(events, Overhead::Checkpoint, began);
         events(Event::Checkpoint { path, step: self.step() });
         Ok(())
     }
@@ -327,6 +338,11 @@ impl<'a> Run<'a> {
     fn flops_done(&self) -> f64 {
         self.stack.spent_flops(|cell| !self.finished.contains(&cell.id), self.step())
     }
+}
+
+/// Tells what something besides steps and evaluations took. Who is asked to stop hears it at the next event.
+fn spent(events: &mut dyn FnMut(Event) -> Control, on: Overhead, began: Instant) {
+    events(Event::Spent { on, seconds: began.elapsed().as_secs_f64() });
 }
 
 fn worse(a: Control, b: Control) -> Control {

@@ -2,6 +2,7 @@
 
 mod training;
 mod update;
+mod work;
 
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use isoflop_device::OpenEvent;
 use isoflop_report::number;
 
 pub(crate) use training::Training;
-pub use update::{Overall, Share, StackName, Update, cell_label};
+pub use update::{Overall, Share, StackName, Update, Work, cell_label};
 
 /// Somebody who is told.
 pub trait Observer: Send {

@@ -50,6 +50,26 @@ pub enum Update<'a> {
         overall: Overall,
         /// Number of stacks.
         stacks: usize,
+        /// Stacks that train at once.
+        workers: usize,
+        /// The stacks that train, in the order in which they are taken up.
+        work: &'a [Work],
+    },
+    /// A stack is taken up: its weights are built, or read from a checkpoint.
+    StackBegun {
+        stack: StackName<'a>,
+        /// The whole sweep.
+        overall: Overall,
+    },
+    /// The weights of a stack are there; training goes on from here.
+    StackReady {
+        stack: StackName<'a>,
+        /// Steps done.
+        step: u64,
+        /// FLOPs done of its work.
+        done_flops: f64,
+        /// The whole sweep.
+        overall: Overall,
     },
     /// The kernels of a stack's first step are compiled.
     Compiling { stack: StackName<'a> },
@@ -62,6 +82,10 @@ pub enum Update<'a> {
         steps: u64,
         /// Latest training loss of every replica, nats per token.
         loss_nats: &'a [f64],
+        /// The same averaged exponentially over a hundredth of its steps (at least 20), for the eye.
+        smoothed_loss_nats: &'a [f64],
+        /// FLOPs done of the stack's work.
+        done_flops: f64,
         /// Training tokens per second over all replicas.
         tokens_per_second: f64,
         /// The whole sweep.
@@ -76,7 +100,13 @@ pub enum Update<'a> {
         overall: Overall,
     },
     /// Nothing more is to come from a stack.
-    StackEnded { stack: StackName<'a> },
+    StackEnded {
+        stack: StackName<'a>,
+        /// Whether it came to its end; else a checkpoint or nothing holds what was done.
+        completed: bool,
+        /// The whole sweep.
+        overall: Overall,
+    },
     /// Training is over, for now or for good.
     Stopped {
         /// The whole sweep.
@@ -94,12 +124,32 @@ pub enum Update<'a> {
 }
 
 /// What a part of a sweep took.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Share {
     /// What was done.
     pub part: &'static str,
     /// How long.
     pub seconds: f64,
+    /// What it went to, where that is worth telling.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub of_it: Vec<Share>,
+}
+
+/// The work that a stack is, for a forecast of its time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Work {
+    /// The stack's.
+    pub id: String,
+    /// Its shape and width.
+    pub label: String,
+    /// Exact FLOPs of a training step of one replica.
+    pub step_flops: f64,
+    /// FLOPs of its training and its evaluations.
+    pub flops: f64,
+    /// Of these, what earlier processes have recorded.
+    pub done_flops: f64,
+    /// The rate that was measured for its size, if any was.
+    pub flops_per_second: Option<f64>,
 }
 
 /// The whole sweep at one moment.
@@ -110,6 +160,8 @@ pub struct Overall {
     /// Cells ended.
     pub done_cells: usize,
     pub total_cells: usize,
+    /// Seconds since training began in this process.
+    pub seconds: f64,
     /// Seconds left; `None` while unknown.
     pub seconds_left: Option<f64>,
 }
@@ -120,6 +172,13 @@ pub struct StackName<'a> {
     pub id: &'a str,
     /// Its shape and width.
     pub label: &'a str,
+}
+
+impl Share {
+    /// A part whose own parts are not told.
+    pub fn new(part: &'static str, seconds: f64) -> Self {
+        Self { part, seconds, of_it: Vec::new() }
+    }
 }
 
 impl Overall {

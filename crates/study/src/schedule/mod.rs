@@ -6,6 +6,7 @@ mod stack;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use isoflop_data::Corpus;
 use isoflop_device::{Meter, TrainDevice};
@@ -16,6 +17,7 @@ use isoflop_speed::Rates;
 use crate::error::StudyError;
 use crate::events::{Observer, Training};
 use crate::limits::workers;
+use crate::overheads::Overheads;
 use crate::stop::Stop;
 use queue::Queue;
 use stack::{StackOutcome, train_stack};
@@ -55,6 +57,9 @@ pub(crate) enum End {
 struct Shared<'d> {
     ledger: &'d mut Ledger,
     training: Training<'d>,
+    /// Where the seconds of the workers went, those with stacks among them.
+    overheads: &'d mut Overheads,
+    busy_seconds: f64,
 }
 
 /// What a stack sees of the study it is part of.
@@ -80,6 +85,7 @@ pub(crate) fn train(
     ledger: &mut Ledger,
     observer: &mut dyn Observer,
     stop: &dyn Stop,
+    overheads: &mut Overheads,
 ) -> Result<End, StudyError> {
     let done: BTreeSet<CellId> = study
         .grid
@@ -93,27 +99,34 @@ pub(crate) fn train(
         (0..stacks.len()).filter(|&i| !ledger.remaining(&stacks[i].cells).is_empty()).collect();
     let open_stacks = open.iter().map(|&i| &stacks[i]);
     let workers = workers(study.config, study.limits, study.device, open_stacks)?;
-    let queue = Queue::new(open, workers.count());
+    let count = workers.count();
+    let queue = Queue::new(open, count);
 
-    let training =
-        Training::new(observer, stacks, study.rates, queue.order(), workers.count(), done);
-    let shared = Mutex::new(Shared { ledger, training });
+    let training = Training::new(observer, study.grid, study.rates, queue.order(), count, done);
+    *overheads = Overheads::of(count);
+    let shared = Mutex::new(Shared { ledger, training, overheads, busy_seconds: 0.0 });
     let (abort, told) = (AtomicBool::new(false), AtomicBool::new(false));
     let around = Surroundings {
         shared: &shared,
         stop,
         abort: &abort,
         told: &told,
-        device_share: 1.0 / workers.count() as f64,
+        device_share: 1.0 / count as f64,
     };
+    let began = Instant::now();
     let failed = queue.work(&workers, |index| {
         if abort.load(Ordering::SeqCst) || stop.asked().is_some() {
             return Ok(None);
         }
+        let taken_up = Instant::now();
         around.lock().training.begin_stack(index);
         let outcome = train_stack(study, &stacks[index], index, &around);
         let stops = !matches!(outcome, Ok(StackOutcome::Completed | StackOutcome::Failed(_)));
-        around.lock().training.end_stack(index, !stops);
+        {
+            let mut shared = around.lock();
+            shared.training.end_stack(index, !stops);
+            shared.busy_seconds += taken_up.elapsed().as_secs_f64();
+        }
         match outcome {
             Ok(StackOutcome::Completed) => Ok(Some(0)),
             Ok(StackOutcome::Failed(cells)) => Ok(Some(cells)),
@@ -124,7 +137,10 @@ pub(crate) fn train(
             }
         }
     });
-    shared.into_inner().unwrap_or_else(|poison| poison.into_inner()).training.stopped();
+    let shared = shared.into_inner().unwrap_or_else(|poison| poison.into_inner());
+    let idle = count as f64 * began.elapsed().as_secs_f64() - shared.busy_seconds;
+    shared.overheads.add_waiting(idle);
+    shared.training.stopped();
     match (failed?, stop.asked()) {
         (_, Some(by)) => Ok(End::Interrupted { by }),
         (Some(failed), None) => Ok(End::Completed { failed }),

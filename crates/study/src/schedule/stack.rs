@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Instant;
 
 use isoflop_ledger::{Append, CHECKPOINT_FOLDER, LedgerError, now_utc};
 use isoflop_plan::{CellId, Stack};
@@ -69,10 +70,12 @@ pub(super) fn train_stack(
     let mut failure: Option<LedgerError> = None;
     let device = &study.device.device;
     let result = run_stack(stack, &finished, study.corpus, device, &options, &mut |event| {
+        let asked_at = Instant::now();
         let mut shared = around.lock();
         match event {
-            Event::Step { step, loss, tokens_per_second, .. } => {
-                shared.training.step(index, step, loss, tokens_per_second);
+            Event::Step { step, loss, smoothed, tokens_per_second, .. } => {
+                shared.training.step(index, step, loss, smoothed, tokens_per_second);
+                shared.overheads.add_telling(asked_at.elapsed().as_secs_f64());
             }
             Event::CellDone(record) => {
                 if let Err(error) = shared.keep(*record) {
@@ -81,6 +84,8 @@ pub(super) fn train_stack(
             }
             Event::Warning(text) => shared.training.observer().warn(text),
             Event::Compiling { .. } => shared.training.compiling(index),
+            Event::Ready { step, .. } => shared.training.ready(index, step),
+            Event::Spent { on, seconds } => shared.overheads.add(on, seconds),
             Event::Checkpoint { .. } | Event::Evaluating { .. } => {}
         }
         let asked = around.stop.asked();
@@ -118,7 +123,10 @@ pub(super) fn train_stack(
 impl Shared<'_> {
     /// Puts a record on the disk and tells of it.
     fn keep(&mut self, record: Record) -> Result<(), LedgerError> {
-        match self.ledger.append(record.clone())? {
+        let began = Instant::now();
+        let appended = self.ledger.append(record.clone());
+        self.overheads.add_records(began.elapsed().as_secs_f64());
+        match appended? {
             Append::Written => self.training.cell(&record),
             Append::AlreadyThere { same: true } => {}
             Append::AlreadyThere { same: false } => self.training.observer().warn(format!(

@@ -1,6 +1,6 @@
-//! Moving bars on a terminal: one in FLOPs for the sweep, one line per running stack.
+//! Moving bars on a terminal: one in FLOPs for the sweep, a line for each place at which stacks train. A line stays where it is
+//! while one stack follows another, and fits the terminal: what is cut is the name of a stack, never a number.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,10 +8,16 @@ use isoflop_report::number;
 
 use super::plain;
 use crate::print;
-use isoflop::{Observer, Overall, Update};
+use isoflop::{Observer, Overall, StackName, Update};
 
 /// FLOPs overflow 64 bits, so the bar counts millionths of the whole.
 const UNITS: u64 = 1_000_000;
+
+/// A running stack: its name as far as there is room, and what it does at the right.
+const STACK: &str = "{spinner} {wide_msg}  {prefix}";
+
+/// The same while its kernels are compiled.
+const COMPILING: &str = "{spinner} {wide_msg}  {prefix}, {elapsed}";
 
 /// Bars on stderr.
 pub struct Bars {
@@ -19,13 +25,13 @@ pub struct Bars {
     sweep: Option<ProgressBar>,
     data: Option<(String, ProgressBar)>,
     test: Option<ProgressBar>,
-    stacks: BTreeMap<String, ProgressBar>,
+    /// A line for each place at which stacks train, with the id of the stack that has it.
+    places: Vec<(Option<String>, ProgressBar)>,
 }
 
 impl Default for Bars {
     fn default() -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10));
-        Self { all, sweep: None, data: None, test: None, stacks: BTreeMap::new() }
+        Self::on(ProgressDrawTarget::stderr_with_hz(10))
     }
 }
 
@@ -40,7 +46,7 @@ impl Observer for Bars {
                 let bar = self.test.get_or_insert_with(|| {
                     let bar = self.all.add(
                         ProgressBar::new(0)
-                            .with_style(style("{bar:32} self-test {pos}/{len}, {elapsed}{msg}")),
+                            .with_style(style("{wide_bar} self-test {pos}/{len}, {elapsed}{msg}")),
                     );
                     bar.enable_steady_tick(Duration::from_millis(500));
                     bar
@@ -52,44 +58,55 @@ impl Observer for Bars {
             }
             Update::Tested => self.end_test(),
             Update::Compiling { stack } => {
-                let bar = self.add_stack(stack.id);
-                bar.set_style(style("{spinner} {msg}, {elapsed}"));
-                bar.set_message(format!(
-                    "{}  compiling the kernels of its first step",
-                    stack.label
-                ));
+                let bar = self.place(stack);
+                bar.set_style(style(COMPILING));
+                bar.reset_elapsed();
+                bar.set_prefix("compiling the kernels of its first step");
             }
             Update::Started { overall, .. } => {
                 self.say(update);
-                let bar = ProgressBar::new(UNITS).with_style(style("{bar:32} {msg}"));
+                let bar = ProgressBar::new(UNITS).with_style(style("{wide_bar} {msg}"));
                 let bar = self.all.add(bar);
                 bar.enable_steady_tick(Duration::from_millis(500));
                 self.sweep = Some(bar);
                 self.sweep_to(overall);
             }
-            Update::Step { stack, step, steps, loss_nats, tokens_per_second, overall } => {
-                let bar = match self.stacks.get(stack.id) {
-                    Some(bar) => bar.clone().with_style(style("{spinner} {msg}")),
-                    None => self.add_stack(stack.id),
-                };
-                bar.set_message(format!(
-                    "{}  step {step}/{steps}  loss {}  {} tokens/s",
-                    stack.label,
-                    plain::losses(loss_nats),
+            Update::StackBegun { stack, overall } => {
+                let bar = self.place(stack);
+                bar.set_style(style(STACK));
+                bar.set_prefix("");
+                self.sweep_to(overall);
+            }
+            Update::StackReady { overall, .. } => self.sweep_to(overall),
+            Update::Step {
+                stack,
+                step,
+                steps,
+                smoothed_loss_nats,
+                tokens_per_second,
+                overall,
+                ..
+            } => {
+                let bar = self.place(stack);
+                bar.set_style(style(STACK));
+                bar.set_prefix(format!(
+                    "step {step}/{steps}  loss {}  {} tokens/s",
+                    plain::losses(smoothed_loss_nats),
                     number::count(*tokens_per_second, 3)
                 ));
                 self.sweep_to(overall);
             }
-            Update::Cell { overall, .. } => {
-                if let Some(line) = plain::cell(update) {
-                    self.print(&line);
-                }
+            Update::Cell { record, overall } => {
+                self.print(&plain::short_cell(record));
                 self.sweep_to(overall);
             }
-            Update::StackEnded { stack } => {
-                if let Some(bar) = self.stacks.remove(stack.id) {
-                    bar.finish_and_clear();
+            Update::StackEnded { stack, overall, .. } => {
+                if let Some((id, _)) =
+                    self.places.iter_mut().find(|(id, _)| id.as_deref() == Some(stack.id))
+                {
+                    *id = None;
                 }
+                self.sweep_to(overall);
             }
             Update::Stopped { .. } => {
                 self.clear();
@@ -102,13 +119,19 @@ impl Observer for Bars {
     fn clear(&mut self) {
         self.end_data();
         self.end_test();
-        for bar in std::mem::take(&mut self.stacks).into_values().chain(self.sweep.take()) {
+        let places = std::mem::take(&mut self.places).into_iter().map(|(_, bar)| bar);
+        for bar in places.chain(self.sweep.take()) {
             bar.finish_and_clear();
         }
     }
 }
 
 impl Bars {
+    fn on(target: ProgressDrawTarget) -> Self {
+        let all = MultiProgress::with_draw_target(target);
+        Self { all, sweep: None, data: None, test: None, places: Vec::new() }
+    }
+
     fn say(&self, update: &Update) {
         if let Some(line) = plain::line(update) {
             self.print(&line);
@@ -124,7 +147,7 @@ impl Bars {
             self.end_data();
             let bar = match total_bytes {
                 Some(total) => ProgressBar::new(total).with_style(style(
-                    "{bar:32} {msg} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}",
+                    "{wide_bar} {msg} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}",
                 )),
                 None => ProgressBar::no_length()
                     .with_style(style("{spinner} {msg} {binary_bytes} {binary_bytes_per_sec}")),
@@ -149,14 +172,28 @@ impl Bars {
         }
     }
 
-    fn add_stack(&mut self, id: &str) -> ProgressBar {
-        let bar = ProgressBar::no_length().with_style(style("{spinner} {msg}"));
-        let bar = match &self.sweep {
-            Some(sweep) => self.all.insert_before(sweep, bar),
-            None => self.all.add(bar),
+    /// The line of a stack: the one it has, else one that is free, else a new one.
+    fn place(&mut self, stack: &StackName) -> ProgressBar {
+        if let Some((_, bar)) = self.places.iter().find(|(id, _)| id.as_deref() == Some(stack.id)) {
+            return bar.clone();
+        }
+        let bar = match self.places.iter_mut().find(|(id, _)| id.is_none()) {
+            Some((id, bar)) => {
+                *id = Some(stack.id.to_owned());
+                bar.clone()
+            }
+            None => {
+                let bar = ProgressBar::no_length().with_style(style(STACK));
+                let bar = match &self.sweep {
+                    Some(sweep) => self.all.insert_before(sweep, bar),
+                    None => self.all.add(bar),
+                };
+                bar.enable_steady_tick(Duration::from_millis(500));
+                self.places.push((Some(stack.id.to_owned()), bar.clone()));
+                bar
+            }
         };
-        bar.enable_steady_tick(Duration::from_millis(500));
-        self.stacks.insert(id.to_owned(), bar.clone());
+        bar.set_message(stack.label.to_owned());
         bar
     }
 
@@ -174,4 +211,118 @@ impl Bars {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the templates of this file are sound")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use indicatif::TermLike;
+
+    use super::*;
+
+    /// Keeps what is written to a terminal of so many columns.
+    #[derive(Debug, Clone)]
+    struct Screen {
+        columns: u16,
+        written: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Screen {
+        fn write(&self, text: &str) -> io::Result<()> {
+            self.written.lock().unwrap().push(text.to_owned());
+            Ok(())
+        }
+    }
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            self.columns
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write(text)
+        }
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.write(text)
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The lines that two stacks of a run leave on a terminal of so many columns, as last drawn.
+    fn lines(columns: u16) -> Vec<String> {
+        let screen = Screen { columns, written: Arc::default() };
+        let mut bars = Bars::on(ProgressDrawTarget::term_like(Box::new(screen.clone())));
+        let overall = Overall {
+            done_flops: 1.29e15,
+            total_flops: 1e16,
+            done_cells: 113,
+            total_cells: 240,
+            seconds: 3600.0,
+            seconds_left: Some(86_000.0),
+        };
+        bars.tell(&Update::Started { overall, stacks: 2, workers: 2, work: &[] });
+        for (id, label) in [("a", "L12 d1024 h16 x16 with a long name that goes on"), ("b", "L2")] {
+            let stack = StackName { id, label };
+            bars.tell(&Update::StackBegun { stack, overall });
+            bars.tell(&Update::Step {
+                stack,
+                step: 123_456,
+                steps: 400_000,
+                loss_nats: &[3.1, 3.9],
+                smoothed_loss_nats: &[3.39, 3.52],
+                done_flops: 1e14,
+                tokens_per_second: 51_234.0,
+                overall,
+            });
+        }
+        screen.written.lock().unwrap().clear();
+        bars.tell(&Update::StackReady {
+            stack: StackName { id: "b", label: "L2" },
+            step: 0,
+            done_flops: 0.0,
+            overall,
+        });
+        screen
+            .written
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|line| !line.trim().is_empty())
+            .cloned()
+            .collect()
+    }
+
+    #[test]
+    fn lines_fit_the_terminal_and_cut_names_alone() {
+        for columns in [80, 120] {
+            let lines = lines(columns);
+            assert!(lines.len() >= 3, "{lines:?}");
+            for line in &lines {
+                assert!(line.trim_end().chars().count() <= usize::from(columns), "{line}");
+            }
+            let stack = "step 123456/400000  loss 3.39-3.52  51.2k tokens/s";
+            let numbers = lines.iter().filter(|line| line.trim_end().ends_with(stack)).count();
+            assert_eq!(numbers, 2, "{lines:?}");
+            let whole = "113/240 cells, 23 h 53 min left  (1e16 FLOPs)";
+            assert!(lines.iter().any(|line| line.trim_end().ends_with(whole)), "{lines:?}");
+        }
+    }
 }

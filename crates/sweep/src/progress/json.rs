@@ -1,17 +1,19 @@
 //! One JSON object per line on stderr, for programs.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::print;
 use isoflop::{Observer, Update};
 
-/// Least time between two updates of the kind that only tells how far things are.
+/// Least time between two updates of one stack, or of the preparation of data, that only tell how far things are.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Writes every update as a line of JSON.
 #[derive(Default)]
 pub struct Json {
-    last: Option<Instant>,
+    /// When each last spoke, by the stack's id; that of data is empty.
+    last: BTreeMap<String, Instant>,
 }
 
 impl Observer for Json {
@@ -20,11 +22,19 @@ impl Observer for Json {
         if matches!(update, Update::Testing { .. } | Update::Tested | Update::Compiling { .. }) {
             return;
         }
-        if matches!(update, Update::Step { .. } | Update::Preparing { .. }) {
-            if self.last.is_some_and(|last| last.elapsed() < INTERVAL) {
+        let speaker = match update {
+            Update::Step { stack, .. } => Some(stack.id),
+            Update::Preparing { .. } => Some(""),
+            _ => None,
+        };
+        if let Some(speaker) = speaker {
+            if self.last.get(speaker).is_some_and(|last| last.elapsed() < INTERVAL) {
                 return;
             }
-            self.last = Some(Instant::now());
+            self.last.insert(speaker.to_owned(), Instant::now());
+        }
+        if let Update::StackEnded { stack, .. } = update {
+            self.last.remove(stack.id);
         }
         print::say(&line(update));
     }
@@ -47,6 +57,7 @@ mod tests {
             total_flops: 4e9,
             done_cells: 1,
             total_cells: 3,
+            seconds: 2.0,
             seconds_left: None,
         };
         let update = Update::Step {
@@ -54,6 +65,8 @@ mod tests {
             step: 3,
             steps: 9,
             loss_nats: &[2.5, f64::NAN],
+            smoothed_loss_nats: &[2.75, f64::NAN],
+            done_flops: 5e8,
             tokens_per_second: 100.0,
             overall,
         };
@@ -62,6 +75,7 @@ mod tests {
         assert_eq!(value["stack"]["label"], "L2 d64");
         assert_eq!(value["loss_nats"][0], 2.5);
         assert!(value["loss_nats"][1].is_null());
+        assert_eq!(value["smoothed_loss_nats"][0], 2.75);
         assert!(value["overall"]["seconds_left"].is_null());
     }
 }

@@ -6,9 +6,13 @@ use isoflop_report::number;
 
 use crate::print;
 use isoflop::{Observer, Overall, Share, Update, cell_label};
+use isoflop_ledger::Record;
 
 /// Least time between two lines that only tell how far things are.
 const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Parts of a part below this share of the whole are left out of the line.
+const LEAST_PART: f64 = 0.0005;
 
 /// Writes lines that stay true after they have scrolled by.
 #[derive(Default)]
@@ -56,8 +60,12 @@ pub fn line(update: &Update) -> Option<String> {
         Update::Compiling { stack } => {
             format!("{}: compiling its kernels, then its first step", stack.label)
         }
-        Update::Prepared | Update::Tested | Update::StackEnded { .. } => return None,
-        Update::Started { overall, stacks } => {
+        Update::Prepared
+        | Update::Tested
+        | Update::StackBegun { .. }
+        | Update::StackReady { .. }
+        | Update::StackEnded { .. } => return None,
+        Update::Started { overall, stacks, .. } => {
             let done = match overall.done_cells {
                 0 => String::new(),
                 cells => format!(", of which {cells} cells are done"),
@@ -72,11 +80,13 @@ pub fn line(update: &Update) -> Option<String> {
                 number::scientific(overall.total_flops, 3)
             )
         }
-        Update::Step { stack, step, steps, loss_nats, tokens_per_second, overall } => format!(
+        Update::Step {
+            stack, step, steps, smoothed_loss_nats, tokens_per_second, overall, ..
+        } => format!(
             "{} | {}: step {step}/{steps}, loss {}, {} tokens/s",
             how_far(overall),
             stack.label,
-            losses(loss_nats),
+            losses(smoothed_loss_nats),
             number::count(*tokens_per_second, 3)
         ),
         Update::Cell { .. } => format!("{} | {}", how_far(overall(update)?), cell(update)?),
@@ -87,13 +97,29 @@ pub fn line(update: &Update) -> Option<String> {
             number::duration(*seconds)
         ),
         Update::Spent { seconds, parts } => {
-            let part = |share: &Share| {
-                format!("{} {}", share.part, number::percent(share.seconds / seconds, 1, false))
-            };
-            let parts: Vec<String> = parts.iter().map(part).collect();
-            format!("time: {}, of it {}", number::duration(*seconds), parts.join(", "))
+            format!("time: {}, of it {}", number::duration(*seconds), shares(parts, *seconds))
         }
     })
+}
+
+/// `steps 90.1%, rest of training 9.9% (checkpoints 9.9%)`, of so many seconds. Parts of parts only where one shows.
+fn shares(parts: &[Share], seconds: f64) -> String {
+    let percent = |share: &Share| number::percent(share.seconds / seconds, 1, false);
+    let shows = |share: &&Share| share.seconds / seconds >= LEAST_PART;
+    let part = |share: &Share| {
+        let inner: Vec<String> = share
+            .of_it
+            .iter()
+            .filter(shows)
+            .map(|inner| format!("{} {}", inner.part, percent(inner)))
+            .collect();
+        let inner = match &inner[..] {
+            [] => String::new(),
+            all => format!(" ({})", all.join(", ")),
+        };
+        format!("{} {}{inner}", share.part, percent(share))
+    };
+    parts.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
 /// `, about 20 s left`, once there is something to go by.
@@ -105,6 +131,25 @@ pub fn left_of_test(done: usize, total: usize, seconds: f64) -> String {
             format!(", about {} left", number::duration(left))
         }
     }
+}
+
+/// The end of a cell in few words, without how far the sweep is: for a line of 80 columns.
+pub fn short_cell(record: &Record) -> String {
+    let (cell, result) = (&record.result.cell, &record.result);
+    let label = format!(
+        "{}, {} tokens, {:.1e}, seed {}",
+        cell.shape,
+        number::count(cell.tokens() as f64, 3),
+        cell.hyper.learning_rate,
+        cell.seed
+    );
+    let nats = result.valid.map(|valid| format!("{:.4} nats", valid.loss_nats));
+    let bits = result.valid.and_then(|valid| valid.bits_per_byte);
+    let bits = bits.map(|loss| format!("{loss:.3} bits/byte"));
+    let status = nats.is_none().then(|| result.status.word().to_owned());
+    let time = number::duration(record.run.train_seconds);
+    let parts = [status, result.status.reason(), nats, bits, Some(time)];
+    format!("{label}: {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// The end of a cell, without how far the sweep is.
@@ -126,7 +171,8 @@ pub fn losses(values: &[f64]) -> String {
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     match values {
-        [] => "-".to_owned(),
+        // Nothing has come back from the device yet.
+        _ if values.iter().all(|value| value.is_nan()) => "-".to_owned(),
         [one] => format!("{one:.3}"),
         _ if values.iter().any(|value| !value.is_finite()) => "not finite".to_owned(),
         _ => format!("{low:.2}-{high:.2}"),
@@ -158,7 +204,7 @@ fn overall<'a>(update: &'a Update) -> Option<&'a Overall> {
 mod tests {
     use super::*;
     use isoflop::StackName;
-    use isoflop_ledger::{Record, RunInfo, RunResult, Status};
+    use isoflop_ledger::{RunInfo, RunResult, Status, Valid};
     use isoflop_plan::{Cell, Family, Hyper, Precision, Shape};
 
     const OVERALL: Overall = Overall {
@@ -166,6 +212,7 @@ mod tests {
         total_flops: 1e13,
         done_cells: 3,
         total_cells: 24,
+        seconds: 30.0,
         seconds_left: Some(200.0),
     };
 
@@ -175,7 +222,9 @@ mod tests {
             stack: StackName { id: "ab", label: "L2 d64 h2 x2" },
             step: 120,
             steps: 400,
-            loss_nats: &[3.39, 3.52],
+            loss_nats: &[3.1, 3.9],
+            smoothed_loss_nats: &[3.39, 3.52],
+            done_flops: 0.3e12,
             tokens_per_second: 51_234.0,
             overall: OVERALL,
         };
@@ -198,6 +247,24 @@ mod tests {
                 cell_label(&cell)
             )
         );
+        assert_eq!(
+            short_cell(&record),
+            format!(
+                "L2 d64 h2, 51.2k tokens, {:.1e}, seed 3: diverged, step 7: the loss is NaN, 12.0 s",
+                cell.hyper.learning_rate
+            )
+        );
+        let mut finished = record.clone();
+        finished.result.status = Status::Finished;
+        finished.result.valid = Some(Valid {
+            loss_nats: 2.5,
+            bits_per_byte: Some(3.6067),
+            tokens: 1,
+            true_loss_nats: None,
+        });
+        let line = short_cell(&finished);
+        assert!(line.ends_with(": 2.5000 nats, 3.607 bits/byte, 12.0 s"), "{line}");
+        assert!(line.len() <= 80, "{line}");
         assert!(
             cell_label(&cell).starts_with("L2 d64 h2, 51.2k tokens, rate "),
             "{}",
@@ -218,16 +285,23 @@ mod tests {
     #[test]
     fn where_the_time_went() {
         let parts = [("data", 0.0119), ("steps", 187.0), ("report", 0.9)]
-            .map(|(part, seconds)| Share { part, seconds });
+            .map(|(part, seconds)| Share::new(part, seconds));
         assert_eq!(
             line(&Update::Spent { seconds: 200.0, parts: &parts }).unwrap(),
             "time: 3 min 20 s, of it data 0.0%, steps 93.5%, report 0.5%"
+        );
+        let of_it = vec![Share::new("checkpoints", 12.0), Share::new("records", 0.01)];
+        let parts = [Share::new("steps", 188.0), Share { of_it, ..Share::new("rest", 12.0) }];
+        assert_eq!(
+            line(&Update::Spent { seconds: 200.0, parts: &parts }).unwrap(),
+            "time: 3 min 20 s, of it steps 94.0%, rest 6.0% (checkpoints 6.0%)"
         );
     }
 
     #[test]
     fn losses_of_a_stack() {
         assert_eq!(losses(&[]), "-");
+        assert_eq!(losses(&[f64::NAN, f64::NAN]), "-");
         assert_eq!(losses(&[3.4123]), "3.412");
         assert_eq!(losses(&[3.52, 3.389]), "3.39-3.52");
         assert_eq!(losses(&[3.52, f64::NAN]), "not finite");

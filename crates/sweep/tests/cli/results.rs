@@ -67,6 +67,7 @@ fn json_runs_speak_json_only() {
 #[test]
 fn the_time_of_a_study_is_accounted_for() {
     let bench = Bench::new();
+    let rest_of_it = std::cell::RefCell::new(Vec::<f64>::new());
     let spent = || -> (f64, Vec<(String, f64)>) {
         let output = bench.output(&["--config", "tiny.toml", "--results", "results", "--json"]);
         assert!(output.status.success(), "{}", stderr(&output));
@@ -77,6 +78,12 @@ fn the_time_of_a_study_is_accounted_for() {
             (part["part"].as_str().unwrap().to_owned(), part["seconds"].as_f64().unwrap())
         };
         let parts = last["parts"].as_array().unwrap().iter().map(part).collect();
+        let seconds = |part: &serde_json::Value| part["seconds"].as_f64().unwrap();
+        for part in last["parts"].as_array().unwrap() {
+            if let Some(of_it) = part["of_it"].as_array() {
+                rest_of_it.replace(of_it.iter().map(seconds).collect());
+            }
+        }
         (last["seconds"].as_f64().unwrap(), parts)
     };
     let named = |parts: &[(String, f64)], names: &[&str]| {
@@ -98,6 +105,11 @@ fn the_time_of_a_study_is_accounted_for() {
     );
     assert!((parts.iter().map(|part| part.1).sum::<f64>() / seconds - 1.0).abs() < 1e-9);
     assert!(parts.iter().all(|part| part.1 >= 0.0), "{parts:?}");
+    // The rest of training is broken down where it is worth it, and its parts are all of it.
+    let (rest, of_it) = (parts[5].1, rest_of_it.borrow().clone());
+    assert_eq!(rest > 0.02 * seconds, !of_it.is_empty(), "{rest} of {seconds}: {of_it:?}");
+    let sum: f64 = of_it.iter().sum();
+    assert!(of_it.is_empty() || (sum / rest - 1.0).abs() < 0.01, "{sum} {rest}");
     let records = bench.contents("results").records;
     let steps: f64 = records.iter().map(|r| r.run.train_seconds * r.run.device_share).sum();
     assert!(steps > 0.0 && (parts[3].1 / steps - 1.0).abs() < 1e-9, "{parts:?}, {steps}");

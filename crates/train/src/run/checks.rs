@@ -1,11 +1,14 @@
 //! What has to hold before a stack trains.
 
+use std::time::Instant;
+
 use isoflop_data::{Corpus, Dataset, Windows};
 use isoflop_device::{PassSize, check_products};
 use isoflop_plan::Stack;
 
-use super::Run;
+use super::{Run, spent};
 use crate::error::TrainError;
+use crate::event::{Control, Event, Overhead};
 
 /// The windows that the stack trains on, if it and the data fit together.
 pub(super) fn check<'a>(stack: &Stack, corpus: &'a Corpus) -> Result<Windows<'a>, TrainError> {
@@ -42,7 +45,11 @@ pub(super) fn check<'a>(stack: &Stack, corpus: &'a Corpus) -> Result<Windows<'a>
 
 impl Run<'_> {
     /// Makes sure that the device computes the products of the steps and evaluations to come as the CPU does.
-    pub(super) fn check_products(&self) -> Result<(), TrainError> {
+    pub(super) fn check_products(
+        &self,
+        events: &mut dyn FnMut(Event) -> Control,
+    ) -> Result<(), TrainError> {
+        let began = Instant::now();
         let first = &self.cells()[0];
         let context = first.shape.context;
         let of = |sequences, backward| PassSize { tokens: sequences * context, backward };
@@ -61,6 +68,7 @@ impl Run<'_> {
             check_products(&device, &first.shape, first.hyper.precision, replicas, pass)
                 .map_err(|wrong| TrainError::Product { stack: self.stack.id.clone(), wrong })?;
         }
+        spent(events, Overhead::Checking, began);
         Ok(())
     }
 

@@ -8,10 +8,10 @@ use isoflop_device::memory_bytes;
 use isoflop_record::{Record, RunInfo, Status, Valid, ValidPoint};
 
 use super::replicas::select_model;
-use super::{Run, worse};
+use super::{Run, spent, worse};
 use crate::energy;
 use crate::evaluate::evaluate;
-use crate::event::{Control, Event};
+use crate::event::{Control, Event, Overhead};
 
 impl Run<'_> {
     /// Evaluates replicas that are due, reports cells that ended, and lets replicas fork.
@@ -49,10 +49,14 @@ impl Run<'_> {
                 control = worse(control, events(Event::CellDone(Box::new(record))));
             }
         }
+        let began = Instant::now();
         if keep.len() < width {
             self.keep(&keep);
         }
-        self.fork();
+        let forked = self.fork();
+        if forked || keep.len() < width {
+            spent(events, Overhead::Regrouping, began);
+        }
         control
     }
 

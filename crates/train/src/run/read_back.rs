@@ -7,6 +7,7 @@ use isoflop_plan::{Cell, Precision};
 
 use super::Run;
 use crate::schedule::learning_rate;
+use crate::smoothed::window;
 
 /// Most steps between read-backs of the losses on a GPU, and about the seconds between them, so that a signal is heard and
 /// progress is told soon. The CPU reads every step.
@@ -38,6 +39,7 @@ impl Run<'_> {
                 let points = self.options.curve_points;
                 let cells = self.cells();
                 let longest = self.longest_cell(index);
+                self.smoothed[index].add(loss, window(longest.steps));
                 let (vocab, precision) = (longest.shape.vocab, longest.hyper.precision);
                 let replica = &mut self.state.replicas[index];
                 if replica.lost.is_none() {

@@ -11,8 +11,8 @@ use super::Run;
 use crate::checkpoint::State;
 
 impl Run<'_> {
-    /// Lets cells whose own way begins here leave the replica that they shared.
-    pub(super) fn fork(&mut self) {
+    /// Lets cells whose own way begins here leave the replica that they shared. Whether any did.
+    pub(super) fn fork(&mut self) -> bool {
         let step = self.step();
         let cells = self.cells();
         // The replica that each one's weights come from.
@@ -23,18 +23,22 @@ impl Run<'_> {
                 self.state.replicas.push(forked);
             }
         }
-        if sources.len() > self.latest.len() {
+        let forks = sources.len() > self.latest.len();
+        if forks {
             self.steps = Steps::new(); // its memory is free before more is taken
             self.state.model = select_model(&self.state.model, &sources);
             self.state.optim = self.state.optim.select(&sources);
             self.latest = sources.iter().map(|&i| self.latest[i]).collect();
+            self.smoothed = sources.iter().map(|&i| self.smoothed[i]).collect();
         }
+        forks
     }
 
     /// Drops all replicas but these.
     pub(super) fn keep(&mut self, replicas: &[usize]) {
         self.state.replicas = replicas.iter().map(|&i| self.state.replicas[i].clone()).collect();
         self.latest = replicas.iter().map(|&i| self.latest[i]).collect();
+        self.smoothed = replicas.iter().map(|&i| self.smoothed[i]).collect();
         if !replicas.is_empty() {
             self.steps = Steps::new();
             self.state.model = select_model(&self.state.model, replicas);
