@@ -14,6 +14,7 @@ use isoflop_text::{bytes, counted};
 pub(super) use check::{check, memory_short};
 pub use remedy::Remedy;
 pub use shapes::ShapeJump;
+pub(crate) use shapes::heads_jump;
 
 /// Fewest budgets that tell a power law from an accident.
 const BUDGETS: usize = 5;
