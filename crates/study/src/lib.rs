@@ -45,6 +45,7 @@ mod planning;
 mod publish;
 pub mod registration;
 mod run;
+mod runs;
 mod schedule;
 mod sensitivity;
 mod shapes;
@@ -65,5 +66,6 @@ pub use open::{config_of, open_device, open_study_device, prepare_data, request}
 pub use planning::{PlannedStudy, plan};
 pub use publish::{FittedTable, Published, Results, publish, publish_table};
 pub use run::{End, RunOptions, run};
+pub use runs::{RunRow, run_rows, runs_csv};
 pub use sources::Source;
 pub use stop::{Never, Stop};

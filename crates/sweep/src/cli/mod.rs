@@ -5,6 +5,7 @@ mod compare;
 mod fit;
 mod predict;
 mod report;
+mod runs;
 mod units;
 
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ pub use compare::CompareArgs;
 pub use fit::{FitArgs, ModelArgs, SourceArgs};
 pub use predict::PredictArgs;
 pub use report::ReportArgs;
+pub use runs::RunsArgs;
 pub use units::UnitArgs;
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
@@ -88,6 +90,8 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Measure how fast models of given shapes train, alone and in stacks
     Bench(BenchArgs),
+    /// List the runs of a study as one table, or as CSV
+    Runs(RunsArgs),
     /// Write the report anew from a results folder, or one of several together; or of any table of runs (CSV, JSONL)
     Report(ReportArgs),
     /// Put the results folders of several machines together as one study

@@ -10,6 +10,7 @@ mod plan;
 mod predict;
 mod report;
 mod run;
+mod runs;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
         Command::Devices(args) => devices::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Runs(args) => runs::run(args).map(|()| ExitCode::SUCCESS),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
         Command::Merge(args) => merge::run(args).map(|()| ExitCode::SUCCESS),
         Command::Fit(args) => fit::run(args.clone()).map(|()| ExitCode::SUCCESS),
@@ -40,6 +42,7 @@ impl Command {
             Self::Data(args) => args.output.json,
             Self::Devices(args) => args.output.json,
             Self::Bench(args) => args.output.json,
+            Self::Runs(args) => args.output.json,
             Self::Report(args) => args.output.json,
             Self::Merge(args) => args.output.json,
             Self::Fit(args) => args.output.json,

@@ -19,6 +19,7 @@ mod precision;
 mod predict;
 mod register;
 mod results;
+mod runs;
 mod shapes;
 mod signal;
 mod steady;
