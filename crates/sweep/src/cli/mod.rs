@@ -6,14 +6,14 @@ mod fit;
 mod predict;
 mod report;
 mod runs;
+mod study;
 mod units;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use isoflop::StudyError;
-use isoflop_plan::{Config, ConfigErrors, DeviceName};
 
 pub use columns::ColumnArgs;
 pub use compare::CompareArgs;
@@ -21,17 +21,18 @@ pub use fit::{FitArgs, ModelArgs, SourceArgs};
 pub use predict::PredictArgs;
 pub use report::ReportArgs;
 pub use runs::RunsArgs;
+pub use study::{ConfigArgs, StudyArgs, device_name};
 pub use units::UnitArgs;
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
 /// hardware, fits it, and writes a report.
 ///
-/// `sweep --config grid.toml` does everything. Running it again continues where it stopped.
+/// `sweep grid.toml` does everything. Running it again continues where it stopped.
 #[derive(Debug, Parser)]
 #[command(
     name = "sweep",
     version,
-    override_usage = "sweep --config <FILE> [OPTIONS]\n       sweep <COMMAND>",
+    override_usage = "sweep <FILE> [OPTIONS]\n       sweep <COMMAND>",
     arg_required_else_help = true
 )]
 pub struct Cli {
@@ -43,12 +44,14 @@ pub struct Cli {
 impl Cli {
     /// Reads the command line; options without a command are those of `run`.
     pub fn read() -> Self {
-        let mut words: Vec<OsString> = std::env::args_os().collect();
-        let own = ["-h", "--help", "-V", "--version"];
-        let first = words.get(1).and_then(|w| w.to_str()).unwrap_or_default();
-        if first.starts_with('-') && !own.contains(&first) {
-            words.insert(1, "run".into());
-        }
+        let words = match words::with_command(std::env::args_os().collect()) {
+            Ok(words) => words,
+            Err(misuse) => {
+                let json = std::env::args_os().any(|word| word == "--json");
+                let code = crate::failure::misused(misuse, json);
+                std::process::exit(code.into())
+            }
+        };
         match Self::try_parse_from(&words) {
             Ok(cli) => cli,
             Err(error) if !is_help(&error) => {
@@ -115,58 +118,6 @@ pub struct OutputArgs {
     pub json: bool,
 }
 
-/// Which study, and what to change in it for this time.
-#[derive(Debug, Clone, Args)]
-pub struct StudyArgs {
-    /// The study's configuration
-    #[arg(long, short, value_name = "FILE")]
-    pub config: PathBuf,
-    /// Results folder, instead of study.results
-    #[arg(long, value_name = "FOLDER")]
-    pub results: Option<PathBuf>,
-    /// Device, instead of device.name: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
-    #[arg(long, value_name = "NAME")]
-    pub device: Option<String>,
-}
-
-impl StudyArgs {
-    /// Reads the configuration and lets the command line have the last word.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the file.
-    pub fn load(&self) -> Result<Config, ConfigErrors> {
-        let mut config = Config::load(&self.config)?;
-        if let Some(results) = &self.results {
-            config.study.results.clone_from(results);
-        }
-        if let Some(name) = &self.device {
-            config.device.name = device_name(name);
-        }
-        Ok(config)
-    }
-
-    /// An error as this command line explains it: the file did not name a device that `--device` did.
-    pub fn explain(&self, error: StudyError) -> StudyError {
-        match error {
-            StudyError::Device { source, .. } if self.device.is_some() => {
-                StudyError::Device { place: None, source }
-            }
-            error => error,
-        }
-    }
-}
-
-/// What `--device` means, in the words of `device.name`.
-pub fn device_name(text: &str) -> DeviceName {
-    match text {
-        "auto" => DeviceName::Auto,
-        "cpu" => DeviceName::Cpu,
-        "gpu" => DeviceName::Gpu,
-        part => DeviceName::Named(part.to_owned()),
-    }
-}
-
 /// Options of `sweep run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
@@ -198,9 +149,9 @@ pub struct PlanArgs {
 /// Options of `sweep data`.
 #[derive(Debug, Clone, Args)]
 pub struct DataArgs {
-    /// The study's configuration
-    #[arg(long, short, value_name = "FILE")]
-    pub config: PathBuf,
+    /// The study.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// How it speaks.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -20,6 +20,7 @@ mod predict;
 mod register;
 mod results;
 mod runs;
+mod set;
 mod shapes;
 mod signal;
 mod steady;
