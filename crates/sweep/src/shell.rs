@@ -5,7 +5,8 @@ pub fn command_line() -> String {
     std::env::args_os().map(|arg| quote(&arg.to_string_lossy())).collect::<Vec<_>>().join(" ")
 }
 
-fn quote(arg: &str) -> String {
+/// One word, as a shell takes it.
+pub fn quote(arg: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%\\".contains(c);
     if !arg.is_empty() && arg.chars().all(plain) {
         arg.to_owned()

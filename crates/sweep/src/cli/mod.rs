@@ -2,6 +2,7 @@
 
 mod columns;
 mod compare;
+mod extend;
 mod fit;
 mod predict;
 mod report;
@@ -17,11 +18,12 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 pub use columns::ColumnArgs;
 pub use compare::CompareArgs;
+pub use extend::ExtendArgs;
 pub use fit::{FitArgs, ModelArgs, SourceArgs};
 pub use predict::PredictArgs;
 pub use report::ReportArgs;
 pub use runs::RunsArgs;
-pub use study::{ConfigArgs, StudyArgs, device_name};
+pub use study::{ConfigArgs, StudyArgs, device_name, explain};
 pub use units::UnitArgs;
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
@@ -95,6 +97,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// List the runs of a study as one table, or as CSV
     Runs(RunsArgs),
+    /// Train wider or narrower models where a budget's best size is at an end of those that it has
+    Extend(ExtendArgs),
     /// Write the report anew from a results folder, or one of several together; or of any table of runs (CSV, JSONL)
     Report(ReportArgs),
     /// Put the results folders of several machines together as one study

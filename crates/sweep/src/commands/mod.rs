@@ -4,6 +4,7 @@ mod bench;
 mod compare;
 mod data;
 mod devices;
+mod extend;
 mod fit;
 mod merge;
 mod plan;
@@ -25,6 +26,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Devices(args) => devices::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Runs(args) => runs::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Extend(args) => extend::run(args),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
         Command::Merge(args) => merge::run(args).map(|()| ExitCode::SUCCESS),
         Command::Fit(args) => fit::run(args.clone()).map(|()| ExitCode::SUCCESS),
@@ -43,6 +45,7 @@ impl Command {
             Self::Devices(args) => args.output.json,
             Self::Bench(args) => args.output.json,
             Self::Runs(args) => args.output.json,
+            Self::Extend(args) => args.output.json,
             Self::Report(args) => args.output.json,
             Self::Merge(args) => args.output.json,
             Self::Fit(args) => args.output.json,
