@@ -51,6 +51,7 @@ mod schedule;
 mod sensitivity;
 mod shapes;
 mod sources;
+mod starter;
 mod stop;
 mod widths;
 
@@ -70,4 +71,5 @@ pub use publish::{FittedTable, Published, Results, publish, publish_table};
 pub use run::{End, RunOptions, run};
 pub use runs::{RunRow, run_rows, runs_csv};
 pub use sources::Source;
+pub use starter::{Starter, StarterLimit, StarterWishes, starter};
 pub use stop::{Never, Stop};

@@ -4,6 +4,7 @@ mod columns;
 mod compare;
 mod extend;
 mod fit;
+mod init;
 mod predict;
 mod report;
 mod runs;
@@ -20,6 +21,7 @@ pub use columns::ColumnArgs;
 pub use compare::CompareArgs;
 pub use extend::ExtendArgs;
 pub use fit::{FitArgs, ModelArgs, SourceArgs};
+pub use init::InitArgs;
 pub use predict::PredictArgs;
 pub use report::ReportArgs;
 pub use runs::RunsArgs;
@@ -29,7 +31,7 @@ pub use units::UnitArgs;
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
 /// hardware, fits it, and writes a report.
 ///
-/// `sweep grid.toml` does everything. Running it again continues where it stopped.
+/// `sweep grid.toml` does everything. Running it again continues where it stopped. `sweep init` writes a first grid.toml.
 #[derive(Debug, Parser)]
 #[command(
     name = "sweep",
@@ -85,6 +87,8 @@ fn with_hint(error: &str, command: Option<&OsString>) -> String {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first configuration, for your text, your device and so many hours
+    Init(InitArgs),
     /// Train the grid, fit it and write the report (the same as no command)
     Run(RunArgs),
     /// Print the grid without training: cells, shapes, FLOPs, hyper-parameters, memory, time

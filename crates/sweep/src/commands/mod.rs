@@ -6,6 +6,7 @@ mod data;
 mod devices;
 mod extend;
 mod fit;
+mod init;
 mod merge;
 mod plan;
 mod predict;
@@ -20,6 +21,7 @@ use crate::cli::Command;
 /// Runs a command and says what the process returns.
 pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Init(args) => init::run(args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::run(args),
         Command::Plan(args) => plan::run(args).map(|()| ExitCode::SUCCESS),
         Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
@@ -39,6 +41,7 @@ impl Command {
     /// Whether the result is to be JSON.
     pub fn json(&self) -> bool {
         match self {
+            Self::Init(args) => args.output.json,
             Self::Run(args) => args.output.json,
             Self::Plan(args) => args.output.json,
             Self::Data(args) => args.output.json,

@@ -11,6 +11,7 @@ mod extend;
 mod fit;
 mod gpu_study;
 mod help;
+mod init;
 mod kill;
 mod law_tests;
 mod merge;
