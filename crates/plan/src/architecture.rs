@@ -12,6 +12,7 @@
 //! neighbours are x1.2 to x1.5 apart in parameters; x1.8 at the smallest and where a third block is added.
 
 use crate::config::{DepthRule, ModelConfig};
+use crate::grid::heads_jump;
 use crate::{Convention, Family, Shape};
 
 /// Smallest and largest width of the ladder.
@@ -65,6 +66,19 @@ impl ModelConfig {
     /// All shapes that parameter counts are snapped to, smallest first.
     pub fn ladder(&self, vocab: usize) -> Vec<Shape> {
         widths().filter_map(|width| self.shape(width, vocab).ok()).collect()
+    }
+
+    /// The same without the widths at which the number of heads jumps, which bend the curve of a slice.
+    pub fn even_ladder(&self, vocab: usize) -> Vec<Shape> {
+        let mut kept: Vec<Shape> = Vec::new();
+        for shape in self.ladder(vocab) {
+            let jumps =
+                |last: &Shape| heads_jump(last.heads, shape.heads, (last.width, shape.width));
+            if !kept.last().is_some_and(jumps) {
+                kept.push(shape);
+            }
+        }
+        kept
     }
 
     /// The shape of the ladder whose size is nearest to `params` in ratio.

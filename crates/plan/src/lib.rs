@@ -43,6 +43,7 @@ mod render;
 pub mod rules;
 mod shape;
 mod stack;
+mod starter;
 mod summary;
 mod time;
 
@@ -52,9 +53,9 @@ pub use config::{
     Beta2Rule, CellSize, CellSpec, Config, ConfigError, ConfigErrors, DataConfig, DataSource,
     DecayRule, DepthRule, Design, DeviceConfig, DeviceName, Difference, Effect, ErrorKind,
     FileChoice, FitConfig, GridConfig, Kernels, LawOf, Length, ModelConfig, MultiplierDesign,
-    Multiply, OptimumRule, Place, PrecisionChoice, RATE_EXPONENTS, RateRule, Setting, Shader,
-    ShapeAxes, Sizes, StudyConfig, SyntheticConfig, TextConfig, TokenizerConfig, TrainConfig,
-    WarmupRule,
+    Multiply, OptimumRule, Override, Place, PrecisionChoice, RATE_EXPONENTS, RateRule, Setting,
+    Shader, ShapeAxes, Sizes, StudyConfig, SyntheticConfig, TextConfig, TokenizerConfig,
+    TrainConfig, WarmupRule,
 };
 pub use convention::Convention;
 pub use grid::{
@@ -68,5 +69,6 @@ pub use rules::shape::{MeasuredShapes, ShapeRange, ShapeSources};
 pub use rules::{Fitted, Provenance};
 pub use shape::{Family, FlopCount, ParamCount, Shape};
 pub use stack::Stack;
+pub use starter::{StarterGrid, StarterSource, StarterText};
 pub use summary::{ModelRow, SliceRow, StackRow};
 pub use time::TimeEstimate;

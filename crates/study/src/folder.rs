@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use isoflop_ledger::{CONFIG_FILE, Contents, Holder, LEDGER_FILE, writer};
-use isoflop_plan::{Config, Grid, PrecisionChoice};
+use isoflop_plan::{Config, Grid, PlannedCell, PrecisionChoice};
+use isoflop_text::counted;
 
 use crate::error::StudyError;
 use crate::facts::StudyData;
@@ -77,16 +78,38 @@ impl Folder {
         train.chain([merge]).collect::<Vec<_>>().join("\n")
     }
 
-    /// What a reader should know of the folder's state, where another process is or was at work.
+    /// Cells that have ended, and all that the grid has.
+    pub fn progress(&self) -> (usize, usize) {
+        let current = self.contents.current();
+        let ended = |planned: &&PlannedCell| {
+            current.get(&planned.cell.id).is_some_and(|record| record.result.status.is_final())
+        };
+        (self.grid.cells.iter().filter(ended).count(), self.grid.cells.len())
+    }
+
+    /// What a reader should know of the folder's state: `None` where every cell has ended and nobody is at work.
     pub fn state(&self) -> Option<String> {
+        let shown = self.path.display();
+        let (done, all) = self.progress();
+        let cells = format!("{shown}: {done} of {} done", counted(all, "cell"));
         match (&self.writer, self.contents.unfinished_line) {
-            (Some(writer), _) => {
-                Some(format!("{} is read as it stands: {writer}", self.path.display()))
+            (Some(writer), _) => Some(format!("{cells}, being trained by {writer}")),
+            (None, true) => Some(format!(
+                "{cells}; the ledger ends in part of a line: a run is at work on another machine, or was killed"
+            )),
+            (None, false) if done < all => {
+                Some(format!("{cells}, and nobody trains the others; {}", self.go_on()))
             }
-            (None, true) => Some(
-                "the ledger ends in part of a line: a run is at work, or was killed".to_owned(),
-            ),
             (None, false) => None,
+        }
+    }
+
+    /// The command that trains what is missing.
+    fn go_on(&self) -> String {
+        let folder = self.path.display();
+        match self.sources.iter().all(|source| source.file == CONFIG_FILE) {
+            true => format!("`sweep {folder}/{CONFIG_FILE} --results {folder}` goes on"),
+            false => "they are trained in the folders that it was merged from".to_owned(),
         }
     }
 }

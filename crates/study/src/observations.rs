@@ -100,7 +100,7 @@ pub(crate) fn table_of(
 }
 
 /// What rows say of machines and precisions: nothing where there is but one.
-struct Machines {
+pub(crate) struct Machines {
     /// Place and name by passport.
     by_passport: BTreeMap<String, (usize, String)>,
     several: bool,
@@ -108,7 +108,7 @@ struct Machines {
 }
 
 impl Machines {
-    fn of(contents: &Contents) -> Self {
+    pub(crate) fn of(contents: &Contents) -> Self {
         let machines = contents.machines();
         let several = machines.len() > 1;
         let precision = |record: &Record| record.result.cell.hyper.precision;
@@ -123,16 +123,16 @@ impl Machines {
         Self { by_passport, several, precisions }
     }
 
-    fn place(&self, record: &Record) -> usize {
+    pub(crate) fn place(&self, record: &Record) -> usize {
         self.by_passport.get(&record.run.passport).map_or(0, |(place, _)| *place)
     }
 
-    fn name(&self, record: &Record) -> Option<&str> {
+    pub(crate) fn name(&self, record: &Record) -> Option<&str> {
         self.by_passport.get(&record.run.passport).map(|(_, name)| name.as_str())
     }
 
     /// The cell, and of a repeat by whom; where one machine has several passports, under which.
-    fn run_name(&self, record: &Record, repeats: &[&Record]) -> String {
+    pub(crate) fn run_name(&self, record: &Record, repeats: &[&Record]) -> String {
         let (id, own) = (record.id(), self.name(record));
         let alike = repeats.iter().filter(|repeat| self.name(repeat) == own).count();
         match (repeats.len(), own, alike) {

@@ -51,6 +51,12 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     ExitCode::from(code(error))
 }
 
+/// As [`report`], of a command line that was not understood.
+pub fn misused(misuse: Misuse, json: bool) -> u8 {
+    report(&misuse.into(), json);
+    MISUSED
+}
+
 fn code(error: &anyhow::Error) -> u8 {
     let misused = error.chain().any(|cause| {
         cause.is::<ConfigErrors>()

@@ -84,11 +84,15 @@ impl TextTable {
     }
 }
 
-/// The bytes of a file, or so many of them that it is seen to have more than `most`.
+/// The bytes of a file, of standard input for `-`, or so many of them that it is seen to have more than `most`.
 pub fn bytes_of(path: &Path, most: u64) -> Result<Vec<u8>, TableError> {
     let read = || {
         let mut bytes = Vec::new();
-        File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+        let source: Box<dyn Read> = match path.to_str() {
+            Some("-") => Box::new(std::io::stdin()),
+            _ => Box::new(File::open(path)?),
+        };
+        source.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     read().map_err(|source| TableError::Io { path: path.into(), source })

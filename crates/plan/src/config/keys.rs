@@ -48,7 +48,8 @@ impl Section {
     pub fn default_of(&self, key: &Key) -> Option<String> {
         let line = key.needs.lines().first().unwrap_or(&"");
         let (mut config, _) =
-            Config::read(&format!("[{}]\n{line}\n", self.name), "name-of-the-file.toml").ok()?;
+            Config::read(&format!("[{}]\n{line}\n", self.name), "name-of-the-file.toml", &[])
+                .ok()?;
         key.value(&mut config).filter(|_| !key.required)
     }
 }

@@ -12,6 +12,7 @@ pub mod keys;
 mod law;
 mod model;
 mod multiply;
+mod overrides;
 mod reference;
 mod source_file;
 mod study;
@@ -37,12 +38,15 @@ pub use keys::Effect;
 pub use law::{LawOf, LawSpec, RATE_EXPONENTS};
 pub use model::{DepthRule, ModelConfig};
 pub use multiply::Multiply;
+pub use overrides::Override;
 pub use reference::reference;
 pub use study::StudyConfig;
 pub use takes::{Kind, List, Range, Takes};
 pub use train::{
     Beta2Rule, DecayRule, PrecisionChoice, RateRule, Setting, TrainConfig, WarmupRule,
 };
+
+pub(crate) use value::quoted;
 
 use crate::rules::power::PowerLaw;
 use keys::SECTIONS;
@@ -70,6 +74,15 @@ impl Config {
     ///
     /// All that is wrong with it, in the order of the file.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigErrors> {
+        Self::load_with(path, &[])
+    }
+
+    /// As [`Config::load`], with other values for some keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`]; what is wrong with such a value names its option.
+    pub fn load_with(path: impl AsRef<Path>, sets: &[Override]) -> Result<Self, ConfigErrors> {
         let path = path.as_ref();
         let file = path.to_string_lossy();
         let text = std::fs::read_to_string(path).map_err(|e| {
@@ -77,7 +90,7 @@ impl Config {
             let (source, kind) = (SourceFile::new(&file, ""), ErrorKind::Unreadable);
             source.error(kind, "", "a readable file", e.to_string(), hint)
         })?;
-        Self::parse(&text, &file)
+        Self::parse_with(&text, &file, sets)
     }
 
     /// Checks `text`; `file` names it in messages, and the study where it has no name.
@@ -86,7 +99,16 @@ impl Config {
     ///
     /// All that is wrong with it, in the order of the file.
     pub fn parse(text: &str, file: &str) -> Result<Self, ConfigErrors> {
-        let (config, mut errors) = Self::read(text, file)?;
+        Self::parse_with(text, file, &[])
+    }
+
+    /// As [`Config::parse`], with other values for some keys.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load_with`].
+    pub fn parse_with(text: &str, file: &str, sets: &[Override]) -> Result<Self, ConfigErrors> {
+        let (config, mut errors) = Self::read(text, file, sets)?;
         if errors.is_empty() {
             return Ok(config);
         }
@@ -96,15 +118,23 @@ impl Config {
     }
 
     /// What `text` sets on top of the defaults, and all that is wrong with it but its syntax.
-    fn read(text: &str, file: &str) -> Result<(Self, Vec<ConfigError>), ConfigErrors> {
+    fn read(
+        text: &str,
+        file: &str,
+        sets: &[Override],
+    ) -> Result<(Self, Vec<ConfigError>), ConfigErrors> {
         let mut source = SourceFile::new(file, text);
         let root = DeTable::parse(text).map_err(|e| {
             let hint = "TOML is `key = value` under `[section]`; text stands in double quotes";
             let (kind, found) = (ErrorKind::Syntax, e.message());
             source.error_at(e.span(), kind, "", "TOML", found, hint)
         })?;
-        let root = root.into_inner();
+        let mut root = root.into_inner();
         source.index(&root);
+        for set in sets {
+            set.put(&mut root);
+            source.overrule(&set.key, &set.option);
+        }
         let log = Log { file: source, errors: RefCell::default() };
         report_unknown_sections(&root, &log);
 

@@ -15,6 +15,8 @@ pub(crate) struct SourceFile {
     file: String,
     text: String,
     spans: BTreeMap<String, Range<usize>>,
+    /// Keys that options set in the place of the file, the last ones last, with the option as typed.
+    options: Vec<(String, String)>,
 }
 
 impl PartialEq for SourceFile {
@@ -26,12 +28,18 @@ impl PartialEq for SourceFile {
 impl SourceFile {
     /// A file of which no key is known yet.
     pub(crate) fn new(file: &str, text: &str) -> Self {
-        Self { file: file.into(), text: text.into(), spans: BTreeMap::new() }
+        Self { file: file.into(), text: text.into(), spans: BTreeMap::new(), options: Vec::new() }
     }
 
     /// Remembers the place of every value under `table`, the root.
     pub(crate) fn index(&mut self, table: &DeTable<'_>) {
         self.index_table("", table);
+    }
+
+    /// Remembers that an option sets `key`.
+    pub(crate) fn overrule(&mut self, key: &str, option: &str) {
+        self.spans.retain(|known, _| !is_within(known, key));
+        self.options.push((key.into(), option.into()));
     }
 
     /// The error that a key is at fault for. The place is the key's own, else that of the nearest
@@ -57,10 +65,11 @@ impl SourceFile {
         found: impl Into<String>,
         hint: impl Into<String>,
     ) -> ConfigError {
+        let option = self.option_of(key);
         ConfigError {
             kind,
-            file: self.file.clone(),
-            place: span.map(|s| self.place(s)),
+            place: span.filter(|_| option.is_none()).map(|s| self.place(s)),
+            file: option.unwrap_or(&self.file).into(),
             key: key.into(),
             expected: expected.into(),
             found: found.into(),
@@ -68,10 +77,22 @@ impl SourceFile {
         }
     }
 
-    /// `file:line:column` of the value of a key that the file has.
+    /// `file:line:column` of the value of a key that the file has, or the option that sets it.
     pub(crate) fn place_of(&self, key: &str) -> Option<String> {
+        if let Some(option) = self.option_of(key) {
+            return Some(option.to_owned());
+        }
         let place = self.place(self.spans.get(key)?.clone());
         Some(format!("{}:{}:{}", self.file, place.line, place.column))
+    }
+
+    /// The option that sets a key, the key that it lies within, or something in a section that the file does not have.
+    fn option_of(&self, key: &str) -> Option<&str> {
+        let of = |(set, _): &&(String, String)| {
+            is_within(key, set) || (is_within(set, key) && !self.spans.contains_key(key))
+        };
+        let (_, option) = self.options.iter().rev().find(of)?;
+        Some(option).filter(|_| !key.is_empty()).map(String::as_str)
     }
 
     /// `grid.params[2]` -> its span, else that of `grid.params`, else that of `grid`.
@@ -126,4 +147,9 @@ impl SourceFile {
         }
         self.spans.insert(path, span);
     }
+}
+
+/// `grid.params[2]` is within `grid.params` and `grid`, and so is `grid`.
+fn is_within(key: &str, outer: &str) -> bool {
+    key.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

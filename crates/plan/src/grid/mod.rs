@@ -26,6 +26,7 @@ pub use multiplied::{Multipliers, Taken};
 pub use reach::Reach;
 pub use shapes::ShapeRole;
 pub use stacks::{MOST_REPLICAS, StackLimits};
+pub(crate) use warning::heads_jump;
 pub use warning::{Doubt, PlanWarning, Remedy, ShapeJump};
 
 /// What a plan needs to know about the data.

@@ -60,7 +60,7 @@ pub struct SourceArgs {
     /// A results folder, as left by a run; several are read as one study (see `sweep merge`)
     #[arg(value_name = "FOLDER", conflicts_with_all = ["csv", "jsonl"])]
     pub results: Vec<PathBuf>,
-    /// A table with a header line
+    /// A table with a header line; - for standard input
     #[arg(long, value_name = "FILE", conflicts_with = "jsonl")]
     pub csv: Option<PathBuf>,
     /// A table in JSON: an object per line, an array of them, or arrays by column; `a.b` names a key within an object

@@ -2,34 +2,41 @@
 
 mod columns;
 mod compare;
+mod extend;
 mod fit;
+mod init;
 mod predict;
 mod report;
+mod runs;
+mod study;
 mod units;
+mod words;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use isoflop::StudyError;
-use isoflop_plan::{Config, ConfigErrors, DeviceName};
 
 pub use columns::ColumnArgs;
 pub use compare::CompareArgs;
+pub use extend::ExtendArgs;
 pub use fit::{FitArgs, ModelArgs, SourceArgs};
+pub use init::InitArgs;
 pub use predict::PredictArgs;
 pub use report::ReportArgs;
+pub use runs::RunsArgs;
+pub use study::{ConfigArgs, StudyArgs, device_name, explain};
 pub use units::UnitArgs;
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your
 /// hardware, fits it, and writes a report.
 ///
-/// `sweep --config grid.toml` does everything. Running it again continues where it stopped.
+/// `sweep grid.toml` does everything. Running it again continues where it stopped. `sweep init` writes a first grid.toml.
 #[derive(Debug, Parser)]
 #[command(
     name = "sweep",
     version,
-    override_usage = "sweep --config <FILE> [OPTIONS]\n       sweep <COMMAND>",
+    override_usage = "sweep <FILE> [OPTIONS]\n       sweep <COMMAND>",
     arg_required_else_help = true
 )]
 pub struct Cli {
@@ -41,12 +48,14 @@ pub struct Cli {
 impl Cli {
     /// Reads the command line; options without a command are those of `run`.
     pub fn read() -> Self {
-        let mut words: Vec<OsString> = std::env::args_os().collect();
-        let own = ["-h", "--help", "-V", "--version"];
-        let first = words.get(1).and_then(|w| w.to_str()).unwrap_or_default();
-        if first.starts_with('-') && !own.contains(&first) {
-            words.insert(1, "run".into());
-        }
+        let words = match words::with_command(std::env::args_os().collect()) {
+            Ok(words) => words,
+            Err(misuse) => {
+                let json = std::env::args_os().any(|word| word == "--json");
+                let code = crate::failure::misused(misuse, json);
+                std::process::exit(code.into())
+            }
+        };
         match Self::try_parse_from(&words) {
             Ok(cli) => cli,
             Err(error) if !is_help(&error) => {
@@ -78,6 +87,8 @@ fn with_hint(error: &str, command: Option<&OsString>) -> String {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first configuration, for your text, your device and so many hours
+    Init(InitArgs),
     /// Train the grid, fit it and write the report (the same as no command)
     Run(RunArgs),
     /// Print the grid without training: cells, shapes, FLOPs, hyper-parameters, memory, time
@@ -88,6 +99,10 @@ pub enum Command {
     Devices(DevicesArgs),
     /// Measure how fast models of given shapes train, alone and in stacks
     Bench(BenchArgs),
+    /// List the runs of a study as one table, or as CSV
+    Runs(RunsArgs),
+    /// Train wider or narrower models where a budget's best size is at an end of those that it has
+    Extend(ExtendArgs),
     /// Write the report anew from a results folder, or one of several together; or of any table of runs (CSV, JSONL)
     Report(ReportArgs),
     /// Put the results folders of several machines together as one study
@@ -109,58 +124,6 @@ pub struct OutputArgs {
     /// Print the result as JSON on stdout, and progress as a JSON object per line on stderr
     #[arg(long)]
     pub json: bool,
-}
-
-/// Which study, and what to change in it for this time.
-#[derive(Debug, Clone, Args)]
-pub struct StudyArgs {
-    /// The study's configuration
-    #[arg(long, short, value_name = "FILE")]
-    pub config: PathBuf,
-    /// Results folder, instead of study.results
-    #[arg(long, value_name = "FOLDER")]
-    pub results: Option<PathBuf>,
-    /// Device, instead of device.name: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
-    #[arg(long, value_name = "NAME")]
-    pub device: Option<String>,
-}
-
-impl StudyArgs {
-    /// Reads the configuration and lets the command line have the last word.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong with the file.
-    pub fn load(&self) -> Result<Config, ConfigErrors> {
-        let mut config = Config::load(&self.config)?;
-        if let Some(results) = &self.results {
-            config.study.results.clone_from(results);
-        }
-        if let Some(name) = &self.device {
-            config.device.name = device_name(name);
-        }
-        Ok(config)
-    }
-
-    /// An error as this command line explains it: the file did not name a device that `--device` did.
-    pub fn explain(&self, error: StudyError) -> StudyError {
-        match error {
-            StudyError::Device { source, .. } if self.device.is_some() => {
-                StudyError::Device { place: None, source }
-            }
-            error => error,
-        }
-    }
-}
-
-/// What `--device` means, in the words of `device.name`.
-pub fn device_name(text: &str) -> DeviceName {
-    match text {
-        "auto" => DeviceName::Auto,
-        "cpu" => DeviceName::Cpu,
-        "gpu" => DeviceName::Gpu,
-        part => DeviceName::Named(part.to_owned()),
-    }
 }
 
 /// Options of `sweep run`.
@@ -194,9 +157,9 @@ pub struct PlanArgs {
 /// Options of `sweep data`.
 #[derive(Debug, Clone, Args)]
 pub struct DataArgs {
-    /// The study's configuration
-    #[arg(long, short, value_name = "FILE")]
-    pub config: PathBuf,
+    /// The study.
+    #[command(flatten)]
+    pub config: ConfigArgs,
     /// How it speaks.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -16,7 +16,7 @@ const EPOCHS: [f64; 2] = [1.0, 4.0];
 pub fn run(args: &DataArgs) -> anyhow::Result<()> {
     let mut observer = progress::observer(&args.output);
     let progress = &mut *observer;
-    let mut config = Config::load(&args.config)?;
+    let mut config = args.config.load()?;
     isoflop::fit_calibrations(&mut config, progress)?;
     let (corpus, assessment) = isoflop_data::assess(&config.data, &mut progress.data())?;
     let budgets = match Budgets::of(&config, &corpus) {

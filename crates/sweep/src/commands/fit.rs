@@ -3,8 +3,10 @@
 mod bayes;
 mod overlay;
 pub(super) mod show;
+mod trainable;
 
 use anyhow::{Context, bail};
+use isoflop::{AddedWidths, Folder, extension};
 use isoflop_fit::Table;
 use isoflop_fit::bayes::Posterior;
 use isoflop_fit::effects::{Effects, effects};
@@ -22,6 +24,7 @@ use crate::print;
 use crate::progress::FitProgress;
 use crate::runs::{self, RunsSource};
 use overlay::Overlay;
+use trainable::{Trainable, trainable};
 
 /// Version of the JSON.
 pub const SCHEMA: u32 = 1;
@@ -60,6 +63,23 @@ pub struct Fitted {
     /// Next runs, where asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_runs: Option<Answer<Vec<NextRun>>>,
+    /// The same as cells of a results folder's own family, with repeats near its minima.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trainable: Option<Trainable>,
+    /// What slices of a results folder lack that have no bracketed minimum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_slices: Option<OpenSlices>,
+}
+
+/// Slices without a bracketed minimum, and what would bracket it.
+#[derive(Debug, Serialize)]
+pub struct OpenSlices {
+    pub slices: Vec<AddedWidths>,
+    /// `[grid]` lines that ask for the widths.
+    pub toml: String,
+    /// All of it for people.
+    #[serde(skip)]
+    pub told: String,
 }
 
 /// The best split of one budget by every approach that has one.
@@ -127,6 +147,14 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
     let fits = Fits { slices: study.isoflop(), law: study.law() };
     let one = |law: &&'static Published| test_law(&counted, law, fits, &options.fit);
     let law_tests = to_test.iter().map(one).collect::<Result<_, _>>().context("--test-law")?;
+    let next_runs: Option<Answer<Vec<NextRun>>> = args.next.then(|| next(&study, &counted).into());
+    let trainable = match (&next_runs, &args.source.results[..]) {
+        (Some(Answer::Given(next)), [folder]) => {
+            Some(trainable(&Folder::read(folder)?, &study, next))
+        }
+        _ => None,
+    };
+    let open_slices = open_slices(&study, &args)?;
     let fitted = Fitted {
         schema: SCHEMA,
         law_tests,
@@ -135,7 +163,9 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
             effects(&counted, options.fit.intervals.draws, args.model.level, args.model.seed).into()
         }),
         profiles: if args.profile { profiles(&study, &counted) } else { Vec::new() },
-        next_runs: args.next.then(|| next(&study, &counted).into()),
+        next_runs,
+        trainable,
+        open_slices,
         prior_basis: bayes::basis(&args),
         prior_law: args.bayes.clone().filter(|name| name != "weak"),
         posterior,
@@ -154,6 +184,28 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// What the slices of a single results folder lack; `None` where nothing can be added to it as it is.
+fn open_slices(study: &Study, args: &FitArgs) -> anyhow::Result<Option<OpenSlices>> {
+    let first = study.approach2.first();
+    let slices = first.map_or(&[][..], |row| row.answer.given().map_or(&row.slices, |f| &f.slices));
+    let ([path], true) = (&args.source.results[..], slices.iter().any(|s| s.refusal.is_some()))
+    else {
+        return Ok(None);
+    };
+    let folder = Folder::read(path)?;
+    let (done, all) = folder.progress();
+    if done < all {
+        return Ok(None); // an open end may close
+    }
+    let found = match extension(&folder) {
+        Err(error) if error.is_misuse() => return Ok(None), // such as a merged folder
+        found => found?,
+    };
+    let (slices, toml) = (found.open.clone(), found.toml());
+    let told = super::extend::told(&found, path);
+    Ok(Some(OpenSlices { slices, toml, told }).filter(|open| !open.slices.is_empty()))
 }
 
 /// Forecasts of 1, 10 and 100 times the largest run and of the budgets asked for, and why some are missing.

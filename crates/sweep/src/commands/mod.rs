@@ -4,12 +4,15 @@ mod bench;
 mod compare;
 mod data;
 mod devices;
+mod extend;
 mod fit;
+mod init;
 mod merge;
 mod plan;
 mod predict;
 mod report;
 mod run;
+mod runs;
 
 use std::process::ExitCode;
 
@@ -18,11 +21,14 @@ use crate::cli::Command;
 /// Runs a command and says what the process returns.
 pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Init(args) => init::run(args).map(|()| ExitCode::SUCCESS),
         Command::Run(args) => run::run(args),
         Command::Plan(args) => plan::run(args).map(|()| ExitCode::SUCCESS),
         Command::Data(args) => data::run(args).map(|()| ExitCode::SUCCESS),
         Command::Devices(args) => devices::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Runs(args) => runs::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Extend(args) => extend::run(args),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
         Command::Merge(args) => merge::run(args).map(|()| ExitCode::SUCCESS),
         Command::Fit(args) => fit::run(args.clone()).map(|()| ExitCode::SUCCESS),
@@ -35,11 +41,14 @@ impl Command {
     /// Whether the result is to be JSON.
     pub fn json(&self) -> bool {
         match self {
+            Self::Init(args) => args.output.json,
             Self::Run(args) => args.output.json,
             Self::Plan(args) => args.output.json,
             Self::Data(args) => args.output.json,
             Self::Devices(args) => args.output.json,
             Self::Bench(args) => args.output.json,
+            Self::Runs(args) => args.output.json,
+            Self::Extend(args) => args.output.json,
             Self::Report(args) => args.output.json,
             Self::Merge(args) => args.output.json,
             Self::Fit(args) => args.output.json,

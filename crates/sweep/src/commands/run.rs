@@ -3,24 +3,34 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use isoflop::{End, RunOptions};
+use isoflop::{End, RunOptions, StudyError};
+use isoflop_plan::Config;
 
-use crate::cli::RunArgs;
+use crate::cli::{OutputArgs, RunArgs};
 use crate::signals::{Signal, Signals};
 use crate::{failure, print, progress, shell};
 
 /// Trains what is missing, fits all there is and writes the report.
 pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
-    let mut observer = progress::observer(&args.output);
-    let json = args.output.json;
+    train(args.study.load()?, args.extend, &args.output, |error| args.study.explain(error))
+}
+
+/// The same of a configuration; `explain` has the last word on what it is refused for.
+pub(super) fn train(
+    config: Config,
+    extend: bool,
+    output: &OutputArgs,
+    explain: impl FnOnce(StudyError) -> StudyError,
+) -> anyhow::Result<ExitCode> {
+    let mut observer = progress::observer(output);
+    let json = output.json;
     // Before training there is nothing to save, so a signal ends the process from the listening thread.
     let signals = Signals::listen(Box::new(move |signal| {
         say_interrupted(signal, json);
         std::process::exit(signal.exit_code().into());
     }))?;
-    let options = RunOptions { extend: args.extend, command: shell::command_line() };
-    let end = isoflop::run(args.study.load()?, &options, &mut *observer, &signals)
-        .map_err(|error| args.study.explain(error))?;
+    let options = RunOptions { extend, command: shell::command_line() };
+    let end = isoflop::run(config, &options, &mut *observer, &signals).map_err(explain)?;
     observer.clear();
     match end {
         End::Interrupted { .. } => {

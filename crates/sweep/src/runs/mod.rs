@@ -76,11 +76,15 @@ fn results(paths: &[PathBuf]) -> anyhow::Result<(Table, RunsSource)> {
         );
     }
     let (study, notes) = folders(paths)?;
-    let table = isoflop::table(&study.contents, &study.grid)?;
+    let table = isoflop::table(&study.contents, &study.grid);
+    let table = match (table, study.state()) {
+        (Err(why), Some(state)) => return Err(anyhow::Error::from(why).context(state)),
+        (table, _) => table?,
+    };
     let source = RunsSource {
         path: study.path.display().to_string(),
         flops: "exact matrix-product FLOPs".into(),
-        notes: if paths.len() > 1 { notes } else { Vec::new() },
+        notes,
         kind: SourceKind::Folder,
         sha256: study.ledger_sha256.clone(),
         provenance: Some(Provenance::of(&study)),

@@ -282,7 +282,7 @@ fn a_folder_that_is_being_trained_is_read_as_it_stands() {
     let _held = Ledger::open(&bench.path("b"), "sweep --config b.toml").unwrap();
     let told = json_of(&bench, &["merge", "a", "b", "--into", "c"]);
     let note = told["notes"][0].as_str().unwrap();
-    assert!(note.starts_with("b is read as it stands: process "), "{note}");
+    assert!(note.starts_with("b: 8 of 8 cells done, being trained by process "), "{note}");
     assert!(note.ends_with("sweep --config b.toml"), "{note}");
 }
 

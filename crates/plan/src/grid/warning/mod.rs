@@ -16,6 +16,7 @@ pub(super) use check::{check, memory_short};
 pub use doubts::Doubt;
 pub use remedy::Remedy;
 pub use shapes::ShapeJump;
+pub(crate) use shapes::heads_jump;
 
 /// Fewest budgets that tell a power law from an accident.
 const BUDGETS: usize = 5;

@@ -102,7 +102,7 @@ fn depth_jumps(low: usize, high: usize) -> bool {
 
 /// Whether rounding does not explain the step: heads fall while the width rises, or rise by more than the width does from
 /// the most that is rounded to `low`.
-fn heads_jump(low: usize, high: usize, (narrow, wide): (usize, usize)) -> bool {
+pub(crate) fn heads_jump(low: usize, high: usize, (narrow, wide): (usize, usize)) -> bool {
     let most = (low as f64 + 0.5) * wide as f64 / narrow as f64;
     high < low || high as f64 > most.round()
 }

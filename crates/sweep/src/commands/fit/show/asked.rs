@@ -146,3 +146,35 @@ pub fn next_runs(f: &Fitted) -> Table {
     }
     t
 }
+
+/// The proposed runs as cells that can be trained.
+pub fn trainable(f: &Fitted) -> Table {
+    let mut t = Table::new(
+        "The nearest cells that this study's family and data allow",
+        [("width", R), ("N", R), ("D", R), ("C", R), ("seed", R), ("what for", L)],
+    );
+    let Some(trainable) = &f.trainable else { return t };
+    for cell in &trainable.cells {
+        t.row([
+            cell.width.to_string(),
+            scientific(cell.params, 3),
+            scientific(cell.tokens, 3),
+            scientific(cell.flops, 3),
+            cell.seed.to_string(),
+            if cell.repeats { "repeats a run near a minimum" } else { "narrows the exponent" }
+                .into(),
+        ]);
+    }
+    t
+}
+
+/// The lines that ask for them.
+pub fn trainable_toml(f: &Fitted) -> String {
+    match &f.trainable {
+        Some(trainable) if !trainable.cells.is_empty() => format!(
+            "\nTo train them, copy the study's configuration, put these lines in the place of its [grid], give it another\nstudy.name, run it, and fit both folders together:\n\n{}",
+            trainable.toml
+        ),
+        _ => String::new(),
+    }
+}

@@ -74,6 +74,11 @@ pub fn fitted(f: &Fitted) -> String {
     add(asked::posterior(f));
     add(asked::effects(f));
     add(asked::next_runs(f));
+    add(asked::trainable(f));
+    out.push_str(&asked::trainable_toml(f));
+    if let Some(open) = &f.open_slices {
+        out.push_str(&format!("\n{}\n", open.told));
+    }
     out.push_str(&left_out(&study.left_out));
     out.push_str(&warnings(&study.warnings));
     visible(&out)
