@@ -86,7 +86,7 @@ impl Config {
         let path = path.as_ref();
         let file = path.to_string_lossy();
         let text = std::fs::read_to_string(path).map_err(|e| {
-            let hint = "give the path of a configuration with `--config`";
+            let hint = "give the path of a configuration; `sweep init` writes a first one";
             let (source, kind) = (SourceFile::new(&file, ""), ErrorKind::Unreadable);
             source.error(kind, "", "a readable file", e.to_string(), hint)
         })?;

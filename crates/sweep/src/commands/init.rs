@@ -133,7 +133,7 @@ fn limit(starter: &Starter, hours: f64) -> String {
         StarterLimit::Text => "as much as the text feeds: no run passes over it more than 4 times, and the best of the largest budget once; more text has room for more".into(),
         StarterLimit::Device => "as much as the device has room for".into(),
         StarterLimit::Smallest => format!(
-            "the smallest whose curves can be expected to have a bottom; {wished} (`--hours`) have room for less"
+            "the smallest whose curves can be expected to have a bottom, though it takes longer than {wished} (`--hours`)"
         ),
     }
 }
