@@ -9,7 +9,7 @@ use isoflop_ledger::{
 use isoflop_plan::{Cell, Config, DataFacts, Grid};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, files, stderr, stdout};
+use crate::support::{Bench, files, page_text, stderr, stdout};
 
 const BUDGETS: [&str; 3] = ["[5e9, 1e10]", "[1e10, 2e10]", "[5e9, 1e10, 2e10]"];
 const SHA: &str = "c0ffee";
@@ -152,7 +152,8 @@ fn two_machines_become_one_study() {
     let close = |value: &Value, want: f64| (value.as_f64().unwrap() - want).abs() < 2e-4;
     assert!(close(&effect["shift"]["point"], 1.01_f64.ln()), "{effect}");
     assert_eq!((&effect["differs"], &effect["cells"]), (&json!(true), &json!(4)));
-    let text = succeeds(&bench, &["report", "c"]);
+    succeeds(&bench, &["report", "c"]);
+    let text = page_text(&bench.path("c/report.html"));
     assert!(text.contains("Losses by machine") && text.contains("losses differ"), "{text}");
     assert!(text.contains("losses of Card B are +1.0"), "{text}");
     let page = std::fs::read_to_string(bench.path("c/report.html")).unwrap();
@@ -206,7 +207,8 @@ fn grids_that_no_configuration_has_are_kept_side_by_side() {
     let fit = json_of(&bench, &["fit", "c", "--draws", "0"]);
     assert_eq!(fit["study"]["rows"], 16);
     assert_eq!(json_of(&bench, &["fit", "a", "b", "--draws", "0"])["study"], fit["study"]);
-    let text = succeeds(&bench, &["report", "c"]);
+    succeeds(&bench, &["report", "c"]);
+    let text = page_text(&bench.path("c/report.html"));
     assert!(text.contains("sweep --config config.2.toml --results NEW2"), "{text}");
     assert!(text.contains("sweep merge NEW1 NEW2 --into NEW"), "{text}");
     refused(

@@ -1,6 +1,6 @@
 //! A study with several depths: trained, compared, and kept out of the slices.
 
-use crate::support::{Bench, stderr, stdout};
+use crate::support::{Bench, page_text, stderr, stdout};
 
 #[test]
 fn shapes_are_planned_trained_and_compared() {
@@ -12,7 +12,7 @@ fn shapes_are_planned_trained_and_compared() {
     assert!(told.contains("\nShapes\n  depth"), "{told}{}", stderr(&plan));
     assert!(told.contains("12 cells of other shapes stand beside the slices"), "{told}");
     let output = bench.finish("runs");
-    let told = stdout(&output);
+    let told = page_text(&bench.path("runs/report.html"));
     assert!(told.contains("Is the shape right?"), "{told}{}", stderr(&output));
     assert!(told.contains("the rule's") && told.contains("95% intervals (Student's t)"), "{told}");
     let fit = std::fs::read_to_string(bench.path("runs/fit.json")).unwrap();

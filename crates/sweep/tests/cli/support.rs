@@ -137,3 +137,13 @@ pub fn files(folder: &Path) -> Vec<String> {
     found.sort();
     found
 }
+
+/// What a page says, without tags.
+pub fn page_text(path: &Path) -> String {
+    let html = std::fs::read_to_string(path).unwrap();
+    let body = html.split_once("<body").map_or(html.as_str(), |(_, body)| body);
+    let text: String =
+        body.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
+    let names = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    names.iter().fold(text, |text, (name, shown)| text.replace(name, shown))
+}
