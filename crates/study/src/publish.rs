@@ -110,7 +110,9 @@ pub fn publish(results: &Results, observer: &mut dyn Observer) -> Result<Publish
         "spending": spending,
         "fit": fit_json,
     });
-    let next = NextStep::of(study.as_ref().ok());
+    let ended = results.contents.current();
+    let complete = results.grid.cells.iter().all(|p| ended.contains_key(&p.cell.id));
+    let next = NextStep::of(study.as_ref().ok().filter(|_| complete));
     Ok(Published { document, json, spending, report, next })
 }
 

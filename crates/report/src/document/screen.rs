@@ -18,8 +18,7 @@ impl Document {
         if !headline.is_empty() {
             out += &wrapped(&headline, "", "", width);
         }
-        let told = |value: &str| headline.contains(value);
-        let cards = self.cards.iter().filter(|card| !told(&clean(&card.value)));
+        let cards = self.cards.iter().filter(|card| !stands_in(&headline, &number(card)));
         let cards = cards.map(|card| (clean(&card.label), number(card)));
         let cards: Vec<(String, String)> = cards.collect();
         if !cards.is_empty() {
@@ -50,4 +49,36 @@ fn clipped(text: &str) -> String {
     let Some((end, _)) = text.char_indices().nth(MOST_CHARACTERS) else { return text.to_owned() };
     let end = text[..end].rfind(' ').unwrap_or(end);
     format!("{} ... (all of it on the page)", &text[..end])
+}
+
+/// Whether a sentence has this number, and not merely its digits within another.
+fn stands_in(sentence: &str, number: &str) -> bool {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    sentence.match_indices(number).any(|(at, _)| {
+        let (before, mut after) = (&sentence[..at], sentence[at + number.len()..].chars());
+        let begins = !digit(before.chars().next_back()) && !before.ends_with('.');
+        let next = after.next();
+        begins && !digit(next) && !(next == Some('.') && digit(after.next()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_not_a_part_of_another() {
+        assert!(stands_in("grows as C^0.488 [0.46, 0.52], and", "0.488 [0.46, 0.52]"));
+        assert!(stands_in("about 32.", "32"));
+        for other in ["C^0.532", "320 runs", "32.5", "132"] {
+            assert!(!stands_in(other, "32"), "{other}");
+        }
+    }
+
+    #[test]
+    fn long_doubts_are_cut_at_a_word() {
+        let cut = clipped(&"word ".repeat(100));
+        assert!(cut.ends_with("word ... (all of it on the page)") && cut.len() < 280, "{cut}");
+        assert_eq!(clipped("short"), "short");
+    }
 }
