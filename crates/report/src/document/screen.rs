@@ -53,8 +53,10 @@ fn clipped(text: &str) -> String {
 
 /// Whether a sentence has this number, and not merely its digits within another.
 fn stands_in(sentence: &str, number: &str) -> bool {
+    // Sentences keep intervals on one line by spaces that do not break.
+    let (sentence, number) = (sentence.replace('\u{a0}', " "), number.replace('\u{a0}', " "));
     let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
-    sentence.match_indices(number).any(|(at, _)| {
+    sentence.match_indices(&number).any(|(at, _)| {
         let (before, mut after) = (&sentence[..at], sentence[at + number.len()..].chars());
         let begins = !digit(before.chars().next_back()) && !before.ends_with('.');
         let next = after.next();
@@ -69,6 +71,7 @@ mod tests {
     #[test]
     fn a_number_is_not_a_part_of_another() {
         assert!(stands_in("grows as C^0.488 [0.46, 0.52], and", "0.488 [0.46, 0.52]"));
+        assert!(stands_in("N* ~ C^0.488\u{a0}[0.46,\u{a0}0.52]", "0.488 [0.46, 0.52]"));
         assert!(stands_in("about 32.", "32"));
         for other in ["C^0.532", "320 runs", "32.5", "132"] {
             assert!(!stands_in(other, "32"), "{other}");
