@@ -300,14 +300,12 @@ mod tests {
             done_flops: 0.0,
             overall,
         });
-        screen
-            .written
-            .lock()
-            .unwrap()
-            .iter()
-            .filter(|line| !line.trim().is_empty())
-            .cloned()
-            .collect()
+        let written = screen.written.lock().unwrap();
+        let drawn: Vec<&String> = written.iter().filter(|line| !line.trim().is_empty()).collect();
+        // Spinners draw anew in between: the last of the frames that ended counts, and the bar of the sweep ends one.
+        let end =
+            drawn.iter().rposition(|line| line.contains(" cells, ")).expect("the bar of the sweep");
+        drawn[end - 2..=end].iter().map(ToString::to_string).collect()
     }
 
     #[test]
