@@ -212,7 +212,7 @@ fn refit(
 
 fn optima(study: Option<&Study>, best: Result<Refit, FitError>) -> ShapeOptima {
     let row = study.and_then(|study| study.approach2.first());
-    let rule = row.map_or(&[][..], |row| row.answer.given().map_or(&row.slices, |fit| &fit.slices));
+    let rule = row.map(|row| row.every_slice()).unwrap_or_default();
     let mut refused = Vec::new();
     refused.extend(row.and_then(|row| row.answer.refusal()).map(|why| format!("As fitted: {why}")));
     let (best, exponent) = match best {

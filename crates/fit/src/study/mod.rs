@@ -121,6 +121,13 @@ pub struct IsoflopRow {
     pub slices: Vec<SliceFit>,
 }
 
+impl IsoflopRow {
+    /// Every slice, whether or not there is a power law through its minima.
+    pub fn every_slice(&self) -> &[SliceFit] {
+        self.answer.given().map_or(&self.slices, |fit| &fit.slices)
+    }
+}
+
 #[derive(Debug, Clone, Serialize)]
 pub struct Study {
     pub options: StudyOptions,

@@ -10,7 +10,7 @@ use crate::table::{Align, Table, Tone};
 /// Of each budget its minimum, or why it has none; `None` without slices.
 pub(super) fn table(page: &Page) -> Option<Table> {
     let row = page.study()?.approach2.first()?;
-    let slices = row.answer.given().map_or(&row.slices, |fit| &fit.slices);
+    let slices = row.every_slice();
     let minima: Vec<&Minimum> = slices.iter().filter_map(|s| s.minimum.as_ref()).collect();
     let shown = intervals(minima.iter().flat_map(|m| [m.params, m.tokens, m.loss_nats]))
         .map_or_else(String::new, |shown| format!(", with {shown}"));

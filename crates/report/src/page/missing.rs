@@ -35,11 +35,7 @@ pub(super) fn sentence(page: &Page, study: &Study) -> String {
             planned.len()
         );
     }
-    let slices = study.approach2.first().map(|row| match row.answer.given() {
-        Some(fit) => fit.slices.as_slice(),
-        None => row.slices.as_slice(),
-    });
-    let slices = slices.unwrap_or_default();
+    let slices = study.approach2.first().map(|row| row.every_slice()).unwrap_or_default();
     let found = slices.iter().filter(|s| s.minimum.is_some()).count();
     let mut add: Vec<String> =
         slices.iter().filter_map(|slice| missing(page, slice, slice.refusal.as_ref()?)).collect();

@@ -19,7 +19,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     let row = study.approach2.first()?;
     let mut section = Section::new("isoflop", "IsoFLOP curves");
     let fit = row.answer.given();
-    let slices = fit.map_or(&row.slices, |f| &f.slices);
+    let slices = row.every_slice();
     let minima: Vec<&Minimum> = slices.iter().filter_map(|s| s.minimum.as_ref()).collect();
     if !minima.is_empty() {
         let bars = intervals(minima.iter().map(|m| m.params))
@@ -32,7 +32,7 @@ pub(super) fn section(page: &Page) -> Option<Section> {
             .into(),
         );
     }
-    let plot = match slices.as_slice() {
+    let plot = match slices {
         [] => runs_alone(page, study),
         slices => Some(plot(study, fit, slices)),
     };

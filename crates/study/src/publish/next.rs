@@ -15,8 +15,7 @@ impl NextStep {
     /// `None` where neither would have an answer.
     pub(super) fn of(study: Option<&Study>) -> Option<Self> {
         let study = study?;
-        let row = study.approach2.first();
-        let slices = row.map_or(&[][..], |r| r.answer.given().map_or(&r.slices, |f| &f.slices));
+        let slices = study.approach2.first().map(|row| row.every_slice()).unwrap_or_default();
         let open = slices.iter().filter(|slice| slice.minimum.is_none()).count();
         match open {
             0 if !study.has_result() => None,

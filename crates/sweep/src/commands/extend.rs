@@ -42,8 +42,7 @@ pub fn run(args: &ExtendArgs) -> anyhow::Result<ExitCode> {
 pub(super) fn told(extension: &Extension, folder: &Path) -> String {
     let mut text = named(extension);
     if extension.cells > 0 {
-        text +=
-            &format!("\n`sweep extend {}` trains them.\n", shell::quote(&folder.to_string_lossy()));
+        text += &format!("\n`sweep extend {}` trains them.\n", shell::quoted(folder));
     }
     text
 }

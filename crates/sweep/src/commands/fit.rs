@@ -189,7 +189,7 @@ pub fn run(args: FitArgs) -> anyhow::Result<()> {
 /// What the slices of a single results folder lack; `None` where nothing can be added to it as it is.
 fn open_slices(study: &Study, args: &FitArgs) -> anyhow::Result<Option<OpenSlices>> {
     let first = study.approach2.first();
-    let slices = first.map_or(&[][..], |row| row.answer.given().map_or(&row.slices, |f| &f.slices));
+    let slices = first.map(|row| row.every_slice()).unwrap_or_default();
     let ([path], true) = (&args.source.results[..], slices.iter().any(|s| s.refusal.is_some()))
     else {
         return Ok(None);

@@ -139,5 +139,5 @@ fn limit(starter: &Starter, hours: f64) -> String {
 }
 
 fn command(command: &str, path: &Path) -> String {
-    format!("{command} {}", shell::quote(&path.to_string_lossy()))
+    format!("{command} {}", shell::quoted(path))
 }
