@@ -11,7 +11,10 @@ use sha2::{Digest, Sha256};
 use crate::replica::Replica;
 
 /// Raised when the file's layout changes.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+/// Names of the file's metadata: the [`Header`], and the SHA-256 of its text and the tensors' bytes in the order of the layout.
+const STATE: &str = "isoflop";
+const CHECKSUM: &str = "sha256";
 /// Groups of tensors in the file, in its order.
 const GROUPS: [&str; 3] = ["weights", "first", "second"];
 
@@ -42,8 +45,6 @@ struct Header {
     cells: Vec<String>,
     step: u64,
     replicas: Vec<Replica>,
-    /// SHA-256 of the tensors' bytes, in the order of [`names`].
-    sha256: String,
 }
 
 impl<'a> Checkpoint<'a> {
@@ -54,13 +55,19 @@ impl<'a> Checkpoint<'a> {
     pub fn read(bytes: &'a [u8], stack: &Stack, layout: &Layout) -> Result<Self, Damage> {
         let damage = |error: &dyn std::fmt::Display| Damage(error.to_string());
         let (_, meta) = SafeTensors::read_metadata(bytes).map_err(|e| damage(&e))?;
-        let header = meta.metadata().as_ref().and_then(|m| m.get("isoflop"));
-        let header = header.ok_or_else(|| damage(&"it has no training state"))?;
-        let header: Header = serde_json::from_str(header).map_err(|e| damage(&e))?;
+        let kept = |key| meta.metadata().as_ref().and_then(|m| m.get(key));
+        let text = kept(STATE).ok_or_else(|| damage(&"it has no training state"))?;
+        #[derive(Deserialize)]
+        struct Format {
+            format: u32,
+        }
+        // The version first: another format need not have this one's fields.
+        let header: Format = serde_json::from_str(text).map_err(|e| damage(&e))?;
         if header.format != FORMAT {
             let what = format!("its format is {}, this program reads {FORMAT}", header.format);
             return Err(Damage(what));
         }
+        let header: Header = serde_json::from_str(text).map_err(|e| damage(&e))?;
         if header.stack != stack.id || header.cells != cell_names(stack) {
             return Err(Damage("it belongs to other cells".into()));
         }
@@ -68,7 +75,7 @@ impl<'a> Checkpoint<'a> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| damage(&e))?;
         let r = header.replicas.len();
         let mut tensors = [Vec::new(), Vec::new(), Vec::new()];
-        let mut hash = Sha256::new();
+        let mut hash = Sha256::new_with_prefix(text);
         for (group, tensors) in GROUPS.iter().zip(&mut tensors) {
             for (name, rows, columns) in layout {
                 let name = format!("{group}/{name}");
@@ -81,8 +88,8 @@ impl<'a> Checkpoint<'a> {
                 tensors.push(view.data());
             }
         }
-        if hex(hash) != header.sha256 {
-            return Err(Damage("its tensors are not those that were written".into()));
+        if kept(CHECKSUM) != Some(&hex(hash)) {
+            return Err(Damage("its content does not match its checksum".into()));
         }
         Ok(Self { step: header.step, replicas: header.replicas, tensors })
     }
@@ -101,7 +108,15 @@ pub fn write(
     tensors: [Vec<&[u8]>; 3],
 ) -> Result<Vec<u8>, Damage> {
     let mut views = Vec::new();
-    let mut hash = Sha256::new();
+    let header = Header {
+        format: FORMAT,
+        stack: stack.id.clone(),
+        cells: cell_names(stack),
+        step,
+        replicas: replicas.to_vec(),
+    };
+    let header = serde_json::to_string(&header).expect("a header is plain data");
+    let mut hash = Sha256::new_with_prefix(&header);
     for (group, tensors) in GROUPS.iter().zip(&tensors) {
         for ((name, rows, columns), data) in layout.iter().zip(tensors) {
             let shape = vec![replicas.len(), *rows, *columns];
@@ -113,20 +128,12 @@ pub fn write(
             ));
         }
     }
-    let header = Header {
-        format: FORMAT,
-        stack: stack.id.clone(),
-        cells: cell_names(stack),
-        step,
-        replicas: replicas.to_vec(),
-        sha256: hex(hash),
-    };
-    let header = serde_json::to_string(&header).expect("a header is plain data");
-    let meta = HashMap::from([("isoflop".to_owned(), header)]);
+    let meta = HashMap::from([(STATE.to_owned(), header), (CHECKSUM.to_owned(), hex(hash))]);
     serialize(views, Some(meta)).map_err(|e| Damage(e.to_string()))
 }
 
-/// Whether the replicas are such as the stack can have: each with cells of its own, longest first, none of them over.
+/// Whether the replicas are such as the stack can have at that step: each with cells of its own, longest first, none of them
+/// over, and losses of every step so far.
 fn fits(header: &Header, stack: &Stack) -> Result<(), Damage> {
     let mut seen = BTreeSet::new();
     for replica in &header.replicas {
@@ -137,6 +144,7 @@ fn fits(header: &Header, stack: &Stack) -> Result<(), Damage> {
                 && steps.is_sorted_by_key(|steps| Reverse(*steps))
                 && steps.first().is_some_and(|longest| header.step <= *longest)
                 && replica.cells.iter().all(|cell| seen.insert(*cell))
+                && replica.progress.iter().all(|progress| progress.steps() == Some(header.step))
         });
         if !sound {
             return Err(Damage("its replicas are not those of the stack".into()));
@@ -182,7 +190,9 @@ mod tests {
     }
 
     fn replica(cells: &[usize]) -> Replica {
-        let progress = vec![CellProgress::default(); cells.len()];
+        let mut progress = CellProgress::default();
+        progress.count = 3;
+        let progress = vec![progress; cells.len()];
         Replica { cells: cells.to_vec(), progress, lost: None }
     }
 
@@ -203,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_files_other_stacks_and_flipped_tensors_are_told() {
+    fn cut_files_and_other_stacks_are_told() {
         let stack = stack();
         let good = bytes(&stack, 3, &[replica(&[0, 1])]);
         let told = |bytes: &[u8], stack: &Stack| {
@@ -211,9 +221,6 @@ mod tests {
         };
         assert!(!told(&good[..good.len() - 1], &stack).is_empty());
         assert!(!told(b"", &stack).is_empty());
-        let mut flipped = good.clone();
-        *flipped.last_mut().unwrap() ^= 1;
-        assert_eq!(told(&flipped, &stack), "its tensors are not those that were written");
         let mut other = stack.clone();
         other.id = "other".into();
         assert_eq!(told(&good, &other), "it belongs to other cells");
@@ -223,10 +230,31 @@ mod tests {
     }
 
     #[test]
+    fn no_flipped_bit_is_read() {
+        let stack = stack();
+        let good = bytes(&stack, 3, &[replica(&[0]), replica(&[1])]);
+        let read = Checkpoint::read(&good, &stack, &layout()).unwrap();
+        for bit in 0..good.len() * 8 {
+            let mut flipped = good.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            // Blanks that fill up the header may become other white space.
+            if let Ok(found) = Checkpoint::read(&flipped, &stack, &layout()) {
+                assert_eq!(found, read, "bit {bit}");
+            }
+        }
+        let mut flipped = good.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        let error = Checkpoint::read(&flipped, &stack, &layout()).unwrap_err().to_string();
+        assert_eq!(error, "its content does not match its checksum");
+    }
+
+    #[test]
     fn replicas_that_the_stack_cannot_have_are_told() {
         let stack = stack();
         let mut short = replica(&[0]);
         short.progress.clear();
+        let mut behind = replica(&[0]);
+        behind.progress[0].count = 2;
         let over = stack.cells[0].steps + 1;
         for (step, replicas) in [
             (3, vec![replica(&[7])]),
@@ -234,6 +262,8 @@ mod tests {
             (3, vec![replica(&[1, 0])]),
             (3, vec![replica(&[])]),
             (3, vec![short]),
+            (3, vec![behind]),
+            (4, vec![replica(&[0])]),
             (over, vec![replica(&[0])]),
         ] {
             let bytes = bytes(&stack, step, &replicas);

@@ -9,7 +9,7 @@ use isoflop_record::{CurvePoint, Energy};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CellProgress {
     sum: f64,
-    count: u64,
+    pub(crate) count: u64,
     pub curve: Vec<CurvePoint>,
     pub valid_curve: Vec<(u64, f64)>,
     pub train_seconds: f64,
@@ -24,6 +24,15 @@ pub struct CellProgress {
     /// Loss of the first step and a running mean, to notice a loss that runs away.
     first_loss: Option<f64>,
     running: Option<f64>,
+}
+
+impl CellProgress {
+    /// Steps whose losses are in it; `None` where its curve does not go forward.
+    pub(crate) fn steps(&self) -> Option<u64> {
+        let forward = self.curve.is_sorted_by(|a, b| a.step < b.step);
+        let closed = self.curve.last().map_or(0, |point| point.step);
+        forward.then(|| closed.checked_add(self.count)).flatten()
+    }
 }
 
 /// What carries one cell's weights in a stack. It stands for several cells while these are still the same run: WSD runs that

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use isoflop_durable::FileError;
+
 /// An error of this crate. Every message names the place and ends in a hint.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -142,5 +144,10 @@ impl DataError {
             source,
             hint: "data.cache must be a writable folder on a disk with room for the tokens",
         }
+    }
+
+    /// The same for `map_err`.
+    pub(crate) fn not_written(error: FileError) -> Self {
+        Self::write(&error.path, error.source)
     }
 }

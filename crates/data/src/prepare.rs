@@ -4,6 +4,7 @@ mod cache;
 mod scan;
 mod tokenize;
 
+use isoflop_durable::create_folder;
 use isoflop_plan::{DataConfig, DataSource};
 
 use crate::corpus::{Corpus, Summary};
@@ -57,7 +58,7 @@ pub(crate) fn prepare_scanned(
             cache::remove(&folder)?;
         }
     }
-    std::fs::create_dir_all(&config.cache).map_err(|e| DataError::write(&config.cache, e))?;
+    create_folder(&config.cache).map_err(DataError::not_written)?;
     cache::remove_abandoned(&config.cache)?;
     let temporary = tempfile::Builder::new()
         .prefix(cache::BUILDING)

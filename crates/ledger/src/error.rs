@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use isoflop_durable::FileError;
+
 use crate::lock::Holder;
 
 /// What can go wrong with a results folder. Every message says where, and ends in a hint.
@@ -9,14 +11,8 @@ use crate::lock::Holder;
 #[non_exhaustive]
 pub enum LedgerError {
     /// The file system refused.
-    #[error("cannot {action} {}\nhint: check that the folder exists, that you may write to it and that the disk is not full", path.display())]
-    Io {
-        /// What was tried, as in "cannot ...".
-        action: &'static str,
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] FileError),
     /// Another process writes to the folder.
     #[error(
         "{} is in use by {}\nhint: wait for it to end or stop it (Ctrl-C leaves a checkpoint), or choose another results folder",
@@ -37,15 +33,29 @@ pub enum LedgerError {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A line of the ledger is not a record.
-    #[error("{}, line {line}: not a record: {reason}\nhint: lines before and after it may be sound; restore the file from a copy, or move line {line} to another file to train its cell again", path.display())]
+    /// A line of the ledger is not a record, or not the one that was written.
+    #[error("{}, line {line}: {reason}\nhint: restore the file from a copy, or have `sweep check {} --mend` move what is damaged aside; the same command then trains its cells again", path.display(), folder_of(path).display())]
     Corrupt {
         /// The ledger file.
         path: PathBuf,
         /// Line, counted from 1.
         line: usize,
-        /// What the parser said.
         reason: String,
+    },
+    /// A record that contradicts itself was to be written: a fault of this program.
+    #[error(
+        "the record of {0}\nhint: this is a fault of the program; nothing was written, and the cell is trained again by the same command"
+    )]
+    Unsound(String),
+    /// The folder or its ledger is not where it was while this process was at work.
+    #[error("{}", vanished(folder, what, rescued.as_ref()))]
+    Vanished {
+        /// The results folder.
+        folder: PathBuf,
+        /// What became of it.
+        what: &'static str,
+        /// Where all that this process knew was written instead; `None` where nothing could be written either.
+        rescued: Option<PathBuf>,
     },
     /// A line of the ledger was written by another version.
     #[error("{}, line {line}: written in format {found}, this version reads format {}\nhint: read it with the version that wrote it (passport.json names it), or choose another results folder", path.display(), crate::SCHEMA)]
@@ -70,7 +80,7 @@ pub enum LedgerError {
         cell: String,
     },
     /// `passport.json` cannot be read.
-    #[error("{}: not a list of passports: {reason}\nhint: restore the file from a copy; without it, records cannot be compared across machines", path.display())]
+    #[error("{}: {reason}\nhint: restore the file from a copy, or have `sweep check {} --mend` move it aside; without it, records cannot be compared across machines", path.display(), folder_of(path).display())]
     Passport {
         /// The passport file.
         path: PathBuf,
@@ -116,6 +126,29 @@ pub enum LedgerError {
 
 impl LedgerError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { action, path: path.to_owned(), source }
+        let error = FileError::when(action, path);
+        move |source| Self::Io(error(source))
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+fn vanished(folder: &Path, what: &str, rescued: Option<&PathBuf>) -> String {
+    let folder = folder.display();
+    let told = format!("{folder} {what} while this process was at work");
+    match rescued {
+        Some(rescued) => {
+            let rescued = rescued.display();
+            format!(
+                "{told}; all its records and what was being trained are in {rescued}\n\
+                 hint: go on there, `sweep {rescued}/config.resolved.toml --results {rescued}`, or move it to {folder} and run the same command again"
+            )
+        }
+        None => format!(
+            "{told}, and nothing could be written beside it\n\
+             hint: put the folder back, or check that the disk is there and not full, and run the same command again"
+        ),
     }
 }

@@ -6,10 +6,10 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use isoflop_plan::CellId;
-use serde::Deserialize;
+use isoflop_record::Record;
 
 use crate::error::LedgerError;
-use isoflop_record::{Record, SCHEMA};
+use crate::line::{self, Line};
 
 /// What was put right when the ledger was opened. Not an error, but never silent: print it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,8 @@ impl std::fmt::Display for Repair {
 /// What a ledger file holds.
 pub(crate) struct Parsed {
     pub records: Vec<Record>,
+    /// Records without a checksum.
+    pub unsealed: usize,
     /// Bytes up to the end of the last sound line.
     pub sound_bytes: usize,
     /// What follows them.
@@ -71,17 +73,17 @@ pub(crate) enum Tail {
 
 /// Reads the bytes of a ledger file. Only the end of the file may be unfinished.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, LedgerError> {
-    let mut parsed = Parsed { records: Vec::new(), sound_bytes: 0, tail: Tail::Clean };
+    let mut parsed = Parsed { records: Vec::new(), unsealed: 0, sound_bytes: 0, tail: Tail::Clean };
     let mut ended: BTreeMap<(CellId, String), usize> = BTreeMap::new();
     while parsed.sound_bytes < bytes.len() {
         let rest = &bytes[parsed.sound_bytes..];
-        let line = parsed.records.len() + 1;
+        let number = parsed.records.len() + 1;
         let (text, complete) = match rest.iter().position(|&byte| byte == b'\n') {
             Some(end) => (&rest[..end], true),
             None => (rest, false),
         };
-        let record = match parse_line(path, line, text) {
-            Ok(record) => record,
+        let Line { record, sealed } = match line::parse(path, number, text) {
+            Ok(line) => line,
             Err(LedgerError::Corrupt { .. }) if unfinished(rest, complete) => {
                 parsed.tail = Tail::Torn;
                 return Ok(parsed);
@@ -90,12 +92,13 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, LedgerError> {
         };
         if record.result.status.is_final()
             && let Some(first) =
-                ended.insert((record.id().clone(), record.run.passport.clone()), line)
+                ended.insert((record.id().clone(), record.run.passport.clone()), number)
         {
             let cell = record.id().to_string();
-            return Err(LedgerError::Twice { path: path.to_owned(), line, first, cell });
+            return Err(LedgerError::Twice { path: path.to_owned(), line: number, first, cell });
         }
         parsed.records.push(record);
+        parsed.unsealed += usize::from(!sealed);
         parsed.sound_bytes += text.len() + usize::from(complete);
         if !complete {
             parsed.tail = Tail::NoLineEnd;
@@ -107,24 +110,6 @@ pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, LedgerError> {
 /// A line without its end was cut short by a kill; an all-zero tail is what some file systems leave after a power cut.
 fn unfinished(rest: &[u8], complete: bool) -> bool {
     !complete || rest.iter().all(|&byte| byte == 0)
-}
-
-fn parse_line(path: &Path, line: usize, text: &[u8]) -> Result<Record, LedgerError> {
-    #[derive(Deserialize)]
-    struct Header {
-        schema: u64,
-    }
-    let corrupt = |error: serde_json::Error| LedgerError::Corrupt {
-        path: path.to_owned(),
-        line,
-        reason: error.to_string(),
-    };
-    // The version first: a later format need not have this one's fields.
-    let header: Header = serde_json::from_slice(text).map_err(corrupt)?;
-    if header.schema != u64::from(SCHEMA) {
-        return Err(LedgerError::Schema { path: path.to_owned(), line, found: header.schema });
-    }
-    serde_json::from_slice(text).map_err(corrupt)
 }
 
 /// Puts the end of the file right: moves a torn line to `aside`, adds a missing line end. `file` is left at its end.

@@ -1,29 +1,41 @@
 //! The writer's side of a results folder.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use isoflop_durable::{Handle, create_folder, remove_leftovers, sync_folder, write_atomic};
 use isoflop_plan::{Cell, CellId};
+use isoflop_record::Record;
 
-use crate::atomic::{remove_leftovers, sync_folder, write_atomic};
 use crate::error::LedgerError;
 use crate::jsonl::{Repair, parse, repair};
-use crate::lock::Lock;
+use crate::line;
+use crate::lock::{Lock, lock_ledger};
 use crate::passport::Passport;
 use crate::read::{Contents, LEDGER_FILE, PASSPORT_FILE, read_or_empty, read_passports};
-use isoflop_record::Record;
+use crate::rescue::Vanished;
+use crate::sound::unsound;
 
 const TORN_FILE: &str = "ledger.torn";
 
 /// A results folder opened for writing, by this process alone.
 #[derive(Debug)]
 pub struct Ledger {
-    folder: PathBuf,
-    path: PathBuf,
-    file: File,
+    pub(crate) folder: PathBuf,
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+    /// Which file it is, by whatever name.
+    pub(crate) opened: Handle,
+    /// Bytes that this process knows to be in it.
+    pub(crate) length: u64,
     contents: Contents,
     repair: Option<Repair>,
+    /// Files beside it that a study goes on from, by name.
+    pub(crate) beside: BTreeMap<String, Vec<u8>>,
+    pub(crate) vanished: Option<Vanished>,
+    pub(crate) command: String,
     _lock: Lock,
 }
 
@@ -47,12 +59,10 @@ impl Ledger {
     ///
     /// [`LedgerError::Locked`] names the process that holds the folder; see [`read`](crate::read()) for the others.
     pub fn open(folder: &Path, command: &str) -> Result<Self, LedgerError> {
-        std::fs::create_dir_all(folder).map_err(LedgerError::io("create", folder))?;
+        create_folder(folder)?;
         let lock = Lock::take(folder, command)?;
         remove_leftovers(folder)?;
         let path = folder.join(LEDGER_FILE);
-        let bytes = read_or_empty(&path)?;
-        let parsed = parse(&path, &bytes)?;
         let mut file = File::options()
             .create(true)
             .truncate(false)
@@ -60,15 +70,30 @@ impl Ledger {
             .write(true)
             .open(&path)
             .map_err(LedgerError::io("open", &path))?;
+        // Should the lock's file be removed, this one still keeps a second writer out.
+        lock_ledger(folder, &file)?;
+        let bytes = read_or_empty(&path)?;
+        let parsed = parse(&path, &bytes)?;
         let repair = repair(&path, &mut file, &bytes, &parsed, &folder.join(TORN_FILE))?;
         sync_folder(folder)?;
-        let passports = read_passports(folder)?;
+        let length = file.seek(SeekFrom::End(0)).map_err(LedgerError::io("seek in", &path))?;
+        let opened = file.try_clone().and_then(Handle::from_file);
         Ok(Self {
             folder: folder.to_owned(),
+            opened: opened.map_err(LedgerError::io("open", &path))?,
             path,
             file,
-            contents: Contents { records: parsed.records, passports, unfinished_line: false },
+            length,
+            contents: Contents {
+                records: parsed.records,
+                passports: read_passports(folder)?,
+                unfinished_line: false,
+                unsealed: parsed.unsealed,
+            },
             repair,
+            beside: BTreeMap::new(),
+            vanished: None,
+            command: command.to_owned(),
             _lock: lock,
         })
     }
@@ -112,11 +137,16 @@ impl Ledger {
         let known = self.contents.passports.get(&hash);
         let adds = known.is_none_or(|old| old.peaks.is_empty() && !passport.peaks.is_empty());
         if adds {
-            let mut passports = self.contents.passports.clone();
-            passports.insert(hash.clone(), passport);
-            let json = serde_json::to_string_pretty(&passports).expect("passports are plain data");
-            write_atomic(&self.folder.join(PASSPORT_FILE), (json + "\n").as_bytes())?;
-            self.contents.passports = passports;
+            let old = self.contents.passports.insert(hash.clone(), passport);
+            let json = self.contents.passport_json();
+            let written = write_atomic(&self.folder.join(PASSPORT_FILE), json.as_bytes());
+            if written.is_err() {
+                match old {
+                    Some(old) => self.contents.passports.insert(hash.clone(), old),
+                    None => self.contents.passports.remove(&hash),
+                };
+            }
+            written?;
         }
         Ok(hash)
     }
@@ -130,22 +160,37 @@ impl Ledger {
     /// # Errors
     ///
     /// [`LedgerError::Io`]. What was written is then cut off again, so that a full disk leaves a sound file.
+    /// [`LedgerError::Vanished`] where the folder went away; the record is then in the rescued one.
+    /// [`LedgerError::Unsound`] for a record that contradicts itself.
     pub fn append(&mut self, record: Record) -> Result<Append, LedgerError> {
+        if let Some(reason) = unsound(&record) {
+            return Err(LedgerError::Unsound(reason));
+        }
         let ended = |old: &&Record| old.id() == record.id() && old.result.status.is_final();
         if let Some(old) = self.contents.records.iter().find(ended) {
             let same = old.deterministic_json() == record.deterministic_json();
             return Ok(Append::AlreadyThere { same });
         }
-        let mut line = serde_json::to_vec(&record).expect("a record is plain data");
-        line.push(b'\n');
-        let before =
-            self.file.seek(SeekFrom::End(0)).map_err(LedgerError::io("seek in", &self.path))?;
-        if let Err(error) = self.file.write_all(&line).and_then(|()| self.file.sync_data()) {
+        let there = self.check();
+        if self.vanished.as_ref().is_none_or(|vanished| vanished.rescued.is_some()) {
+            self.write(record)?;
+        }
+        there.map(|()| Append::Written)
+    }
+
+    fn write(&mut self, record: Record) -> Result<(), LedgerError> {
+        let line = line::write(&record);
+        self.file
+            .seek(SeekFrom::Start(self.length))
+            .map_err(LedgerError::io("seek in", &self.path))?;
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
             // If this fails as well, the next opening finds a torn line and moves it aside.
-            let _ = self.file.set_len(before);
+            let _ = self.file.set_len(self.length);
             return Err(LedgerError::io("append to", &self.path)(error));
         }
+        self.length += line.len() as u64;
         self.contents.records.push(record);
-        Ok(Append::Written)
+        Ok(())
     }
 }

@@ -42,18 +42,19 @@
 //! # Ok::<(), isoflop_ledger::LedgerError>(())
 //! ```
 
-mod atomic;
 mod error;
 mod host;
 mod jsonl;
 mod ledger;
+mod line;
 mod lock;
 mod machine;
 mod passport;
 mod read;
+mod rescue;
 mod snapshot;
+mod sound;
 
-pub use atomic::write_atomic;
 pub use error::LedgerError;
 pub use host::{Host, now_utc, seconds_of_utc};
 pub use isoflop_record::{

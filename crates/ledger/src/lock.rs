@@ -4,11 +4,12 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
+use isoflop_durable::write_atomic;
 use serde::{Deserialize, Serialize};
 
-use crate::atomic::write_atomic;
 use crate::error::LedgerError;
 use crate::host::{host_name, now_utc};
+use crate::read::LEDGER_FILE;
 
 const LOCK_FILE: &str = "ledger.lock";
 const HOLDER_FILE: &str = "ledger.holder.json";
@@ -97,7 +98,10 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         // Nothing depends on the removal: a name left behind by a kill is overwritten by the next holder.
-        let _ = std::fs::remove_file(&self.holder_path);
+        // Under the name of a folder that was replaced stands another's.
+        if holder_in(&self.holder_path).is_some_and(|holder| holder.pid == std::process::id()) {
+            let _ = std::fs::remove_file(&self.holder_path);
+        }
         let _ = self.file.unlock();
     }
 }
@@ -105,12 +109,30 @@ impl Drop for Lock {
 /// The name is written just after the lock is taken, so it is given a moment to appear.
 fn read_holder(path: &Path) -> Option<Holder> {
     for _ in 0..10 {
-        if let Ok(bytes) = std::fs::read(path)
-            && let Ok(holder) = serde_json::from_slice(&bytes)
-        {
-            return Some(holder);
+        let holder = holder_in(path);
+        if holder.is_some() {
+            return holder;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
     None
+}
+
+fn holder_in(path: &Path) -> Option<Holder> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// Locks the ledger itself as well, where a lock does not keep others from reading. Its own lock file may be removed; whoever
+/// then makes a new one still meets this.
+pub(crate) fn lock_ledger(folder: &Path, file: &File) -> Result<(), LedgerError> {
+    match cfg!(unix).then(|| file.try_lock()) {
+        Some(Err(TryLockError::WouldBlock)) => {
+            let holder = read_holder(&folder.join(HOLDER_FILE));
+            Err(LedgerError::Locked { folder: folder.to_owned(), holder })
+        }
+        Some(Err(TryLockError::Error(source))) => {
+            Err(LedgerError::LockUnsupported { path: folder.join(LEDGER_FILE), source })
+        }
+        Some(Ok(())) | None => Ok(()),
+    }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use isoflop_durable::{seal_json, sha256_hex, unseal_json};
 use isoflop_plan::CellId;
-use sha2::{Digest, Sha256};
+use isoflop_record::{Record, Status};
 
 use crate::error::LedgerError;
 use crate::jsonl::{Tail, parse};
+use crate::line;
 use crate::passport::Passport;
-use isoflop_record::{Record, Status};
 
 /// Name of the ledger file in a results folder.
 pub const LEDGER_FILE: &str = "ledger.jsonl";
@@ -30,6 +31,8 @@ pub struct Contents {
     pub passports: BTreeMap<String, Passport>,
     /// Whether the file ended in part of a line: a writer is at work, or was killed. That part is not in `records`.
     pub unfinished_line: bool,
+    /// Records without a checksum, of versions that wrote none: a digit that changed in them would not show.
+    pub unsealed: usize,
 }
 
 /// Copies what a folder holds. Takes no lock: another process may be writing meanwhile.
@@ -60,6 +63,7 @@ pub fn read_bytes(
         records: parsed.records,
         passports: parse_passports(folder, passports.unwrap_or_default())?,
         unfinished_line: parsed.tail == Tail::Torn,
+        unsealed: parsed.unsealed,
     })
 }
 
@@ -72,8 +76,7 @@ pub fn read_with_hash(folder: &Path) -> Result<(Contents, String), LedgerError> 
     let bytes = read_or_empty(&folder.join(LEDGER_FILE))?;
     let passports = read_or_empty(&folder.join(PASSPORT_FILE))?;
     let contents = read_bytes(folder, &bytes, Some(&passports))?;
-    let hash = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok((contents, hash))
+    Ok((contents, sha256_hex(&bytes)))
 }
 
 impl Contents {
@@ -107,6 +110,17 @@ impl Contents {
         self.current().values().filter(|record| is(&record.result.status)).count()
     }
 
+    /// The records as a ledger file.
+    pub fn ledger_jsonl(&self) -> String {
+        self.records.iter().map(line::write).collect()
+    }
+
+    /// The passports as their file.
+    pub fn passport_json(&self) -> String {
+        let json = serde_json::to_string_pretty(&self.passports);
+        seal_json(&(json.expect("passports are plain data") + "\n"))
+    }
+
     /// The part of the current records that must be the same when the same configuration is run again: one line
     /// of JSON per cell, by id.
     pub fn deterministic_jsonl(&self) -> String {
@@ -130,8 +144,15 @@ fn parse_passports(folder: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Passp
     if bytes.is_empty() {
         return Ok(BTreeMap::new());
     }
-    serde_json::from_slice(bytes).map_err(|error| LedgerError::Passport {
-        path: folder.join(PASSPORT_FILE),
-        reason: error.to_string(),
-    })
+    let damaged =
+        |reason: String| LedgerError::Passport { path: folder.join(PASSPORT_FILE), reason };
+    let body = unseal_json(bytes).map_err(|broken| damaged(broken.to_string()))?.body;
+    let passports: BTreeMap<String, Passport> = serde_json::from_slice(&body)
+        .map_err(|error| damaged(format!("not a list of passports: {error}")))?;
+    match passports.iter().find(|(hash, passport)| passport.hash() != **hash) {
+        Some((hash, _)) => Err(damaged(format!(
+            "passport {hash} does not have the content that its name stands for"
+        ))),
+        None => Ok(passports),
+    }
 }

@@ -1,8 +1,8 @@
 //! The configuration that a folder's records belong to.
 
+use isoflop_durable::{unseal_toml, write_atomic};
 use isoflop_plan::{Config, Effect};
 
-use crate::atomic::write_atomic;
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::read::{CHECKPOINT_FOLDER, CONFIG_FILE, read_or_empty};
@@ -24,12 +24,14 @@ impl Ledger {
     /// # Errors
     ///
     /// As [`Ledger::check_config`]; [`LedgerError::Io`].
-    pub fn settle_config(&self, config: &Config, extend: bool) -> Result<Settled, LedgerError> {
+    pub fn settle_config(&mut self, config: &Config, extend: bool) -> Result<Settled, LedgerError> {
         let settled = self.check_config(config, extend)?;
-        if settled != Settled::Same {
-            let path = self.folder().join(CONFIG_FILE);
-            write_atomic(&path, config.resolved_toml().as_bytes())?;
+        let path = self.folder().join(CONFIG_FILE);
+        let sealed = unseal_toml(&read_or_empty(&path)?).is_ok_and(|old| old.sealed);
+        if settled != Settled::Same || !sealed {
+            write_atomic(&path, config.sealed_toml().as_bytes())?;
         }
+        self.hold(CONFIG_FILE)?;
         Ok(settled)
     }
 

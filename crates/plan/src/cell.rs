@@ -160,21 +160,31 @@ impl Cell {
         seed: u64,
         data_sha256: &str,
     ) -> Self {
+        let mut cell = Self { id: CellId(String::new()), budget_flops, shape, steps, hyper, seed };
+        cell.id = cell.id_for(NUMERICS_VERSION, data_sha256);
+        cell
+    }
+
+    /// Whether its id is that of its settings and the data, by this numerics version or an older one.
+    pub fn is_named_for(&self, data_sha256: &str) -> bool {
+        (1..=NUMERICS_VERSION).rev().any(|version| self.id == self.id_for(version, data_sha256))
+    }
+
+    fn id_for(&self, version: u32, data_sha256: &str) -> CellId {
         let identity = Identity {
-            numerics: match hyper.precision {
-                Precision::F32 => NUMERICS_VERSION,
-                Precision::F16 | Precision::Bf16 => NUMERICS_VERSION + HALF_NUMERICS_VERSION,
+            numerics: match self.hyper.precision {
+                Precision::F32 => version,
+                Precision::F16 | Precision::Bf16 => version + HALF_NUMERICS_VERSION,
             },
             data_sha256,
-            shape: &shape,
-            steps,
-            hyper: &hyper,
-            seed,
+            shape: &self.shape,
+            steps: self.steps,
+            hyper: &self.hyper,
+            seed: self.seed,
         };
         let bytes = serde_json::to_vec(&identity).expect("an identity is plain data");
-        let digest = Sha256::digest(&bytes);
-        let id = CellId(digest.iter().take(8).map(|b| format!("{b:02x}")).collect());
-        Self { id, budget_flops, shape, steps, hyper, seed }
+        let digest = Sha256::digest(bytes);
+        CellId(digest.iter().take(8).map(|b| format!("{b:02x}")).collect())
     }
 
     /// Seed of the initial weights, drawn from seed, shape and length, so that what chance does to a start is

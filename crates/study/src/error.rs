@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use isoflop_data::DataError;
 use isoflop_device::DeviceError;
+use isoflop_durable::FileError;
 use isoflop_fit::FitError;
 use isoflop_ledger::LedgerError;
 use isoflop_plan::ConfigErrors;
@@ -63,14 +64,8 @@ pub enum StudyError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The file system refused.
-    #[error("cannot {action} {}\nhint: check that you may write there and that the disk is not full", path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(FileError),
     /// A plot could not be drawn.
     #[error("cannot draw the plot {id}")]
     Plot {
@@ -93,6 +88,12 @@ fn of(place: &Option<String>) -> String {
 impl From<ConfigErrors> for StudyError {
     fn from(errors: ConfigErrors) -> Self {
         Self::Config(errors)
+    }
+}
+
+impl From<FileError> for StudyError {
+    fn from(error: FileError) -> Self {
+        Self::Io(error)
     }
 }
 

@@ -1,20 +1,24 @@
 //! What a results folder remembers of its data, so that a report can be made without it.
 
+use std::error::Error;
 use std::path::Path;
 
 use isoflop_data::Corpus;
-use isoflop_ledger::{CHECKPOINT_FOLDER, write_atomic};
+use isoflop_durable::{parse_sealed, write_sealed};
+use isoflop_ledger::CHECKPOINT_FOLDER;
 use isoflop_plan::DataFacts;
 use isoflop_report::number;
 use isoflop_text::counted;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StudyError;
+use crate::events::Observer;
 
-const FILE: &str = "data.json";
+pub(crate) const FILE: &str = "data.json";
 
 /// What plans and reports need to know of the data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StudyData {
     vocab: usize,
     train_tokens: Option<u64>,
@@ -58,8 +62,7 @@ impl StudyData {
 
     /// Writes it beside the results.
     pub(crate) fn write(&self, folder: &Path) -> Result<(), StudyError> {
-        let json = serde_json::to_string_pretty(self).expect("facts about data are plain data");
-        Ok(write_atomic(&folder.join(FILE), (json + "\n").as_bytes())?)
+        Ok(write_sealed(&folder.join(FILE), self)?)
     }
 
     /// Reads it again.
@@ -68,7 +71,7 @@ impl StudyData {
     /// [`StudyError::Unreadable`].
     pub fn read(folder: &Path) -> Result<Self, StudyError> {
         let path = folder.join(FILE);
-        let parse = |bytes: Vec<u8>| Ok(serde_json::from_slice(&bytes)?);
+        let parse = |bytes: Vec<u8>| parse_sealed(&bytes);
         std::fs::read(&path).map_err(Into::into).and_then(parse).map_err(|source| {
             let config = folder.join(isoflop_ledger::CONFIG_FILE);
             StudyError::Unreadable {
@@ -86,9 +89,23 @@ impl StudyData {
     ///
     /// # Errors
     /// [`StudyError::Misuse`] where it was trained on other data.
-    pub(crate) fn check_same(&self, folder: &Path, records: usize) -> Result<(), StudyError> {
-        // Without a record of the data, or with a damaged one, there is nothing to compare with.
-        let Ok(old) = Self::read(folder) else { return Ok(()) };
+    pub(crate) fn check_same(
+        &self,
+        folder: &Path,
+        records: usize,
+        observer: &mut dyn Observer,
+    ) -> Result<(), StudyError> {
+        let old = match Self::read(folder) {
+            Ok(old) => old,
+            // Nothing to compare with. The cells' ids tell other data as well.
+            Err(_) if !folder.join(FILE).exists() => return Ok(()),
+            Err(error) => {
+                let (path, why) = (folder.join(FILE), error.source().map(ToString::to_string));
+                let why = why.unwrap_or_default();
+                observer.warn(format!("{}: {why}; it is written anew", path.display()));
+                return Ok(());
+            }
+        };
         let checkpoints = std::fs::read_dir(folder.join(CHECKPOINT_FOLDER))
             .map_or(0, |entries| entries.flatten().count());
         if old.sha256 == self.sha256 || records + checkpoints == 0 {
@@ -169,20 +186,26 @@ mod tests {
 
     #[test]
     fn other_data_is_refused_where_something_was_trained() {
+        struct Silent;
+        impl Observer for Silent {
+            fn tell(&mut self, _: &crate::events::Update) {}
+        }
+        let observer = &mut Silent;
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (data("00aa", "80"), data("11bb", "81"));
-        new.check_same(folder.path(), 3).unwrap();
+        new.check_same(folder.path(), 3, observer).unwrap();
         old.write(folder.path()).unwrap();
-        old.check_same(folder.path(), 3).unwrap();
-        new.check_same(folder.path(), 0).unwrap();
-        let told = new.check_same(folder.path(), 1).unwrap_err().to_string();
+        old.check_same(folder.path(), 3, observer).unwrap();
+        new.check_same(folder.path(), 0, observer).unwrap();
+        let told = new.check_same(folder.path(), 1, observer).unwrap_err().to_string();
         assert!(told.contains("1 record and 0 checkpoints: documents: 80 -> 81; "), "{told}");
         assert!(told.contains("SHA-256: 00aa.. -> 11bb.."), "{told}");
         assert_eq!(told.matches("\nhint: ").count(), 2, "{told}");
         let checkpoints = folder.path().join(CHECKPOINT_FOLDER);
         std::fs::create_dir(&checkpoints).unwrap();
         std::fs::write(checkpoints.join("a.safetensors"), "").unwrap();
-        let told = data("22cc", "80").check_same(folder.path(), 0).unwrap_err().to_string();
+        let told =
+            data("22cc", "80").check_same(folder.path(), 0, observer).unwrap_err().to_string();
         assert!(told.contains("1 checkpoint: as much text, with other content"), "{told}");
     }
 }

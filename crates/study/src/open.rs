@@ -10,7 +10,7 @@ use isoflop_plan::{Config, DeviceConfig, Grid, Precision, StackLimits};
 use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
-use crate::facts::StudyData;
+use crate::facts::{self, StudyData};
 use crate::sources::{self, Source};
 
 /// The configuration that a results folder was made with, and with a precision left to the device as its cells have it.
@@ -68,7 +68,7 @@ pub(crate) fn open_ledger(
 pub(crate) fn settle(
     config: &Config,
     extend: bool,
-    ledger: &Ledger,
+    ledger: &mut Ledger,
     data: &StudyData,
     observer: &mut dyn Observer,
 ) -> Result<(), StudyError> {
@@ -76,7 +76,8 @@ pub(crate) fn settle(
         observer
             .note(format!("the configuration changed since the last run: {}", changes.join("; ")));
     }
-    data.write(ledger.folder())
+    data.write(ledger.folder())?;
+    Ok(ledger.hold(facts::FILE)?)
 }
 
 /// Reads, splits and tokenises the data, or finds it in the cache.

@@ -1,6 +1,7 @@
 //! The main job: plan -> data -> train -> ledger -> fit -> report.
 
 use isoflop_device::TrainDevice;
+use isoflop_durable::FileError;
 use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger};
 use isoflop_plan::{Config, Grid};
 use isoflop_speed::Effort;
@@ -19,7 +20,7 @@ use crate::passport;
 use crate::publish::{Published, Results, publish};
 use crate::schedule::{self, Prepared, train};
 use crate::stop::Stop;
-use crate::widths::Measurer;
+use crate::widths::{self, Measurer};
 
 /// A forecast is worth a measurement where training takes longer than the device's peak rate needs for this many seconds'
 /// worth of FLOPs. Small models reach a tenth of the peak or less.
@@ -72,10 +73,10 @@ pub fn run(
     // data
     let corpus = prepare_data(&config, observer)?;
     let data = StudyData::of(&corpus);
-    data.check_same(ledger.folder(), ledger.contents().records.len())?;
+    data.check_same(ledger.folder(), ledger.contents().records.len(), observer)?;
     let mut grid = build_grid(&config, &corpus, &data, Some(limits))?;
     refuse_too_large(&grid, limits, &device)?;
-    settle(&config, options.extend, &ledger, &data, observer)?;
+    settle(&config, options.extend, &mut ledger, &data, observer)?;
     tell_doubts(&grid, ledger.contents().records.is_empty(), observer);
     clock.lap("data");
 
@@ -86,6 +87,7 @@ pub fn run(
         let measurer = Measurer { config: &config, device: &device, limits };
         let widths = measurer.widths(&grid, worth, observer)?;
         measurer.restack(&mut grid, widths.as_ref());
+        ledger.hold(widths::FILE)?;
         let rates = match widths {
             Some(widths) if widths.device == device.info.label() => Some(widths),
             _ if worth => Some(measurer.planned(&grid, TRIALS, observer)?),
@@ -111,6 +113,7 @@ pub fn run(
         device.wait();
         clock.lap_training(&ledger.contents().records[trained_before..], &overheads);
         observer.clear();
+        ledger.check()?;
         match end? {
             schedule::End::Interrupted { by } => return Ok(End::Interrupted { by }),
             schedule::End::Completed { failed: 0 } => remove_checkpoints(&ledger)?,
@@ -140,7 +143,10 @@ pub fn run(
         folder: ledger.folder(),
         command: MAKE_AGAIN,
     };
-    let published = Box::new(publish(&results, observer)?);
+    let published = publish(&results, observer);
+    // What was published would lie in a folder that nobody finds.
+    ledger.check()?;
+    let published = Box::new(published?);
     clock.lap("fit and report");
     energy::tell(&published.spending, metering.as_ref(), observer);
     let (seconds, parts) = clock.end();
@@ -193,7 +199,7 @@ fn remove_checkpoints(ledger: &Ledger) -> Result<(), StudyError> {
     let path = ledger.folder().join(CHECKPOINT_FOLDER);
     match std::fs::remove_dir_all(&path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(StudyError::Io { action: "remove", path, source })
+            Err(FileError { action: "remove", path, source }.into())
         }
         _ => Ok(()),
     }

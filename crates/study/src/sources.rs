@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use isoflop_ledger::{CONFIG_FILE, write_atomic};
+use isoflop_durable::{unseal_json, write_atomic, write_sealed};
+use isoflop_ledger::CONFIG_FILE;
 use isoflop_plan::{Config, DataFacts, Grid};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,7 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Vec<Source>>, StudyError> {
     struct Header {
         schema: u64,
     }
+    let bytes = unseal_json(&bytes).map_err(|e| unreadable(e.into()))?.body;
     let header: Header = serde_json::from_slice(&bytes).map_err(|e| unreadable(e.into()))?;
     if header.schema != SCHEMA {
         let found = header.schema;
@@ -85,13 +87,12 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Vec<Source>>, StudyError> {
 /// Writes the list, and every configuration that is not the folder's own.
 pub(crate) fn write(folder: &Path, sources: &[Source]) -> Result<(), StudyError> {
     for source in sources.iter().filter(|source| source.file != CONFIG_FILE) {
-        write_atomic(&folder.join(&source.file), source.config.resolved_toml().as_bytes())?;
+        write_atomic(&folder.join(&source.file), source.config.sealed_toml().as_bytes())?;
     }
     let entry =
         |source: &Source| Entry { folder: source.folder.clone(), config: source.file.clone() };
     let file = File { schema: SCHEMA, sources: sources.iter().map(entry).collect() };
-    let json = serde_json::to_string_pretty(&file).expect("a list of names is plain data");
-    Ok(write_atomic(&folder.join(FILE), (json + "\n").as_bytes())?)
+    Ok(write_sealed(&folder.join(FILE), &file)?)
 }
 
 /// The cells of all sources.

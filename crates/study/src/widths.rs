@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use isoflop_device::TrainDevice;
-use isoflop_ledger::{CHECKPOINT_FOLDER, write_atomic};
+use isoflop_durable::{parse_sealed, write_sealed};
+use isoflop_ledger::CHECKPOINT_FOLDER;
 use isoflop_plan::{Config, Grid, StackLimits};
 use isoflop_report::number;
 use isoflop_speed::{Effort, News, Rates, Trials, measure_planned, measure_widths, sharing_stacks};
@@ -14,7 +15,7 @@ use crate::events::Observer;
 use crate::limits::workers;
 
 /// Where a study keeps them.
-const FILE: &str = "stacks.json";
+pub(crate) const FILE: &str = "stacks.json";
 
 /// Who measures for a study, and where.
 pub(crate) struct Measurer<'a> {
@@ -34,9 +35,7 @@ impl Measurer<'_> {
     ) -> Result<Option<Rates>, StudyError> {
         let (widths, fresh) = self.decide(grid, worth, observer)?;
         if let Some(widths) = widths.as_ref().filter(|_| fresh) {
-            let json = serde_json::to_string_pretty(widths).expect("rates are plain data");
-            let path = self.config.study.results.join(FILE);
-            write_atomic(&path, (json + "\n").as_bytes())?;
+            write_sealed(&self.config.study.results.join(FILE), widths)?;
         }
         Ok(widths)
     }
@@ -159,7 +158,7 @@ fn read(folder: &Path, started: bool) -> Result<Option<Rates>, StudyError> {
     let unreadable =
         |source| StudyError::Unreadable { path: path.clone(), hint: hint.into(), source };
     match std::fs::read(&path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|e| unreadable(e.into())),
+        Ok(bytes) => parse_sealed(&bytes).map(Some).map_err(unreadable),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(error.into())),
     }

@@ -144,11 +144,9 @@ mod tests {
     #[test]
     fn the_chain_comes_first_and_the_hints_last() {
         let source = std::io::Error::other("disk full");
-        let error = isoflop_ledger::LedgerError::Io {
-            action: "append to",
-            path: "runs/a/ledger.jsonl".into(),
-            source,
-        };
+        let path = "runs/a/ledger.jsonl".into();
+        let error = isoflop_durable::FileError { action: "append to", path, source };
+        let error = isoflop_ledger::LedgerError::from(error);
         let error = Err::<(), _>(error).context("cannot keep the result of cell ab").unwrap_err();
         let text = Told::new(&error).text();
         let lines: Vec<&str> = text.lines().collect();
@@ -179,8 +177,8 @@ mod tests {
         assert_eq!(Told::new(&error).text(), bare);
         assert_eq!(code(&error), MISUSED);
         let source = std::io::Error::other("disk full");
-        let ledger =
-            isoflop_ledger::LedgerError::Io { action: "append to", path: "l".into(), source };
+        let error = isoflop_durable::FileError { action: "append to", path: "l".into(), source };
+        let ledger = isoflop_ledger::LedgerError::from(error);
         let told = Told::new(&anyhow::Error::from(StudyError::from(ledger)));
         assert_eq!(told.causes, ["cannot append to l", "disk full"]);
         assert_eq!(told.hints.len(), 1);

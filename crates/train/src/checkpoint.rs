@@ -1,11 +1,11 @@
 //! A stack's state on disk, written aside and renamed.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use isoflop_checkpoint::{Checkpoint, Damage, Replica, write as bytes_of};
+use isoflop_durable::{FileError, sync_folder, write_atomic};
 use isoflop_model::{OptimState, StackModel, param_specs};
 use isoflop_plan::{Shape, Stack};
 
@@ -36,13 +36,13 @@ pub(crate) fn write(path: &Path, stack: &Stack, state: &State) -> Result<(), Tra
     let layout = layout(&stack.cells[0].shape);
     let bytes = bytes_of(stack, &layout, state.optim.step, &state.replicas, tensors)
         .map_err(|e| io(std::io::Error::other(e)))?;
-    if let Some(dir) = path.parent() {
-        fs::create_dir_all(dir).map_err(io)?;
+    let failed = |error: FileError| TrainError::Io { path: error.path, source: error.source };
+    // Its own folder alone: one above it that is not there was taken away.
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+        fs::create_dir(folder).map_err(io)?;
+        sync_folder(folder.parent().unwrap_or(folder)).map_err(failed)?;
     }
-    let aside = path.with_extension("tmp");
-    let mut file = File::create(&aside).map_err(io)?;
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io)?;
-    fs::rename(&aside, path).map_err(io)
+    write_atomic(path, &bytes).map_err(failed)
 }
 
 /// Reads a checkpoint; `None` where there is none.

@@ -47,6 +47,8 @@ pub enum Event<'a> {
     Compiling { stack: &'a Stack },
     /// A cell ended.
     CellDone(Box<Record>),
+    /// A checkpoint is about to be written in this folder, or could not be: the caller may name another one.
+    Saving { folder: &'a mut PathBuf },
     /// A checkpoint was written.
     Checkpoint {
         path: PathBuf,

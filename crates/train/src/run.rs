@@ -7,7 +7,7 @@ mod replicas;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -326,9 +326,18 @@ impl<'a> Run<'a> {
     }
 
     fn save(&mut self, events: &mut dyn FnMut(Event) -> Control) -> Result<(), TrainError> {
-        let Some(path) = self.checkpoint.clone() else { return Ok(()) };
+        let Some(mut folder) = self.options.checkpoint_dir.clone() else { return Ok(()) };
+        events(Event::Saving { folder: &mut folder });
         let began = Instant::now();
-        checkpoint::write(&path, self.stack, &self.state)?;
+        let tried = folder.clone();
+        let write = |folder: &Path| {
+            let path = checkpoint::path(folder, self.stack);
+            checkpoint::write(&path, self.stack, &self.state).map(|()| path)
+        };
+        let path = write(&folder).or_else(|error| {
+            events(Event::Saving { folder: &mut folder });
+            if folder == tried { Err(error) } else { write(&folder) }
+        })?;
         spent(events, Overhead::Checkpoint, began);
         events(Event::Checkpoint { path, step: self.step() });
         Ok(())

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use isoflop_durable::{sync_folder, unseal_json, write_sealed};
 use isoflop_plan::DataConfig;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 use super::scan::Scan;
 use crate::corpus::Summary;
 use crate::error::DataError;
-use crate::hash::hex;
+use crate::hash::{Hash, hex, sha256};
 use crate::store::TokenFile;
 use crate::tokenizer::{self, Tokenizer, TokenizerSpec};
 
@@ -52,6 +53,12 @@ pub(super) fn key(config: &DataConfig, spec: &TokenizerSpec, scanned: &Scan) -> 
     hex(&digest.finalize())
 }
 
+/// The name of tokens and tokenizer.
+pub(super) fn name(tokenizer: &dyn Tokenizer, train: &Hash, valid: &Hash) -> String {
+    let (identity, train, valid) = (tokenizer::identity(tokenizer), hex(train), hex(valid));
+    hex(&sha256(format!("isoflop data 1\n{identity}\n{train}\n{valid}\n").as_bytes()))
+}
+
 /// Opens a folder and checks its files against their hashes. `None`: it is not there. The error
 /// says why it cannot be used.
 pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, String> {
@@ -60,15 +67,19 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, Strin
     }
     let meta = std::fs::read(folder.join("meta.json"))
         .map_err(|e| format!("meta.json cannot be read ({e})"))?;
+    let meta = unseal_json(&meta).map_err(|e| format!("meta.json is damaged ({e})"))?;
+    if !meta.sealed {
+        return Err("meta.json has no checksum, as older versions wrote it".into());
+    }
     let meta: Meta =
-        serde_json::from_slice(&meta).map_err(|e| format!("meta.json is damaged ({e})"))?;
+        serde_json::from_slice(&meta.body).map_err(|e| format!("meta.json is damaged ({e})"))?;
     if meta.format != FORMAT || meta.key != key {
         return Err("it belongs to other data or another version".into());
     }
     let tokens = |name: &str| {
         let open = || {
             let file = TokenFile::open(&folder.join(name))?;
-            file.verify().map(|()| file)
+            file.verify().map(|sha256| (file, sha256))
         };
         open().map_err(|problem| format!("{name}: {problem}"))
     };
@@ -77,10 +88,15 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, Strin
     if (tokenizer.vocab(), tokenizer.separator()) != (vocab, separator) {
         return Err("its tokenizer is missing or not the one that meta.json names".into());
     }
+    let (train, train_sha256) = tokens("train.tokens")?;
+    let (valid, valid_sha256) = tokens("valid.tokens")?;
+    if name(&*tokenizer, &train_sha256, &valid_sha256) != meta.summary.sha256 {
+        return Err("its tokens and its tokenizer are not those that meta.json names".into());
+    }
     let opened = CacheEntry {
-        train: tokens("train.tokens")?,
-        valid: tokens("valid.tokens")?,
-        valid_bytes: tokens("valid.bytes")?,
+        train,
+        valid,
+        valid_bytes: tokens("valid.bytes")?.0,
         tokenizer,
         summary: meta.summary,
     };
@@ -101,12 +117,11 @@ pub(super) fn commit(
 ) -> Result<(), DataError> {
     let path = temporary.path().join("meta.json");
     let meta = Meta { format: FORMAT, key: key.into(), summary: summary.clone() };
-    let json = serde_json::to_vec_pretty(&meta).expect("a summary is plain data");
-    std::fs::write(&path, json).map_err(|e| DataError::write(&path, e))?;
+    write_sealed(&path, &meta).map_err(DataError::not_written)?;
     match std::fs::rename(temporary.path(), folder) {
         Ok(()) => {
             let _moved = temporary.keep();
-            Ok(())
+            sync_folder(folder.parent().unwrap_or(folder)).map_err(DataError::not_written)
         }
         // Another process was faster: its folder has the same content.
         Err(_) if folder.join("meta.json").exists() => Ok(()),

@@ -2,19 +2,20 @@
 
 use std::path::Path;
 
+use isoflop_durable::write_atomic;
 use isoflop_plan::DataConfig;
 use rayon::prelude::*;
 
+use super::cache;
 use super::scan::{Scan, batches};
 use crate::corpus::{Part, Summary};
 use crate::document::Piece;
 use crate::error::DataError;
-use crate::hash::{hex, sha256};
 use crate::progress::{Progress, ProgressSink, Stage};
 use crate::source::Source;
 use crate::split::{Assignment, Split};
 use crate::store::TokenWriter;
-use crate::tokenizer::{Encoded, Tokenizer, TokenizerSpec, identity, long_word_bytes, train_bpe};
+use crate::tokenizer::{Encoded, Tokenizer, TokenizerSpec, long_word_bytes, train_bpe};
 
 /// A BPE vocabulary is trained on at most this much of the training split, in reading order.
 const BPE_BYTES: usize = 256 << 20;
@@ -82,18 +83,12 @@ pub(super) fn build(
     lengths.finish()?;
     if let Some(json) = tokenizer.to_json() {
         let path = folder.join("tokenizer.json");
-        std::fs::write(&path, json).map_err(|e| DataError::write(&path, e))?;
+        write_atomic(&path, json.as_bytes()).map_err(DataError::not_written)?;
     }
     let (train, train_sha256) = train.finish()?;
     let (valid, valid_sha256) = valid.finish()?;
-    let name = format!(
-        "isoflop data 1\n{}\n{}\n{}\n",
-        identity(&*tokenizer),
-        hex(&train_sha256),
-        hex(&valid_sha256)
-    );
     Ok(Summary {
-        sha256: hex(&sha256(name.as_bytes())),
+        sha256: cache::name(&*tokenizer, &train_sha256, &valid_sha256),
         source: source.describe(),
         tokenizer: tokenizer.name(),
         vocab,

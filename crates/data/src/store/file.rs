@@ -42,12 +42,12 @@ impl<B: AsRef<[u8]>> TokenFile<B> {
         self.header.count
     }
 
-    /// Whether the ids are those that were written; reads the whole file.
-    pub fn verify(&self) -> Result<(), String> {
-        if sha256(&self.bytes.as_ref()[HEADER_BYTES..])[..16] == self.header.content {
-            Ok(())
-        } else {
-            Err("its ids are not those that were written".into())
+    /// The SHA-256 of the ids, where they are those that were written; reads the whole file.
+    pub fn verify(&self) -> Result<[u8; 32], String> {
+        let found = sha256(&self.bytes.as_ref()[HEADER_BYTES..]);
+        match found[..16] == self.header.content {
+            true => Ok(found),
+            false => Err("its ids are not those that were written".into()),
         }
     }
 

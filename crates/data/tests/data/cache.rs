@@ -59,6 +59,34 @@ fn is_rebuilt_when_damaged() {
     assert!(prepare(&config).unwrap().notes().is_empty());
 }
 
+/// What stands by the tokens decides what they mean: no flipped bit of it is taken for good.
+#[test]
+fn a_flipped_bit_beside_the_tokens_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    write_text(folder.path(), 30);
+    let config = text_config(folder.path(), TokenizerConfig::Bpe { vocab: 300 });
+    let corpus = prepare(&config).unwrap();
+    let summary = corpus.summary().unwrap().clone();
+    drop(corpus);
+    let [built] = &folders(&config.cache)[..] else { panic!("one folder") };
+    for name in ["meta.json", "tokenizer.json"] {
+        let path = built.join(name);
+        let good = fs::read(&path).unwrap();
+        for round in 0..60 {
+            let bit = round * good.len() * 8 / 60 + round % 8;
+            let mut flipped = good.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            fs::write(&path, &flipped).unwrap();
+            let corpus = prepare(&config).unwrap();
+            assert_eq!(corpus.summary().unwrap(), &summary, "{name}, bit {bit}");
+            let rebuilt = corpus.notes().iter().any(|note| note.starts_with("rebuilt"));
+            assert!(rebuilt || name == "tokenizer.json", "{name}, bit {bit}");
+            assert!(!rebuilt || fs::read(&path).unwrap() == good, "{name}, bit {bit}");
+        }
+        fs::write(&path, &good).unwrap();
+    }
+}
+
 /// Without its file a tokenizer must not pass for bytes.
 #[test]
 fn a_lost_tokenizer_is_trained_again() {

@@ -32,7 +32,7 @@ fn the_resolved_configuration_is_written_and_recognised() {
     ledger.append(finished(0)).unwrap();
     assert_eq!(ledger.settle_config(&config, false).unwrap(), Settled::Same);
     let text = std::fs::read_to_string(folder.path().join("config.resolved.toml")).unwrap();
-    assert_eq!(text, config.resolved_toml());
+    assert_eq!(text, config.sealed_toml());
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_change_that_touches_no_record_is_taken_over() {
 #[test]
 fn anything_may_change_before_there_is_work_to_lose() {
     let folder = tempfile::tempdir().unwrap();
-    let ledger = Ledger::open(folder.path(), "test").unwrap();
+    let mut ledger = Ledger::open(folder.path(), "test").unwrap();
     ledger.settle_config(&config(unchanged), false).unwrap();
     let rate = config(|text| text.replace("1e-3", "2e-3"));
     assert!(matches!(ledger.settle_config(&rate, false).unwrap(), Settled::Updated(_)));

@@ -8,4 +8,6 @@ mod passport;
 mod repeats;
 mod round_trip;
 mod samples;
+mod sealed;
 mod torn;
+mod vanish;

@@ -1,6 +1,7 @@
 use isoflop_ledger::{
     CurvePoint, EnergySource, Ledger, Record, RunInfo, RunResult, Status, Valid, ValidPoint, read,
 };
+use isoflop_plan::{Cell, Hyper};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -44,15 +45,32 @@ fn valid() -> impl Strategy<Value = Valid> {
     )
 }
 
+fn like_valid() -> Valid {
+    Valid { loss_nats: 1.0, bits_per_byte: None, tokens: 1, true_loss_nats: None }
+}
+
+/// Points whose steps go forward to the last of 100 at most.
+fn forward<T>(mut points: Vec<T>, step: fn(&mut T) -> &mut u64) -> Vec<T> {
+    for (i, point) in points.iter_mut().enumerate() {
+        *step(point) = 10 * i as u64 + *step(point) % 10;
+    }
+    points
+}
+
+prop_compose! {
+    fn valid_point()(step in any::<u64>(), loss_nats in float()) -> ValidPoint {
+        ValidPoint { step, loss_nats }
+    }
+}
+
 prop_compose! {
     fn curve_point()(
         step in any::<u64>(),
-        tokens in any::<u64>(),
         loss_nats in float(),
         learning_rate in finite(),
         grad_norm in option::of(float()),
     ) -> CurvePoint {
-        CurvePoint { step, tokens, loss_nats, learning_rate, grad_norm }
+        CurvePoint { step, tokens: 0, loss_nats, learning_rate, grad_norm }
     }
 }
 
@@ -87,19 +105,24 @@ prop_compose! {
         status in status(),
         valid in option::of(valid()),
         curve in vec(curve_point(), 0..6),
-        valid_curve in vec((any::<u64>(), float()), 0..3),
+        valid_curve in vec(valid_point(), 0..3),
+        loss_nats in finite(),
         learning_rate in finite(),
         budget in option::of(finite()),
         run in run_info(),
     ) -> Record {
-        let mut cell = cell(seed);
-        cell.hyper.learning_rate = learning_rate;
-        cell.budget_flops = budget;
+        let like = cell(seed);
+        let hyper = Hyper { learning_rate, ..like.hyper };
+        let cell = Cell::new(budget, like.shape, like.steps, hyper, seed, "c0ffee");
         let mut result = RunResult::new(&study, "c0ffee", cell, status);
-        result.valid = valid;
-        result.curve = curve;
-        result.valid_curve =
-            valid_curve.into_iter().map(|(step, loss_nats)| ValidPoint { step, loss_nats }).collect();
+        // A finished cell has a held-out loss that is a number; else any may be there.
+        result.valid = match result.status {
+            Status::Finished => Some(Valid { loss_nats, ..valid.unwrap_or(like_valid()) }),
+            _ => valid,
+        };
+        let tokens = |point: CurvePoint| CurvePoint { tokens: point.step * 1024, ..point };
+        result.curve = forward(curve, |point| &mut point.step).into_iter().map(tokens).collect();
+        result.valid_curve = forward(valid_curve, |point| &mut point.step);
         Record::new(result, run)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use isoflop_durable::seal_toml;
 use sha2::{Digest, Sha256};
 
 use super::Config;
@@ -45,6 +46,11 @@ impl Config {
             format!("[{}]\n{lines}", section.name)
         };
         SECTIONS.iter().map(&mut section).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The same with its checksum, which is checked wherever it is read ([`Config::parse`]).
+    pub fn sealed_toml(&self) -> String {
+        seal_toml(&self.resolved_toml())
     }
 
     /// Every key that `new` gives another value than `self`, in the order of the reference.

@@ -39,6 +39,8 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
     Unreadable,
+    /// It is not the text that its checksum is of.
+    Checksum,
     /// It is not TOML.
     Syntax,
     /// A key or section that does not exist.

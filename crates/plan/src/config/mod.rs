@@ -25,6 +25,7 @@ mod words;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
+use isoflop_durable::unseal_toml;
 use toml::de::{DeTable, DeValue};
 
 pub use cells::{CellSize, CellSpec, Length};
@@ -124,6 +125,16 @@ impl Config {
         sets: &[Override],
     ) -> Result<(Self, Vec<ConfigError>), ConfigErrors> {
         let mut source = SourceFile::new(file, text);
+        // Only what a run wrote has a checksum.
+        if let Err(broken) = unseal_toml(text.as_bytes()) {
+            let at = text.trim_end().rfind('\n').map_or(0, |end| end + 1)..text.trim_end().len();
+            let hint = "restore it from a copy; if you changed it on purpose, delete its last line";
+            let expected = "the text that a run wrote";
+            let kind = ErrorKind::Checksum;
+            return Err(source
+                .error_at(Some(at), kind, "", expected, broken.to_string(), hint)
+                .into());
+        }
         let root = DeTable::parse(text).map_err(|e| {
             let hint = "TOML is `key = value` under `[section]`; text stands in double quotes";
             let (kind, found) = (ErrorKind::Syntax, e.message());

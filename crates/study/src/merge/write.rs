@@ -1,9 +1,10 @@
 //! A merged study as a results folder.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use isoflop_ledger::{CONFIG_FILE, LEDGER_FILE, PASSPORT_FILE, write_atomic};
+use isoflop_durable::{FileError, write_atomic};
+use isoflop_ledger::{CONFIG_FILE, LEDGER_FILE, PASSPORT_FILE};
 
 use super::Merged;
 use crate::error::StudyError;
@@ -18,7 +19,7 @@ pub fn check_new(folder: &Path) -> Result<(), StudyError> {
         Ok(mut entries) => entries.next().is_some(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
         Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => true,
-        Err(source) => return Err(StudyError::Io { action: "read", path: folder.into(), source }),
+        Err(error) => return Err(io("read", folder)(error)),
     };
     match taken {
         false => Ok(()),
@@ -64,21 +65,17 @@ impl Merged {
 
     fn fill(&self, folder: &Path, into: &Path) -> Result<(), StudyError> {
         let study = &self.folder;
-        let line = |record| serde_json::to_string(record).expect("a record is plain data") + "\n";
-        let ledger: String = study.contents.records.iter().map(line).collect();
-        let passports = serde_json::to_string_pretty(&study.contents.passports);
-        let passports = passports.expect("passports are plain data") + "\n";
         let mut config = study.config.clone();
         into.clone_into(&mut config.study.results);
         study.data.write(folder)?;
-        write_atomic(&folder.join(CONFIG_FILE), config.resolved_toml().as_bytes())?;
-        write_atomic(&folder.join(PASSPORT_FILE), passports.as_bytes())?;
+        write_atomic(&folder.join(CONFIG_FILE), config.sealed_toml().as_bytes())?;
+        write_atomic(&folder.join(PASSPORT_FILE), study.contents.passport_json().as_bytes())?;
         sources::write(folder, &study.sources)?;
-        Ok(write_atomic(&folder.join(LEDGER_FILE), ledger.as_bytes())?)
+        Ok(write_atomic(&folder.join(LEDGER_FILE), study.contents.ledger_jsonl().as_bytes())?)
     }
 }
 
-fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StudyError + use<> {
-    let path: PathBuf = path.to_owned();
-    move |source| StudyError::Io { action, path, source }
+fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> StudyError {
+    let error = FileError::when(action, path);
+    move |source| error(source).into()
 }

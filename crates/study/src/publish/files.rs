@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use isoflop_durable::{create_folder, write_atomic};
 use isoflop_fit::published::published;
-use isoflop_ledger::write_atomic;
 use isoflop_report::chart::Theme;
 use isoflop_report::{Document, PublishedLaw, render_png};
 use rayon::prelude::*;
@@ -32,11 +32,7 @@ pub(super) fn write(
 ) -> Result<PathBuf, StudyError> {
     write_atomic(&folder.join(FIT_FILE), format!("{fit:#}\n").as_bytes())?;
     let plots = folder.join(PLOT_FOLDER);
-    std::fs::create_dir_all(&plots).map_err(|source| StudyError::Io {
-        action: "create",
-        path: plots.clone(),
-        source,
-    })?;
+    create_folder(&plots)?;
     document.figures().into_par_iter().try_for_each(|figure| {
         let svg = figure.svg(Theme::Light);
         let png = render_png(&svg, PNG_SCALE).map_err(|error| StudyError::Plot {

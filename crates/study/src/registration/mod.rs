@@ -9,9 +9,10 @@ mod seal;
 
 use std::path::{Path, PathBuf};
 
+use isoflop_durable::write_atomic;
 use isoflop_fit::score::Claim;
 use isoflop_fit::{Observation, Table};
-use isoflop_ledger::{now_utc, write_atomic};
+use isoflop_ledger::now_utc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

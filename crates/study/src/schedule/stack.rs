@@ -75,12 +75,21 @@ pub(super) fn train_stack(
         match event {
             Event::Step { step, loss, smoothed, tokens_per_second, .. } => {
                 shared.training.step(index, step, loss, smoothed, tokens_per_second);
+                if let Err(error) = shared.ledger.check() {
+                    failure.get_or_insert(error);
+                }
                 shared.overheads.add_telling(asked_at.elapsed().as_secs_f64());
             }
             Event::CellDone(record) => {
                 if let Err(error) = shared.keep(*record) {
                     failure.get_or_insert(error);
                 }
+            }
+            Event::Saving { folder } => {
+                if let Err(error) = shared.ledger.check() {
+                    failure.get_or_insert(error);
+                }
+                *folder = shared.ledger.folder().join(CHECKPOINT_FOLDER);
             }
             Event::Warning(text) => shared.training.observer().warn(text),
             Event::Compiling { .. } => shared.training.compiling(index),

@@ -7,7 +7,8 @@ use isoflop::{ComparedFolder, refuse_incomparable};
 use isoflop_compare::{
     CompareOptions, Compared, Comparison, LossOptions, Mode, Run, Side, compare,
 };
-use isoflop_ledger::{now_utc, seconds_of_utc, write_atomic};
+use isoflop_durable::write_atomic;
+use isoflop_ledger::{now_utc, seconds_of_utc};
 use isoflop_report::Notice;
 use isoflop_report::comparison::{Around, document};
 use serde::Serialize;
