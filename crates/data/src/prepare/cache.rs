@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use isoflop_durable::{sync_folder, unseal_json, write_sealed};
+use isoflop_durable::{sha256_hex, sync_folder, unseal_json, write_sealed};
 use isoflop_plan::DataConfig;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use crate::corpus::Summary;
 use crate::error::DataError;
 use crate::hash::{Hash, hex, sha256};
 use crate::store::TokenFile;
-use crate::tokenizer::{self, Tokenizer, TokenizerSpec};
+use crate::tokenizer::{self, TOKENIZER_FILE, Tokenizer, TokenizerSpec};
 
 /// Raised when the meaning of the files changes.
 pub(crate) const FORMAT: u32 = 1;
@@ -24,6 +24,9 @@ pub(crate) const FORMAT: u32 = 1;
 struct Meta {
     format: u32,
     key: String,
+    /// SHA-256 of `tokenizer.json`, where there is one: it is known to be whole before a library reads it.
+    #[serde(default)]
+    tokenizer_sha256: Option<String>,
     summary: Summary,
 }
 
@@ -83,6 +86,9 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, Strin
         };
         open().map_err(|problem| format!("{name}: {problem}"))
     };
+    if tokenizer_sha256(folder)? != meta.tokenizer_sha256 {
+        return Err("its tokenizer is missing or not the one that meta.json names".into());
+    }
     let tokenizer = tokenizer::reopen(folder).map_err(|e| e.to_string())?;
     let (vocab, separator) = (meta.summary.vocab, meta.summary.separator);
     if (tokenizer.vocab(), tokenizer.separator()) != (vocab, separator) {
@@ -108,6 +114,14 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, Strin
     Ok(Some(opened))
 }
 
+fn tokenizer_sha256(folder: &Path) -> Result<Option<String>, String> {
+    match std::fs::read(folder.join(TOKENIZER_FILE)) {
+        Ok(json) => Ok(Some(sha256_hex(&json))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("{TOKENIZER_FILE} cannot be read ({error})")),
+    }
+}
+
 /// Completes a folder under construction and moves it into place.
 pub(super) fn commit(
     temporary: TempDir,
@@ -116,7 +130,10 @@ pub(super) fn commit(
     summary: &Summary,
 ) -> Result<(), DataError> {
     let path = temporary.path().join("meta.json");
-    let meta = Meta { format: FORMAT, key: key.into(), summary: summary.clone() };
+    let tokenizer_sha256 =
+        tokenizer_sha256(temporary.path()).map_err(|problem| damaged(folder, problem))?;
+    let summary = summary.clone();
+    let meta = Meta { format: FORMAT, key: key.into(), tokenizer_sha256, summary };
     write_sealed(&path, &meta).map_err(DataError::not_written)?;
     match std::fs::rename(temporary.path(), folder) {
         Ok(()) => {

@@ -15,7 +15,9 @@ use crate::progress::{Progress, ProgressSink, Stage};
 use crate::source::Source;
 use crate::split::{Assignment, Split};
 use crate::store::TokenWriter;
-use crate::tokenizer::{Encoded, Tokenizer, TokenizerSpec, long_word_bytes, train_bpe};
+use crate::tokenizer::{
+    Encoded, TOKENIZER_FILE, Tokenizer, TokenizerSpec, long_word_bytes, train_bpe,
+};
 
 /// A BPE vocabulary is trained on at most this much of the training split, in reading order.
 const BPE_BYTES: usize = 256 << 20;
@@ -82,7 +84,7 @@ pub(super) fn build(
     }
     lengths.finish()?;
     if let Some(json) = tokenizer.to_json() {
-        let path = folder.join("tokenizer.json");
+        let path = folder.join(TOKENIZER_FILE);
         write_atomic(&path, json.as_bytes()).map_err(DataError::not_written)?;
     }
     let (train, train_sha256) = train.finish()?;

@@ -91,8 +91,11 @@ pub(crate) fn identity(tokenizer: &dyn Tokenizer) -> String {
     }
 }
 
+/// Name of the tokenizer's file in a cache folder.
+pub(crate) const TOKENIZER_FILE: &str = "tokenizer.json";
+
 /// Opens the tokenizer that a cache folder was built with.
 pub(crate) fn reopen(folder: &Path) -> Result<Box<dyn Tokenizer>, DataError> {
-    let path = folder.join("tokenizer.json");
+    let path = folder.join(TOKENIZER_FILE);
     Ok(if path.exists() { Box::new(file::load(&path)?) } else { Box::new(Bytes) })
 }
