@@ -1,0 +1,81 @@
+//! A disk that is full or failing: told, nothing lost, and gone on from.
+
+use rand::Rng;
+use rand::seq::IndexedRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::aims::{Aim, aims, recorded};
+use crate::studies::{Ended, Kind, RESULTS, Study};
+use crate::tally::Tally;
+use crate::trace::{self, Disturbed};
+
+#[test]
+fn a_failing_disk_is_told_and_nothing_is_lost() {
+    if !trace::available() {
+        return;
+    }
+    let must = "an error that names the file, with a hint, or the study ends well; then it goes on to the same ledger";
+    let mut tally = Tally::new("failing system calls", must, 31, 24, 300);
+    let each = tally.number().div_ceil(Kind::ALL.len());
+    for (place, kind) in Kind::ALL.into_iter().enumerate() {
+        let study = Study::new(kind);
+        let aims = aims(&recorded(&study), &mut tally.random(place));
+        let until = tally.done() + each;
+        for (number, aim) in aims.iter().cycle().enumerate() {
+            if tally.done() >= until {
+                break;
+            }
+            let part = 10_000 * (place + 1) + number;
+            if let Err(problem) = fail_once(&study, aim, &mut tally.random(part), &mut tally) {
+                tally.fail(format!("{kind:?}, part {part}: {problem}"));
+            }
+        }
+    }
+    tally.end();
+}
+
+fn fail_once(
+    study: &Study,
+    aim: &Aim,
+    random: &mut ChaCha8Rng,
+    tally: &mut Tally,
+) -> Result<(), String> {
+    let error = match aim.call.as_str() {
+        "write" | "mkdir" | "openat" | "rename" | "renameat" => &["ENOSPC", "EIO", "EDQUOT"][..],
+        _ => &["EIO"],
+    };
+    let error = error.choose(random).expect("there are errors");
+    // A disk that is full stays so; what is said goes out through `write` as well.
+    let speaks = aim.call == "write" && aim.path.is_none();
+    let lasting = *error != "EIO" && !speaks && random.random_bool(0.5);
+    study.begins_anew();
+    let what = format!("error={error}");
+    let Disturbed { ended, hit } = aim.at(&study.command(RESULTS), &what, lasting).run();
+    if !hit {
+        return match ended.success() {
+            true => Ok(()),
+            false => Err(format!("undisturbed, {ended}")),
+        };
+    }
+    let shown = format!("{error} at {aim}{}", if lasting { " and after" } else { "" });
+    let told = judge(study, aim, &ended);
+    tally.count(if ended.success() { "ended well" } else { "refused and gone on" });
+    told.map_err(|problem| format!("{shown}: {problem}"))?;
+    study
+        .goes_on(RESULTS)
+        .map_err(|problem| format!("{shown}, then {problem}; before: {ended}"))?;
+    Ok(())
+}
+
+/// What the disturbed run has to have done.
+fn judge(study: &Study, aim: &Aim, ended: &Ended) -> Result<(), String> {
+    if ended.success() {
+        study.is_whole(RESULTS)?;
+        return match aim.matters() && !ended.said.contains("os error") {
+            true => Err(format!("not a word about it: {ended}")),
+            false => Ok(()),
+        };
+    }
+    let name = if ended.said.contains("cache") { "cache" } else { RESULTS };
+    ended.refuses(name)
+}
