@@ -7,9 +7,9 @@ use std::process::Command;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::steps::{Step, steps};
+use crate::steps::recorded;
 use crate::studies::{RESULTS, Study};
-use crate::trace::{Disturbance, record};
+use crate::trace::Disturbance;
 
 /// One instant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,15 +48,10 @@ impl std::fmt::Display for Aim {
     }
 }
 
-/// What a study does when it is trained undisturbed, with no cache.
-pub fn recorded(study: &Study) -> Vec<Step> {
+/// Every instant at which a study that is trained anew changes something on the disk, each once, in an order by chance.
+pub fn aims(study: &Study, random: &mut ChaCha8Rng) -> Vec<Aim> {
     study.begins_anew();
-    let calls = record(&study.command(RESULTS));
-    steps(&calls, &study.bench.path(""))
-}
-
-/// Every instant at which something on the disk changes, each once, in an order by chance.
-pub fn aims(steps: &[Step], random: &mut ChaCha8Rng) -> Vec<Aim> {
+    let steps = recorded(&study.command(RESULTS));
     let changing = steps.iter().filter(|step| step.changes());
     let aims: BTreeSet<Aim> = changing
         .map(|step| match step.is_named() {

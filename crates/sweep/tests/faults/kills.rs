@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::aims::{Aim, aims, recorded};
+use crate::aims::{Aim, aims};
 use crate::studies::{Ended, Kind, Process, RESULTS, Study};
 use crate::tally::Tally;
 use crate::trace;
@@ -20,7 +20,7 @@ fn no_kill_changes_a_result() {
     for (place, kind) in Kind::ALL.into_iter().enumerate() {
         let study = Study::new(kind);
         let aims = match aimed {
-            true => aims(&recorded(&study), &mut tally.random(place)),
+            true => aims(&study, &mut tally.random(place)),
             false => Vec::new(),
         };
         let until = tally.done() + each;

@@ -1,11 +1,11 @@
 //! The power is cut: what was reported as on the disk is there, and the study goes on to the same results.
 
-use std::path::Path;
+use std::process::Command;
 
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
-use crate::aims::recorded;
-use crate::steps::{Step, What, replay};
+use crate::steps::{Step, What, recorded, replay};
 use crate::studies::{Kind, RESULTS, Study};
 use crate::tally::Tally;
 use crate::trace;
@@ -16,32 +16,71 @@ fn a_power_cut_loses_nothing_that_was_reported() {
     if !trace::available() {
         return;
     }
-    let must =
-        "records that were reported as written are there, and the run goes on to the same ledger";
+    let must = "records whose cells were reported as done are there, and the run goes on to the same ledger";
     let mut tally = Tally::new("power cuts", must, 5, 21, 200);
     let each = tally.number().div_ceil(Kind::ALL.len());
     for (place, kind) in Kind::ALL.into_iter().enumerate() {
         let study = Study::new(kind);
-        let steps = recorded(&study);
-        assert!(steps.iter().any(|step| matches!(step.what, What::Sync { .. })));
-        for cut in 0..each {
-            let part = place * 10_000 + cut;
+        study.begins_anew();
+        let steps = recorded(&telling(&study));
+        assert_eq!(reported(&study, &steps).len(), study.whole.lines().count());
+        let until = tally.done() + each;
+        let mut number = 0;
+        while tally.done() < until {
+            let part = place * 10_000 + number;
             let mut random = tally.random(part);
-            let until = random.random_range(0..=steps.len());
-            let done = &steps[..until];
-            let tree = replay(done).cut(&mut random);
-            tally.count("cut");
-            if let Err(problem) = survives(&study, done, &tree) {
-                let last = done.last().map(|step| (&step.call, &step.path));
-                tally.fail(format!("{kind:?}, part {part}, after {until} ({last:?}): {problem}"));
+            // Every fourth time the power goes again while the study goes on.
+            let cuts = if number % 4 == 3 { 2 } else { 1 };
+            if let Err(problem) = cut(&study, &steps, cuts, &mut random, &mut tally) {
+                tally.fail(format!("{kind:?}, part {part}: {problem}"));
             }
+            number += 1;
         }
     }
     tally.end();
 }
 
-/// Goes on from what a cut left.
-fn survives(study: &Study, done: &[Step], tree: &Tree) -> Result<(), String> {
+/// Cuts the power at a moment by chance, as often as is asked for, and goes on.
+fn cut(
+    study: &Study,
+    first: &[Step],
+    cuts: usize,
+    random: &mut ChaCha8Rng,
+    tally: &mut Tally,
+) -> Result<(), String> {
+    let (mut steps, mut tree, mut known) = (first.to_vec(), Tree::new(), Vec::new());
+    let mut history = Vec::new();
+    for again in 0..cuts {
+        let until = random.random_range(0..=steps.len());
+        let done = &steps[..until];
+        if let Some(Step { call, path, .. }) = done.last() {
+            history.push(format!("cut after {until}, {call} of {}", path.display()));
+        }
+        let shown = |problem: String| format!("{}: {problem}", history.join(", "));
+        tree = replay(&tree, done).cut(random);
+        tally.count(if again == 0 { "cut while it trained" } else { "cut again while it went on" });
+        let there = restored(study, &tree);
+        let found = there.ended_cells(RESULTS).map_err(shown)?;
+        known.extend(reported(study, done));
+        known.sort();
+        known.dedup();
+        let lost = known.iter().filter(|cell| !found.contains(cell)).count();
+        if lost > 0 {
+            let all = known.len();
+            return Err(shown(format!("{lost} of {all} records that were reported are lost")));
+        }
+        // What is read after a cut is on the disk.
+        known = found;
+        if again + 1 == cuts {
+            return there.goes_on(RESULTS).map(|_| ()).map_err(shown);
+        }
+        steps = recorded(&telling(&there));
+    }
+    Ok(())
+}
+
+/// The study as a cut left it.
+fn restored(study: &Study, tree: &Tree) -> Study {
     let there = study.again();
     for (path, bytes) in tree {
         let path = there.bench.path(path.to_str().expect("UTF-8"));
@@ -50,33 +89,23 @@ fn survives(study: &Study, done: &[Step], tree: &Tree) -> Result<(), String> {
             None => std::fs::create_dir(path).unwrap(),
         }
     }
-    let reported = reported(done);
-    let found = there.ended_cells(RESULTS)?;
-    let lost = reported.iter().filter(|cell| !found.contains(cell)).count();
-    if lost > 0 {
-        return Err(format!("{lost} of {} records that were reported are lost", reported.len()));
-    }
-    there.goes_on(RESULTS).map(|_| ())
+    there
 }
 
-/// The records whose writing had returned: those in front of the last sync of the ledger that had ended.
-fn reported(done: &[Step]) -> Vec<String> {
-    let ledger = Path::new(RESULTS).join("ledger.jsonl");
-    let of_ledger = || done.iter().filter(|step| step.path == ledger);
-    let is_sync = |step: &&Step| matches!(step.what, What::Sync { .. });
-    let Some(synced) = of_ledger().filter(is_sync).map(|step| step.began).max() else {
-        return Vec::new();
+fn telling(study: &Study) -> Command {
+    study.bench.command(&["--config", "tiny.toml", "--results", RESULTS, "--json"])
+}
+
+/// The cells that were said to be done, as lines of the undisturbed ledger.
+fn reported(study: &Study, done: &[Step]) -> Vec<String> {
+    let said = done.iter().filter_map(|step| match &step.what {
+        What::Say { text } => serde_json::from_str::<serde_json::Value>(text).ok(),
+        _ => None,
+    });
+    let line_of = |event: serde_json::Value| {
+        let id = format!("\"id\":{}", event["id"]);
+        let line = study.whole.lines().find(|line| line.contains(&id));
+        line.expect("a cell of the study").to_owned()
     };
-    let folder = tempfile::tempdir().unwrap();
-    let bytes: Vec<u8> = of_ledger()
-        .filter(|step| step.ended < synced)
-        .filter_map(|step| match &step.what {
-            What::Write { bytes, .. } => Some(bytes.to_vec()),
-            _ => None,
-        })
-        .flatten()
-        .collect();
-    std::fs::write(folder.path().join("ledger.jsonl"), bytes).unwrap();
-    let contents = isoflop_ledger::read(folder.path()).unwrap();
-    contents.deterministic_jsonl().lines().map(str::to_owned).collect()
+    said.filter(|event| event["event"] == "cell").map(line_of).collect()
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
+use std::process::Command;
 use std::rc::Rc;
 
-use crate::trace::{Call, described, quoted};
-use crate::volume::{Inode, Moment, Volume};
+use crate::trace::{Call, described, quoted, record};
+use crate::volume::{Inode, Moment, Tree, Volume};
 
 /// One call that has to do with the folders.
 #[derive(Debug, Clone)]
@@ -25,14 +26,37 @@ pub struct Step {
 
 #[derive(Debug, Clone)]
 pub enum What {
-    Open { file: u64, create: bool, truncate: bool, append: bool },
-    Write { file: u64, offset: Option<u64>, bytes: Rc<[u8]> },
-    Seek { file: u64, to: u64 },
-    Sync { file: u64 },
-    Length { file: u64, length: u64 },
-    Rename { from: PathBuf },
+    Open {
+        file: u64,
+        create: bool,
+        truncate: bool,
+        append: bool,
+    },
+    Write {
+        file: u64,
+        offset: Option<u64>,
+        bytes: Rc<[u8]>,
+    },
+    Seek {
+        file: u64,
+        to: u64,
+    },
+    Sync {
+        file: u64,
+    },
+    Length {
+        file: u64,
+        length: u64,
+    },
+    Rename {
+        from: PathBuf,
+    },
     Remove,
     Folder,
+    /// Written to stderr.
+    Say {
+        text: String,
+    },
 }
 
 impl Step {
@@ -40,7 +64,7 @@ impl Step {
     pub fn changes(&self) -> bool {
         match self.what {
             What::Open { create, truncate, .. } => create || truncate,
-            What::Seek { .. } => false,
+            What::Seek { .. } | What::Say { .. } => false,
             _ => true,
         }
     }
@@ -53,8 +77,13 @@ impl Step {
     }
 }
 
+/// What a command does.
+pub fn recorded(command: &Command) -> Vec<Step> {
+    steps(&record(command), command.get_current_dir().expect("a folder to run in"))
+}
+
 /// Those of the calls that have to do with the folders in `home`, other than its texts. Calls that failed are left out.
-pub fn steps(calls: &[Call], home: &Path) -> Vec<Step> {
+fn steps(calls: &[Call], home: &Path) -> Vec<Step> {
     let mut by_name: HashMap<(u32, String), usize> = HashMap::new();
     let mut by_path: HashMap<(u32, String, PathBuf), usize> = HashMap::new();
     let mut steps = Vec::new();
@@ -96,6 +125,10 @@ fn what(call: &Call, home: &Path) -> Option<(PathBuf, Option<What>)> {
                 append: has("O_APPEND"),
             };
             (path_at(folder, at), done.map(opened))
+        }
+        "write" if number(0) == 2 => {
+            let text = String::from_utf8_lossy(&quoted(argument(1))).into_owned();
+            return Some((PathBuf::new(), Some(What::Say { text })));
         }
         "write" | "pwrite64" => {
             let path = inside(&file()?, home)?;
@@ -139,14 +172,14 @@ fn inside(path: &Path, home: &Path) -> Option<PathBuf> {
     (!path.starts_with("texts") && path != Path::new("tiny.toml")).then(|| path.to_owned())
 }
 
-/// The folders after these steps.
-pub fn replay(steps: &[Step]) -> Volume {
+/// The folders after these steps, from what was there before.
+pub fn replay(before: &Tree, steps: &[Step]) -> Volume {
     struct Open {
         inode: Inode,
         position: u64,
         append: bool,
     }
-    let mut volume = Volume::new();
+    let mut volume = Volume::of(before);
     let mut files: HashMap<u64, Open> = HashMap::new();
     for Step { what, path, began, ended, .. } in steps {
         let ended = *ended;
@@ -182,6 +215,7 @@ pub fn replay(steps: &[Step]) -> Volume {
             What::Rename { from } => volume.rename(from, path, ended),
             What::Remove => volume.remove(path, ended),
             What::Folder => volume.create_folder(path, ended),
+            What::Say { .. } => {}
         }
     }
     volume

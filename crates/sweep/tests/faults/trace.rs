@@ -68,6 +68,8 @@ pub struct Disturbed {
     pub ended: Ended,
     /// Whether the instant came.
     pub hit: bool,
+    /// Whether it came for what the program had to say as well: each thread counts for itself.
+    pub mute: bool,
 }
 
 impl Disturbance<'_> {
@@ -86,11 +88,14 @@ impl Disturbance<'_> {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let mut ended = Ended::of(under_strace(self.command, &options, &log));
-        let hit = ended.killed() || std::fs::read_to_string(&log).unwrap().contains("(INJECTED)");
+        let log = std::fs::read_to_string(&log).unwrap();
+        let mut injected = log.lines().filter(|line| line.contains("(INJECTED)"));
+        let hit = ended.killed() || log.contains("(INJECTED)");
+        let mute = injected.any(|line| line.contains(" write(2, "));
         // What strace itself says is not the program's.
         let own = |line: &&str| !line.starts_with("strace: ");
         ended.said = ended.said.lines().filter(own).map(|line| format!("{line}\n")).collect();
-        Disturbed { ended, hit }
+        Disturbed { ended, hit, mute }
     }
 }
 

@@ -72,6 +72,23 @@ impl Volume {
         Self { inodes: 1, names: [(PathBuf::new(), ROOT)].into(), changes: Vec::new() }
     }
 
+    /// A disk that holds these files and folders for certain.
+    pub fn of(tree: &Tree) -> Self {
+        let mut volume = Self::new();
+        // Folders come before what is in them.
+        for (path, bytes) in tree {
+            match bytes {
+                None => volume.create_folder(path, 0),
+                Some(bytes) => {
+                    let file = volume.create(path, 0);
+                    volume.write(file, 0, bytes.as_slice().into(), 0);
+                }
+            }
+        }
+        volume.changes.iter_mut().for_each(|change| change.durable = true);
+        volume
+    }
+
     /// What a path names now.
     pub fn at(&self, path: &Path) -> Option<Inode> {
         self.names.get(path).copied()

@@ -162,3 +162,15 @@ fn a_folder_moves_with_what_it_holds() {
     assert_eq!(volume.length(file), 0);
     assert_eq!(holds(&volume, "built/a"), [some(b"x"), some(b"")].into());
 }
+
+#[test]
+fn what_was_there_before_stays() {
+    let (before, _) = with_old("a");
+    let mut random = ChaCha8Rng::seed_from_u64(1);
+    let mut volume = Volume::of(&before.cut(&mut random));
+    let file = volume.at(path("a")).unwrap();
+    assert_eq!((volume.length(file), holds(&volume, "a")), (3, [some(b"old")].into()));
+    volume.write(file, 3, b"er"[..].into(), 1);
+    let expected = [some(b"old"), some(b"olde"), some(b"older"), some(b"old\0"), some(b"old\0\0")];
+    assert_eq!(holds(&volume, "a"), expected.into());
+}
