@@ -45,7 +45,7 @@ fn flips(kind: &'static str, files: &[&str], seed: u64) {
 
 fn judge(
     study: &Study,
-    data: &serde_json::Value,
+    data: &[serde_json::Value],
     file: &str,
     anew: bool,
     random: &mut ChaCha8Rng,
@@ -66,19 +66,19 @@ fn judge(
         return Ok("refused");
     }
     study.is_whole(results).map_err(|problem| format!("{what}: {problem}: {ended}"))?;
-    match (told, self::data(study, results) == *data) {
+    match (told, self::data(study, results) == data) {
         (true, true) => Ok("told, and prepared anew"),
         (false, true) => Ok("without an effect"),
         (_, false) => Err(format!("{what}: data.json says otherwise now: {ended}")),
     }
 }
 
-/// What a results folder remembers of its data, but for notes.
-fn data(study: &Study, results: &str) -> serde_json::Value {
+/// What a results folder remembers of its data, but for notes and what depends on them.
+fn data(study: &Study, results: &str) -> Vec<serde_json::Value> {
     let bytes = std::fs::read(study.bench.path(results).join("data.json")).unwrap();
-    let mut data: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
-    data["notes"].take();
-    data
+    let data: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    let keys = ["vocab", "train_tokens", "sha256", "bytes_per_token", "source", "figures"];
+    keys.map(|key| data.get(key).expect("a key of data.json").clone()).into()
 }
 
 /// The folder of the one corpus in the cache.
