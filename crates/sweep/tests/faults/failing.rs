@@ -82,6 +82,7 @@ fn judge(study: &Study, aim: &Aim, ended: &Ended, mute: bool) -> Result<(), Stri
     if mute && ended.code() == Some(1) && !ended.panicked() {
         return Ok(());
     }
-    let name = if ended.said.contains("cache") { "cache" } else { RESULTS };
-    ended.refuses(name)
+    // The folder that holds both is where their names are.
+    let at_fault = ["cache", "cannot sync ."].into_iter().find(|name| ended.said.contains(name));
+    ended.refuses(at_fault.unwrap_or(RESULTS))
 }

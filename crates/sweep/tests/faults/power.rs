@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use rand::Rng;
+use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::steps::{Step, What, recorded, replay};
@@ -51,7 +52,7 @@ fn cut(
     let (mut steps, mut tree, mut known) = (first.to_vec(), Tree::new(), Vec::new());
     let mut history = Vec::new();
     for again in 0..cuts {
-        let until = random.random_range(0..=steps.len());
+        let until = moment(&steps, random);
         let done = &steps[..until];
         if let Some(Step { call, path, .. }) = done.last() {
             history.push(format!("cut after {until}, {call} of {}", path.display()));
@@ -77,6 +78,20 @@ fn cut(
         steps = recorded(&telling(&there));
     }
     Ok(())
+}
+
+/// How many of the steps come before a cut: often it falls between a write, or a write of the ledger, and the sync behind it.
+fn moment(steps: &[Step], random: &mut ChaCha8Rng) -> usize {
+    let behind = |matters: &dyn Fn(&Step) -> bool| -> Vec<usize> {
+        (1..=steps.len()).filter(|&until| matters(&steps[until - 1])).collect()
+    };
+    let is_write = |step: &Step| matches!(step.what, What::Write { .. });
+    let moments = match random.random_range(0..3) {
+        0 => behind(&|step| is_write(step) && step.path.ends_with("ledger.jsonl")),
+        1 => behind(&is_write),
+        _ => Vec::new(),
+    };
+    moments.choose(random).copied().unwrap_or_else(|| random.random_range(0..=steps.len()))
 }
 
 /// The study as a cut left it.
