@@ -97,6 +97,11 @@ fn vanish(
         };
     }
     ended.refuses(RESULTS)?;
+    if loss == Loss::CheckpointsRemoved {
+        // One was about to be written. The ledger is where it was.
+        study.goes_on(RESULTS).map_err(|problem| format!("{problem}; before: {ended}"))?;
+        return Ok(Some("told, and gone on"));
+    }
     match rescued(study) {
         Some(folder) => {
             if !ended.said.contains(&folder) {
