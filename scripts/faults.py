@@ -32,8 +32,8 @@ KINDS = [
 HEAD = """# Faults
 
 The long form of the tests in `crates/sweep/tests/faults`, as `scripts/faults.py` ran it last. What is promised is in
-[`docs/guarantees.md`](../../docs/guarantees.md); `cargo test` runs a short form of each kind. A part that failed is repeated by its
-kind's seed and the part that the test names. This file is made by the script from the JSON files beside it.
+[`docs/guarantees.md`](../../docs/guarantees.md); `cargo test` runs a short form of each kind. A part that failed is
+repeated with `ISOFLOP_FAULTS_PART`, the number that the failure names. This file is made by the script from the JSON files beside it.
 
 | kind | disturbances | what must hold | what came of them | where it did not hold | seed | version, date |
 | --- | ---: | --- | --- | ---: | ---: | --- |

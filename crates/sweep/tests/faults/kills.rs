@@ -27,6 +27,10 @@ fn no_kill_changes_a_result() {
         let mut study_number = 0;
         while tally.done() < until {
             let part = 10_000 * (place + 1) + study_number;
+            if !tally.wants(part) {
+                study_number += 1;
+                continue;
+            }
             let told = disturb(&study, &aims, study_number, &mut tally.random(part), &mut tally);
             if let Err(problem) = told {
                 tally.fail(format!("{kind:?}, part {part}: {problem}"));

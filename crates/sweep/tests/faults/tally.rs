@@ -1,7 +1,8 @@
 //! How many disturbances there are, and what came of them.
 //!
 //! `ISOFLOP_FAULTS=long` takes the long form, a number as many of each kind. `ISOFLOP_FAULTS_OUT` is a folder for the figures,
-//! a file for each kind. `ISOFLOP_FAULTS_SEED` takes another seed than the fixed ones.
+//! a file for each kind. `ISOFLOP_FAULTS_SEED` takes another seed than the fixed ones, `ISOFLOP_FAULTS_PART` only one part of
+//! a kind, as a failure names it.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -21,6 +22,9 @@ pub struct Tally {
     begun: Instant,
     outcomes: BTreeMap<String, usize>,
     failures: Vec<String>,
+    /// The one part that is wanted, and how many were passed over for it.
+    only: Option<usize>,
+    skipped: usize,
 }
 
 impl Tally {
@@ -40,8 +44,10 @@ impl Tally {
         let seed = std::env::var("ISOFLOP_FAULTS_SEED")
             .map_or(seed, |seed| seed.parse().expect("ISOFLOP_FAULTS_SEED is a number"));
         println!("{kind}: {number}, seed {seed}");
-        let (outcomes, failures) = (BTreeMap::new(), Vec::new());
-        Self { kind, must, number, seed, begun: Instant::now(), outcomes, failures }
+        let only = std::env::var("ISOFLOP_FAULTS_PART")
+            .map(|part| part.parse().expect("ISOFLOP_FAULTS_PART is a number"));
+        let (outcomes, failures, begun) = (BTreeMap::new(), Vec::new(), Instant::now());
+        Self { kind, must, number, seed, begun, outcomes, failures, only: only.ok(), skipped: 0 }
     }
 
     /// How many disturbances are wanted.
@@ -56,9 +62,16 @@ impl Tally {
         random
     }
 
-    /// Disturbances so far.
+    /// Whether a part is to be done; where it is not, it counts as done.
+    pub fn wants(&mut self, part: usize) -> bool {
+        let wanted = self.only.is_none_or(|only| only == part);
+        self.skipped += usize::from(!wanted);
+        wanted
+    }
+
+    /// Disturbances so far, with those that were passed over.
     pub fn done(&self) -> usize {
-        self.outcomes.values().sum()
+        self.outcomes.values().sum::<usize>() + self.skipped
     }
 
     /// One more disturbance, and what came of it.
@@ -82,11 +95,12 @@ impl Tally {
         println!(
             "{}: {} in {:.0?}: {}",
             self.kind,
-            self.done(),
+            self.done() - self.skipped,
             self.begun.elapsed(),
             outcomes.join(", ")
         );
-        if let Some(folder) = std::env::var_os("ISOFLOP_FAULTS_OUT") {
+        if let Some(folder) = std::env::var_os("ISOFLOP_FAULTS_OUT").filter(|_| self.only.is_none())
+        {
             let json = serde_json::json!({
                 "kind": self.kind,
                 "must": self.must,

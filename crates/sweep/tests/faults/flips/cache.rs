@@ -29,6 +29,9 @@ fn flips(kind: &'static str, files: &[&str], seed: u64) {
     let data = data(&study, WHOLE);
     copy_folder(&study.bench.path("cache"), &study.bench.path(KEPT));
     for part in 0..tally.number() {
+        if !tally.wants(part) {
+            continue;
+        }
         let file = files[part % files.len()];
         // Every tenth time cells are trained on what is read.
         let anew = part % 10 == 9;

@@ -45,6 +45,9 @@ fn flips(kind: &'static str, file: &str, seed: u64) {
         Undisturbed { study, contents, config, fitted }
     });
     for part in 0..tally.number() {
+        if !tally.wants(part) {
+            continue;
+        }
         let undisturbed = &studies[part % studies.len()];
         let mut random = tally.random(part);
         let flipped =
