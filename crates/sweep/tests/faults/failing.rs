@@ -58,10 +58,8 @@ fn fail_once(
         return Ok(());
     }
     if !hit {
-        return match ended.success() {
-            true => Ok(()),
-            false => Err(format!("undisturbed, {ended}")),
-        };
+        // Something else was met, or nothing was.
+        return if ended.panicked() { Err(format!("{aim}: {ended}")) } else { Ok(()) };
     }
     let shown = format!("{error} at {aim}{}", if lasting { " and after" } else { "" });
     let told = judge(study, aim, &ended, mute);

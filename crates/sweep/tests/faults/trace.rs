@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::studies::Ended;
+use crate::studies::{Ended, RESULTS};
 use crate::volume::Moment;
 
 /// Calls that change what lies on the disk, and those without which they cannot be understood.
@@ -66,7 +66,7 @@ pub struct Disturbance<'a> {
 /// How a disturbed command ended.
 pub struct Disturbed {
     pub ended: Ended,
-    /// Whether the instant came.
+    /// Whether the instant came, for something of the study.
     pub hit: bool,
     /// Whether it came for what the program had to say as well: each thread counts for itself.
     pub mute: bool,
@@ -77,7 +77,7 @@ impl Disturbance<'_> {
         let (call, what, when) = (&self.call, self.what, &self.when);
         let options = ["trace=".to_owned() + call, format!("inject={call}:{what}:when={when}")];
         let mut options: Vec<&str> = options.iter().flat_map(|option| ["-e", option]).collect();
-        options.extend(["-qq", "-e", "signal=none"]);
+        options.extend(["-qq", "-y", "-e", "signal=none"]);
         // A filter in the kernel is quicker; signals are lost with it.
         if what.starts_with("error=") {
             options.push("--seccomp-bpf");
@@ -89,13 +89,21 @@ impl Disturbance<'_> {
         let log = folder.path().join("log");
         let mut ended = Ended::of(under_strace(self.command, &options, &log));
         let log = std::fs::read_to_string(&log).unwrap();
-        let mut injected = log.lines().filter(|line| line.contains("(INJECTED)"));
-        let hit = ended.killed() || log.contains("(INJECTED)");
-        let mute = injected.any(|line| line.contains(" write(2, "));
+        let injected = || log.lines().filter(|line| line.contains("(INJECTED)"));
+        let hit = ended.killed() || injected().any(|line| self.concerns(line));
+        let mute = injected().any(|line| line.contains(" write(2<"));
         // What strace itself says is not the program's.
         let own = |line: &&str| !line.starts_with("strace: ");
         ended.said = ended.said.lines().filter(own).map(|line| format!("{line}\n")).collect();
         Disturbed { ended, hit, mute }
+    }
+
+    /// Whether a call has to do with the folder that the command runs in.
+    fn concerns(&self, line: &str) -> bool {
+        let home = self.command.get_current_dir().expect("a folder to run in").display();
+        let line = line.replace(&format!("AT_FDCWD<{home}>"), "");
+        let named = [format!("{home}"), format!("\"{RESULTS}"), "\"cache".into(), "\".\"".into()];
+        named.iter().any(|name| line.contains(name))
     }
 }
 
