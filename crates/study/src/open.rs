@@ -11,6 +11,7 @@ use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 use crate::facts::{self, StudyData};
+use crate::folder::unprotected;
 use crate::sources::{self, Source};
 
 /// The configuration that a results folder was made with, and with a precision left to the device as its cells have it.
@@ -56,6 +57,9 @@ pub(crate) fn open_ledger(
     let ledger = Ledger::open(folder, command)?;
     if let Some(repair) = ledger.repair() {
         observer.warn(repair.to_string());
+    }
+    if let Some(text) = unprotected(folder, ledger.contents()) {
+        observer.note(text);
     }
     ledger.check_config(config, extend)?;
     Ok(ledger)

@@ -3,6 +3,7 @@
 mod bench;
 #[cfg(unix)]
 mod cases;
+mod check;
 mod compare;
 mod config;
 mod data;
