@@ -127,7 +127,7 @@ impl DataError {
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
         let hint = match source.kind() {
             std::io::ErrorKind::InvalidData => {
-                "unpack it with its own tool (`gzip -dc`, `zstd -dc --long=31`) into a file to see what is in it, or fetch it anew"
+                "see what its own tool says of it (`gzip -t`, `zstd -t --long=31`), and download it again; `gzip -dc` and `zstd -dc` show what is in it"
             }
             _ => "check that it exists, is readable and is complete",
         };

@@ -42,7 +42,7 @@ fn unreadable(error: std::io::Error, packing: Packing, most: u64) -> TableError 
             Packing::Gzip => "it is not whole gzip".into(),
             Packing::Zstd | Packing::None => "it is not whole zstd".into(),
         },
-        hint: "pack it again, or give the text itself".into(),
+        hint: "download it again or pack it again (`gzip -t` and `zstd -t` check such files), or give the text itself".into(),
         source: Some(error.into()),
     }
 }
@@ -119,6 +119,13 @@ mod tests {
             let error = told(&packed[..packed.len() - 5], MOST);
             assert!(error.contains(&format!("not whole {kind}\nhint: ")), "{error}");
             assert!(told(&packed, 7).contains("more than 0 MiB of text\nhint: "));
+            // The checksum, or a part of it, of both.
+            let mut flipped = packed;
+            *flipped.iter_mut().nth_back(if kind == "gzip" { 4 } else { 0 }).unwrap() ^= 1;
+            let error = text(&flipped, MOST).unwrap_err();
+            assert!(error.to_string().contains("-t` check such files"), "{error}");
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains("checksum"), "{source}");
         }
         for (bytes, kind) in [(&b"PAR1\x15"[..], "Parquet"), (b"PK\x03\x04\x14", "Excel")] {
             let error = told(bytes, MOST);
