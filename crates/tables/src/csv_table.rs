@@ -1,9 +1,9 @@
 //! CSV with comma, semicolon, tab or bar, also behind `sep=` lines and comments.
 
 use crate::cells::Cells;
-use crate::clip;
 use crate::error::TableError;
 use crate::table_file::TextTable;
+use isoflop_text::clip;
 
 const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 

@@ -6,9 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::{Map, Value};
 
 use crate::cells::Cells;
-use crate::clip;
 use crate::error::TableError;
 use crate::table_file::TextTable;
+use isoflop_text::clip;
 
 const FORMS: &str = "a line per object, an array of objects, or arrays by column, such as {\"params\": [1e8], \"tokens\": [2e9], \"loss\": [3.1]}";
 

@@ -39,16 +39,6 @@ mod read;
 mod table_file;
 mod units_of_headers;
 
-use std::borrow::Cow;
-
 pub use error::TableError;
 pub use options::{ColumnNames, Form, TableOptions, UnitFactors};
 pub use read::{RunTable, TableSource, read, read_bytes};
-
-/// Text as it is, or its beginning where it is longer than that many characters.
-fn clip(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
-}

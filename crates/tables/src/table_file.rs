@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::cells::Cells;
 use crate::error::TableError;
 use crate::options::Form;
-use crate::{clip, csv_table, json_table, ledger_table};
+use isoflop_text::clip;
+
+use crate::{csv_table, json_table, ledger_table};
 
 /// A table as text: a header and rows. An empty cell is a missing value.
 #[derive(Debug, Clone)]

@@ -10,4 +10,5 @@ mod formats;
 mod fuzz_corpus;
 mod language;
 mod lines;
+mod tokenizer_faults;
 mod tokenizers;
