@@ -29,6 +29,7 @@ mod columns;
 mod csv_table;
 mod error;
 mod json_table;
+mod json_value;
 mod ledger_table;
 mod measured;
 mod numbers;

@@ -23,11 +23,11 @@ pub(super) fn read(path: &Path, name: &str) -> Result<String, ConfigErrors> {
     if bytes.len() as u64 > MOST_BYTES {
         return Err(unreadable(format!("more than {} MiB", MOST_BYTES >> 20)).into());
     }
-    decoded(bytes, name).map_err(ConfigErrors::from)
+    decoded(bytes, name).map_err(|error| ConfigErrors::from(*error))
 }
 
 /// UTF-8; of another encoding, which it is, and how to make it so.
-fn decoded(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {
+fn decoded(bytes: Vec<u8>, name: &str) -> Result<String, Box<ConfigError>> {
     let utf_16 = match bytes[..] {
         // By this name a mark in front is read and left out.
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("UTF-16"),
@@ -42,7 +42,7 @@ fn decoded(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {
     if let Some(from) = utf_16 {
         let source = SourceFile::new(name, "");
         let found = "text in UTF-16, as editors on Windows write it";
-        return Err(source.error(ErrorKind::Unreadable, "", expected, found, convert(from)));
+        return Err(source.error(ErrorKind::Unreadable, "", expected, found, convert(from)).into());
     }
     let (bytes, at) = match String::from_utf8(bytes) {
         Ok(text) => return Ok(text),
@@ -64,7 +64,8 @@ fn decoded(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {
         ),
     };
     let source = SourceFile::new(name, &String::from_utf8_lossy(&bytes));
-    Err(source.error_at(Some(at..at + 1), ErrorKind::Unreadable, "", expected, found, hint))
+    let error = source.error_at(Some(at..at + 1), ErrorKind::Unreadable, "", expected, found, hint);
+    Err(error.into())
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl SourceFile {
         let dots = |cut: bool| if cut { "..." } else { "" };
         let (left, right) = (dots(from > 0), dots(to < stretch.len()));
         // One character each, so that the marks below stand where they should.
-        let shown = stretch[..to].replace(|c: char| c == '\t', " ");
+        let shown = stretch[..to].replace('\t', " ");
         let shown =
             shown.replace(|c: char| one_line(c.encode_utf8(&mut [0; 4])).len() > 4, "\u{fffd}");
         let indent = left.len() + before[from.min(before.len())..].chars().count();
