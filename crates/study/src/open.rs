@@ -6,6 +6,7 @@ use isoflop_data::{Corpus, DataError};
 use isoflop_device::{DeviceError, Request, SelfTestCache, TrainDevice};
 use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Settled, now_utc};
 use isoflop_plan::{Config, DeviceConfig, Grid, Precision, StackLimits};
+use isoflop_text::path_in_words;
 
 use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
@@ -47,6 +48,7 @@ pub(crate) fn open_ledger(
     observer: &mut dyn Observer,
 ) -> Result<Ledger, StudyError> {
     let folder = &config.study.results;
+    refuse_file(config, folder)?;
     let apart = |source: &Source| source.file != CONFIG_FILE;
     if sources::read(folder)?.is_some_and(|sources| sources.iter().any(apart)) {
         return Err(StudyError::Misuse(format!(
@@ -63,6 +65,19 @@ pub(crate) fn open_ledger(
     }
     ledger.check_config(config, extend)?;
     Ok(ledger)
+}
+
+/// What is no folder cannot hold results.
+fn refuse_file(config: &Config, folder: &Path) -> Result<(), StudyError> {
+    // The first part of the path that is there: all above it are folders.
+    let there = folder.ancestors().find(|part| part.symlink_metadata().is_ok());
+    let Some(file) = there.filter(|part| part.exists() && !part.is_dir()) else { return Ok(()) };
+    let place = config.place("study.results").or_else(|| config.place("study.name"));
+    Err(StudyError::Misuse(format!(
+        "{} is a file, where results are to be kept in a folder{}\nhint: name another folder by `study.results`, or move the file away",
+        path_in_words(file),
+        place.map(|place| format!(" ({place})")).unwrap_or_default(),
+    )))
 }
 
 /// Has the results folder remember the configuration and its data.

@@ -15,6 +15,8 @@ mod help;
 mod init;
 mod kill;
 mod law_tests;
+#[cfg(unix)]
+mod limits;
 mod merge;
 mod next;
 mod odd_rows;
