@@ -27,6 +27,7 @@ pub fn read(bytes: &[u8]) -> Result<(), String> {
         paths: Vec::new(),
         field: "text".into(),
         bad_lines: 0.5,
+        max_line_bytes: 1 << 20,
         files: FileChoice::Text,
     };
     read_bytes(name, file, 1 << 20, &config, &mut |_| Ok(()))

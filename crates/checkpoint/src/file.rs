@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
 use isoflop_plan::Stack;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -12,7 +12,7 @@ use crate::replica::Replica;
 
 /// Raised when the file's layout changes.
 const FORMAT: u32 = 3;
-/// Names of the file's metadata: the [`Header`], and the SHA-256 of its text and the tensors' bytes in the order of the layout.
+/// Names of the file's metadata: the [`Header`], and its [`checksum`].
 const STATE: &str = "isoflop";
 const CHECKSUM: &str = "sha256";
 /// Groups of tensors in the file, in its order.
@@ -55,8 +55,7 @@ impl<'a> Checkpoint<'a> {
     pub fn read(bytes: &'a [u8], stack: &Stack, layout: &Layout) -> Result<Self, Damage> {
         let damage = |error: &dyn std::fmt::Display| Damage(error.to_string());
         let (_, meta) = SafeTensors::read_metadata(bytes).map_err(|e| damage(&e))?;
-        let kept = |key| meta.metadata().as_ref().and_then(|m| m.get(key));
-        let text = kept(STATE).ok_or_else(|| damage(&"it has no training state"))?;
+        let text = kept(&meta, STATE)?;
         #[derive(Deserialize)]
         struct Format {
             format: u32,
@@ -75,7 +74,6 @@ impl<'a> Checkpoint<'a> {
         let file = SafeTensors::deserialize(bytes).map_err(|e| damage(&e))?;
         let r = header.replicas.len();
         let mut tensors = [Vec::new(), Vec::new(), Vec::new()];
-        let mut hash = Sha256::new_with_prefix(text);
         for (group, tensors) in GROUPS.iter().zip(&mut tensors) {
             for (name, rows, columns) in layout {
                 let name = format!("{group}/{name}");
@@ -84,13 +82,10 @@ impl<'a> Checkpoint<'a> {
                 if view.dtype() != Dtype::F32 || view.shape() != want {
                     return Err(Damage(format!("{name} is {:?}, not {want:?}", view.shape())));
                 }
-                hash.update(view.data());
                 tensors.push(view.data());
             }
         }
-        if kept(CHECKSUM) != Some(&hex(hash)) {
-            return Err(Damage("its content does not match its checksum".into()));
-        }
+        check(&meta, &file)?;
         Ok(Self { step: header.step, replicas: header.replicas, tensors })
     }
 }
@@ -116,20 +111,56 @@ pub fn write(
         replicas: replicas.to_vec(),
     };
     let header = serde_json::to_string(&header).expect("a header is plain data");
-    let mut hash = Sha256::new_with_prefix(&header);
     for (group, tensors) in GROUPS.iter().zip(&tensors) {
         for ((name, rows, columns), data) in layout.iter().zip(tensors) {
             let shape = vec![replicas.len(), *rows, *columns];
             let view = TensorView::new(Dtype::F32, shape, data);
-            hash.update(data);
             views.push((
                 format!("{group}/{name}"),
                 view.map_err(|e| Damage(format!("{name}: {e}")))?,
             ));
         }
     }
-    let meta = HashMap::from([(STATE.to_owned(), header), (CHECKSUM.to_owned(), hex(hash))]);
+    let tensors = views.iter().zip(tensors.iter().flatten());
+    let tensors = tensors.map(|((name, view), data)| (name.clone(), view.shape().to_vec(), *data));
+    let sum = checksum(&header, tensors.collect());
+    let meta = HashMap::from([(STATE.to_owned(), header), (CHECKSUM.to_owned(), sum)]);
     serialize(views, Some(meta)).map_err(|e| Damage(e.to_string()))
+}
+
+/// Checks that a file is as it was written, whatever stack it is of.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn verify(bytes: &[u8]) -> Result<(), Damage> {
+    let damage = |error: &dyn std::fmt::Display| Damage(error.to_string());
+    let (_, meta) = SafeTensors::read_metadata(bytes).map_err(|e| damage(&e))?;
+    check(&meta, &SafeTensors::deserialize(bytes).map_err(|e| damage(&e))?)
+}
+
+fn kept<'a>(meta: &'a Metadata, key: &str) -> Result<&'a str, Damage> {
+    let value = meta.metadata().as_ref().and_then(|kept| kept.get(key));
+    value.map(String::as_str).ok_or_else(|| Damage("it has no training state".into()))
+}
+
+fn check(meta: &Metadata, file: &SafeTensors) -> Result<(), Damage> {
+    let tensors =
+        file.iter().map(|(name, view)| (name.to_owned(), view.shape().to_vec(), view.data()));
+    match checksum(kept(meta, STATE)?, tensors.collect()) == kept(meta, CHECKSUM)? {
+        true => Ok(()),
+        false => Err(Damage("its content does not match its checksum".into())),
+    }
+}
+
+/// SHA-256 of the header's text and of the tensors, by name: name, shape and bytes.
+fn checksum(header: &str, mut tensors: Vec<(String, Vec<usize>, &[u8])>) -> String {
+    tensors.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    let mut hash = Sha256::new_with_prefix(header);
+    for (name, shape, bytes) in tensors {
+        hash.update(format!("\n{name} {shape:?}\n"));
+        hash.update(bytes);
+    }
+    hex(hash)
 }
 
 /// Whether the replicas are such as the stack can have at that step: each with cells of its own, longest first, none of them

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use isoflop_durable::FileError;
+use isoflop_text::{cut, path_in_words};
 
 /// An error of this crate. Every message names the place and ends in a hint.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// A file or folder could not be read or written.
-    #[error("cannot {action} {}: {source}\nhint: {hint}", path.display())]
+    #[error("cannot {action} {}: {source}\nhint: {hint}", path_in_words(path))]
     Io {
         /// What was being done, as a verb phrase.
         action: &'static str,
@@ -26,17 +27,17 @@ pub enum DataError {
         hint: String,
     },
     /// A path or glob of the text source matched no file.
-    #[error("data.paths: {pattern:?} {}", no_match(*left))]
+    #[error("data.paths: {:?} {}", cut(pattern, 400), no_match(*left))]
     NoMatch {
         pattern: String,
         /// Files and folders that it matches and that are left out.
         left: u64,
     },
     /// A file is of a kind that no reader here understands.
-    #[error("{}: {problem}\nhint: {hint}", path.display())]
+    #[error("{}: {problem}\nhint: {hint}", path_in_words(path))]
     Format { path: PathBuf, problem: String, hint: String },
     /// A line of JSON or CSV is not what was promised.
-    #[error("{}:{line}: {problem}\nhint: {hint}", path.display())]
+    #[error("{}:{line}: {problem}\nhint: {hint}", path_in_words(path))]
     Record {
         path: PathBuf,
         /// 1-based line number.
@@ -45,7 +46,10 @@ pub enum DataError {
         hint: String,
     },
     /// A crate of the `cargo` source is not where Cargo unpacks crates.
-    #[error("data.source = \"cargo\": the sources of {name} {version} are not in {}\nhint: run `cargo fetch --locked --manifest-path crates/data/corpus/Cargo.toml` in the project's folder, without vendored or replaced sources in Cargo's configuration, or use source = \"text\"", registry.display())]
+    #[error(
+        "data.source = \"cargo\": the sources of {name} {version} are not in {}\nhint: run `cargo fetch --locked --manifest-path crates/data/corpus/Cargo.toml` in the project's folder, without vendored or replaced sources in Cargo's configuration, or use source = \"text\"",
+        path_in_words(registry)
+    )]
     CrateMissing {
         name: String,
         version: String,
@@ -53,7 +57,10 @@ pub enum DataError {
         registry: PathBuf,
     },
     /// Crates of the `cargo` source are not on disk and could not be fetched.
-    #[error("data.source = \"cargo\": {missing} of its crates are not in {} (the first is {first}), and fetching them failed: {problem}\nhint: it takes Cargo and a network that reaches crates.io; where there is none, run `cargo fetch --locked --manifest-path crates/data/corpus/Cargo.toml` on a machine that has both and copy its registry folder, or use source = \"text\"", registry.display())]
+    #[error(
+        "data.source = \"cargo\": {missing} of its crates are not in {} (the first is {first}), and fetching them failed: {problem}\nhint: it takes Cargo and a network that reaches crates.io; where there is none, run `cargo fetch --locked --manifest-path crates/data/corpus/Cargo.toml` on a machine that has both and copy its registry folder, or use source = \"text\"",
+        path_in_words(registry)
+    )]
     Fetch {
         /// How many are missing.
         missing: usize,
@@ -70,7 +77,10 @@ pub enum DataError {
     )]
     CargoHome,
     /// A crate of the `cargo` source does not hold what its checksum says.
-    #[error("data.source = \"cargo\": {} does not match its checksum: {problem}\nhint: delete that folder and run again, which unpacks it afresh; if it still differs, crates/data/corpus is inconsistent (see crates/data/README.md)", path.display())]
+    #[error(
+        "data.source = \"cargo\": {} does not match its checksum: {problem}\nhint: delete that folder and run again, which unpacks it afresh; if it still differs, crates/data/corpus is inconsistent (see crates/data/README.md)",
+        path_in_words(path)
+    )]
     CrateMismatch { path: PathBuf, problem: String },
     /// A file that describes the `cargo` source cannot be parsed.
     #[error(
@@ -129,7 +139,7 @@ impl DataError {
     pub(crate) fn read(path: &Path, source: std::io::Error) -> Self {
         let hint = match source.kind() {
             std::io::ErrorKind::InvalidData => {
-                "unpack it with its own tool (`gzip -dc`, `zstd -dc --long=31`) into a file to see what is in it, or fetch it anew"
+                "see what its own tool says of it (`gzip -t`, `zstd -t --long=31`), and download it again; `gzip -dc` and `zstd -dc` show what is in it"
             }
             _ => "check that it exists, is readable and is complete",
         };

@@ -54,6 +54,7 @@ pub use dataset::{Window, WindowDataset, Windows};
 pub use document::RawDocument;
 pub use error::DataError;
 pub use permutation::Permutation;
+pub use prepare::{CheckedCache, check_cache};
 pub use progress::{Progress, ProgressSink, Stage};
 pub use store::TokenFile;
 pub use synthetic::{Language, LanguageOptions};

@@ -18,6 +18,7 @@ use crate::split::{Assignment, Split, split};
 use crate::tokenizer::TokenizerSpec;
 
 pub(crate) use cache::CacheEntry;
+pub use cache::{CheckedCache, check_cache};
 pub(crate) use scan::{Scan, scan};
 pub(crate) use tokenize::each_piece;
 

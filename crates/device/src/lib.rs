@@ -88,4 +88,4 @@ pub use selftest::{
     Check, Finding, Refusal, SelfTest, SelfTestCache, SelfTestFailure, TestStep, self_test,
     self_test_child_main, test_thoroughly,
 };
-pub use wait::wait_for;
+pub use wait::{responds, wait_for};

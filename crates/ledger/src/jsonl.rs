@@ -10,6 +10,7 @@ use isoflop_record::Record;
 
 use crate::error::LedgerError;
 use crate::line::{self, Line};
+use crate::mend::append;
 
 /// What was put right when the ledger was opened. Not an error, but never silent: print it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,38 +74,82 @@ pub(crate) enum Tail {
 
 /// Reads the bytes of a ledger file. Only the end of the file may be unfinished.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Parsed, LedgerError> {
+    let mut lines = Lines::new(path, bytes);
     let mut parsed = Parsed { records: Vec::new(), unsealed: 0, sound_bytes: 0, tail: Tail::Clean };
-    let mut ended: BTreeMap<(CellId, String), usize> = BTreeMap::new();
-    while parsed.sound_bytes < bytes.len() {
-        let rest = &bytes[parsed.sound_bytes..];
-        let number = parsed.records.len() + 1;
-        let (text, complete) = match rest.iter().position(|&byte| byte == b'\n') {
-            Some(end) => (&rest[..end], true),
-            None => (rest, false),
-        };
-        let Line { record, sealed } = match line::parse(path, number, text) {
-            Ok(line) => line,
-            Err(LedgerError::Corrupt { .. }) if unfinished(rest, complete) => {
-                parsed.tail = Tail::Torn;
-                return Ok(parsed);
-            }
-            Err(error) => return Err(error),
-        };
-        if record.result.status.is_final()
-            && let Some(first) =
-                ended.insert((record.id().clone(), record.run.passport.clone()), number)
-        {
-            let cell = record.id().to_string();
-            return Err(LedgerError::Twice { path: path.to_owned(), line: number, first, cell });
-        }
+    for (text, line) in lines.by_ref() {
+        let Line { record, sealed } = line?;
         parsed.records.push(record);
         parsed.unsealed += usize::from(!sealed);
-        parsed.sound_bytes += text.len() + usize::from(complete);
-        if !complete {
-            parsed.tail = Tail::NoLineEnd;
+        parsed.sound_bytes += text.len();
+    }
+    parsed.tail = lines.tail;
+    Ok(parsed)
+}
+
+/// The lines of a ledger file, each with its end, and what it holds.
+pub(crate) struct Lines<'a> {
+    path: &'a Path,
+    rest: &'a [u8],
+    number: usize,
+    ended: BTreeMap<(CellId, String), usize>,
+    /// What follows the lines, once they are through.
+    pub tail: Tail,
+}
+
+impl<'a> Lines<'a> {
+    pub(crate) fn new(path: &'a Path, bytes: &'a [u8]) -> Self {
+        Self { path, rest: bytes, number: 0, ended: BTreeMap::new(), tail: Tail::Clean }
+    }
+
+    /// What was not read: all that follows the lines, once they are through.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Refuses a second final record of one cell by one passport.
+    fn once(&mut self, line: Line) -> Result<Line, LedgerError> {
+        let record = &line.record;
+        let by = (record.id().clone(), record.run.passport.clone());
+        if !record.result.status.is_final() {
+            return Ok(line);
+        }
+        match self.ended.get(&by) {
+            None => {
+                self.ended.insert(by, self.number);
+                Ok(line)
+            }
+            Some(&first) => Err(LedgerError::Twice {
+                path: self.path.to_owned(),
+                line: self.number,
+                first,
+                cell: by.0.to_string(),
+            }),
         }
     }
-    Ok(parsed)
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = (&'a [u8], Result<Line, LedgerError>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        self.number += 1;
+        let end = self.rest.iter().position(|&byte| byte == b'\n');
+        let (text, rest) = self.rest.split_at(end.map_or(self.rest.len(), |end| end + 1));
+        let line = line::parse(self.path, self.number, text.strip_suffix(b"\n").unwrap_or(text));
+        if matches!(line, Err(LedgerError::Corrupt { .. })) && unfinished(self.rest, end.is_some())
+        {
+            self.tail = Tail::Torn;
+            return None;
+        }
+        if end.is_none() {
+            self.tail = Tail::NoLineEnd;
+        }
+        self.rest = rest;
+        Some((text, line.and_then(|line| self.once(line))))
+    }
 }
 
 /// A line without its end was cut short by a kill; an all-zero tail is what some file systems leave after a power cut.
@@ -129,7 +174,7 @@ pub(crate) fn repair(
         }
         Tail::Torn => {
             let torn = &bytes[parsed.sound_bytes..];
-            keep_aside(aside, torn)?;
+            append(aside, torn)?;
             file.set_len(parsed.sound_bytes as u64).map_err(LedgerError::io("truncate", path))?;
             Some(Repair::TornLine {
                 line: parsed.records.len() + 1,
@@ -141,16 +186,4 @@ pub(crate) fn repair(
     file.sync_all().map_err(LedgerError::io("sync", path))?;
     file.seek(SeekFrom::End(0)).map_err(LedgerError::io("seek in", path))?;
     Ok(repair)
-}
-
-fn keep_aside(path: &Path, torn: &[u8]) -> Result<(), LedgerError> {
-    let mut file = File::options()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(LedgerError::io("open", path))?;
-    file.write_all(torn)
-        .and_then(|()| file.write_all(b"\n"))
-        .and_then(|()| file.sync_all())
-        .map_err(LedgerError::io("write", path))
 }

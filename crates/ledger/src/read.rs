@@ -140,7 +140,10 @@ pub(crate) fn read_passports(folder: &Path) -> Result<BTreeMap<String, Passport>
     parse_passports(folder, &read_or_empty(&folder.join(PASSPORT_FILE))?)
 }
 
-fn parse_passports(folder: &Path, bytes: &[u8]) -> Result<BTreeMap<String, Passport>, LedgerError> {
+pub(crate) fn parse_passports(
+    folder: &Path,
+    bytes: &[u8],
+) -> Result<BTreeMap<String, Passport>, LedgerError> {
     if bytes.is_empty() {
         return Ok(BTreeMap::new());
     }

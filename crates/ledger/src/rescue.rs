@@ -1,5 +1,6 @@
 //! What to do when the folder goes away under a process that writes to it.
 
+use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,8 @@ impl Ledger {
                 let same = length.is_ok_and(|length| length == self.length);
                 (!same).then_some("has a ledger that something else changed")
             }
+            // What else keeps a file from being opened (too many files, a network's hiccup) need not last.
+            Err(error) if !matches!(error.kind(), NotFound | NotADirectory) => None,
             Err(_) if self.folder.is_dir() => Some("lost its ledger"),
             Err(_) => Some("was deleted or moved"),
         }

@@ -1,6 +1,7 @@
 //! Cells that train as one program, and what that costs.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::cell::{Cell, Schedule};
 
@@ -14,6 +15,28 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// A stack of these cells, longest first.
+    pub fn of(cells: Vec<Cell>) -> Self {
+        let mut hash = Sha256::new();
+        for cell in &cells {
+            hash.update(cell.id.0.as_bytes());
+        }
+        let id = hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
+        Self { id, cells }
+    }
+
+    /// Two stacks with half of the wanted cells' replicas each; `None` where these are one.
+    pub fn halves(&self, wanted: impl Fn(&Cell) -> bool) -> Option<[Self; 2]> {
+        let replicas = self.replicas(wanted);
+        let (first, second) = replicas.split_at(replicas.len() / 2);
+        let of = |replicas: &[Vec<usize>]| {
+            let mut cells = replicas.concat();
+            cells.sort_unstable();
+            Self::of(cells.into_iter().map(|i| self.cells[i].clone()).collect())
+        };
+        (!first.is_empty()).then(|| [of(first), of(second)])
+    }
+
     /// Positions of the wanted cells, grouped into the replicas that the stack starts with: WSD cells
     /// that differ in length alone are one run until the shorter one decays. Longest first.
     pub fn replicas(&self, wanted: impl Fn(&Cell) -> bool) -> Vec<Vec<usize>> {
@@ -56,4 +79,36 @@ fn shares_trunk(a: &Cell, b: &Cell) -> bool {
     let wsd = matches!(a.hyper.schedule, Schedule::Wsd { .. });
     let warm = |c: &Cell| c.hyper.warmup_steps <= c.stable_steps();
     wsd && a.hyper == b.hyper && a.seed == b.seed && a.steps != b.steps && warm(a) && warm(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, DataFacts, Grid};
+
+    #[test]
+    fn halves_have_every_wanted_cell_once_and_keep_trunks_together() {
+        let text = "[model]\ncontext = 64\n[grid]\nbudgets = [1e10, 2e10]\nwidths = [16]\nseeds = [0, 1, 2]\n[train]\nschedule = \"wsd\"\nbatch_tokens = 128\nlearning_rate = 1e-3\nwarmup_steps = 4\n";
+        let config = Config::parse(text, "a.toml").unwrap();
+        let facts = DataFacts {
+            vocab: 64,
+            train_tokens: None,
+            data_sha256: "00".repeat(32),
+            bytes_per_token: None,
+        };
+        let stack = &Grid::build(&config, &facts).unwrap().stacks[0];
+        let replicas = stack.replicas(|_| true).len();
+        assert!(replicas >= 3 && stack.cells.len() > replicas, "{stack:?}");
+        let [first, second] = stack.halves(|_| true).unwrap();
+        let both = [&first, &second].map(|half| half.replicas(|_| true).len());
+        assert_eq!((both[0] + both[1], both[0]), (replicas, replicas / 2));
+        let mut ids: Vec<_> = first.cells.iter().chain(&second.cells).map(|c| &c.id).collect();
+        let mut all: Vec<_> = stack.cells.iter().map(|cell| &cell.id).collect();
+        ids.sort();
+        all.sort();
+        assert_eq!(ids, all);
+        assert_ne!(first.id, stack.id);
+
+        let one = stack.cells[0].id.clone();
+        assert_eq!(stack.halves(|cell| cell.id == one), None);
+    }
 }

@@ -97,7 +97,7 @@ proptest! {
         let slices: Vec<_> = slices.collect();
         let ridge = slices.iter().flat_map(|s| s.curve.clone()).collect();
         let subtitle = Some(label.as_str().into());
-        check(&IsoflopPlot { subtitle, params_label: label, slices, ridge }.figure());
+        check(&IsoflopPlot { subtitle, params_label: label.clone(), loss_label: label, slices, ridge }.figure());
     }
 
     #[test]

@@ -47,6 +47,7 @@ fn isoflop_curves() {
         loss_nats: estimate(loss, loss - 0.01, loss + 0.01),
     };
     let plot = IsoflopPlot {
+        loss_label: "Held-out loss, nats per token".into(),
         subtitle: Some("A & B".into()),
         params_label: "Parameters N".into(),
         slices: vec![

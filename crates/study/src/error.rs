@@ -74,6 +74,18 @@ pub enum StudyError {
         /// Why not.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The device does not compute any more.
+    #[error(
+        "the device no longer answers ({words}), after it failed in stack {stack}: {what}\nhint: what was recorded is kept, and checkpoints hold the rest: the same command goes on; if it happens again, the system's log (dmesg, nvidia-smi) may say why"
+    )]
+    DeviceLost {
+        /// Id of the stack that was trained.
+        stack: String,
+        /// What failed first.
+        what: String,
+        /// What it says now.
+        words: String,
+    },
     /// Training ended without a reason: a fault of this program.
     #[error(
         "training stopped without being asked to\nhint: the same command goes on from the last checkpoint"

@@ -186,11 +186,7 @@ mod tests {
 
     #[test]
     fn other_data_is_refused_where_something_was_trained() {
-        struct Silent;
-        impl Observer for Silent {
-            fn tell(&mut self, _: &crate::events::Update) {}
-        }
-        let observer = &mut Silent;
+        let observer = &mut crate::events::Silent;
         let folder = tempfile::tempdir().unwrap();
         let (old, new) = (data("00aa", "80"), data("11bb", "81"));
         new.check_same(folder.path(), 3, observer).unwrap();

@@ -104,6 +104,11 @@ impl Folder {
         }
     }
 
+    /// What a reader should know of records that older versions wrote without a checksum.
+    pub fn unprotected(&self) -> Option<String> {
+        unprotected(&self.path, &self.contents)
+    }
+
     /// The command that trains what is missing.
     fn go_on(&self) -> String {
         let folder = self.path.display();
@@ -112,6 +117,17 @@ impl Folder {
             false => "they are trained in the folders that it was merged from".to_owned(),
         }
     }
+}
+
+/// What is to be said of records without a checksum, where there are any.
+pub(crate) fn unprotected(folder: &Path, contents: &Contents) -> Option<String> {
+    let (bare, folder) = (contents.unsealed, folder.display());
+    (bare > 0).then(|| {
+        format!(
+            "{folder}: {bare} of {} have no checksum, as older versions wrote them: a changed digit would not show (`sweep check {folder} --mend` adds checksums)",
+            counted(contents.records.len() as u64, "record")
+        )
+    })
 }
 
 /// Reads several results folders, each by itself: whether they go together is for the reader to say.

@@ -27,6 +27,7 @@
 //! ```
 
 mod calibration;
+mod check;
 mod clock;
 mod compare;
 mod diverged;
@@ -57,6 +58,7 @@ mod stop;
 mod widths;
 
 pub use calibration::fit_calibrations;
+pub use check::{Checked, CheckedPart, State as CheckedState, check, mend};
 pub use compare::{ComparedFolder, refuse_incomparable};
 pub use error::StudyError;
 pub use events::{Observer, Overall, Share, Silent, StackName, Update, Work, cell_label};

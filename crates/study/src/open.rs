@@ -6,11 +6,13 @@ use isoflop_data::{Corpus, DataError};
 use isoflop_device::{DeviceError, Request, SelfTestCache, TrainDevice};
 use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Settled, now_utc};
 use isoflop_plan::{Config, DeviceConfig, Grid, Precision, StackLimits};
+use isoflop_text::path_in_words;
 
 use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 use crate::facts::{self, StudyData};
+use crate::folder::unprotected;
 use crate::sources::{self, Source};
 
 /// The configuration that a results folder was made with, and with a precision left to the device as its cells have it.
@@ -46,6 +48,7 @@ pub(crate) fn open_ledger(
     observer: &mut dyn Observer,
 ) -> Result<Ledger, StudyError> {
     let folder = &config.study.results;
+    refuse_file(config, folder)?;
     let apart = |source: &Source| source.file != CONFIG_FILE;
     if sources::read(folder)?.is_some_and(|sources| sources.iter().any(apart)) {
         return Err(StudyError::Misuse(format!(
@@ -57,8 +60,24 @@ pub(crate) fn open_ledger(
     if let Some(repair) = ledger.repair() {
         observer.warn(repair.to_string());
     }
+    if let Some(text) = unprotected(folder, ledger.contents()) {
+        observer.note(text);
+    }
     ledger.check_config(config, extend)?;
     Ok(ledger)
+}
+
+/// What is no folder cannot hold results.
+fn refuse_file(config: &Config, folder: &Path) -> Result<(), StudyError> {
+    // The first part of the path that is there: all above it are folders.
+    let there = folder.ancestors().find(|part| part.symlink_metadata().is_ok());
+    let Some(file) = there.filter(|part| part.exists() && !part.is_dir()) else { return Ok(()) };
+    let place = config.place("study.results").or_else(|| config.place("study.name"));
+    Err(StudyError::Misuse(format!(
+        "{} is a file, where results are to be kept in a folder{}\nhint: name another folder by `study.results`, or move the file away",
+        path_in_words(file),
+        place.map(|place| format!(" ({place})")).unwrap_or_default(),
+    )))
 }
 
 /// Has the results folder remember the configuration and its data.

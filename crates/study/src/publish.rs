@@ -3,6 +3,8 @@
 mod files;
 mod next;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 

@@ -149,7 +149,7 @@ fn choose(kept: Option<Rates>, started: bool, device: &str, steps: &[f64]) -> Ch
 }
 
 /// What a folder keeps.
-fn read(folder: &Path, started: bool) -> Result<Option<Rates>, StudyError> {
+pub(crate) fn read(folder: &Path, started: bool) -> Result<Option<Rates>, StudyError> {
     let path = folder.join(FILE);
     let hint = match started {
         true => "restore it; without it what was begun is trained in other stacks, from the start",

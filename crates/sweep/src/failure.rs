@@ -79,13 +79,11 @@ fn is_of_a_configuration(cause: &(dyn std::error::Error + 'static)) -> bool {
 const MOST_CHARACTERS: usize = 800;
 
 fn cut(text: String) -> String {
-    match text.char_indices().nth(MOST_CHARACTERS) {
-        None => text,
-        Some((end, _)) => {
-            let tail = text.char_indices().rev().nth(199).map_or(end, |(at, _)| at).max(end);
-            format!("{} ... {}", &text[..end], &text[tail..])
-        }
-    }
+    isoflop_text::cut(&text, MOST_CHARACTERS).into_owned()
+}
+
+fn is_of_a_size_limit(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::FileTooLarge
 }
 
 /// An error taken apart: library errors carry their hint on their last lines.
@@ -114,6 +112,11 @@ impl Told {
                 told.causes.push(message);
             }
             told.hints.extend(hint.filter(|hint| !told.hints.contains(hint)));
+            if cause.downcast_ref().is_some_and(is_of_a_size_limit) {
+                told.hints.push(
+                    "a limit on the size of files is set: `ulimit -f` shows and raises it".into(),
+                );
+            }
         }
         told
     }

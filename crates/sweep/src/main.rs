@@ -33,6 +33,7 @@ fn keep_pages() {
 }
 
 fn main() -> ExitCode {
+    signals::ignore_size_limits();
     isoflop_device::prepare_environment();
     // In a process that was started to test a driver, this does not return.
     isoflop_device::self_test_child_main();

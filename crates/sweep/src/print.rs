@@ -5,14 +5,15 @@ use std::io::{self, ErrorKind, Write};
 
 use anyhow::Context;
 use isoflop::{NextStep, Published};
-use isoflop_text::{counted, facts, within};
+use isoflop_text::{counted, facts, visible, within};
 use serde::Serialize;
 
 use crate::terminal;
 
-/// Prints text for people: lines that are longer than the terminal is wide go on below.
+/// Prints text for people: lines that are longer than the terminal is wide go on below, and names of files and runs tell the
+/// terminal nothing.
 pub fn text(text: &str) -> anyhow::Result<()> {
-    raw(&within(text, terminal::width()))
+    raw(&within(&visible(text), terminal::width()))
 }
 
 /// Prints text for programs, as it is.
@@ -48,9 +49,9 @@ pub fn published(published: &Published, as_json: bool, source: &str) -> anyhow::
 }
 
 /// Says something on stderr. Where nobody listens any more, as after the terminal was closed, the
-/// work goes on: what matters is on the disk.
+/// work goes on: what matters is on the disk. Control characters are spelled out: they are of names that others gave.
 pub fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = writeln!(io::stderr().lock(), "{}", visible(line));
 }
 
 fn write(out: &mut impl Write, bytes: &[u8]) -> anyhow::Result<()> {

@@ -92,6 +92,15 @@ impl Signals {
     }
 }
 
+/// Has a write beyond a limit on the size of files (`ulimit -f`) fail, where the system would end the process in the midst of it.
+pub fn ignore_size_limits() {
+    // SAFETY: it sets no handler of ours, and no other thread runs yet.
+    #[cfg(unix)]
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 impl Stop for Signals {
     fn asked(&self) -> Option<String> {
         self.received().map(|signal| signal.to_string())

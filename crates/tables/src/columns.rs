@@ -7,7 +7,6 @@ use isoflop_fit::units::Given;
 use isoflop_fit::{Counts, LeftOutReason, Observation};
 
 use crate::cells::Row;
-use crate::clip;
 use crate::error::TableError;
 use crate::measured::Measured;
 use crate::numbers::Commas;
@@ -15,6 +14,7 @@ use crate::optional::{Optional, number, text};
 use crate::options::{ColumnNames, TableOptions};
 use crate::table_file::TextTable;
 use crate::units_of_headers::Quantity;
+use isoflop_text::clip;
 
 /// Where each quantity stands.
 pub struct Columns {

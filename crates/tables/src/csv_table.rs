@@ -1,9 +1,9 @@
 //! CSV with comma, semicolon, tab or bar, also behind `sep=` lines and comments.
 
 use crate::cells::Cells;
-use crate::clip;
 use crate::error::TableError;
-use crate::table_file::TextTable;
+use crate::table_file::{TextTable, check_columns, check_rows};
+use isoflop_text::clip;
 
 const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
@@ -34,6 +34,7 @@ pub fn parse(text: &str) -> Result<TextTable, TableError> {
     if first.trim().is_empty() || !reader.read_record(&mut record).map_err(unreadable)? {
         return Err(TableError::format("it has no header", "the first line names the columns"));
     }
+    check_columns(record.len())?;
     let mut cells = Cells::default();
     let header = match comment.and_then(|comment| names_above(&record, comment, separator)) {
         Some(names) => {
@@ -43,6 +44,7 @@ pub fn parse(text: &str) -> Result<TextTable, TableError> {
         None => record.iter().map(str::to_owned).collect(),
     };
     while reader.read_record(&mut record).map_err(unreadable)? {
+        check_rows(cells.len() + 1)?;
         push(&mut cells, &record);
     }
     Ok(TextTable { header, cells })

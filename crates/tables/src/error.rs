@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use isoflop_fit::FitError;
+use isoflop_text::path_in_words;
 
 /// Why a table is refused: none of them is a failure of work, all are input that cannot be what was meant. Every message says
 /// what is wrong; what to do is on its last line, or on that of its source.
@@ -10,10 +11,10 @@ use isoflop_fit::FitError;
 #[non_exhaustive]
 pub enum TableError {
     /// The file system refused.
-    #[error("cannot read {}\nhint: give the path of a table", path.display())]
+    #[error("cannot read {}\nhint: give the path of a table", path_in_words(path))]
     Io { path: PathBuf, source: std::io::Error },
     /// What stands in a file is at fault.
-    #[error("cannot {action} {}", path.display())]
+    #[error("cannot {action} {}", path_in_words(path))]
     In {
         /// What was tried: "read", "use".
         action: &'static str,

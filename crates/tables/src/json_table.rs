@@ -6,12 +6,15 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::{Map, Value};
 
 use crate::cells::Cells;
-use crate::clip;
 use crate::error::TableError;
-use crate::table_file::TextTable;
+use crate::json_value::Told;
+use crate::table_file::{TextTable, check_columns, check_rows};
+use isoflop_text::clip;
 
 const FORMS: &str = "a line per object, an array of objects, or arrays by column, such as {\"params\": [1e8], \"tokens\": [2e9], \"loss\": [3.1]}";
 
+/// More than that in one piece would take a GiB of memory.
+const MOST_WHOLE_BYTES: usize = 64 << 20;
 /// Longer names of columns are no names: keys within keys within keys.
 const MOST_NAME_BYTES: usize = 1000;
 
@@ -37,23 +40,53 @@ pub fn parse(text: &str) -> Result<TextTable, TableError> {
 
 /// A line and its number, from 0.
 fn object((k, line): (usize, &str)) -> Result<Map<String, Value>, TableError> {
-    serde_json::from_str(&quote_non_numbers(line)).map_err(|error| TableError::Format {
+    let refuse = |source| TableError::Format {
         problem: format!("line {} is not a JSON object", k + 1),
         hint: "every line is one object, such as {\"params\": 1e8, \"tokens\": 2e9, \"loss\": 3.1}"
             .into(),
-        source: Some(error.into()),
-    })
+        source,
+    };
+    let told: Told = serde_json::from_str(&quote_non_numbers(line))
+        .map_err(|error| refuse(Some(error.into())))?;
+    if let Some(key) = told.twice {
+        return Err(twice(format!("line {} has", k + 1), &key));
+    }
+    match told.value {
+        Value::Object(object) => Ok(object),
+        _ => Err(refuse(None)),
+    }
+}
+
+/// Which of the two is meant is not known.
+fn twice(place: String, key: &str) -> TableError {
+    TableError::format(
+        format!("{place} the key `{}` twice", clip(key, 60)),
+        "which of the two is meant? leave the other out, or give it a name of its own",
+    )
 }
 
 /// Values over several lines, one after the other.
 fn whole(text: &str) -> Result<Vec<Value>, TableError> {
+    if text.len() > MOST_WHOLE_BYTES {
+        return Err(TableError::format(
+            format!("it holds {} MiB of JSON in one piece", text.len() >> 20),
+            "write an object a line (JSONL), which is read line by line",
+        ));
+    }
     let text = quote_non_numbers(text);
-    let values = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
-    values.collect::<Result<_, _>>().map_err(|error| TableError::Format {
-        problem: "it is not JSON".into(),
-        hint: FORMS.into(),
-        source: Some(error.into()),
-    })
+    let values = serde_json::Deserializer::from_str(&text).into_iter::<Told>();
+    let values = values.map(|told| {
+        let told = told.map_err(|error| TableError::Format {
+            problem: "it is not JSON".into(),
+            hint: FORMS.into(),
+            source: Some(error.into()),
+        })?;
+        match told.twice {
+            Some(key) => Err(twice("an object of it has".into(), &key)),
+            None => Ok(told.value),
+        }
+    });
+    values.collect()
 }
 
 /// Puts objects into columns, all keys in order of appearance.
@@ -77,6 +110,7 @@ impl Builder {
         };
         self.add(&first)?;
         for line in std::iter::once(second).chain(lines) {
+            check_rows(self.cells.len() + 1)?;
             self.add(&object(line)?)?;
         }
         Ok(())
@@ -233,6 +267,7 @@ impl Builder {
         let at = match self.places.get(name) {
             Some(at) => *at,
             None => {
+                check_columns(self.header.len() + 1)?;
                 self.header.push(name.to_owned());
                 self.places.insert(name.to_owned(), self.header.len() - 1);
                 self.header.len() - 1

@@ -29,6 +29,7 @@ mod columns;
 mod csv_table;
 mod error;
 mod json_table;
+mod json_value;
 mod ledger_table;
 mod measured;
 mod numbers;
@@ -39,16 +40,6 @@ mod read;
 mod table_file;
 mod units_of_headers;
 
-use std::borrow::Cow;
-
 pub use error::TableError;
 pub use options::{ColumnNames, Form, TableOptions, UnitFactors};
 pub use read::{RunTable, TableSource, read, read_bytes};
-
-/// Text as it is, or its beginning where it is longer than that many characters.
-fn clip(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => Cow::Owned(format!("{}...", &text[..end])),
-        None => Cow::Borrowed(text),
-    }
-}

@@ -2,11 +2,11 @@
 
 use isoflop_fit::units::Unit;
 
-use crate::clip;
 use crate::error::TableError;
 use crate::numbers::Commas;
 use crate::table_file::TextTable;
 use crate::units_of_headers::{Quantity, is_usual, unit_of};
+use isoflop_text::clip;
 
 /// A column of N, D or C.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use isoflop_fit::units::FLOPS_UNITS;
 
-use crate::clip;
 use crate::error::TableError;
+use isoflop_text::clip;
 
 const PLAIN: &str = "write numbers with a decimal point and nothing between thousands";
 

@@ -1,10 +1,10 @@
 //! Columns that a run may lack.
 
 use crate::cells::Row;
-use crate::clip;
 use crate::error::TableError;
 use crate::numbers::Commas;
 use crate::table_file::TextTable;
+use isoflop_text::clip;
 
 /// A column that a run may lack.
 #[derive(Debug, Clone)]

@@ -1,10 +1,15 @@
 //! The text of a file, unpacked where it is packed; other kinds of tables are named.
 
-use std::io::Read;
+use std::io::BufRead;
 
 use isoflop_unpack::{AtMost, Packing, WINDOW_BYTES, is_beyond};
 
 use crate::error::TableError;
+
+/// Rows with curves of a thousand points have some 100 KiB.
+const MOST_LINE_BYTES: usize = 16 << 20;
+/// A whole table may stand on one line of JSON.
+const MOST_JSON_LINE_BYTES: usize = 64 << 20;
 
 /// Text of a table, gzip, zstd or plain, of no more than `most` bytes.
 pub fn text(bytes: &[u8], most: u64) -> Result<String, TableError> {
@@ -26,11 +31,54 @@ pub fn text(bytes: &[u8], most: u64) -> Result<String, TableError> {
         return Err(too_long(most));
     }
     let packing = Packing::of_content(bytes);
+    let mut reader = AtMost::new(packing.reader(bytes, WINDOW_BYTES), most);
     let mut unpacked = Vec::new();
-    AtMost::new(packing.reader(bytes, WINDOW_BYTES), most)
-        .read_to_end(&mut unpacked)
-        .map_err(|error| unreadable(error, packing, most))?;
-    decoded(unpacked)
+    let mut lines = Lines::default();
+    loop {
+        let block = reader.fill_buf().map_err(|error| unreadable(error, packing, most))?;
+        if block.is_empty() {
+            return decoded(unpacked);
+        }
+        // One at a time, so that what is plain is looked at before it is copied.
+        let block = &block[..block.len().min(1 << 18)];
+        unpacked.extend_from_slice(block);
+        lines.pass(block, &unpacked)?;
+        let count = block.len();
+        reader.consume(count);
+    }
+}
+
+/// How long the lines are that have been read.
+#[derive(Default)]
+struct Lines {
+    ended: u64,
+    /// Bytes of the last one so far.
+    bytes: usize,
+}
+
+impl Lines {
+    /// Refuses a line that is too long, unless the text, which begins with `text`, may be JSON in one piece.
+    fn pass(&mut self, block: &[u8], text: &[u8]) -> Result<(), TableError> {
+        for line in block.split_inclusive(|byte| *byte == b'\n') {
+            self.bytes += line.len();
+            let begins = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
+            let most = match begins.first() {
+                Some(b'[' | b'{') => MOST_JSON_LINE_BYTES,
+                _ => MOST_LINE_BYTES,
+            };
+            if self.bytes > most {
+                return Err(TableError::format(
+                    format!("line {} is longer than {} MiB", self.ended + 1, most >> 20),
+                    "a row of a table is one line; is it a table, and is a quote missing?",
+                ));
+            }
+            if line.ends_with(b"\n") {
+                self.ended += 1;
+                self.bytes = 0;
+            }
+        }
+        Ok(())
+    }
 }
 
 fn unreadable(error: std::io::Error, packing: Packing, most: u64) -> TableError {
@@ -42,7 +90,7 @@ fn unreadable(error: std::io::Error, packing: Packing, most: u64) -> TableError 
             Packing::Gzip => "it is not whole gzip".into(),
             Packing::Zstd | Packing::None => "it is not whole zstd".into(),
         },
-        hint: "pack it again, or give the text itself".into(),
+        hint: "download it again or pack it again (`gzip -t` and `zstd -t` check such files), or give the text itself".into(),
         source: Some(error.into()),
     }
 }
@@ -119,6 +167,13 @@ mod tests {
             let error = told(&packed[..packed.len() - 5], MOST);
             assert!(error.contains(&format!("not whole {kind}\nhint: ")), "{error}");
             assert!(told(&packed, 7).contains("more than 0 MiB of text\nhint: "));
+            // The checksum, or a part of it, of both.
+            let mut flipped = packed;
+            *flipped.iter_mut().nth_back(if kind == "gzip" { 4 } else { 0 }).unwrap() ^= 1;
+            let error = text(&flipped, MOST).unwrap_err();
+            assert!(error.to_string().contains("-t` check such files"), "{error}");
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains("checksum"), "{source}");
         }
         for (bytes, kind) in [(&b"PAR1\x15"[..], "Parquet"), (b"PK\x03\x04\x14", "Excel")] {
             let error = told(bytes, MOST);

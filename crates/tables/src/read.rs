@@ -14,8 +14,9 @@ use isoflop_text::listed;
 use crate::columns::Columns;
 use crate::error::TableError;
 use crate::options::{Form, TableOptions};
+use crate::packed;
 use crate::table_file::{TextTable, bytes_of, sha256};
-use crate::{clip, packed};
+use isoflop_text::clip;
 
 /// Medians outside are told; those that no study has are refused.
 const USUAL_TOKENS_PER_PARAM: std::ops::RangeInclusive<f64> = 1.0..=1e4;

@@ -9,7 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::cells::Cells;
 use crate::error::TableError;
 use crate::options::Form;
-use crate::{clip, csv_table, json_table, ledger_table};
+use isoflop_text::{clip, thousands};
+
+use crate::{csv_table, json_table, ledger_table};
 
 /// A table as text: a header and rows. An empty cell is a missing value.
 #[derive(Debug, Clone)]
@@ -81,6 +83,32 @@ impl TextTable {
             }
             (first, _) => Ok(first),
         }
+    }
+}
+
+/// No table has more columns, or more rows.
+const MOST_COLUMNS: usize = 1 << 16;
+const MOST_ROWS: usize = 10_000_000;
+
+/// Refuses a header that is none.
+pub fn check_columns(count: usize) -> Result<(), TableError> {
+    match count > MOST_COLUMNS {
+        false => Ok(()),
+        true => Err(TableError::format(
+            format!("it has more than {} columns", thousands(MOST_COLUMNS as u64)),
+            "leave out the columns that no fit reads; is the first line the header?",
+        )),
+    }
+}
+
+/// Refuses what memory does not hold.
+pub fn check_rows(count: usize) -> Result<(), TableError> {
+    match count > MOST_ROWS {
+        false => Ok(()),
+        true => Err(TableError::format(
+            format!("it has more than {} rows", thousands(MOST_ROWS as u64)),
+            "leave out the rows that no fit reads, such as all but the last of each run",
+        )),
     }
 }
 

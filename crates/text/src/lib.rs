@@ -15,6 +15,7 @@ mod columns;
 mod fitted;
 mod list;
 mod number;
+mod shown;
 mod unit;
 mod width;
 
@@ -25,5 +26,6 @@ pub use number::{
     Prefix, count, count_with, decimals, fixed, level, mantissa, not_finite, percent, prefix_of,
     scientific, significant,
 };
+pub use shown::{clip, cut, one_line, path_in_words, visible};
 pub use unit::{bytes, counted, duration, grams, joules, plural, rough_duration, thousands};
 pub use width::Width;

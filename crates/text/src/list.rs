@@ -1,6 +1,6 @@
 //! Lists of names that may be long.
 
-use crate::thousands;
+use crate::{clip, thousands};
 
 /// Names that a message shows before it counts the rest.
 pub const MOST_NAMES: usize = 8;
@@ -10,7 +10,8 @@ const MOST_CHARACTERS: usize = 80;
 /// `a, b, c`, or the first eight and how many more; long names are clipped.
 pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
     let (shown, more) = shown(names);
-    let first: Vec<String> = shown.iter().map(|name| clipped(name.as_ref())).collect();
+    let first: Vec<String> =
+        shown.iter().map(|name| clip(name.as_ref(), MOST_CHARACTERS).into_owned()).collect();
     first.join(", ") + &more
 }
 
@@ -30,13 +31,6 @@ fn shown<S>(names: &[S]) -> (&[S], String) {
         more => format!(" and {} more", thousands(more as u64)),
     };
     (&names[..shown], more)
-}
-
-fn clipped(name: &str) -> String {
-    match name.char_indices().nth(MOST_CHARACTERS) {
-        Some((end, _)) => format!("{}...", &name[..end]),
-        None => name.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -99,6 +99,9 @@ pub struct TrainOptions {
     pub meter: Option<Arc<Meter>>,
     /// Folder for checkpoints; `None` writes none (and `Stop` then loses the stack's work).
     pub checkpoint_dir: Option<PathBuf>,
+    /// Whether an adapter is taken to have failed where the losses of all replicas, of at least two, stop being numbers in one
+    /// step; else they have diverged.
+    pub suspects_losses: bool,
     /// Seconds between checkpoints.
     pub checkpoint_seconds: f64,
     /// Sequences per forward and backward pass; `None` takes the whole batch at once.

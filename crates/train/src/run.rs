@@ -4,10 +4,11 @@ mod checks;
 mod ends;
 pub(crate) mod read_back;
 mod replicas;
+mod save;
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::tensor::Device;
@@ -200,7 +201,7 @@ impl<'a> Run<'a> {
                 feed.ask(asked.clone());
                 self.train_step(&feed, &batch, sequences);
                 if self.pending.len() >= self.readback || self.changes_next() {
-                    self.read_back();
+                    self.read_back()?;
                 }
                 self.share_time(started.elapsed().as_secs_f64());
                 self.first_step_seconds.get_or_insert_with(|| began.elapsed().as_secs_f64());
@@ -232,7 +233,7 @@ impl<'a> Run<'a> {
                 }
                 let due = saved.elapsed().as_secs_f64() >= self.options.checkpoint_seconds;
                 if self.width() > 0 && (due || control == Control::Stop) {
-                    self.read_back();
+                    self.read_back()?;
                     self.share_energy();
                     self.save(events)?;
                     (saved, self.read_at) = (Instant::now(), Instant::now());
@@ -323,24 +324,6 @@ impl<'a> Run<'a> {
                 energy::add(&mut progress.energy, drawn, share);
             }
         }
-    }
-
-    fn save(&mut self, events: &mut dyn FnMut(Event) -> Control) -> Result<(), TrainError> {
-        let Some(mut folder) = self.options.checkpoint_dir.clone() else { return Ok(()) };
-        events(Event::Saving { folder: &mut folder });
-        let began = Instant::now();
-        let tried = folder.clone();
-        let write = |folder: &Path| {
-            let path = checkpoint::path(folder, self.stack);
-            checkpoint::write(&path, self.stack, &self.state).map(|()| path)
-        };
-        let path = write(&folder).or_else(|error| {
-            events(Event::Saving { folder: &mut folder });
-            if folder == tried { Err(error) } else { write(&folder) }
-        })?;
-        spent(events, Overhead::Checkpoint, began);
-        events(Event::Checkpoint { path, step: self.step() });
-        Ok(())
     }
 
     /// FLOPs of the wanted cells so far; what several of them share is counted once.

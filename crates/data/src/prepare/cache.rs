@@ -1,6 +1,6 @@
 //! The folder of token files of one corpus: named by its content, complete or not there at all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use isoflop_durable::{sha256_hex, sync_folder, unseal_json, write_sealed};
@@ -19,7 +19,10 @@ use crate::tokenizer::{self, TOKENIZER_FILE, Tokenizer, TokenizerSpec};
 /// Raised when the meaning of the files changes.
 pub(crate) const FORMAT: u32 = 1;
 
-/// `meta.json` of a cache folder.
+/// Name of the file that describes a cache folder.
+const META_FILE: &str = "meta.json";
+
+/// What stands in it.
 #[derive(Debug, Serialize, Deserialize)]
 struct Meta {
     format: u32,
@@ -68,14 +71,7 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, Strin
     if !folder.exists() {
         return Ok(None);
     }
-    let meta = std::fs::read(folder.join("meta.json"))
-        .map_err(|e| format!("meta.json cannot be read ({e})"))?;
-    let meta = unseal_json(&meta).map_err(|e| format!("meta.json is damaged ({e})"))?;
-    if !meta.sealed {
-        return Err("meta.json has no checksum, as older versions wrote it".into());
-    }
-    let meta: Meta =
-        serde_json::from_slice(&meta.body).map_err(|e| format!("meta.json is damaged ({e})"))?;
+    let meta = meta(folder)?;
     if meta.format != FORMAT || meta.key != key {
         return Err("it belongs to other data or another version".into());
     }
@@ -114,11 +110,73 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, Strin
     Ok(Some(opened))
 }
 
+fn meta(folder: &Path) -> Result<Meta, String> {
+    let bytes = std::fs::read(folder.join(META_FILE))
+        .map_err(|e| format!("meta.json cannot be read ({e})"))?;
+    let meta = unseal_json(&bytes).map_err(|e| format!("meta.json is damaged ({e})"))?;
+    if !meta.sealed {
+        return Err("meta.json has no checksum, as older versions wrote it".into());
+    }
+    serde_json::from_slice(&meta.body).map_err(|e| format!("meta.json is damaged ({e})"))
+}
+
 fn tokenizer_sha256(folder: &Path) -> Result<Option<String>, String> {
     match std::fs::read(folder.join(TOKENIZER_FILE)) {
         Ok(json) => Ok(Some(sha256_hex(&json))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(format!("{TOKENIZER_FILE} cannot be read ({error})")),
+    }
+}
+
+/// An entry of a cache, as [`check_cache`] finds it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CheckedCache {
+    pub folder: PathBuf,
+    /// Why it is made anew before it is used, if it is.
+    pub problem: Option<String>,
+    /// Whether that is because an older version wrote it, and not because it changed.
+    pub old: bool,
+}
+
+/// The entries of a cache folder that hold this data, and those that cannot say what they hold.
+///
+/// # Errors
+/// [`DataError::Io`]. A cache that is not there has no entries.
+pub fn check_cache(cache: &Path, data_sha256: &str) -> Result<Vec<CheckedCache>, DataError> {
+    let entries = match std::fs::read_dir(cache) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(DataError::read(cache, error)),
+    };
+    let mut checked = Vec::new();
+    for entry in entries {
+        let folder = entry.map_err(|error| DataError::read(cache, error))?.path();
+        let building =
+            folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with(BUILDING));
+        let Ok(bytes) = std::fs::read(folder.join(META_FILE)) else { continue };
+        // What it says of itself, whether that is to be trusted or not.
+        let said: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+        let of = said.as_ref().and_then(|meta| meta["summary"]["sha256"].as_str());
+        let unsealed = unseal_json(&bytes);
+        let other = unsealed.is_ok() && of.is_some_and(|sha256| sha256 != data_sha256);
+        if building || other {
+            continue;
+        }
+        let problem = entry_of(&folder).err();
+        let old = unsealed.is_ok_and(|json| !json.sealed);
+        checked.push(CheckedCache { folder, problem, old });
+    }
+    checked.sort();
+    Ok(checked)
+}
+
+/// An entry, by the key that it says it has.
+fn entry_of(folder: &Path) -> Result<CacheEntry, String> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let key = meta(folder)?.key;
+    match key.starts_with(&*name) {
+        true => open(folder, &key)?.ok_or_else(|| "it vanished".into()),
+        false => Err("it belongs to other data or another version".into()),
     }
 }
 
@@ -129,7 +187,7 @@ pub(super) fn commit(
     key: &str,
     summary: &Summary,
 ) -> Result<(), DataError> {
-    let path = temporary.path().join("meta.json");
+    let path = temporary.path().join(META_FILE);
     let tokenizer_sha256 =
         tokenizer_sha256(temporary.path()).map_err(|problem| damaged(folder, problem))?;
     let summary = summary.clone();
@@ -141,7 +199,7 @@ pub(super) fn commit(
             sync_folder(folder.parent().unwrap_or(folder)).map_err(DataError::not_written)
         }
         // Another process was faster: its folder has the same content.
-        Err(_) if folder.join("meta.json").exists() => Ok(()),
+        Err(_) if folder.join(META_FILE).exists() => Ok(()),
         Err(e) => Err(DataError::write(folder, e)),
     }
 }

@@ -69,6 +69,13 @@ pub(super) fn build(
         progress(Progress { stage: Stage::Tokenize, done_bytes, total_bytes });
         Ok(())
     })?;
+    if train.part.bytes > 0 && train.tokens == train.part.pieces {
+        return Err(DataError::Tokenizer {
+            name: tokenizer.name(),
+            problem: "it makes no token of any of the text".into(),
+            hint: "does its normalizer or its pre_tokenizer remove everything?",
+        });
+    }
 
     // The held-out set is as many of the reserved documents as it takes; the others go back.
     let mut valid = Output::create(&folder.join("valid.tokens"), vocab)?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use isoflop_text::path_in_words;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
@@ -49,7 +50,7 @@ impl BadLines {
         self.skipped.of += 1;
         self.skipped.lines += 1;
         if self.skipped.examples.len() < 5 {
-            self.skipped.examples.push(format!("{}:{line}: {problem}", path.display()));
+            self.skipped.examples.push(format!("{}:{line}: {problem}", path_in_words(path)));
         }
         let path = path.into();
         self.first.get_or_insert(DataError::Record { path, line, problem, hint });

@@ -3,42 +3,59 @@
 use std::io::{BufRead, Read};
 use std::path::Path;
 
+use isoflop_text::{path_in_words, thousands};
+
 use super::compression::Unpacked;
 use super::{BadLines, DocumentSink};
 use crate::document::RawDocument;
 use crate::error::DataError;
 
-/// No row may be longer.
-const MOST_BYTES: u64 = 256 << 20;
+/// No table has more columns.
+const MOST_COLUMNS: usize = 1 << 16;
 
-/// Reads the column `field` of every row. Blank lines are allowed.
+/// Reads the column `field` of every row, of no more than so many bytes. Blank lines are allowed.
 pub(super) fn read(
     path: &Path,
     reader: Unpacked<'_>,
-    (field, delimiter): (&str, u8),
+    (field, delimiter, most): (&str, u8, u64),
     bad: &mut BadLines,
     sink: DocumentSink<'_>,
 ) -> Result<(), DataError> {
-    let mut rows = Rows { path, reader, delimiter, line: 0 };
-    let Some((_, header)) = rows.next()? else { return Ok(()) };
-    let column = header.iter().position(|name| is(name, field));
-    let column = column.ok_or_else(|| DataError::Record {
+    let mut rows = Rows { path, reader, delimiter, most, columns: MOST_COLUMNS, line: 0 };
+    let Some((line, header)) = rows.next()? else { return Ok(()) };
+    let fault = |problem: String, hint: &str| DataError::Record {
         path: path.into(),
-        line: 1,
-        problem: format!("no column {field:?}"),
-        hint: "set data.field to the name of a column".into(),
-    })?;
+        line,
+        problem,
+        hint: hint.into(),
+    };
+    if header.count > MOST_COLUMNS {
+        let problem = format!("a header of {} columns", thousands(header.count as u64));
+        return Err(fault(problem, "is it a table? plain text ends in .txt"));
+    }
+    let header = header.fields;
+    let mut columns = (0..header.len()).filter(|column| is(&header[*column], field));
+    let hint = "set data.field to the name of a column";
+    let column = columns.next().ok_or_else(|| fault(format!("no column {field:?}"), hint))?;
+    if let Some(second) = columns.next() {
+        return Err(fault(
+            format!("columns {} and {} are both named {field:?}", column + 1, second + 1),
+            "rename one of them, or set data.field to another column",
+        ));
+    }
+    rows.columns = header.len();
+    let name = path_in_words(path);
     while let Some((line, mut row)) = rows.next()? {
-        if row.len() != header.len() {
-            let (here, there) = (row.len(), header.len());
+        if row.count != header.len() {
+            let (here, there) = (row.count, header.len());
             let problem = format!("{here} fields, where the header has {there}");
             let hint = "a field with the delimiter or a line end in it stands in double quotes";
             bad.bad(path, line, problem, hint.into())?;
             continue;
         }
         bad.good();
-        let origin = format!("{}:{line}", path.display());
-        sink(RawDocument { origin, bytes: row.swap_remove(column) })?;
+        let origin = format!("{name}:{line}");
+        sink(RawDocument { origin, bytes: row.fields.swap_remove(column) })?;
     }
     Ok(())
 }
@@ -46,9 +63,10 @@ pub(super) fn read(
 /// The delimiter with which a header has the column; `Err` names the columns.
 pub(super) fn delimiter(header: &[u8], field: &str) -> Result<u8, Vec<String>> {
     let split = |delimiter: u8| {
-        let mut row = Row::default();
+        let mut row = Row::of(MOST_COLUMNS);
         let _ = row.push(header, delimiter);
-        row.end()
+        row.end();
+        row.fields
     };
     let found = *b",;\t";
     let found = found.map(|delimiter| (delimiter, split(delimiter)));
@@ -70,28 +88,36 @@ struct Rows<'a> {
     path: &'a Path,
     reader: Unpacked<'a>,
     delimiter: u8,
+    /// Bytes of a row.
+    most: u64,
+    /// Those that are kept of a row.
+    columns: usize,
     line: u64,
 }
 
 impl Rows<'_> {
     /// The next row and its first line, blank lines left out.
-    fn next(&mut self) -> Result<Option<(u64, Vec<Vec<u8>>)>, DataError> {
-        let (mut row, mut began, mut bytes) = (Row::default(), None, 0);
+    fn next(&mut self) -> Result<Option<(u64, Row)>, DataError> {
+        let (mut row, mut began, mut bytes) = (Row::of(self.columns), None, 0);
         let mut line = Vec::new();
         loop {
             line.clear();
-            let read = self.reader.by_ref().take(MOST_BYTES).read_until(b'\n', &mut line);
+            let read =
+                self.reader.by_ref().take(self.most.saturating_add(1)).read_until(b'\n', &mut line);
             let count = read.map_err(|e| DataError::read(self.path, e))?;
-            let refuse = |line: u64, problem: &str| DataError::Record {
+            let refuse = |line: u64, problem: String, more: &str| DataError::Record {
                 path: self.path.into(),
                 line,
-                problem: problem.into(),
-                hint: "a double quote is missing, or this is no CSV: plain text ends in .txt"
-                    .into(),
+                problem,
+                hint: format!(
+                    "a double quote is missing, or this is no CSV: plain text ends in .txt{more}"
+                ),
             };
             match (count, began) {
                 (0, None) => return Ok(None),
-                (0, Some(began)) => return Err(refuse(began, "the file ends inside of quotes")),
+                (0, Some(began)) => {
+                    return Err(refuse(began, "the file ends inside of quotes".into(), ""));
+                }
                 _ => self.line += 1,
             }
             if began.is_none() && line.trim_ascii().is_empty() {
@@ -99,20 +125,30 @@ impl Rows<'_> {
             }
             let began = *began.get_or_insert(self.line);
             bytes += count as u64;
-            if bytes >= MOST_BYTES {
-                return Err(refuse(began, "a row of 256 MiB"));
+            if bytes > self.most {
+                let most = thousands(self.most);
+                let problem = format!("a row of more than {most} bytes (`data.max_line_bytes`)");
+                let more = format!(
+                    "; data.max_line_bytes = {} reads longer ones",
+                    self.most.saturating_mul(4)
+                );
+                return Err(refuse(began, problem, &more));
             }
             if row.push(&line, self.delimiter) {
-                return Ok(Some((began, row.end())));
+                row.end();
+                return Ok(Some((began, row)));
             }
         }
     }
 }
 
 /// A row being read, which may go over several lines.
-#[derive(Default)]
 struct Row {
+    /// The first so many.
     fields: Vec<Vec<u8>>,
+    most: usize,
+    /// All that there are.
+    count: usize,
     field: Vec<u8>,
     quoted: bool,
     /// Behind a quote inside of quotes: their end, or the first of two that stand for one.
@@ -120,6 +156,12 @@ struct Row {
 }
 
 impl Row {
+    /// Which keeps so many fields.
+    fn of(most: usize) -> Self {
+        let (fields, field) = (Vec::new(), Vec::new());
+        Self { fields, most, count: 0, field, quoted: false, closing: false }
+    }
+
     /// Takes one line; whether the row ends with it.
     fn push(&mut self, line: &[u8], delimiter: u8) -> bool {
         let mut fresh = self.field.is_empty() && !self.quoted;
@@ -138,7 +180,7 @@ impl Row {
                 b'"' if fresh => self.quoted = true,
                 b'\n' => {}
                 _ if byte == delimiter => {
-                    self.fields.push(std::mem::take(&mut self.field));
+                    self.next();
                     fresh = true;
                     continue;
                 }
@@ -149,12 +191,19 @@ impl Row {
         !self.quoted || self.closing
     }
 
-    fn end(mut self) -> Vec<Vec<u8>> {
+    fn end(&mut self) {
         if self.field.last() == Some(&b'\r') {
             self.field.pop();
         }
-        self.fields.push(self.field);
-        self.fields
+        self.next();
+    }
+
+    fn next(&mut self) {
+        let field = std::mem::take(&mut self.field);
+        self.count += 1;
+        if self.fields.len() < self.most {
+            self.fields.push(field);
+        }
     }
 }
 
@@ -172,7 +221,7 @@ mod tests {
             out.push(format!("{} {}", raw.origin, String::from_utf8(raw.bytes).unwrap()));
             Ok(())
         };
-        read(Path::new("x"), reader, ("text", delimiter), &mut bad, &mut sink)
+        read(Path::new("x"), reader, ("text", delimiter, 1000), &mut bad, &mut sink)
             .and_then(|()| bad.finish().map(|_| ()))
             .map_err(|e| e.to_string())?;
         Ok(out)
@@ -193,5 +242,9 @@ mod tests {
         assert_eq!(texts(few).unwrap().len(), 3);
         let open = texts("id,text\n1,a\n2,\"b\n").unwrap_err();
         assert!(open.starts_with("x:3: the file ends inside of quotes"), "{open}");
+        let long = texts(&format!("id,text\n1,\"a\n{}\"\n", "b\n".repeat(600))).unwrap_err();
+        assert!(long.starts_with("x:2: a row of more than 1,000 bytes"), "{long}");
+        let twice = texts("text,id,text\na,1,b\n").unwrap_err();
+        assert!(twice.starts_with("x:1: columns 1 and 3 are both named"), "{twice}");
     }
 }

@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::path::Path;
 
+use isoflop_text::path_in_words;
+
 use super::DocumentSink;
 use super::compression::Unpacked;
 use crate::document::RawDocument;
@@ -34,7 +36,7 @@ pub(super) fn read(
         let cut = if last { block.len() } else { cut_at(&block) };
         let rest = block.split_off(cut);
         if !block.is_empty() {
-            let origin = path.display().to_string();
+            let origin = path_in_words(path);
             sink(RawDocument { origin, bytes: std::mem::replace(&mut block, rest) })?;
         }
         if last {

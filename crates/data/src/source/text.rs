@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use isoflop_plan::TextConfig;
+use isoflop_text::path_in_words;
 use isoflop_unpack::Packing;
 
 use super::compression::{self, Unpacked};
@@ -24,6 +25,7 @@ pub struct TextSource {
     found: Found,
     field: Field,
     bad_lines: f64,
+    max_line_bytes: u64,
 }
 
 /// What some corpora write between documents, and tokenizers have as a token of its own.
@@ -39,7 +41,8 @@ impl TextSource {
     pub fn new(config: &TextConfig) -> Result<Self, DataError> {
         let field = Field(config.field.clone());
         let found = files::expand(&config.paths, &field, config.files.is_all())?;
-        Ok(Self { found, field, bad_lines: config.bad_lines })
+        let (bad_lines, max_line_bytes) = (config.bad_lines, config.max_line_bytes);
+        Ok(Self { found, field, bad_lines, max_line_bytes })
     }
 }
 
@@ -47,9 +50,9 @@ impl Source for TextSource {
     fn describe(&self) -> String {
         let files = &self.found.files;
         match &files[..] {
-            [one] => one.path.display().to_string(),
+            [one] => path_in_words(&one.path),
             [first, ..] => {
-                format!("{} files, the first of them {}", files.len(), first.path.display())
+                format!("{} files, the first of them {}", files.len(), path_in_words(&first.path))
             }
             [] => "no files".into(),
         }
@@ -62,7 +65,7 @@ impl Source for TextSource {
     }
 
     fn read(&self, sink: DocumentSink<'_>) -> Result<LeftOut, DataError> {
-        let mut reading = Reading::new(&self.field, self.bad_lines);
+        let mut reading = Reading::new(&self.field, self.bad_lines, self.max_line_bytes);
         for file in &self.found.files {
             let reader = compression::open(&file.path, file.packing)?;
             reading.file(&file.path, file.layout, reader, sink)?;
@@ -94,7 +97,7 @@ pub fn read_bytes(
             return Err(DataError::Format { path: name.into(), problem, hint });
         }
     };
-    let mut reading = Reading::new(&field, config.bad_lines);
+    let mut reading = Reading::new(&field, config.bad_lines, config.max_line_bytes);
     reading.file(name, layout, open(packing)?, sink)?;
     reading.finish()
 }
@@ -103,12 +106,13 @@ pub fn read_bytes(
 struct Reading<'a> {
     field: &'a Field,
     bad: BadLines,
+    most: u64,
     left_out: LeftOut,
 }
 
 impl<'a> Reading<'a> {
-    fn new(field: &'a Field, bad_lines: f64) -> Self {
-        Self { field, bad: BadLines::up_to(bad_lines), left_out: LeftOut::default() }
+    fn new(field: &'a Field, bad_lines: f64, most: u64) -> Self {
+        Self { field, bad: BadLines::up_to(bad_lines), most, left_out: LeftOut::default() }
     }
 
     fn file(
@@ -118,23 +122,23 @@ impl<'a> Reading<'a> {
         reader: Unpacked<'_>,
         sink: DocumentSink<'_>,
     ) -> Result<(), DataError> {
-        let Self { field, bad, left_out } = self;
+        let Self { field, bad, most, left_out } = self;
         left_out.files_read += 1;
         let mut sink = |document: RawDocument| {
             left_out.separators += count(&document.bytes, SEPARATOR);
             sink(document)
         };
         match layout {
-            Layout::JsonLines => json::read_lines(path, reader, field, bad, &mut sink),
-            Layout::JsonObjects => json::read_objects(path, reader, field, bad, &mut sink),
+            Layout::JsonLines => json::read_lines(path, reader, (field, *most), bad, &mut sink),
+            Layout::JsonObjects => json::read_objects(path, reader, (field, *most), bad, &mut sink),
             Layout::Csv(delimiter) => {
-                csv::read(path, reader, (&field.0, delimiter), bad, &mut sink)
+                csv::read(path, reader, (&field.0, delimiter, *most), bad, &mut sink)
             }
             Layout::Plain => {
                 if !plain::read(path, reader, &mut sink)? {
                     left_out.binary_files += 1;
                     if left_out.examples.len() < 5 {
-                        left_out.examples.push(path.display().to_string());
+                        left_out.examples.push(path_in_words(path));
                     }
                 }
                 Ok(())

@@ -2,7 +2,9 @@
 
 mod bpe;
 mod bytes;
+mod check;
 mod file;
+mod guard;
 mod hugging_face;
 
 pub(crate) use bpe::{long_word_bytes, train_bpe};

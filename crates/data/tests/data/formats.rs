@@ -154,11 +154,14 @@ fn errors_name_the_place_and_a_remedy() {
     fs::write(at("one.json"), "{\n \"body\": \"x\"\n}\n").unwrap();
     fs::write(at("torn.json"), "[{\"text\": \"a\"},\n{\"text\": \"b\n").unwrap();
     fs::write(at("tail.txt.gz"), [gzip(b"text"), b"<html>".to_vec()].concat()).unwrap();
+    let mut flipped = zstd(text(0).repeat(50).as_bytes());
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(at("flipped.txt.zst"), [zstd(b"sound "), flipped].concat()).unwrap();
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
     fs::write(at("pointer.txt"), pointer).unwrap();
     fs::create_dir_all(at("card")).unwrap();
     fs::write(at("card/README.md"), "about").unwrap();
-    let cases: [(&str, &[&str]); 15] = [
+    let cases: [(&str, &[&str]); 16] = [
         ("broken.jsonl", &["broken.jsonl:3", "not valid JSON"]),
         ("other.jsonl", &["other.jsonl:1", "no field \"text\"", "\"body\", \"id\""]),
         ("number.jsonl", &["number.jsonl:1", "not a string"]),
@@ -166,6 +169,10 @@ fn errors_name_the_place_and_a_remedy() {
         ("table.parquet", &["table.parquet", "Parquet", "JSONL"]),
         ("torn.txt.gz", &["cannot read", "torn.txt.gz"]),
         ("torn.txt.zst", &["cannot read", "torn.txt.zst"]),
+        (
+            "flipped.txt.zst",
+            &["flipped.txt.zst", "match the checksum of its zstd frame", "zstd -t"],
+        ),
         ("missing/*.txt", &["missing/*.txt", "matches no file"]),
         ("a/***", &["a/***", "glob"]),
         ("table.csv", &["table.csv", "no column", "\"body\""]),

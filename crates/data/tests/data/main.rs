@@ -10,4 +10,6 @@ mod formats;
 mod fuzz_corpus;
 mod language;
 mod lines;
+mod text_faults;
+mod tokenizer_faults;
 mod tokenizers;

@@ -47,8 +47,13 @@ pub struct TextConfig {
     pub field: String,
     /// Share of the lines of JSON or CSV that may be without text.
     pub bad_lines: f64,
+    /// Most bytes of a line or an object of JSON, or of a row of CSV.
+    pub max_line_bytes: u64,
     pub files: FileChoice,
 }
+
+/// The longest books and files of code have some ten MiB; reading a line takes a few times its bytes in memory.
+const MOST_LINE_BYTES: u64 = 64 << 20;
 
 /// Which files of folders and globs are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +74,13 @@ impl FileChoice {
 impl TextConfig {
     /// The defaults, for these paths.
     pub fn new(paths: Vec<String>) -> Self {
-        Self { paths, field: "text".into(), bad_lines: 0.01, files: FileChoice::Text }
+        Self {
+            paths,
+            field: "text".into(),
+            bad_lines: 0.01,
+            max_line_bytes: MOST_LINE_BYTES,
+            files: FileChoice::Text,
+        }
     }
 }
 
@@ -129,6 +140,9 @@ pub(super) const KEYS: &[Key] = &[
     key("bad_lines", number(from_to(0.0, 0.5), ""), "0.001",
         "share of the lines of JSON or CSV that may be without text: they are skipped and counted", Nothing,
         |c| Some(&mut c.data.text()?.bad_lines)).with(TEXT),
+    key("max_line_bytes", whole(1, 1_000_000_000_000, "bytes"), "268435456",
+        "most that a line of JSON or a row of CSV may have, unpacked: a longer one is refused", Nothing,
+        |c| Some(&mut c.data.text()?.max_line_bytes)).with(TEXT),
     key("vocab", whole(3, 65_536, "tokens"), "64",
         "vocabulary of the synthetic language", Cells,
         |c| Some(&mut c.data.synthetic()?.vocab)).with(SYNTHETIC),

@@ -32,8 +32,16 @@ pub struct Place {
     pub column: usize,
     /// Characters that are meant, at least 1.
     pub length: usize,
+    /// The line, or the stretch of a long one around what is meant.
     pub text: String,
+    /// Characters of `text` before what is meant.
+    pub indent: usize,
 }
+
+/// No more are looked for: each takes a walk over the text to find its place.
+pub(crate) const MOST_ERRORS: usize = 100;
+/// So many mistakes are shown, and the others counted.
+const SHOWN: usize = 20;
 
 /// The sorts of mistakes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,12 +73,12 @@ impl fmt::Display for ConfigError {
         }
         writeln!(f, "expected {}, found {}", self.expected, self.found)?;
         match &self.place {
-            Some(Place { line, column, length, text }) => {
+            Some(Place { line, column, length, text, indent }) => {
                 let gutter = line.to_string().len();
                 writeln!(f, "{:gutter$}--> {}:{line}:{column}", "", self.file)?;
                 writeln!(f, "{:gutter$} |", "")?;
                 writeln!(f, "{line} | {text}")?;
-                writeln!(f, "{:gutter$} | {}{}", "", " ".repeat(column - 1), "^".repeat(*length))?;
+                writeln!(f, "{:gutter$} | {}{}", "", " ".repeat(*indent), "^".repeat(*length))?;
             }
             None => writeln!(f, " --> {}", self.file)?,
         }
@@ -80,13 +88,24 @@ impl fmt::Display for ConfigError {
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, error) in self.errors.iter().enumerate() {
+        for (i, error) in self.errors.iter().take(SHOWN).enumerate() {
             if i > 0 {
                 write!(f, "\n\n")?;
             }
             write!(f, "{error}")?;
         }
-        Ok(())
+        match self.errors.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more if self.errors.len() >= MOST_ERRORS => {
+                write!(
+                    f,
+                    "\n\nand {more} more mistakes or above\nhint: mend those that are shown first"
+                )
+            }
+            more => {
+                write!(f, "\n\nand {more} more mistakes\nhint: mend those that are shown first")
+            }
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub struct GridConfig {
     /// How far a cell's FLOPs may be from its budget, as a fraction of it.
     pub tolerance: f64,
     pub min_steps: u64,
+    /// Larger grids are refused.
+    pub max_cells: u64,
 }
 
 /// How the cells of a grid are laid out.
@@ -153,10 +155,14 @@ impl Default for GridConfig {
             convention: Convention::Exact,
             tolerance: 0.01,
             min_steps: 100,
+            max_cells: MOST_CELLS,
         }
     }
 }
 
+/// A hundred times the runs of the largest published grids (some hundreds each), and still laid out in seconds and kept in memory
+/// as one ledger; what is above is a slip in a list or a range far more often than a study.
+const MOST_CELLS: u64 = 100_000;
 const FACTORS: Range = above_to(0.0, 1e3);
 /// Shapes are compared at equal compute; explicit cells have their own.
 const NO_SHAPES: &[&str] = &["tokens_per_param", "cells"];
@@ -234,6 +240,9 @@ pub(super) const KEYS: &[Key] = &[
         |c| Some(&mut c.grid.tolerance)),
     key("min_steps", whole(1, 1_000_000, "optimizer steps"), "100",
         "fewest that a cell may have", Nothing, |c| Some(&mut c.grid.min_steps)),
+    key("max_cells", whole(1, 10_000_000, "cells"), "200000",
+        "most that the grid may have: more are refused before anything is laid out", Nothing,
+        |c| Some(&mut c.grid.max_cells)),
 ];
 
 impl GridConfig {
@@ -298,7 +307,7 @@ impl GridConfig {
     pub(crate) fn seeds_of(&self, budget: Option<f64>) -> &[u64] {
         let index = match (&self.design, budget) {
             (Design::Budgets { budgets, .. }, Some(flops)) => {
-                budgets.iter().position(|b| *b == flops).unwrap_or(0)
+                budgets.binary_search_by(|b| b.total_cmp(&flops)).unwrap_or(0)
             }
             _ => 0,
         };

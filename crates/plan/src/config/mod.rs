@@ -1,9 +1,11 @@
 //! The configuration: one TOML file, resolved to plain values with every default filled in.
 
+mod cell_count;
 mod cells;
 mod compare;
 mod data;
 mod device;
+mod encoding;
 mod error;
 mod fit;
 mod grid;
@@ -86,11 +88,7 @@ impl Config {
     pub fn load_with(path: impl AsRef<Path>, sets: &[Override]) -> Result<Self, ConfigErrors> {
         let path = path.as_ref();
         let file = path.to_string_lossy();
-        let text = std::fs::read_to_string(path).map_err(|e| {
-            let hint = "give the path of a configuration; `sweep init` writes a first one";
-            let (source, kind) = (SourceFile::new(&file, ""), ErrorKind::Unreadable);
-            source.error(kind, "", "a readable file", e.to_string(), hint)
-        })?;
+        let text = encoding::read(path, &file)?;
         Self::parse_with(&text, &file, sets)
     }
 
@@ -171,6 +169,7 @@ impl Config {
             if section.name == "grid" {
                 config.grid.check_lists(table);
                 config.grid.check_multiply(table);
+                config.grid.check_count(table);
             }
         }
         let Log { file, errors } = log;
@@ -236,6 +235,9 @@ fn table_of<'a>(root: &'a DeTable<'a>, name: &str, log: &Log) -> Option<&'a DeTa
 fn report_unknown_sections(root: &DeTable<'_>, log: &Log) {
     let known: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
     for (key, _) in root.iter().filter(|(key, _)| !known.contains(&key.get_ref().as_ref())) {
+        if log.is_full() {
+            break;
+        }
         let name = key.get_ref();
         let hint = match words::nearest(name, &known) {
             Some(near) => format!("did you mean `[{near}]`?"),

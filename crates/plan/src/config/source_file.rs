@@ -6,7 +6,16 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use isoflop_text::{cut, one_line};
+
 use super::error::{ConfigError, ErrorKind, Place};
+
+/// Characters of a line that are shown, and of them in front of what is meant.
+const SHOWN: usize = 160;
+const BEFORE: usize = 60;
+/// Characters of a key, and of what was expected, found and advised.
+const KEY: usize = 120;
+const WORDS: usize = 600;
 
 /// The file that a configuration came from. All are equal: where a value was written is
 /// no part of what it is.
@@ -69,11 +78,11 @@ impl SourceFile {
         ConfigError {
             kind,
             place: span.filter(|_| option.is_none()).map(|s| self.place(s)),
-            file: option.unwrap_or(&self.file).into(),
-            key: key.into(),
-            expected: expected.into(),
-            found: found.into(),
-            hint: hint.into(),
+            file: in_words(option.unwrap_or(&self.file), WORDS),
+            key: in_words(key, KEY),
+            expected: in_words(&expected.into(), WORDS),
+            found: in_words(&found.into(), WORDS),
+            hint: in_words(&hint.into(), WORDS),
         }
     }
 
@@ -114,11 +123,30 @@ impl SourceFile {
         let end = self.text.floor_char_boundary(
             span.end.clamp(start, line_start + line_text.len().max(start - line_start)),
         );
+        let before = &self.text[line_start..start];
+        let column = before.chars().count() + 1;
+        // Of a long line, the stretch around what is meant.
+        let long = line_text.char_indices().nth(SHOWN).is_some();
+        let from = match long && column > SHOWN - BEFORE {
+            true => before.char_indices().nth_back(BEFORE - 1).map_or(0, |(at, _)| at),
+            false => 0,
+        };
+        let stretch = &line_text[from.min(line_text.len())..];
+        let to = stretch.char_indices().nth(SHOWN).map_or(stretch.len(), |(at, _)| at);
+        let dots = |cut: bool| if cut { "..." } else { "" };
+        let (left, right) = (dots(from > 0), dots(to < stretch.len()));
+        // One character each, so that the marks below stand where they should.
+        let shown = stretch[..to].replace('\t', " ");
+        let shown =
+            shown.replace(|c: char| one_line(c.encode_utf8(&mut [0; 4])).len() > 4, "\u{fffd}");
+        let indent = left.len() + before[from.min(before.len())..].chars().count();
+        let room = (left.len() + shown.chars().count()).saturating_sub(indent);
         Place {
             line: self.text[..line_start].matches('\n').count() + 1,
-            column: self.text[line_start..start].chars().count() + 1,
-            length: self.text[start..end].chars().count().max(1),
-            text: line_text.replace('\t', " "),
+            column,
+            length: self.text[start..end].chars().take(SHOWN).count().min(room).max(1),
+            text: format!("{left}{shown}{right}"),
+            indent,
         }
     }
 
@@ -152,4 +180,9 @@ impl SourceFile {
 /// `grid.params[2]` is within `grid.params` and `grid`, and so is `grid`.
 fn is_within(key: &str, outer: &str) -> bool {
     key.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// What others wrote, as it may stand in a message.
+fn in_words(text: &str, most: usize) -> String {
+    cut(&one_line(text), most).into_owned()
 }

@@ -15,6 +15,9 @@ pub struct StudyConfig {
     pub results: PathBuf,
 }
 
+/// File systems take names of 255 bytes.
+const LONGEST_NAME: usize = 200;
+
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
     key("name", text("letters, digits, `-`, `_`, `.`"), "\"quickstart\"",
@@ -43,11 +46,24 @@ impl Field for StudyConfig {
     fn set(&mut self, value: Value) -> Result<(), Refused> {
         let Value::Text(name) = value else { return Ok(()) };
         let safe = safe(&name);
+        if name.len() > LONGEST_NAME {
+            let expected = format!("a name of at most {LONGEST_NAME} characters");
+            let hint = "it is also that of a folder: take a shorter one".into();
+            return Err(Refused { expected, hint });
+        }
         if name != safe {
+            let instead = match safe.is_empty() {
+                true => "quickstart",
+                false => &safe,
+            };
+            let folder = match name.contains(['/', '\\']) || safe.is_empty() {
+                true => "; `results` names the folder that results are kept in",
+                false => "",
+            };
             return Err(Refused {
                 expected: "a name of letters, digits, `-`, `_` and `.`, which begins with no dot"
                     .into(),
-                hint: format!("write `name = \"{safe}\"`"),
+                hint: format!("write `name = \"{instead}\"`{folder}"),
             });
         }
         *self = Self::named(name);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, ErrorKind};
+use super::error::{ConfigError, ErrorKind, MOST_ERRORS};
 use super::keys::{self, Key, Needs};
 use super::source_file::SourceFile;
 use super::value::Refused;
@@ -40,6 +40,11 @@ pub(crate) struct Table<'a> {
 impl Log {
     pub(crate) fn push(&self, error: ConfigError) {
         self.errors.borrow_mut().push(error);
+    }
+
+    /// Whether there are so many mistakes that no more are looked for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors.borrow().len() >= MOST_ERRORS
     }
 }
 
@@ -124,6 +129,9 @@ impl<'a> Table<'a> {
             }
         }
         for (name, _) in self.table.into_iter().flatten() {
+            if self.log.is_full() {
+                break;
+            }
             let span = Some(name.span());
             let name = name.get_ref().as_ref();
             match keys.iter().find(|key| key.name == name) {
@@ -153,6 +161,18 @@ impl<'a> Table<'a> {
         hint: impl Into<String>,
     ) {
         let found = self.get(key).map_or_else(|| "nothing".into(), describe);
+        self.at(key, String::new()).refuse(kind, expected, found, hint);
+    }
+
+    /// Logs that `key`, with what stands beside it, asks for what cannot be.
+    pub(crate) fn refuse(
+        &self,
+        kind: ErrorKind,
+        key: &str,
+        expected: String,
+        found: String,
+        hint: String,
+    ) {
         self.at(key, String::new()).refuse(kind, expected, found, hint);
     }
 

@@ -1,6 +1,7 @@
 //! What a key takes: one description that checks values, and that errors and the reference print.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 
 use toml::Spanned;
@@ -11,7 +12,7 @@ use super::error::ErrorKind::{OutOfRange, WrongType};
 use super::law::{LawOf, LawSpec};
 use super::table::{At, Table};
 use super::value::Value;
-use super::words::{as_number, as_whole, nearest, one_of, plain};
+use super::words::{TOO_LARGE, as_number, as_whole, nearest, one_of, plain, too_large};
 
 /// The values that a key accepts.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +30,15 @@ pub struct Takes {
     pub words: &'static [&'static str],
     /// Whether a table of a law's keys is accepted as well.
     pub law: Option<LawOf>,
+}
+
+/// What a list has had.
+#[derive(PartialEq, Eq, Hash)]
+enum Met<'a> {
+    Whole(u64),
+    /// Its bits.
+    Number(u64),
+    Word(&'a str),
 }
 
 /// Kinds of values.
@@ -144,22 +154,31 @@ impl Takes {
 
     fn read_list(&self, value: &Spanned<DeValue<'_>>, at: &At<'_>) -> Option<Value> {
         let mut list = self.read_items(value, at, |item, at| self.read_one(item, at))?;
+        let mut met = HashSet::new();
         for (i, item) in list.iter().enumerate() {
-            let twice = || list[..i].contains(item);
-            if let Value::Text(word) = item
-                && self.list == List::Words
-                && twice()
-            {
-                let found = format!("\"{word}\" a second time");
-                at.item(i).refuse(OutOfRange, "words that differ", found, "remove the second one");
-                return None;
+            let twice = match item {
+                Value::Text(word) if self.list == List::Words => !met.insert(Met::Word(word)),
+                Value::Whole(n) => !met.insert(Met::Whole(*n)),
+                Value::Number(x) => !met.insert(Met::Number(x.to_bits())),
+                _ => false,
+            };
+            if !twice {
+                continue;
             }
-            if let Some(x) = item.number().filter(|_| twice()) {
-                let (found, hint) =
-                    (format!("{x} a second time"), format!("remove the second {x}"));
-                at.item(i).refuse(OutOfRange, "values that differ", found, hint);
-                return None;
+            let at = at.item(i);
+            match item {
+                Value::Text(word) => {
+                    let found = format!("\"{word}\" a second time");
+                    at.refuse(OutOfRange, "words that differ", found, "remove the second one");
+                }
+                item => {
+                    let x = item.number().unwrap_or(f64::NAN);
+                    let (found, hint) =
+                        (format!("{x} a second time"), format!("remove the second {x}"));
+                    at.refuse(OutOfRange, "values that differ", found, hint);
+                }
             }
+            return None;
         }
         if self.list != List::Ordered {
             list.sort_by(|a, b| a.number().partial_cmp(&b.number()).unwrap_or(Ordering::Equal));
@@ -179,7 +198,10 @@ impl Takes {
             DeValue::Array(items) if items.is_empty() => at.no(OutOfRange, expected, value),
             DeValue::Array(items) => {
                 let read = items.iter().enumerate().map(|(i, item)| read(item, &at.item(i)));
-                read.collect::<Vec<_>>().into_iter().collect()
+                let told = read.take_while(|_| !at.log.is_full());
+                let read: Vec<Option<Value>> = told.collect();
+                (read.len() == items.len()).then_some(())?;
+                read.into_iter().collect()
             }
             _ => at.no(WrongType, expected, value),
         }
@@ -223,7 +245,12 @@ impl Takes {
                         let hint = format!("write {}", n.next_multiple_of(self.multiple_of));
                         at.with_hint(Some(hint)).no(OutOfRange, expected, value)
                     }
-                    None => at.no(OutOfRange, expected, value),
+                    None => {
+                        let unbounded = self.range.high.is_infinite();
+                        let hint =
+                            (unbounded && too_large(value.get_ref())).then(|| TOO_LARGE.to_owned());
+                        at.with_hint(hint).no(OutOfRange, expected, value)
+                    }
                 }
             }
             _ => at.no(WrongType, expected, value),

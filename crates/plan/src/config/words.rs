@@ -1,6 +1,12 @@
 //! Words for values and near misses in error messages.
 
+use isoflop_text::clip;
 use toml::de::DeValue;
+
+/// Characters of a value that a message repeats.
+const SHOWN: usize = 80;
+/// No key or word is as long, nor like one that is.
+const LONGEST_WORD: usize = 64;
 
 /// Ties the variants of a type to the words of the file. Where two words stand for one, the first is
 /// written.
@@ -16,6 +22,9 @@ pub(crate) use words;
 
 /// The word most like `word`, if one is like it at all.
 pub(crate) fn nearest<'w>(word: &str, known: &[&'w str]) -> Option<&'w str> {
+    if word.len() > LONGEST_WORD {
+        return None;
+    }
     let lower = word.to_lowercase().replace('-', "_");
     known
         .iter()
@@ -44,11 +53,24 @@ pub(crate) fn as_whole(value: &DeValue<'_>) -> Option<u64> {
     u64::try_from(whole).ok()
 }
 
+/// What is said of a number that [`too_large`] is.
+pub(crate) const TOO_LARGE: &str = "the largest whole number in TOML is 9223372036854775807, and 9007199254740992 where it is written with a point or an exponent";
+
+/// Whether it is beyond what [`as_whole`] can read.
+pub(crate) fn too_large(value: &DeValue<'_>) -> bool {
+    match value {
+        DeValue::Integer(i) => {
+            i64::from_str_radix(i.as_str(), i.radix()).is_err() && !i.as_str().starts_with('-')
+        }
+        _ => as_number(value).is_some_and(|x| x > (1u64 << 53) as f64),
+    }
+}
+
 pub(crate) fn describe(value: &DeValue<'_>) -> String {
     match value {
-        DeValue::String(text) => format!("{:?}", text.as_ref()),
-        DeValue::Integer(i) => i.to_string(),
-        DeValue::Float(x) => x.to_string(),
+        DeValue::String(text) => format!("{:?}", clip(text, SHOWN)),
+        DeValue::Integer(i) => clip(&i.to_string(), SHOWN).into_owned(),
+        DeValue::Float(x) => clip(&x.to_string(), SHOWN).into_owned(),
         DeValue::Boolean(b) => b.to_string(),
         DeValue::Datetime(d) => format!("the date {d}"),
         DeValue::Array(items) => match items.len() {

@@ -1,5 +1,6 @@
 //! From a design to requests: one shape and one length each, before any hyper-parameter.
 
+use super::MOST_ERRORS;
 use super::shapes::{self, ShapeRole};
 use crate::Shape;
 use crate::config::{CellSize, CellSpec, Config, ConfigError, Design, Length, OptimumRule, Sizes};
@@ -55,6 +56,9 @@ pub(super) fn requests(
     match &config.grid.design {
         Design::Budgets { budgets, sizes } => {
             for (index, budget) in budgets.iter().enumerate() {
+                if errors.len() >= MOST_ERRORS {
+                    break;
+                }
                 let slice = Slice { index, budget: *budget, lowest: budgets[0] };
                 for sized in layout.sizes(sizes, Some(slice), errors) {
                     let length = Length::Flops(*budget);
@@ -79,6 +83,9 @@ pub(super) fn requests(
         }
         Design::Cells(cells) => {
             for (i, spec) in cells.iter().enumerate() {
+                if errors.len() >= MOST_ERRORS {
+                    break;
+                }
                 let key = format!("grid.cells[{i}]");
                 match layout.explicit(&key, spec) {
                     Ok(shape) => requests.push(Request {
@@ -135,6 +142,9 @@ impl Layout<'_> {
         };
         let mut kept: Vec<Sized> = Vec::new();
         for (name, shape) in found {
+            if errors.len() >= MOST_ERRORS {
+                break;
+            }
             match shape {
                 Err(error) => errors.push(*error),
                 Ok(shape) => match kept.iter().find(|k| k.shape == shape) {

@@ -135,6 +135,9 @@ impl Grid {
         let chosen = multiplied::choose(config, &requests, &mut errors);
         let mut cells = Vec::new();
         for (request, chosen) in requests.iter().zip(&chosen) {
+            if errors.len() >= MOST_ERRORS {
+                break;
+            }
             match tune::cells(config, data, request, !chosen.is_empty()) {
                 Ok(planned) => cells.extend(planned),
                 Err(error) => errors.push(*error),
@@ -236,7 +239,7 @@ fn refuse_twins(config: &Config, cells: &[PlannedCell], errors: &mut Vec<ConfigE
     let mut seen = BTreeMap::new();
     for planned in cells {
         let cell = &planned.cell;
-        if seen.insert(&cell.id, cell).is_some() {
+        if seen.insert(&cell.id, cell).is_some() && errors.len() < MOST_ERRORS {
             errors.push(*config.error(
                 "grid",
                 "cells that all differ",
@@ -247,11 +250,14 @@ fn refuse_twins(config: &Config, cells: &[PlannedCell], errors: &mut Vec<ConfigE
     }
 }
 
+/// No more are looked for: of a large grid every cell may be at fault.
+const MOST_ERRORS: usize = 1000;
 /// Finds of one error that are named; the others are counted.
 const NAMED: usize = 3;
 
 /// In the order of the file; errors of one key and one kind become one that names the first it found.
 fn merged(errors: Vec<ConfigError>) -> Vec<ConfigError> {
+    let or_above = if errors.len() >= MOST_ERRORS { " or above" } else { "" };
     let mut kept: Vec<(ConfigError, Vec<String>)> = Vec::new();
     for error in errors {
         let alike = |(e, _): &&mut (ConfigError, Vec<String>)| {
@@ -270,7 +276,7 @@ fn merged(errors: Vec<ConfigError>) -> Vec<ConfigError> {
         found: match found.len() {
             // A count in place of one find would be no shorter.
             n if n <= NAMED + 1 => found.join("; "),
-            n => format!("{}; and {} more", found[..NAMED].join("; "), n - NAMED),
+            n => format!("{}; and {} more{or_above}", found[..NAMED].join("; "), n - NAMED),
         },
         ..error
     };

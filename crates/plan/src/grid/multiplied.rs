@@ -1,5 +1,7 @@
 //! Which cells are trained with other learning rates and batches too (`grid.multiply`).
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::layout::Request;
@@ -41,22 +43,22 @@ pub(super) fn choose(
 ) -> Vec<Vec<Multiply>> {
     let multiply = &config.grid.multiply;
     let size = |request: &Request| config.grid.convention.params(&request.shape);
+    let mut slices = HashMap::<_, Slice>::new();
+    for request in requests {
+        let expected = request.budget.and_then(|budget| expected(config, budget));
+        slices.entry(group(request)).or_insert(Slice::expecting(expected)).meet(size(request));
+    }
+    for request in requests {
+        slices.entry(group(request)).and_modify(|slice| slice.approach(size(request)));
+    }
     let chosen = requests.iter().map(|request| {
-        let slice = requests.iter().filter(|other| group(other) == group(request)).map(size);
-        let (low, high) =
-            slice.clone().fold((f64::INFINITY, 0.0_f64), |(l, h), n| (l.min(n), h.max(n)));
+        let slice = &slices[&group(request)];
         let is = |which: &Multiply| match which {
             Multiply::All => true,
-            Multiply::Smallest => size(request) == low,
-            Multiply::Largest => size(request) == high,
+            Multiply::Smallest => size(request) == slice.low,
+            Multiply::Largest => size(request) == slice.high,
             Multiply::Minima => {
-                let expected = match request.budget {
-                    Some(budget) => expected(config, budget).unwrap_or((low * high).sqrt()),
-                    None => return false,
-                };
-                let distance = |n: f64| (n / expected).ln().abs();
-                let nearest = slice.clone().map(distance).fold(f64::INFINITY, f64::min);
-                distance(size(request)) == nearest
+                request.budget.is_some() && slice.distance(size(request)) == slice.nearest
             }
         };
         multiply.iter().copied().filter(is).collect()
@@ -103,6 +105,35 @@ pub(super) fn multipliers(
             })
             .collect(),
     })
+}
+
+/// The sizes of a slice, in parameters.
+struct Slice {
+    expected: Option<f64>,
+    low: f64,
+    high: f64,
+    /// The least distance of any of them from where the minimum is expected.
+    nearest: f64,
+}
+
+impl Slice {
+    fn expecting(expected: Option<f64>) -> Self {
+        Self { expected, low: f64::INFINITY, high: 0.0, nearest: f64::INFINITY }
+    }
+
+    fn meet(&mut self, size: f64) {
+        (self.low, self.high) = (self.low.min(size), self.high.max(size));
+    }
+
+    /// Once all have been met.
+    fn approach(&mut self, size: f64) {
+        self.nearest = self.nearest.min(self.distance(size));
+    }
+
+    fn distance(&self, size: f64) -> f64 {
+        let expected = self.expected.unwrap_or((self.low * self.high).sqrt());
+        (size / expected).ln().abs()
+    }
 }
 
 /// The expected best size of a slice, where the design says.

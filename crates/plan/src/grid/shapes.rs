@@ -1,5 +1,7 @@
 //! Shapes beside the rule's: the axes of `[grid]`, and explicit cells of one budget and width.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde::Serialize;
 
 use super::layout::Request;
@@ -85,15 +87,17 @@ pub(super) fn refuse_heads(config: &Config, requests: &[Request], errors: &mut V
 /// Explicit cells of one budget and width, but of several shapes, are compared and do not share a slice.
 pub(super) fn assign_roles(config: &Config, vocab: usize, requests: &mut [Request]) {
     let place = |r: &Request| r.budget.map(|budget| (budget.to_bits(), r.shape.width));
-    let places: Vec<_> = requests.iter().map(place).collect();
-    let shapes: Vec<Shape> = requests.iter().map(|r| r.shape).collect();
-    for (i, request) in requests.iter_mut().enumerate() {
-        let mates = || (0..shapes.len()).filter(|&k| places[k] == places[i]).map(|k| shapes[k]);
-        if places[i].is_none() || mates().all(|shape| shape == request.shape) {
+    let mut mates = HashMap::<_, BTreeSet<Shape>>::new();
+    for request in &*requests {
+        mates.entry(place(request)).or_default().insert(request.shape);
+    }
+    for request in requests.iter_mut() {
+        let mates = &mates[&place(request)];
+        if request.budget.is_none() || mates.len() == 1 {
             continue;
         }
         let rule = config.model.shape(request.shape.width, vocab).ok();
-        request.role = match rule.filter(|rule| mates().any(|shape| shape == *rule)) {
+        request.role = match rule.filter(|rule| mates.contains(rule)) {
             None => ShapeRole::Candidate,
             Some(rule) if rule == request.shape => ShapeRole::Plain,
             Some(_) => ShapeRole::Beside,

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 use crate::config::Config;
 use crate::memory::{Kept, MemoryEstimate, stack_memory};
 use crate::{Cell, Hyper, Shape, Stack};
@@ -202,10 +200,5 @@ fn by_replicas(cells: &[&Cell], width: usize, limits: StackLimits) -> Option<Vec
 }
 
 fn stack(cells: &[&Cell]) -> Stack {
-    let mut hash = Sha256::new();
-    for cell in cells {
-        hash.update(cell.id.0.as_bytes());
-    }
-    let id = hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
-    Stack { id, cells: cells.iter().map(|c| (*c).clone()).collect() }
+    Stack::of(cells.iter().map(|c| (*c).clone()).collect())
 }

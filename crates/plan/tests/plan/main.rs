@@ -9,5 +9,6 @@ mod keys;
 mod readme;
 mod shapes;
 mod shipped;
+mod size;
 mod stacks;
 mod warnings;

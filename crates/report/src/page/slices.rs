@@ -34,14 +34,9 @@ pub(super) fn section(page: &Page) -> Option<Section> {
     }
     let plot = match slices {
         [] => runs_alone(page, study),
-        slices => Some(plot(study, fit, slices)),
+        slices => Some(plot(page, study, fit, slices)),
     };
-    let loss = page.loss_label("Held-out loss");
-    section.blocks.extend(plot.map(|p| {
-        let mut figure = p.figure();
-        figure.panels.iter_mut().for_each(|panel| panel.y.label = loss.as_str().into());
-        Block::Figures(vec![figure])
-    }));
+    section.blocks.extend(plot.map(|plot| Block::Figures(vec![plot.figure()])));
     if !minima.is_empty() {
         section.blocks.push(Block::Table(table(page, row.method, fit, slices)));
     }
@@ -58,6 +53,7 @@ fn runs_alone(page: &Page, study: &Study) -> Option<IsoflopPlot> {
     (!slices.is_empty()).then(|| IsoflopPlot {
         subtitle: Some("The runs of each budget; no power law goes through their minima".into()),
         params_label: params_label(study.options.convention, "N"),
+        loss_label: page.loss_label("Held-out loss"),
         slices,
         ridge: Vec::new(),
     })
@@ -84,7 +80,7 @@ fn runs_by_budget(page: &Page, study: &Study) -> Vec<IsoflopSlice> {
 }
 
 /// The curves with their minima, and the line through them where a power law was fitted.
-fn plot(study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> IsoflopPlot {
+fn plot(page: &Page, study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> IsoflopPlot {
     let thinned = Thinned::new(slices.iter().map(|s| s.runs.len()).sum());
     let slice = |s: &SliceFit| IsoflopSlice {
         flops: s.flops,
@@ -120,6 +116,7 @@ fn plot(study: &Study, fit: Option<&IsoflopFit>, slices: &[SliceFit]) -> Isoflop
     IsoflopPlot {
         subtitle: Some((subtitle + &thinned.told).into()),
         params_label: params_label(study.options.convention, "N"),
+        loss_label: page.loss_label("Held-out loss"),
         ridge: fit.map(|_| ridge.collect()).unwrap_or_default(),
         slices: slices.iter().map(slice).collect(),
     }

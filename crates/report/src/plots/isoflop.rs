@@ -59,6 +59,8 @@ pub struct IsoflopPlot {
     pub subtitle: Option<Rich>,
     /// How N is counted, for the axis: `Parameters N (all)`.
     pub params_label: String,
+    /// Label of the losses: `Held-out loss, nats per token`.
+    pub loss_label: String,
     pub slices: Vec<IsoflopSlice>,
     /// `N*(C)` as `(N*, loss)` along the minima, smallest budget first; empty for none.
     pub ridge: Vec<(f64, f64)>,
@@ -74,8 +76,8 @@ impl IsoflopPlot {
 
     fn drawn(&self, sizes: bool) -> Figure {
         let colour = by_rank(self.slices.iter().map(|s| s.flops));
-        let mut panel =
-            Panel::new(count_axis(&self.params_label), Axis::log("Held-out loss, nats per token"));
+        let losses = Axis::log(self.loss_label.as_str());
+        let mut panel = Panel::new(count_axis(&self.params_label), losses);
         panel.x.padding = 0.03;
         // Room for the sizes below the minima.
         panel.y.padding = 0.09;

@@ -225,7 +225,8 @@ fn a_results_folder_needs_no_calibration_and_notices_a_changed_one() {
     let mut ledger = Ledger::open(&first.study.results, "").unwrap();
     ledger.settle_config(&first, false).unwrap();
     let cell = Grid::build(&first, &facts()).unwrap().cells[0].cell.clone();
-    let result = RunResult::new("", "", cell, Status::Finished);
+    let status = Status::Diverged { step: 1, reason: "the loss is NaN".into() };
+    let result = RunResult::new("", &facts().data_sha256, cell, status);
     ledger.append(Record::new(result, RunInfo::default())).unwrap();
 
     std::fs::rename(&from, folder.path().join("away")).unwrap();

@@ -2,6 +2,9 @@
 
 mod queue;
 mod stack;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +24,7 @@ use crate::overheads::Overheads;
 use crate::stop::Stop;
 use queue::Queue;
 use stack::{StackOutcome, train_stack};
+use watch::Watch;
 
 /// A study that is ready to train.
 pub(crate) struct Prepared<'a> {
@@ -70,6 +74,7 @@ struct Surroundings<'a, 'd> {
     abort: &'a AtomicBool,
     /// Set once the observer has been told that the request to stop was heard.
     told: &'a AtomicBool,
+    watch: &'a Watch,
     /// Share of the device's time.
     device_share: f64,
 }
@@ -105,22 +110,25 @@ pub(crate) fn train(
     let training = Training::new(observer, study.grid, study.rates, queue.order(), count, done);
     *overheads = Overheads::of(count);
     let shared = Mutex::new(Shared { ledger, training, overheads, busy_seconds: 0.0 });
+    let watch = Watch::default();
     let (abort, told) = (AtomicBool::new(false), AtomicBool::new(false));
     let around = Surroundings {
         shared: &shared,
         stop,
         abort: &abort,
         told: &told,
+        watch: &watch,
         device_share: 1.0 / count as f64,
     };
     let began = Instant::now();
-    let failed = queue.work(&workers, |index| {
+    let work = |index: usize| {
         if abort.load(Ordering::SeqCst) || stop.asked().is_some() {
             return Ok(None);
         }
         let taken_up = Instant::now();
         around.lock().training.begin_stack(index);
         let outcome = train_stack(study, &stacks[index], index, &around);
+        watch.end(index);
         let stops = !matches!(outcome, Ok(StackOutcome::Completed | StackOutcome::Failed(_)));
         {
             let mut shared = around.lock();
@@ -136,7 +144,16 @@ pub(crate) fn train(
                 Err(error)
             }
         }
-    });
+    };
+    let tell = |index: usize, text: String| {
+        let text = format!("stack {}: {text}", stacks[index].id);
+        around.lock().training.observer().warn(text);
+    };
+    // The CPU is not a device that hangs, and takes its time.
+    let failed = match study.device.info.is_cpu() {
+        true => queue.work(&workers, work),
+        false => watch.during(tell, || queue.work(&workers, work)),
+    };
     let shared = shared.into_inner().unwrap_or_else(|poison| poison.into_inner());
     let idle = count as f64 * began.elapsed().as_secs_f64() - shared.busy_seconds;
     shared.overheads.add_waiting(idle);

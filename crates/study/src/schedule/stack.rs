@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
+use isoflop_device::responds;
 use isoflop_ledger::{Append, CHECKPOINT_FOLDER, LedgerError, now_utc};
-use isoflop_plan::{CellId, Stack};
+use isoflop_plan::{Cell, CellId, Stack};
 use isoflop_record::{Attempt, Record, Status};
 use isoflop_train::{Control, Event, StackEnd, TrainError, TrainOptions, run_stack};
 
@@ -25,36 +26,140 @@ pub(super) enum StackOutcome {
     Failed(usize),
 }
 
-/// Trains one stack to its end, or until it is asked to stop.
+/// Trains one stack to its end, or until it is asked to stop. What a device does wrong is tried once more; a stack that is too
+/// large for its memory is trained in halves.
 ///
 /// # Errors
 ///
-/// If a record or a checkpoint cannot be written or read, or the stack does not fit the data.
+/// If a record or a checkpoint cannot be written or read, the stack does not fit the data, or the device is gone.
 pub(super) fn train_stack(
     study: &Prepared,
     stack: &Stack,
     index: usize,
     around: &Surroundings,
 ) -> Result<StackOutcome, StudyError> {
-    let attempt = Attempt {
-        study: study.config.study.name.clone(),
-        data_sha256: study.corpus.sha256().to_owned(),
-        passport: study.passport.to_owned(),
-        device_share: around.device_share,
-        started_utc: now_utc(),
-        now: now_utc,
-    };
-    let (finished, folder) = {
-        let ledger = &around.lock().ledger;
-        let ids = stack.cells.iter().map(|cell| cell.id.clone());
-        let finished: BTreeSet<CellId> = ids.filter(|id| ledger.is_done(id)).collect();
-        (finished, ledger.folder().join(CHECKPOINT_FOLDER))
-    };
+    let device = &study.device.device;
+    let mut attempts = 2;
+    let mut suspects_losses = true;
+    loop {
+        attempts -= 1;
+        let options = options(study, stack, around, suspects_losses);
+        let (error, what) = match attempt(study, stack, index, around, &options) {
+            Err(StudyError::Train { source, stack }) => match *source {
+                TrainError::Device { ref what, .. } => (source.to_string(), what.clone()),
+                _ => return Err(StudyError::Train { source, stack }),
+            },
+            ended => return ended,
+        };
+        let open = |cell: &Cell| !around.lock().ledger.is_done(&cell.id);
+        let halves = stack.halves(open);
+        let failed = without_hint(&error);
+        match Next::after(&what, responds(device), halves, attempts) {
+            Next::Leave(words) => {
+                return Err(StudyError::DeviceLost { stack: stack.id.clone(), what, words });
+            }
+            Next::Halve(halves) => {
+                let instead = "its cells are trained in two stacks of half the width instead";
+                around.warn(format!("{failed}; {instead}"));
+                return train_halves(study, &halves, index, around);
+            }
+            Next::Fail => {
+                around.warn(error.clone());
+                return record_failures(stack, &options, &failed, around);
+            }
+            Next::Again => {
+                around.warn(format!("{failed}; it is tried once more, from its last checkpoint"));
+            }
+        }
+        suspects_losses = false;
+    }
+}
+
+fn train_halves(
+    study: &Prepared,
+    halves: &[Stack],
+    index: usize,
+    around: &Surroundings,
+) -> Result<StackOutcome, StudyError> {
+    let mut failed = 0;
+    for half in halves {
+        match train_stack(study, half, index, around)? {
+            StackOutcome::Completed => {}
+            StackOutcome::Failed(cells) => failed += cells,
+            StackOutcome::Interrupted => return Ok(StackOutcome::Interrupted),
+        }
+    }
+    Ok(if failed == 0 { StackOutcome::Completed } else { StackOutcome::Failed(failed) })
+}
+
+/// Records what is left of a stack as failed.
+fn record_failures(
+    stack: &Stack,
+    options: &TrainOptions,
+    error: &str,
+    around: &Surroundings,
+) -> Result<StackOutcome, StudyError> {
+    let mut shared = around.lock();
+    let left: Vec<_> = shared.ledger.remaining(&stack.cells).into_iter().cloned().collect();
+    for cell in &left {
+        let status = Status::Failed { error: error.to_owned() };
+        shared.keep(options.attempt.record(stack, cell, status))?;
+    }
+    Ok(StackOutcome::Failed(left.len()))
+}
+
+/// What is done about a stack that the device failed at.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    /// The device is gone. Its words.
+    Leave(String),
+    /// Less at once.
+    Halve([Stack; 2]),
+    Again,
+    /// The cells are recorded as failed, and the next stack is taken up.
+    Fail,
+}
+
+impl Next {
+    /// After a device said `what`, and how it responds now. `halves` where the stack has several replicas; so many `attempts` are
+    /// left.
+    pub(super) fn after(
+        what: &str,
+        responds: Result<(), String>,
+        halves: Option<[Stack; 2]>,
+        attempts: usize,
+    ) -> Self {
+        let what = what.to_lowercase();
+        let words = ["memory", "alloc", "too big", "toobig", "too large"];
+        let of_memory = words.iter().any(|word| what.contains(word));
+        match (responds, halves) {
+            (Err(words), _) => Self::Leave(words),
+            (Ok(()), Some(halves)) if of_memory => Self::Halve(halves),
+            (Ok(()), _) if attempts > 0 => Self::Again,
+            (Ok(()), _) => Self::Fail,
+        }
+    }
+}
+
+fn options(
+    study: &Prepared,
+    stack: &Stack,
+    around: &Surroundings,
+    suspects_losses: bool,
+) -> TrainOptions {
     let train = &study.config.train;
-    let options = TrainOptions {
-        attempt,
+    TrainOptions {
+        attempt: Attempt {
+            study: study.config.study.name.clone(),
+            data_sha256: study.corpus.sha256().to_owned(),
+            passport: study.passport.to_owned(),
+            device_share: around.device_share,
+            started_utc: now_utc(),
+            now: now_utc,
+        },
         meter: study.meter.clone(),
-        checkpoint_dir: Some(folder),
+        checkpoint_dir: Some(around.lock().ledger.folder().join(CHECKPOINT_FOLDER)),
+        suspects_losses,
         checkpoint_seconds: train.checkpoint_seconds,
         micro_batch_sequences: study.limits.micro_batch(stack),
         eval_sequences: train.eval_sequences,
@@ -66,11 +171,26 @@ pub(super) fn train_stack(
         ),
         curve_points: train.curve_points,
         valid_points: train.valid_points,
+    }
+}
+
+/// Trains a stack as far as the device goes.
+fn attempt(
+    study: &Prepared,
+    stack: &Stack,
+    index: usize,
+    around: &Surroundings,
+    options: &TrainOptions,
+) -> Result<StackOutcome, StudyError> {
+    let finished: BTreeSet<CellId> = {
+        let ledger = &around.lock().ledger;
+        stack.cells.iter().map(|cell| cell.id.clone()).filter(|id| ledger.is_done(id)).collect()
     };
     let mut failure: Option<LedgerError> = None;
     let device = &study.device.device;
-    let result = run_stack(stack, &finished, study.corpus, device, &options, &mut |event| {
+    let result = run_stack(stack, &finished, study.corpus, device, options, &mut |event| {
         let asked_at = Instant::now();
+        around.watch.sign(index, &event);
         let mut shared = around.lock();
         match event {
             Event::Step { step, loss, smoothed, tokens_per_second, .. } => {
@@ -114,17 +234,6 @@ pub(super) fn train_stack(
     match result {
         Ok(StackEnd::Completed) => Ok(StackOutcome::Completed),
         Ok(StackEnd::Interrupted) => Ok(StackOutcome::Interrupted),
-        Err(error @ TrainError::Device { .. }) => {
-            let text = without_hint(&error.to_string());
-            let mut shared = around.lock();
-            shared.training.observer().warn(format!("{error}"));
-            let left: Vec<_> = shared.ledger.remaining(&stack.cells).into_iter().cloned().collect();
-            for cell in &left {
-                let status = Status::Failed { error: text.clone() };
-                shared.keep(options.attempt.record(stack, cell, status))?;
-            }
-            Ok(StackOutcome::Failed(left.len()))
-        }
         Err(source) => Err(StudyError::Train { stack: stack.id.clone(), source: source.into() }),
     }
 }
@@ -149,6 +258,10 @@ impl Shared<'_> {
 }
 
 impl<'a, 'd> Surroundings<'a, 'd> {
+    fn warn(&self, text: String) {
+        self.lock().training.observer().warn(text);
+    }
+
     /// What is shared, for a moment. A panic of another stack's training does not make it unsound: records
     /// are written whole or not at all.
     pub(super) fn lock(&self) -> MutexGuard<'a, Shared<'d>> {

@@ -1,5 +1,6 @@
 //! The command line as typed.
 
+mod check;
 mod columns;
 mod compare;
 mod extend;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub use check::CheckArgs;
 pub use columns::ColumnArgs;
 pub use compare::CompareArgs;
 pub use extend::ExtendArgs;
@@ -107,6 +109,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Put the results folders of several machines together as one study
     Merge(MergeArgs),
+    /// Verify every file of a results folder, say what is damaged and what can be done, and mend it
+    Check(CheckArgs),
     /// Fit scaling laws to results folders or to any table of runs (CSV, JSONL)
     Fit(FitArgs),
     /// Hold studies against each other: do losses agree, which machine is faster, what does a recipe save

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod bench;
+mod check;
 mod compare;
 mod data;
 mod devices;
@@ -30,6 +31,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Runs(args) => runs::run(args).map(|()| ExitCode::SUCCESS),
         Command::Extend(args) => extend::run(args),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Check(args) => check::run(args),
         Command::Merge(args) => merge::run(args).map(|()| ExitCode::SUCCESS),
         Command::Fit(args) => fit::run(args.clone()).map(|()| ExitCode::SUCCESS),
         Command::Compare(args) => compare::run(args).map(|()| ExitCode::SUCCESS),
@@ -50,6 +52,7 @@ impl Command {
             Self::Runs(args) => args.output.json,
             Self::Extend(args) => args.output.json,
             Self::Report(args) => args.output.json,
+            Self::Check(args) => args.output.json,
             Self::Merge(args) => args.output.json,
             Self::Fit(args) => args.output.json,
             Self::Compare(args) => args.output.json,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Bench, stderr, stdout};
+use crate::support::{Bench, as_written, stderr, stdout, without_checksum};
 
 /// A copy of a results folder, with its ledger and passports changed.
 fn copied(from: &Path, to: PathBuf, ledger: impl Fn(String) -> String, passport: (&str, &str)) {
@@ -17,6 +17,7 @@ fn copied(from: &Path, to: PathBuf, ledger: impl Fn(String) -> String, passport:
     let text = read("passport.json");
     assert!(text.contains(passport.0), "{text}");
     fs::write(to.join("passport.json"), text.replace(passport.0, passport.1)).unwrap();
+    as_written(&to);
 }
 
 const SAME: (&str, &str) = ("{", "{");
@@ -27,7 +28,8 @@ fn quickstart() -> PathBuf {
 
 /// The held-out loss of a line times a factor.
 fn scaled(line: &str, factor: f64) -> String {
-    let mut record: serde_json::Value = serde_json::from_str(line).unwrap();
+    let line = without_checksum(line);
+    let mut record: serde_json::Value = serde_json::from_str(&line).unwrap();
     let loss = &mut record["result"]["valid"]["loss_nats"];
     *loss = (loss.as_f64().unwrap() * factor).into();
     record.to_string()

@@ -3,6 +3,7 @@
 mod bench;
 #[cfg(unix)]
 mod cases;
+mod check;
 mod compare;
 mod config;
 mod data;
@@ -14,6 +15,8 @@ mod help;
 mod init;
 mod kill;
 mod law_tests;
+#[cfg(unix)]
+mod limits;
 mod merge;
 mod next;
 mod odd_rows;

@@ -1,7 +1,7 @@
 //! A precision that is left to the device.
 
 use isoflop_ledger::Contents;
-use isoflop_plan::Precision;
+use isoflop_plan::{Cell, Hyper, Precision};
 
 use crate::support::{Bench, files, stderr, stdout};
 
@@ -57,11 +57,14 @@ fn cells_of_a_precision_that_the_device_lacks_are_not_trained_again() {
     bench.finish("auto");
     // As if they came from another device.
     let path = bench.path("auto/ledger.jsonl");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let word = |p: Precision| format!("\"precision\":{}", serde_json::to_string(&p).unwrap());
-    let (from, to) = (word(Precision::F32), word(Precision::Bf16));
-    assert!(text.contains(&from), "{text}");
-    std::fs::write(&path, text.replace(&from, &to)).unwrap();
+    let mut contents = bench.contents("auto");
+    for record in &mut contents.records {
+        let Cell { budget_flops, shape, steps, hyper, seed, .. } = record.result.cell;
+        let hyper = Hyper { precision: Precision::Bf16, ..hyper };
+        let data = &record.result.data_sha256;
+        record.result.cell = Cell::new(budget_flops, shape, steps, hyper, seed, data);
+    }
+    std::fs::write(&path, contents.ledger_jsonl()).unwrap();
     let before = files(&bench.path("auto"));
     let output = bench.output(&["--config", "tiny.toml", "--results", "auto"]);
     let said = stderr(&output);

@@ -6,7 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::fit::{HEADER, RUNS};
-use crate::support::{Bench, stderr, stdout};
+use crate::support::{Bench, as_written, stderr, stdout};
 
 const QUICKSTART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../results/quickstart");
 
@@ -35,6 +35,7 @@ fn copy(bench: &Bench, name: &str, change: impl Fn(&str, String) -> String) {
         let text = std::fs::read_to_string(Path::new(QUICKSTART).join(file)).unwrap();
         std::fs::write(bench.path(name).join(file), change(file, text)).unwrap();
     }
+    as_written(&bench.path(name));
 }
 
 #[test]

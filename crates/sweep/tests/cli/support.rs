@@ -1,10 +1,12 @@
 //! Running the program in folders of its own.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
-use isoflop_ledger::{Contents, read};
+use isoflop_durable::seal_json;
+use isoflop_ledger::{Contents, Passport, read};
 
 /// A study of a few seconds on two cores.
 const TINY: &str = include_str!("tiny.toml");
@@ -146,4 +148,35 @@ pub fn page_text(path: &Path) -> String {
         body.split('<').map(|part| part.split_once('>').map_or(part, |(_, text)| text)).collect();
     let names = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
     names.iter().fold(text, |text, (name, shown)| text.replace(name, shown))
+}
+
+/// Gives the files of a folder that a test has edited the checksums, and its passports the names, that they would have had.
+pub fn as_written(folder: &Path) {
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let passports: BTreeMap<String, Passport> =
+        serde_json::from_str(&without_checksum(&read("passport.json"))).unwrap();
+    let mut ledger = read("ledger.jsonl");
+    let mut contents = Contents::default();
+    for (old, passport) in passports {
+        let new = passport.hash();
+        ledger =
+            ledger.replace(&format!("\"passport\":\"{old}\""), &format!("\"passport\":\"{new}\""));
+        contents.passports.insert(new, passport);
+    }
+    let lines = ledger.lines().map(|line| seal_json(&without_checksum(line)) + "\n");
+    std::fs::write(folder.join("ledger.jsonl"), lines.collect::<String>()).unwrap();
+    std::fs::write(folder.join("passport.json"), contents.passport_json()).unwrap();
+    let path = folder.join("data.json");
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        std::fs::write(path, seal_json(&without_checksum(&text))).unwrap();
+    }
+}
+
+/// The text of a JSON object without the checksum that is its last key.
+pub fn without_checksum(text: &str) -> String {
+    let Some((body, last)) = text.trim_end().rsplit_once(',') else { return text.to_owned() };
+    match last.trim_start().starts_with("\"sha256\"") {
+        true => format!("{body}{}", &last[last.rfind('"').unwrap() + 1..]),
+        false => text.to_owned(),
+    }
 }

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use isoflop_plan::{Cell, Precision};
 
 use super::Run;
+use crate::error::TrainError;
 use crate::schedule::learning_rate;
 use crate::smoothed::window;
 
@@ -23,16 +24,27 @@ pub(super) struct Pending {
 
 impl Run<'_> {
     /// Reads losses and norms that are still on the device, and files them.
-    pub(super) fn read_back(&mut self) {
+    ///
+    /// # Errors
+    /// [`TrainError::Device`] where the losses are those of a device that failed.
+    pub(super) fn read_back(&mut self) -> Result<(), TrainError> {
         if self.pending.is_empty() {
-            return;
+            return Ok(());
         }
         let pending = std::mem::take(&mut self.pending);
         let width = self.width();
         let all = pending.iter().flat_map(|p| [p.loss.clone(), p.norm.clone()]).collect();
         let all = Tensor::cat(all, 0).into_data();
         let all: Vec<f32> = all.try_to_vec().expect("losses are f32");
+        let on_adapter = !isoflop_model::is_host(&self.state.model.device());
         for (p, values) in pending.iter().zip(all.chunks_exact(2 * width)) {
+            if on_adapter && self.options.suspects_losses && all_at_once(values) {
+                return Err(TrainError::Device {
+                    stack: self.stack.id.clone(),
+                    step: p.step,
+                    what: format!("the losses of all {width} models stopped being numbers at once"),
+                });
+            }
             for index in 0..width {
                 let (loss, norm) = (f64::from(values[index]), f64::from(values[width + index]));
                 self.latest[index] = loss;
@@ -53,12 +65,20 @@ impl Run<'_> {
                 }
             }
         }
-        if !isoflop_model::is_host(&self.state.model.device()) {
+        if on_adapter {
             let step_seconds = self.read_at.elapsed().as_secs_f64() / pending.len() as f64;
             self.readback = readback_steps(step_seconds);
         }
         self.read_at = Instant::now();
+        Ok(())
     }
+}
+
+/// Whether none of several models has a loss and a gradient norm that are numbers. `values` are their losses, then their norms.
+fn all_at_once(values: &[f32]) -> bool {
+    let (losses, norms) = values.split_at(values.len() / 2);
+    let lost = |(loss, norm): (&f32, &f32)| !(loss.is_finite() && norm.is_finite());
+    losses.len() > 1 && losses.iter().zip(norms).all(lost)
 }
 
 /// What may be behind a gradient norm that is not finite where the loss is.
@@ -85,6 +105,13 @@ mod tests {
         let said = |precision, loss| !beyond_range(precision, loss, f64::INFINITY).is_empty();
         assert!(said(Precision::F16, 2.0));
         assert!(!said(Precision::F16, f64::NAN) && !said(Precision::F32, 2.0));
+    }
+
+    #[test]
+    fn a_device_fails_all_models_at_once() {
+        assert!(all_at_once(&[f32::NAN, 2.0, 1.0, f32::INFINITY]));
+        assert!(!all_at_once(&[f32::NAN, 2.0, 1.0, 1.0]));
+        assert!(!all_at_once(&[f32::NAN, f32::NAN]), "one model alone may diverge");
     }
 
     #[test]

@@ -64,6 +64,7 @@ fn attempt() -> Attempt {
 
 fn options(dir: Option<&Path>) -> TrainOptions {
     TrainOptions {
+        suspects_losses: true,
         meter: None,
         checkpoint_dir: dir.map(Path::to_owned),
         checkpoint_seconds: 1e9,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use isoflop_text::path_in_words;
 use isoflop_unpack::Packing;
 
 use crate::error::DataError;
@@ -64,7 +65,7 @@ impl FilesApart {
     pub(super) fn of(files: impl Iterator<Item = (PathBuf, Apart)>) -> Vec<Self> {
         let mut by_why = BTreeMap::<Apart, Vec<String>>::new();
         for (path, why) in files {
-            by_why.entry(why).or_default().push(path.display().to_string());
+            by_why.entry(why).or_default().push(path_in_words(&path));
         }
         let group = |(why, mut examples): (_, Vec<String>)| {
             let count = examples.len() as u64;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use super::found::{self, Found, Kind};
 
 /// The name of the field that holds the text: `text`, or `data.text` for a field of a field.
 #[derive(Debug, Clone)]
@@ -11,25 +11,29 @@ pub(in crate::source) struct Field(pub String);
 impl Field {
     /// The text of an object. The error is the problem and what to do about it.
     pub(super) fn text_of(&self, bytes: &[u8]) -> Result<Vec<u8>, (String, String)> {
-        let Value::Object(mut object) = parse(bytes).map_err(|problem| {
+        let found = find(bytes, &self.0).map_err(|problem| {
             let hint = "a line of JSON text is one object in UTF-8".to_owned();
             (format!("not valid JSON: {problem}"), hint)
-        })?
-        else {
-            return Err(not_an_object());
-        };
+        })?;
+        let Some(found) = found else { return Err(not_an_object()) };
         let name = &self.0;
-        match find(&mut object, name) {
-            Some(Value::String(text)) => Ok(std::mem::take(text).into_bytes()),
-            Some(other) => {
-                let what = if other.is_null() { "null" } else { "not a string" };
-                let hint = format!(
-                    "data.field names the field that holds the text; {name:?} here holds something else"
-                );
-                Err((format!("field {name:?} is {what}"), hint))
-            }
+        if found.twice {
+            let hint = "which of them is the text? leave the other out, or give it another name";
+            return Err((format!("field {name:?} stands there twice"), hint.into()));
+        }
+        let other = |what: &str| {
+            let hint = format!(
+                "data.field names the field that holds the text; {name:?} here holds something else"
+            );
+            Err((format!("field {name:?} is {what}"), hint))
+        };
+        match found.value {
+            Some(Kind::Text(text)) => Ok(text.into_bytes()),
+            Some(Kind::Null) => other("null"),
+            Some(Kind::Other) => other("not a string"),
             None => {
-                let hint = format!("set data.field to one of {}", names(&object).join(", "));
+                let names = found::names(&without_nan(bytes));
+                let hint = format!("set data.field to one of {}", names.join(", "));
                 Err((format!("no field {name:?}"), hint))
             }
         }
@@ -38,46 +42,18 @@ impl Field {
 
 /// Whether the first object of a file has the field; `None` where it is no object.
 pub(in crate::source) fn has_field(bytes: &[u8], field: &Field) -> Option<bool> {
-    match parse(bytes) {
-        Ok(Value::Object(mut object)) => Some(find(&mut object, &field.0).is_some()),
-        _ => None,
-    }
+    find(bytes, &field.0).ok().flatten().map(|found| found.value.is_some())
 }
 
 pub(super) fn not_an_object() -> (String, String) {
     ("not a JSON object".into(), "a line of JSON text is one object, such as {\"text\": ..}".into())
 }
 
-/// The field of this very name, or the field of a field.
-fn find<'a>(object: &'a mut Map<String, Value>, name: &str) -> Option<&'a mut Value> {
-    if object.contains_key(name) {
-        return object.get_mut(name);
-    }
-    let (outer, inner) = name.split_once('.')?;
-    find(object.get_mut(outer)?.as_object_mut()?, inner)
-}
-
-/// The names to choose from, those of fields of fields behind their dots.
-fn names(object: &Map<String, Value>) -> Vec<String> {
-    let mut names = Vec::new();
-    for (key, value) in object {
-        match value.as_object() {
-            Some(inner) => {
-                names.extend(inner.keys().map(|k| format!("{:?}", format!("{key}.{k}"))))
-            }
-            None => names.push(format!("{key:?}")),
-        }
-    }
-    names.sort();
-    names.truncate(20);
-    names
-}
-
 /// JSON, and `NaN` and `Infinity` as Python writes them, which become null.
-fn parse(bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).or_else(|error| match without_nan(bytes) {
+fn find(bytes: &[u8], name: &str) -> Result<Option<Found>, String> {
+    found::find(bytes, name).or_else(|error| match without_nan(bytes) {
         Cow::Borrowed(_) => Err(error.to_string()),
-        Cow::Owned(bytes) => serde_json::from_slice(&bytes).map_err(|_| error.to_string()),
+        Cow::Owned(bytes) => found::find(&bytes, name).map_err(|_| error.to_string()),
     })
 }
 

@@ -247,14 +247,13 @@ impl fmt::Display for PlanWarning {
                 write!(f, "every cell has {ratio:.1} tokens per parameter")
             }
             Self::ManyEpochs { cells, most, available } => {
-                write!(
-                    f,
-                    "{cells} cells pass over the data up to {most:.1} times ({available} tokens)"
-                )
+                let cells = counted(*cells as u64, "cell");
+                write!(f, "up to {most:.1} passes over the data ({available} tokens), in {cells}")
             }
             Self::HeadHeavy { shapes, shape, share, vocab } => write!(
                 f,
-                "in {shapes} shapes the head takes most of the FLOPs: {:.0}% of {shape} at a vocabulary of {vocab}",
+                "in {} the head takes most of the FLOPs: {:.0}% of {shape} at a vocabulary of {vocab}",
+                counted(*shapes as u64, "shape"),
                 100.0 * share
             ),
             Self::AssumedRule { what } => {
@@ -262,7 +261,8 @@ impl fmt::Display for PlanWarning {
             }
             Self::OutsideRule { what, rule, cells, factor, .. } => write!(
                 f,
-                "\"{rule}\" gives the {what} of {cells} cells up to x{factor:.0} outside the range it was fitted on"
+                "\"{rule}\" gives the {what} of {} up to x{factor:.0} outside the range it was fitted on",
+                counted(*cells as u64, "cell")
             ),
             Self::RuleOfAnotherOptimizer => {
                 f.write_str("the learning-rate rule was made for AdamW, not Muon")
@@ -273,14 +273,16 @@ impl fmt::Display for PlanWarning {
             ),
             Self::BatchBelowOneSequence { cells, wanted, context } => write!(
                 f,
-                "the batch rule wants {wanted:.0} tokens per step, less than one sequence of {context}, in {cells} cells"
+                "the batch rule wants {wanted:.0} tokens per step, less than one sequence of {context}, in {}",
+                counted(*cells as u64, "cell")
             ),
             Self::NoDecay => f.write_str("the learning rate never decays"),
             Self::LongWarmup { cells, share } => {
                 write!(
                     f,
-                    "the warm-up takes up to {:.0}% of the steps of {cells} cells",
-                    100.0 * share
+                    "the warm-up takes up to {:.0}% of the steps of {}",
+                    100.0 * share,
+                    counted(*cells as u64, "cell")
                 )
             }
             Self::HeadsLeftOut { heads, widths } => write!(

@@ -1,0 +1,322 @@
+//! Whether everything in a results folder is as it was written, and what can be done where it is not.
+
+use std::path::{Path, PathBuf};
+
+use isoflop_data::{CheckedCache, check_cache};
+use isoflop_durable::{FileError, seal_toml, unseal_json, unseal_toml, write_atomic};
+use isoflop_ledger::{
+    CHECKPOINT_FOLDER, CONFIG_FILE, Holder, LEDGER_FILE, Mended, PASSPORT_FILE, inspect, seal_file,
+    writer,
+};
+use isoflop_plan::{Config, DataSource};
+use isoflop_text::counted;
+use serde::Serialize;
+
+use crate::error::StudyError;
+use crate::facts::{self, StudyData};
+use crate::{sources, widths};
+
+/// What is done about files of older versions.
+const SEALS: &str = "`--mend` gives what has no checksum one";
+
+/// How a file stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is as it was written.
+    Sound,
+    /// It can be read, and has no checksum by which a change would show: an older version wrote it.
+    Unprotected,
+    /// It is not there, and should be.
+    Missing,
+    /// It is not as it was written.
+    Damaged,
+}
+
+/// A file, or a line of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckedPart {
+    /// The file, from the folder on; that of the cache in full.
+    pub file: String,
+    pub state: State,
+    /// What was found.
+    pub text: String,
+    /// What to do about it, where there is something to do.
+    pub cure: Option<String>,
+}
+
+/// What was found in a folder.
+#[derive(Debug)]
+pub struct Checked {
+    pub parts: Vec<CheckedPart>,
+    /// The process that trains here now.
+    pub writer: Option<Holder>,
+}
+
+impl Checked {
+    /// Parts that are not as they should be.
+    pub fn faults(&self) -> impl Iterator<Item = &CheckedPart> {
+        self.parts.iter().filter(|part| matches!(part.state, State::Missing | State::Damaged))
+    }
+}
+
+/// Verifies every file of a results folder that a study goes on from or that a report is made of, and the cache of its data.
+/// Takes no lock and changes nothing.
+///
+/// # Errors
+/// [`StudyError::Misuse`] where it is no folder of a study; [`StudyError::Io`], [`StudyError::Ledger`].
+pub fn check(folder: &Path) -> Result<Checked, StudyError> {
+    if !folder.join(CONFIG_FILE).exists() && !folder.join(LEDGER_FILE).exists() {
+        return Err(StudyError::Misuse(format!(
+            "{} is not the results folder of a study: it holds neither {CONFIG_FILE} nor {LEDGER_FILE}\nhint: give the folder that `study.results` names, such as runs/quickstart",
+            folder.display()
+        )));
+    }
+    let config = Config::load(folder.join(CONFIG_FILE));
+    let mut parts = vec![of_config(folder, config.as_ref().err().map(ToString::to_string))?];
+    parts.extend(of_ledger(folder)?);
+    let data = StudyData::read(folder);
+    let again = "the same command writes it anew";
+    parts.extend(of_json(folder, facts::FILE, data.as_ref().err(), again, true)?);
+    let rates = widths::read(folder, folder.join(CHECKPOINT_FOLDER).is_dir());
+    let measured =
+        "remove it: what was begun is trained from its start, in stacks that are measured anew";
+    parts.extend(of_json(folder, widths::FILE, rates.as_ref().err(), measured, false)?);
+    let merged = sources::read(folder);
+    let merge = "merge the folders again";
+    parts.extend(of_json(folder, sources::FILE, merged.as_ref().err(), merge, false)?);
+    parts.extend(of_checkpoints(folder)?);
+    if let (Ok(config), Ok(data)) = (&config, &data) {
+        parts.extend(of_cache(config, data)?);
+    }
+    Ok(Checked { parts, writer: writer(folder)? })
+}
+
+/// Moves aside what is damaged, as far as the same command then makes it anew: lines of the ledger, passports, checkpoints. What
+/// older versions wrote without a checksum gets one.
+///
+/// # Errors
+/// [`StudyError::Ledger`] also where another process writes there; [`StudyError::Io`].
+pub fn mend(folder: &Path, command: &str) -> Result<Vec<String>, StudyError> {
+    let Mended { lines, passports, sealed } = isoflop_ledger::mend(folder, command)?;
+    let mut told = Vec::new();
+    if sealed > 0 {
+        let lines = counted(sealed as u64, "line");
+        told.push(format!("{lines} of the ledger had no checksum and have one now"));
+    }
+    seal_config(&folder.join(CONFIG_FILE))?;
+    for file in [facts::FILE, widths::FILE, sources::FILE] {
+        seal_file(&folder.join(file))?;
+    }
+    if let Some((count, aside)) = lines {
+        let (lines, aside) = (counted(count as u64, "line"), aside.display());
+        told.push(format!(
+            "{lines} of the ledger moved to {aside}; the same command trains their cells again"
+        ));
+    }
+    if let Some((aside, kept)) = passports {
+        let (kept, aside) = (counted(kept as u64, "passport"), aside.display());
+        told.push(format!(
+            "the passports moved to {aside}; {kept} kept, whose speeds are measured again"
+        ));
+    }
+    for (path, why) in checkpoints(folder)? {
+        let Some(_) = why else { continue };
+        let aside = path.with_extension("damaged");
+        std::fs::rename(&path, &aside).map_err(FileError::when("rename", &path))?;
+        told.push(format!(
+            "{} is now {}; its stack is trained from its start",
+            path.display(),
+            aside.display()
+        ));
+    }
+    Ok(told)
+}
+
+fn seal_config(path: &Path) -> Result<(), StudyError> {
+    let Some(bytes) = bytes_of(path)? else { return Ok(()) };
+    let bare = unseal_toml(&bytes).is_ok_and(|text| !text.sealed) && Config::load(path).is_ok();
+    if let (true, Ok(text)) = (bare, String::from_utf8(bytes)) {
+        write_atomic(path, seal_toml(&text).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn of_config(folder: &Path, error: Option<String>) -> Result<CheckedPart, StudyError> {
+    let (file, cure) = (CONFIG_FILE.to_owned(), None);
+    let part = |state, text: &str, cure| CheckedPart {
+        file: file.clone(),
+        state,
+        text: text.into(),
+        cure,
+    };
+    let restore = || {
+        Some("restore it from a copy; the cells' ids tell whether it is the right one".to_owned())
+    };
+    Ok(match (bytes_of(&folder.join(CONFIG_FILE))?, error) {
+        (None, _) => part(State::Missing, "it is not there", restore()),
+        (Some(_), Some(error)) => part(State::Damaged, first_line(&error), restore()),
+        (Some(bytes), None) if unseal_toml(&bytes).is_ok_and(|text| text.sealed) => {
+            part(State::Sound, "", cure)
+        }
+        (Some(_), None) => part(State::Unprotected, "no checksum", Some(SEALS.to_owned())),
+    })
+}
+
+fn of_ledger(folder: &Path) -> Result<Vec<CheckedPart>, StudyError> {
+    let found = inspect(folder)?;
+    let part = |file: &str, state, text: String, cure: &str| CheckedPart {
+        file: file.to_owned(),
+        state,
+        text,
+        cure: (!cure.is_empty()).then(|| cure.to_owned()),
+    };
+    let records = counted(found.records.len() as u64, "record");
+    let mut parts = vec![match found.unsealed {
+        0 => part(LEDGER_FILE, State::Sound, records, ""),
+        bare => part(
+            LEDGER_FILE,
+            State::Unprotected,
+            format!("{records}, {bare} of them without a checksum"),
+            SEALS,
+        ),
+    }];
+    let train = "`--mend` moves it aside; the same command then trains its cell again";
+    for error in &found.damaged {
+        let text = first_line(&error.to_string()).to_owned();
+        parts.push(part(LEDGER_FILE, State::Damaged, text, train));
+    }
+    if found.unfinished_line {
+        let text = "its last line is cut short, as by a kill or while it is written".to_owned();
+        parts.push(part(LEDGER_FILE, State::Sound, text, "the next run finishes that cell"));
+    }
+    let kept =
+        "`--mend` moves it aside and keeps what it can; machines cannot be compared without it";
+    parts.push(match (&found.passports, &found.passports_missing[..]) {
+        (Some(error), _) => {
+            part(PASSPORT_FILE, State::Damaged, first_line(&error.to_string()).to_owned(), kept)
+        }
+        (None, []) => part(PASSPORT_FILE, sealed(&folder.join(PASSPORT_FILE))?, String::new(), ""),
+        (None, missing) => {
+            let text =
+                format!("it lacks {}", counted(missing.len() as u64, "passport of its records"));
+            part(PASSPORT_FILE, State::Missing, text, "restore it from a copy")
+        }
+    });
+    Ok(parts)
+}
+
+/// A small file with facts. One that need not be there is left out where it is not.
+fn of_json(
+    folder: &Path,
+    file: &str,
+    error: Option<&StudyError>,
+    cure: &str,
+    needed: bool,
+) -> Result<Option<CheckedPart>, StudyError> {
+    let path = folder.join(file);
+    let file = file.to_owned();
+    Ok(match (path.exists(), error) {
+        (false, _) if !needed => None,
+        (false, _) => {
+            let (text, cure) = ("it is not there".to_owned(), Some(cure.to_owned()));
+            Some(CheckedPart { file, state: State::Missing, text, cure })
+        }
+        (true, Some(error)) => {
+            let why = std::error::Error::source(error)
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            let (text, cure) = (first_line(&why).to_owned(), Some(cure.to_owned()));
+            Some(CheckedPart { file, state: State::Damaged, text, cure })
+        }
+        (true, None) => {
+            Some(CheckedPart { file, state: sealed(&path)?, text: String::new(), cure: None })
+        }
+    })
+}
+
+fn of_checkpoints(folder: &Path) -> Result<Vec<CheckedPart>, StudyError> {
+    let part = |(path, why): (PathBuf, Option<String>)| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let cure = "`--mend` moves it aside; its stack is then trained from its start";
+        CheckedPart {
+            file: format!("{CHECKPOINT_FOLDER}/{name}"),
+            state: if why.is_some() { State::Damaged } else { State::Sound },
+            cure: why.as_ref().map(|_| cure.to_owned()),
+            text: why.unwrap_or_default(),
+        }
+    };
+    Ok(checkpoints(folder)?.into_iter().map(part).collect())
+}
+
+/// Every checkpoint, and why it cannot be used where it cannot.
+fn checkpoints(folder: &Path) -> Result<Vec<(PathBuf, Option<String>)>, StudyError> {
+    let folder = folder.join(CHECKPOINT_FOLDER);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(FileError::when("read", &folder)(error).into()),
+    };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|kind| kind == "safetensors"));
+    paths.sort();
+    let mut all = Vec::new();
+    for path in paths {
+        // One whose stack has just ended is gone.
+        let Some(bytes) = bytes_of(&path)? else { continue };
+        let why = isoflop_checkpoint::verify(&bytes).err().map(|damage| damage.to_string());
+        all.push((path, why));
+    }
+    Ok(all)
+}
+
+fn of_cache(config: &Config, data: &StudyData) -> Result<Vec<CheckedPart>, StudyError> {
+    if matches!(config.data.source, DataSource::Synthetic(_)) {
+        return Ok(Vec::new());
+    }
+    let cache = &config.data.cache;
+    let facts = data.facts();
+    let entries = check_cache(cache, &facts.data_sha256)
+        .map_err(|source| StudyError::Data { place: None, source: source.into() })?;
+    let part = |entry: CheckedCache| CheckedPart {
+        file: entry.folder.display().to_string(),
+        state: match (&entry.problem, entry.old) {
+            (None, _) => State::Sound,
+            (Some(_), true) => State::Unprotected,
+            (Some(_), false) => State::Damaged,
+        },
+        cure: entry.problem.as_ref().map(|_| "a run makes it anew from the text".to_owned()),
+        text: entry.problem.unwrap_or_else(|| "tokens of this data".to_owned()),
+    };
+    let mut parts: Vec<CheckedPart> = entries.into_iter().map(part).collect();
+    if parts.is_empty() {
+        parts.push(CheckedPart {
+            file: cache.display().to_string(),
+            // It is a cache: its place may have been cleared, or be another one from here.
+            state: State::Sound,
+            text: "no tokens of this data are cached there".to_owned(),
+            cure: Some("a run makes them from the text".to_owned()),
+        });
+    }
+    Ok(parts)
+}
+
+fn sealed(path: &Path) -> Result<State, StudyError> {
+    let sealed = |bytes: Vec<u8>| unseal_json(&bytes).is_ok_and(|json| json.sealed);
+    // A folder without records has no passports.
+    Ok(match bytes_of(path)?.map(sealed) {
+        Some(false) => State::Unprotected,
+        Some(true) | None => State::Sound,
+    })
+}
+
+fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::when("read", path)(error)),
+    }
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default().trim_start_matches("error: ")
+}
