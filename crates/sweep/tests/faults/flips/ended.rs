@@ -2,11 +2,13 @@
 
 use isoflop_ledger::{Contents, read};
 use isoflop_plan::Config;
+use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{Flipped, MUST};
-use crate::studies::{Ended, Kind, Study};
+use crate::studies::{Ended, Kind, RESULTS, Study};
 use crate::tally::Tally;
+use crate::vanish::copy_folder;
 
 const WHOLE: &str = "whole";
 
@@ -68,11 +70,17 @@ fn judge(
     file: &str,
     random: &mut ChaCha8Rng,
 ) -> Result<&'static str, String> {
-    use rand::Rng;
     let Undisturbed { study, contents, config: as_written, fitted } = undisturbed;
     let ended = fit(study);
+    let checked = Ended::of(study.bench.command(&["check", WHOLE]));
     if !ended.success() {
         ended.refuses(file)?;
+        if checked.code() != Some(1) || checked.panicked() || !checked.printed.contains(file) {
+            return Err(format!("refused, and `sweep check` finds: {} {checked}", checked.printed));
+        }
+        if file == "ledger.jsonl" && random.random_bool(0.1) {
+            is_mended(study)?;
+        }
         // To train on is no way around it.
         if random.random_bool(0.1) {
             let again = Ended::of(study.command(WHOLE));
@@ -96,6 +104,18 @@ fn judge(
         true => Ok("without an effect"),
         false => Err("read without a word".into()),
     }
+}
+
+/// What is damaged is moved aside on request, and its cells are trained again.
+fn is_mended(study: &Study) -> Result<(), String> {
+    let mended = study.bench.path(RESULTS);
+    let _ = std::fs::remove_dir_all(&mended);
+    copy_folder(&study.bench.path(WHOLE), &mended);
+    let ended = Ended::of(study.bench.command(&["check", RESULTS, "--mend"]));
+    if ended.panicked() {
+        return Err(format!("mending: {ended}"));
+    }
+    study.goes_on(RESULTS).map(|_| ()).map_err(|problem| format!("mended, then {problem}; {ended}"))
 }
 
 /// The fit of what the folder holds, as a program is told it.
