@@ -72,7 +72,7 @@ fn refuse_file(config: &Config, folder: &Path) -> Result<(), StudyError> {
     // The first part of the path that is there: all above it are folders.
     let there = folder.ancestors().find(|part| part.symlink_metadata().is_ok());
     let Some(file) = there.filter(|part| part.exists() && !part.is_dir()) else { return Ok(()) };
-    let place = config.place("study.results").or_else(|| config.place("study.name"));
+    let place = config.place("study.results");
     Err(StudyError::Misuse(format!(
         "{} is a file, where results are to be kept in a folder{}\nhint: name another folder by `study.results`, or move the file away",
         path_in_words(file),

@@ -1,13 +1,12 @@
 //! JSON as tables: an object per line, an array of objects, or arrays by column. Objects within objects are columns `a.b`.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
 use crate::cells::Cells;
 use crate::error::TableError;
-use crate::json_value::Told;
+use crate::json_value::{Told, quote_non_numbers};
 use crate::table_file::{TextTable, check_columns, check_rows};
 use isoflop_text::clip;
 
@@ -288,34 +287,6 @@ fn by_number<'a, T>(entries: impl Iterator<Item = (&'a String, T)>) -> Option<Ve
     let mut all: Vec<(u64, T)> = numbered.collect::<Option<_>>()?;
     all.sort_by_key(|(number, _)| *number);
     Some(all.into_iter().map(|(_, value)| value).collect())
-}
-
-/// Python writes NaN and Infinity as bare words, which JSON does not know: in quotes they are cells that are no numbers.
-fn quote_non_numbers(line: &str) -> Cow<'_, str> {
-    if !(line.contains("NaN") || line.contains("Infinity")) {
-        return Cow::Borrowed(line);
-    }
-    let mut out = String::with_capacity(line.len());
-    let (mut inside, mut rest) = (false, line);
-    while let Some(c) = rest.chars().next() {
-        let word =
-            ["NaN", "-Infinity", "Infinity"].iter().find(|w| !inside && rest.starts_with(**w));
-        if let Some(word) = word {
-            out += &format!("\"{word}\"");
-            rest = &rest[word.len()..];
-            continue;
-        }
-        let escaped = inside && c == '\\';
-        inside ^= c == '"';
-        let next = if escaped {
-            rest.char_indices().nth(2).map_or(rest.len(), |n| n.0)
-        } else {
-            c.len_utf8()
-        };
-        out += &rest[..next];
-        rest = &rest[next..];
-    }
-    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! A value of JSON in which no key stands twice: `serde_json` keeps the last of two, and nobody is told.
+//! Values of JSON as people and Python write them. A key that stands twice is told: `serde_json` keeps the last of two.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -81,6 +82,34 @@ impl<'de> Visitor<'de> for OfValue {
         }
         Ok(Told { value: Value::Object(object), twice })
     }
+}
+
+/// Python writes NaN and Infinity as bare words, which JSON does not know: in quotes they are cells that are no numbers.
+pub fn quote_non_numbers(line: &str) -> Cow<'_, str> {
+    if !(line.contains("NaN") || line.contains("Infinity")) {
+        return Cow::Borrowed(line);
+    }
+    let mut out = String::with_capacity(line.len());
+    let (mut inside, mut rest) = (false, line);
+    while let Some(c) = rest.chars().next() {
+        let word =
+            ["NaN", "-Infinity", "Infinity"].iter().find(|w| !inside && rest.starts_with(**w));
+        if let Some(word) = word {
+            out += &format!("\"{word}\"");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        let escaped = inside && c == '\\';
+        inside ^= c == '"';
+        let next = if escaped {
+            rest.char_indices().nth(2).map_or(rest.len(), |n| n.0)
+        } else {
+            c.len_utf8()
+        };
+        out += &rest[..next];
+        rest = &rest[next..];
+    }
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

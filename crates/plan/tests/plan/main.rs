@@ -3,6 +3,7 @@
 mod calibration;
 mod config;
 mod errors;
+mod faults;
 mod fuzz_corpus;
 mod grid;
 mod keys;

@@ -1,5 +1,7 @@
 //! Limits of the system and of people: sizes of files, lengths of lines, names that a terminal would obey.
 
+use std::fs::File;
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use crate::support::Bench;
@@ -112,4 +114,72 @@ fn a_configuration_in_another_encoding_is_named() {
     std::fs::write(bench.path("utf16.toml"), utf_16).unwrap();
     let told = said(&bench.output(&["plan", "--config", "utf16.toml"]));
     assert!(told.contains("UTF-16") && told.contains("iconv -f UTF-16 -t UTF-8"), "{told}");
+}
+
+/// Runs the program to its end: what it said, its code, and the most memory that it held, in MiB.
+fn measured(bench: &Bench, args: &[&str]) -> (String, i32, i64) {
+    let said = bench.path("said");
+    let child = bench
+        .command(args)
+        .stdout(Stdio::null())
+        .stderr(File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let mut status = 0;
+    // SAFETY: all-zero is a valid `rusage`, and the child is ours and not waited for elsewhere.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert!(libc::wait4(child.id() as i32, &mut status, 0, &mut usage) > 0);
+        usage
+    };
+    let unit = if cfg!(target_os = "macos") { 1 << 20 } else { 1 << 10 };
+    let code = if libc::WIFEXITED(status) { libc::WEXITSTATUS(status) } else { -1 };
+    (std::fs::read_to_string(said).unwrap(), code, usage.ru_maxrss / unit)
+}
+
+#[test]
+fn what_unpacks_to_one_line_takes_little_memory() {
+    let bench = Bench::new();
+    // 400 MB in 400 KB.
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(b"{\"text\": \"").unwrap();
+    (0..400).for_each(|_| packer.write_all(&[b'a'; 1 << 20]).unwrap());
+    packer.write_all(b"\"}\n").unwrap();
+    std::fs::write(bench.path("line.jsonl.gz"), packer.finish().unwrap()).unwrap();
+    let config =
+        "[data]\nsource = \"text\"\npaths = [\"line.jsonl.gz\"]\n[grid]\nbudgets = [1e9]\n";
+    std::fs::write(bench.path("text.toml"), config).unwrap();
+    let (said, code, mib) = measured(&bench, &["data", "--config", "text.toml"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("line.jsonl.gz:1: longer than 67,108,864 bytes"), "{said}");
+    assert!(said.contains("hint: ") && said.contains("data.max_line_bytes = "), "{said}");
+    assert!(mib < 512, "{mib} MiB");
+    let (said, code, mib) = measured(&bench, &["fit", "--jsonl", "line.jsonl.gz"]);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("line 1 is longer than 64 MiB") && said.contains("hint: "), "{said}");
+    assert!(mib < 512, "{mib} MiB");
+}
+
+#[test]
+fn a_tokenizer_of_sparse_ids_takes_little_memory() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("a.txt"), "some text\n".repeat(100)).unwrap();
+    let ids = |step: u64| {
+        let ids: Vec<String> = (0..256).map(|k| format!("\"t{k}\": {}", k * step)).collect();
+        format!(
+            "{{\"version\": \"1.0\", \"model\": {{\"type\": \"WordLevel\", \"unk_token\": \"t0\", \"vocab\": {{{}}}}}}}",
+            ids.join(", ")
+        )
+    };
+    let config = "[data]\nsource = \"text\"\npaths = [\"a.txt\"]\ntokenizer = \"t.json\"\n[grid]\nbudgets = [1e9]\n";
+    std::fs::write(bench.path("text.toml"), config).unwrap();
+    for step in [5_000, 1_000_003, 16_000_000] {
+        std::fs::write(bench.path("t.json"), ids(step)).unwrap();
+        let (said, code, mib) = measured(&bench, &["data", "--config", "text.toml"]);
+        assert!(
+            code > 0 && said.contains("tokenizer t.json: its ") && said.contains("hint: "),
+            "{said}"
+        );
+        assert!(said.contains("number the tokens from 0") && mib < 512, "{mib} MiB: {said}");
+    }
 }
