@@ -1,5 +1,7 @@
 //! Files that are either old or new, never half.
 
+#[cfg(unix)]
+use std::io::ErrorKind::{InvalidInput, Unsupported};
 use std::io::Write;
 use std::path::Path;
 
@@ -76,16 +78,18 @@ pub fn create_folder(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// Makes new names in a folder survive a power cut. Only Unix can sync a folder.
+/// Makes new names in a folder survive a power cut, where the system can: Unix, on most file systems.
 ///
 /// # Errors
 ///
 /// [`FileError`].
 pub fn sync_folder(folder: &Path) -> Result<(), FileError> {
     #[cfg(unix)]
-    std::fs::File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(FileError::when("sync", folder))?;
+    match std::fs::File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Some file systems over a network or in user space have no such thing.
+        Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => {}
+        synced => synced.map_err(FileError::when("sync", folder))?,
+    }
     #[cfg(not(unix))]
     let _ = folder;
     Ok(())

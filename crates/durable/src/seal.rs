@@ -1,7 +1,7 @@
 //! Checksums inside text files: an edit or a flipped bit shows.
 //!
-//! A sealed JSON object has one more key, the last: `"sha256"`, over the bytes of the text before the comma in front of it. A
-//! sealed TOML file ends in a comment, `# sha256 = ...`, over the bytes of the lines before it. To every other reader both are
+//! A sealed JSON object has one more key, the last: `"checksum"`, SHA-256 over the bytes of the text before the comma in front of it. A
+//! sealed TOML file ends in a comment, `# checksum = ...`, over the bytes of the lines before it. To every other reader both are
 //! the files that they were.
 
 use std::borrow::Cow;
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 const HEX: usize = 64;
-const TOML_MARK: &str = "# sha256 = ";
+const TOML_MARK: &str = "# checksum = ";
 
 /// What a text holds, and whether a checksum stood by it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub fn seal_json(text: &str) -> String {
     let (indent, space) = if layout.contains('\n') { ("\n  ", " ") } else { ("", "") };
     let rest = &text[end.len()..];
     let sha256 = sha256_hex(body.as_bytes());
-    format!("{body}{comma}{indent}\"sha256\":{space}\"{sha256}\"{layout}}}{rest}")
+    format!("{body}{comma}{indent}\"checksum\":{space}\"{sha256}\"{layout}}}{rest}")
 }
 
 /// Takes the checksum out of the text of a JSON object again, and checks it.
@@ -66,7 +66,7 @@ fn split_json(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let value = quoted.strip_suffix(b"\"")?;
     let (key, hex) = value.split_at_checked(value.len().checked_sub(HEX)?)?;
     let key = key.strip_suffix(b"\"")?.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
-    let before = key.strip_suffix(b"\"sha256\"")?.trim_ascii_end();
+    let before = key.strip_suffix(b"\"checksum\"")?.trim_ascii_end();
     let body = match before.strip_suffix(b",") {
         Some(body) => body,
         None => before.ends_with(b"{").then_some(before)?,
@@ -107,11 +107,11 @@ mod tests {
         "{}\n",
         r#"{"a":1,"b":[true,null]}"#,
         "{\n  \"a\": \"}\"\n}\n",
-        r#"{"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}"#,
+        r#"{"checksum":"0000000000000000000000000000000000000000000000000000000000000000"}"#,
         "{\"a\": 1 }  \n",
     ];
     const TOML: [&str; 4] =
-        ["", "a = 1\n", "[grid]\nx = \"# sha256 = 0\"\n", "# sha256 = 1\na = 2\n"];
+        ["", "a = 1\n", "[grid]\nx = \"# checksum = 0\"\n", "# checksum = 1\na = 2\n"];
 
     #[test]
     fn what_is_sealed_is_read_again() {
@@ -133,21 +133,22 @@ mod tests {
         let hash = sha256_hex(b"{\n  \"a\": 1");
         assert_eq!(
             seal_json("{\n  \"a\": 1\n}\n"),
-            format!("{{\n  \"a\": 1,\n  \"sha256\": \"{hash}\"\n}}\n")
+            format!("{{\n  \"a\": 1,\n  \"checksum\": \"{hash}\"\n}}\n")
         );
         assert_eq!(
             seal_json(r#"{"a":1}"#),
-            format!(r#"{{"a":1,"sha256":"{}"}}"#, sha256_hex(br#"{"a":1"#))
+            format!(r#"{{"a":1,"checksum":"{}"}}"#, sha256_hex(br#"{"a":1"#))
         );
     }
 
     #[test]
     fn without_a_checksum_the_text_is_as_it_was() {
-        for text in [&b"{}"[..], b"", b"}", b"\"}", b"{\"sha256\":\"12\"}", b"\xff\xfe}", b"[1]"] {
+        for text in [&b"{}"[..], b"", b"}", b"\"}", b"{\"checksum\":\"12\"}", b"\xff\xfe}", b"[1]"]
+        {
             let read = unseal_json(text).unwrap();
             assert_eq!((&*read.body, read.sealed), (text, false));
         }
-        for text in [&b"a = 1"[..], b"", b"\n\n", b"# sha256"] {
+        for text in [&b"a = 1"[..], b"", b"\n\n", b"# checksum"] {
             let read = unseal_toml(text).unwrap();
             assert_eq!((&*read.body, read.sealed), (text, false));
         }

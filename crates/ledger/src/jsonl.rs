@@ -152,9 +152,11 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// A line without its end was cut short by a kill; an all-zero tail is what some file systems leave after a power cut.
+/// Whether what a kill or a power cut leaves of a line that was being written may look like this: without its end, or with blocks
+/// of zeros in it that never reached the disk. No record has a zero in it.
 fn unfinished(rest: &[u8], complete: bool) -> bool {
-    !complete || rest.iter().all(|&byte| byte == 0)
+    let last = rest.iter().position(|&byte| byte == b'\n').is_none_or(|end| end + 1 == rest.len());
+    !complete || (last && rest.contains(&0)) || rest.iter().all(|&byte| byte == 0)
 }
 
 /// Puts the end of the file right: moves a torn line to `aside`, adds a missing line end. `file` is left at its end.

@@ -39,7 +39,13 @@ pub(crate) fn write(path: &Path, stack: &Stack, state: &State) -> Result<(), Tra
     let failed = |error: FileError| TrainError::Io { path: error.path, source: error.source };
     // Its own folder alone: one above it that is not there was taken away.
     if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
-        fs::create_dir(folder).map_err(io)?;
+        match fs::create_dir(folder) {
+            // Another stack's first checkpoint came at the same time.
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(io(error));
+            }
+            _ => {}
+        }
         sync_folder(folder.parent().unwrap_or(folder)).map_err(failed)?;
     }
     write_atomic(path, &bytes).map_err(failed)

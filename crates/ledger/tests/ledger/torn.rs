@@ -61,6 +61,26 @@ fn zeroes_at_the_end_are_torn_too() {
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }
 
+/// A power cut may keep the end of a line and not what is before it.
+#[test]
+fn a_last_line_with_zeroes_in_it_is_torn_and_one_before_is_not() {
+    let (folder, bytes) = two_records();
+    let path = folder.path().join("ledger.jsonl");
+    let first = bytes.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    let mut last = bytes.clone();
+    last[first + 100..first + 200].fill(0);
+    std::fs::write(&path, &last).unwrap();
+    let ledger = Ledger::open(folder.path(), "test").unwrap();
+    assert!(matches!(ledger.repair(), Some(Repair::TornLine { line: 2, .. })));
+    assert!(!ledger.is_done(&cell(1).id));
+    drop(ledger);
+    let mut before = bytes.clone();
+    before[100..200].fill(0);
+    std::fs::write(&path, &before).unwrap();
+    let error = Ledger::open(folder.path(), "test").unwrap_err();
+    assert!(matches!(error, LedgerError::Corrupt { line: 1, .. }), "{error}");
+}
+
 #[test]
 fn a_corrupt_line_elsewhere_is_an_error_that_names_it() {
     let (folder, bytes) = two_records();

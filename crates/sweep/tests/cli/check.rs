@@ -64,13 +64,13 @@ fn what_older_versions_wrote_gets_checksums() {
         let text = fs::read_to_string(&path).unwrap();
         let bare: Vec<String> = match name {
             "config.resolved.toml" => {
-                text.lines().filter(|l| !l.starts_with("# sha256")).map(str::to_owned).collect()
+                text.lines().filter(|l| !l.starts_with("# checksum")).map(str::to_owned).collect()
             }
             "ledger.jsonl" => text
                 .lines()
-                .map(|l| format!("{}}}", &l[..l.rfind(",\"sha256\"").unwrap()]))
+                .map(|l| format!("{}}}", &l[..l.rfind(",\"checksum\"").unwrap()]))
                 .collect(),
-            _ => vec![format!("{}\n}}", &text[..text.rfind(",\n  \"sha256\"").unwrap()])],
+            _ => vec![format!("{}\n}}", &text[..text.rfind(",\n  \"checksum\"").unwrap()])],
         };
         fs::write(&path, bare.join("\n") + "\n").unwrap();
     }

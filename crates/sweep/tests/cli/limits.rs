@@ -117,6 +117,7 @@ fn a_configuration_in_another_encoding_is_named() {
 }
 
 /// Runs the program to its end: what it said, its code, and the most memory that it held, in MiB.
+#[expect(clippy::zombie_processes, reason = "`wait4` waits for it")]
 fn measured(bench: &Bench, args: &[&str]) -> (String, i32, i64) {
     let said = bench.path("said");
     let child = bench

@@ -175,7 +175,7 @@ pub fn as_written(folder: &Path) {
 /// The text of a JSON object without the checksum that is its last key.
 pub fn without_checksum(text: &str) -> String {
     let Some((body, last)) = text.trim_end().rsplit_once(',') else { return text.to_owned() };
-    match last.trim_start().starts_with("\"sha256\"") {
+    match last.trim_start().starts_with("\"checksum\"") {
         true => format!("{body}{}", &last[last.rfind('"').unwrap() + 1..]),
         false => text.to_owned(),
     }
