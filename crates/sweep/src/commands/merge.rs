@@ -5,7 +5,6 @@ use isoflop_report::number;
 use isoflop_report::table::{Align, Table};
 use serde::Serialize;
 
-use super::fit::show::visible;
 use crate::cli::MergeArgs;
 use crate::{print, progress, terminal};
 
@@ -51,7 +50,7 @@ pub fn run(args: &MergeArgs) -> anyhow::Result<()> {
             notes,
         });
     }
-    print::text(&visible(&told(&merged)))?;
+    print::text(&told(&merged))?;
     observer.note(format!("next: sweep report {}", args.into.display()));
     Ok(())
 }

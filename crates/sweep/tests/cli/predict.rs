@@ -63,7 +63,7 @@ fn fit_shows_control_characters_of_run_names_as_escapes() {
     });
     for command in [&["fit"][..], &["predict", "--flops", "1e21"]] {
         let text = succeeds(&[command, &["--csv", &path, "--draws", "0"]].concat());
-        assert!(text.contains("\\u{1b}[31mred (row 5)") && !text.contains('\u{1b}'), "{text}");
+        assert!(text.contains("\\u001b[31mred (row 5)") && !text.contains('\u{1b}'), "{text}");
     }
 }
 

@@ -115,7 +115,7 @@ pub fn predicted(p: &Predicted) -> String {
             r.sha256
         );
     }
-    show::visible(&out)
+    out
 }
 
 fn splits(p: &Predicted) -> Table {

@@ -43,7 +43,7 @@ pub fn report(r: &Report) -> String {
         out += "note: a table does not tell what its runs were trained on or when: that their losses compare with the forecast is yours to know\n";
     }
     out += &show::left_out(&r.left_out);
-    show::visible(out.trim_end()) + "\n"
+    out.trim_end().to_owned() + "\n"
 }
 
 fn table(answered: &Answered) -> Table {

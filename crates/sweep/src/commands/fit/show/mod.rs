@@ -81,7 +81,7 @@ pub fn fitted(f: &Fitted) -> String {
     }
     out.push_str(&left_out(&study.left_out));
     out.push_str(&warnings(&study.warnings));
-    visible(&out)
+    out
 }
 
 fn maybe(e: Option<&Estimate>) -> String {
@@ -112,16 +112,6 @@ fn titled<'a>(
         true => format!("{title}, with {} intervals", level_of(study)),
         false => title.into(),
     }
-}
-
-/// Names from a table may hold control characters, which a terminal would obey: they are shown as escapes.
-pub(in crate::commands) fn visible(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\n' => "\n".into(),
-        c if c.is_control() => c.escape_default().to_string(),
-        c => c.to_string(),
-    };
-    text.chars().map(shown).collect()
 }
 
 /// The first line of a refusal, with its hint as small print.
