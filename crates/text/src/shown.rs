@@ -23,7 +23,7 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
     let Some(_) = text.char_indices().nth(most) else { return Cow::Borrowed(text) };
     let head = text.char_indices().nth(most - tail).map_or(text.len(), |(at, _)| at);
     let rest = &text[head..];
-    let from = rest.char_indices().rev().nth(tail.saturating_sub(1)).map_or(0, |(at, _)| at);
+    let from = rest.char_indices().rev().take(tail).last().map_or(rest.len(), |(at, _)| at);
     Cow::Owned(format!("{} ... {}", &text[..head], &rest[from..]))
 }
 

@@ -123,8 +123,9 @@ impl Config {
         sets: &[Override],
     ) -> Result<(Self, Vec<ConfigError>), ConfigErrors> {
         let mut source = SourceFile::new(file, text);
-        // Only what a run wrote has a checksum.
-        if let Err(broken) = unseal_toml(text.as_bytes()) {
+        if let Err(broken) = unseal_toml(text.as_bytes())
+            && written_by_a_run(file)
+        {
             let at = text.trim_end().rfind('\n').map_or(0, |end| end + 1)..text.trim_end().len();
             let hint = "restore it from a copy; if you changed it on purpose, delete its last line";
             let expected = "the text that a run wrote";
@@ -218,6 +219,13 @@ impl Config {
     ) -> Box<ConfigError> {
         Box::new(self.file.error(ErrorKind::ImpossibleGrid, key, expected, found, hint))
     }
+}
+
+/// Whether a file has a name that only runs and merges give. A copy under another name may be changed.
+fn written_by_a_run(file: &str) -> bool {
+    let name = file.rsplit(['/', '\\']).next().unwrap_or(file);
+    let inner = name.strip_prefix("config.").and_then(|rest| rest.strip_suffix(".toml"));
+    inner.is_some_and(|inner| inner == "resolved" || inner.parse::<usize>().is_ok())
 }
 
 fn table_of<'a>(root: &'a DeTable<'a>, name: &str, log: &Log) -> Option<&'a DeTable<'a>> {

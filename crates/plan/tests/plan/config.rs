@@ -141,3 +141,17 @@ fn a_precision_that_is_left_to_the_device_is_settled_once_it_is_known() {
     assert_eq!(chosen.0, asked.0, "a cell is the same whoever chose its precision");
     assert_eq!((chosen.1, asked.1), (Provenance::Device, Provenance::User));
 }
+
+#[test]
+fn what_a_run_wrote_is_known_from_a_changed_copy() {
+    let config = Config::parse("[grid]\nbudgets = [1e10]\nwidths = [16]\n", "a.toml").unwrap();
+    let sealed = config.sealed_toml();
+    assert_eq!(Config::parse(&sealed, "runs/a/config.resolved.toml").unwrap(), config);
+    let changed = sealed.replace("widths = [16]", "widths = [24]");
+    for written in ["runs/a/config.resolved.toml", "config.2.toml"] {
+        let told = Config::parse(&changed, written).unwrap_err().to_string();
+        assert!(told.contains("does not match its checksum") && told.contains("hint: "), "{told}");
+    }
+    // Somebody's own, made from it.
+    assert_ne!(Config::parse(&changed, "mine.toml").unwrap(), config);
+}

@@ -68,6 +68,8 @@ pub struct Disturbed {
     pub ended: Ended,
     /// Whether the instant came, for something of the study.
     pub hit: bool,
+    /// Whether all that was met was files being opened to read.
+    pub looked: bool,
     /// Whether it came for what the program had to say as well: each thread counts for itself.
     pub mute: bool,
 }
@@ -92,10 +94,12 @@ impl Disturbance<'_> {
         let injected = || log.lines().filter(|line| line.contains("(INJECTED)"));
         let hit = ended.killed() || injected().any(|line| self.concerns(line));
         let mute = injected().any(|line| line.contains(" write(2<"));
+        let own = || injected().filter(|line| self.concerns(line));
+        let looked = own().all(|line| line.contains("openat(") && line.contains("O_RDONLY"));
         // What strace itself says is not the program's.
         let own = |line: &&str| !line.starts_with("strace: ");
         ended.said = ended.said.lines().filter(own).map(|line| format!("{line}\n")).collect();
-        Disturbed { ended, hit, mute }
+        Disturbed { ended, hit, looked, mute }
     }
 
     /// Whether a call has to do with the folder that the command runs in.
