@@ -48,7 +48,8 @@ impl Config {
         SECTIONS.iter().map(&mut section).collect::<Vec<_>>().join("\n")
     }
 
-    /// The same with its checksum, which is checked wherever it is read ([`Config::parse`]).
+    /// The same with its checksum, which [`Config::parse`] checks under the names that runs and merges give
+    /// (`config.resolved.toml`, `config.1.toml`).
     pub fn sealed_toml(&self) -> String {
         seal_toml(&self.resolved_toml())
     }
