@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 
+use isoflop_durable::hex;
 use isoflop_plan::Stack;
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
@@ -160,7 +161,7 @@ fn checksum(header: &str, mut tensors: Vec<(String, Vec<usize>, &[u8])>) -> Stri
         hash.update(format!("\n{name} {shape:?}\n"));
         hash.update(bytes);
     }
-    hex(hash)
+    hex(&hash.finalize())
 }
 
 /// Whether the replicas are such as the stack can have at that step: each with cells of its own, longest first, none of them
@@ -186,10 +187,6 @@ fn fits(header: &Header, stack: &Stack) -> Result<(), Damage> {
 
 fn cell_names(stack: &Stack) -> Vec<String> {
     stack.cells.iter().map(|c| c.id.0.clone()).collect()
-}
-
-fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

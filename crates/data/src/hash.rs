@@ -1,5 +1,6 @@
 //! SHA-256 in the two forms used here.
 
+pub(crate) use isoflop_durable::hex;
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 digest; ordered bytewise, which is the order of the split.
@@ -7,11 +8,6 @@ pub(crate) type Hash = [u8; 32];
 
 pub(crate) fn sha256(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// SplitMix64's finaliser (Steele et al. 2014): a bijection of 64-bit words that mixes all bits.

@@ -19,7 +19,7 @@ mod error;
 mod seal;
 
 pub use atomic::{create_folder, remove_leftovers, sync_folder, write_atomic};
-pub use document::{parse_sealed, write_sealed};
+pub use document::{parse_sealed, read_if_there, seal_json_file, write_sealed};
 pub use error::FileError;
 pub use same_file::Handle;
-pub use seal::{Broken, Unsealed, seal_json, seal_toml, sha256_hex, unseal_json, unseal_toml};
+pub use seal::{Broken, Unsealed, hex, seal_json, seal_toml, sha256_hex, unseal_json, unseal_toml};

@@ -66,7 +66,7 @@ pub use jsonl::Repair;
 pub use ledger::{Append, Ledger};
 pub use lock::{Holder, writer};
 pub use machine::Machine;
-pub use mend::{Inspection, Mended, inspect, mend, seal_file};
+pub use mend::{Inspection, Mended, Mending, inspect};
 pub use passport::{DevicePassport, Passport, PeakFlops, Versions};
 pub use read::{
     CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read, read_bytes,

@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use isoflop_durable::{seal_json, unseal_json, write_atomic};
+use isoflop_durable::{seal_json, seal_json_file, unseal_json, write_atomic};
 use isoflop_record::Record;
 
 use crate::error::LedgerError;
 use crate::jsonl::{Lines, Tail};
-use crate::lock::Lock;
+use crate::lock::{Lock, lock_ledger};
 use crate::passport::Passport;
-use crate::read::{LEDGER_FILE, PASSPORT_FILE, parse_passports, read_or_empty};
+use crate::read::{LEDGER_FILE, PASSPORT_FILE, parse_passports, passport_json, read_or_empty};
 
 /// Where damaged lines of the ledger are moved to.
 const DAMAGED_LINES: &str = "ledger.damaged";
@@ -80,32 +80,49 @@ pub fn inspect(folder: &Path) -> Result<Inspection, LedgerError> {
     Ok(found)
 }
 
-/// Moves damaged lines and damaged passports aside, so that the same command trains their cells again, and gives checksums to
-/// lines and passports that have none. `command` is what a second process is told this one runs.
-///
-/// # Errors
-///
-/// [`LedgerError::Locked`], [`LedgerError::Io`].
-pub fn mend(folder: &Path, command: &str) -> Result<Mended, LedgerError> {
-    let _lock = Lock::take(folder, command)?;
-    let (lines, sealed) = mend_lines(folder)?;
-    Ok(Mended { lines, passports: mend_passports(folder)?, sealed })
+/// The right to put a folder right, by this process alone until it is dropped.
+#[derive(Debug)]
+pub struct Mending {
+    folder: PathBuf,
+    /// Locked as well; `None` where there is no ledger.
+    _ledger: Option<File>,
+    _lock: Lock,
 }
 
-/// Gives a JSON object's file a checksum where it has none. Whether it had none.
-///
-/// # Errors
-///
-/// [`LedgerError::Io`].
-pub fn seal_file(path: &Path) -> Result<bool, LedgerError> {
-    let bytes = read_or_empty(path)?;
-    let bare = unseal_json(&bytes).is_ok_and(|json| !json.sealed);
-    match String::from_utf8(bytes) {
-        Ok(text) if bare && !text.is_empty() => {
-            write_atomic(path, seal_json(&text).as_bytes())?;
-            Ok(true)
+impl Mending {
+    /// Takes the folder. `command` is what a second process is told this one runs.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Locked`], [`LedgerError::Io`].
+    pub fn begin(folder: &Path, command: &str) -> Result<Self, LedgerError> {
+        let lock = Lock::take(folder, command)?;
+        let ledger = locked_ledger(folder)?;
+        Ok(Self { folder: folder.to_owned(), _ledger: ledger, _lock: lock })
+    }
+
+    /// Moves damaged lines and damaged passports aside, so that the same command trains their cells again, and gives checksums
+    /// to lines and passports that have none.
+    ///
+    /// # Errors
+    ///
+    /// [`LedgerError::Locked`] where a process that came in past a removed lock file writes there; [`LedgerError::Io`].
+    pub fn mend(&mut self) -> Result<Mended, LedgerError> {
+        let (lines, sealed) = mend_lines(&self.folder)?;
+        if lines.is_some() || sealed > 0 {
+            // The file was replaced.
+            self._ledger = locked_ledger(&self.folder)?;
         }
-        _ => Ok(false),
+        Ok(Mended { lines, passports: mend_passports(&self.folder)?, sealed })
+    }
+}
+
+fn locked_ledger(folder: &Path) -> Result<Option<File>, LedgerError> {
+    let path = folder.join(LEDGER_FILE);
+    match File::open(&path) {
+        Ok(file) => lock_ledger(folder, &file).map(|()| Some(file)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LedgerError::io("open", &path)(error)),
     }
 }
 
@@ -146,7 +163,7 @@ fn mend_passports(folder: &Path) -> Result<Option<(PathBuf, usize)>, LedgerError
     let path = folder.join(PASSPORT_FILE);
     let bytes = read_or_empty(&path)?;
     if parse_passports(folder, &bytes).is_ok() {
-        seal_file(&path)?;
+        seal_json_file(&path)?;
         return Ok(None);
     }
     let aside = folder.join(DAMAGED_PASSPORTS);
@@ -161,8 +178,7 @@ fn mend_passports(folder: &Path) -> Result<Option<(PathBuf, usize)>, LedgerError
         (passport.hash() == hash).then_some((hash, passport))
     };
     let kept: BTreeMap<String, Passport> = all.into_iter().filter_map(known).collect();
-    let json = serde_json::to_string_pretty(&kept).expect("passports are plain data") + "\n";
-    write_atomic(&path, seal_json(&json).as_bytes())?;
+    write_atomic(&path, passport_json(&kept).as_bytes())?;
     Ok(Some((aside, kept.len())))
 }
 

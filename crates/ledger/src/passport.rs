@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use isoflop_durable::hex;
 use isoflop_plan::{NUMERICS_VERSION, Precision};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -84,7 +85,7 @@ impl Passport {
     pub fn hash(&self) -> String {
         let identity = Self { peaks: Vec::new(), ..self.clone() };
         let bytes = serde_json::to_vec(&identity).expect("a passport is plain data");
-        Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hex(&Sha256::digest(&bytes)[..8])
     }
 }
 

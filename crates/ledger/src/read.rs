@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use isoflop_durable::{seal_json, sha256_hex, unseal_json};
+use isoflop_durable::{read_if_there, seal_json, sha256_hex, unseal_json};
 use isoflop_plan::CellId;
 use isoflop_record::{Record, Status};
 
@@ -117,8 +117,7 @@ impl Contents {
 
     /// The passports as their file.
     pub fn passport_json(&self) -> String {
-        let json = serde_json::to_string_pretty(&self.passports);
-        seal_json(&(json.expect("passports are plain data") + "\n"))
+        passport_json(&self.passports)
     }
 
     /// The part of the current records that must be the same when the same configuration is run again: one line
@@ -128,12 +127,14 @@ impl Contents {
     }
 }
 
+pub(crate) fn passport_json(passports: &BTreeMap<String, Passport>) -> String {
+    let json = serde_json::to_string_pretty(passports).expect("passports are plain data");
+    seal_json(&(json + "\n"))
+}
+
 pub(crate) fn read_or_empty(path: &Path) -> Result<Vec<u8>, LedgerError> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(LedgerError::io("read", path)(error)),
-    }
+    let bytes = read_if_there(path).map_err(LedgerError::io("read", path))?;
+    Ok(bytes.unwrap_or_default())
 }
 
 pub(crate) fn read_passports(folder: &Path) -> Result<BTreeMap<String, Passport>, LedgerError> {

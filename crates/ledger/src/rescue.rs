@@ -4,7 +4,7 @@ use std::io::ErrorKind::{NotADirectory, NotFound};
 use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use isoflop_durable::{FileError, Handle, create_folder, write_atomic};
+use isoflop_durable::{FileError, Handle, create_folder, read_if_there, write_atomic};
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
@@ -56,10 +56,8 @@ impl Ledger {
     /// [`LedgerError::Io`]. A file that is not there is none.
     pub fn hold(&mut self, name: &str) -> Result<(), LedgerError> {
         let path = self.folder.join(name);
-        match std::fs::read(&path) {
-            Ok(bytes) => drop(self.beside.insert(name.to_owned(), bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(LedgerError::io("read", &path)(error)),
+        if let Some(bytes) = read_if_there(&path).map_err(LedgerError::io("read", &path))? {
+            self.beside.insert(name.to_owned(), bytes);
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! One training run of the grid, and the hash that names it.
 
+use isoflop_durable::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -183,8 +184,7 @@ impl Cell {
             seed: self.seed,
         };
         let bytes = serde_json::to_vec(&identity).expect("an identity is plain data");
-        let digest = Sha256::digest(bytes);
-        CellId(digest.iter().take(8).map(|b| format!("{b:02x}")).collect())
+        CellId(hex(&Sha256::digest(bytes)[..8]))
     }
 
     /// Seed of the initial weights, drawn from seed, shape and length, so that what chance does to a start is

@@ -1,5 +1,6 @@
 //! Cells that train as one program, and what that costs.
 
+use isoflop_durable::hex;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +22,7 @@ impl Stack {
         for cell in &cells {
             hash.update(cell.id.0.as_bytes());
         }
-        let id = hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
+        let id = hex(&hash.finalize()[..8]);
         Self { id, cells }
     }
 

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use isoflop_data::{CheckedCache, check_cache};
-use isoflop_durable::{FileError, seal_toml, unseal_json, unseal_toml, write_atomic};
+use isoflop_durable::{
+    FileError, read_if_there, seal_json_file, seal_toml, unseal_json, unseal_toml, write_atomic,
+};
 use isoflop_ledger::{
-    CHECKPOINT_FOLDER, CONFIG_FILE, Holder, LEDGER_FILE, Mended, PASSPORT_FILE, inspect, seal_file,
+    CHECKPOINT_FOLDER, CONFIG_FILE, Holder, LEDGER_FILE, Mended, Mending, PASSPORT_FILE, inspect,
     writer,
 };
 use isoflop_plan::{Config, DataSource};
@@ -43,6 +45,16 @@ pub struct CheckedPart {
     pub text: String,
     /// What to do about it, where there is something to do.
     pub cure: Option<String>,
+}
+
+impl CheckedPart {
+    fn new(file: impl Into<String>, state: State, text: impl Into<String>) -> Self {
+        Self { file: file.into(), state, text: text.into(), cure: None }
+    }
+
+    fn cured_by(self, cure: &str) -> Self {
+        Self { cure: Some(cure.to_owned()), ..self }
+    }
 }
 
 /// What was found in a folder.
@@ -98,7 +110,9 @@ pub fn check(folder: &Path) -> Result<Checked, StudyError> {
 /// # Errors
 /// [`StudyError::Ledger`] also where another process writes there; [`StudyError::Io`].
 pub fn mend(folder: &Path, command: &str) -> Result<Vec<String>, StudyError> {
-    let Mended { lines, passports, sealed } = isoflop_ledger::mend(folder, command)?;
+    // Nobody else writes until all is put right.
+    let mut mending = Mending::begin(folder, command)?;
+    let Mended { lines, passports, sealed } = mending.mend()?;
     let mut told = Vec::new();
     if sealed > 0 {
         let lines = counted(sealed as u64, "line");
@@ -106,7 +120,7 @@ pub fn mend(folder: &Path, command: &str) -> Result<Vec<String>, StudyError> {
     }
     seal_config(&folder.join(CONFIG_FILE))?;
     for file in [facts::FILE, widths::FILE, sources::FILE] {
-        seal_file(&folder.join(file))?;
+        seal_json_file(&folder.join(file))?;
     }
     if let Some((count, aside)) = lines {
         let (lines, aside) = (counted(count as u64, "line"), aside.display());
@@ -143,64 +157,49 @@ fn seal_config(path: &Path) -> Result<(), StudyError> {
 }
 
 fn of_config(folder: &Path, error: Option<String>) -> Result<CheckedPart, StudyError> {
-    let (file, cure) = (CONFIG_FILE.to_owned(), None);
-    let part = |state, text: &str, cure| CheckedPart {
-        file: file.clone(),
-        state,
-        text: text.into(),
-        cure,
-    };
-    let restore = || {
-        Some("restore it from a copy; the cells' ids tell whether it is the right one".to_owned())
-    };
+    let part = |state, text: &str| CheckedPart::new(CONFIG_FILE, state, text);
+    let restore = "restore it from a copy; the cells' ids tell whether it is the right one";
     Ok(match (bytes_of(&folder.join(CONFIG_FILE))?, error) {
-        (None, _) => part(State::Missing, "it is not there", restore()),
-        (Some(_), Some(error)) => part(State::Damaged, first_line(&error), restore()),
+        (None, _) => part(State::Missing, "it is not there").cured_by(restore),
+        (Some(_), Some(error)) => part(State::Damaged, first_line(&error)).cured_by(restore),
         (Some(bytes), None) if unseal_toml(&bytes).is_ok_and(|text| text.sealed) => {
-            part(State::Sound, "", cure)
+            part(State::Sound, "")
         }
-        (Some(_), None) => part(State::Unprotected, "no checksum", Some(SEALS.to_owned())),
+        (Some(_), None) => part(State::Unprotected, "no checksum").cured_by(SEALS),
     })
 }
 
 fn of_ledger(folder: &Path) -> Result<Vec<CheckedPart>, StudyError> {
     let found = inspect(folder)?;
-    let part = |file: &str, state, text: String, cure: &str| CheckedPart {
-        file: file.to_owned(),
-        state,
-        text,
-        cure: (!cure.is_empty()).then(|| cure.to_owned()),
-    };
+    let line = |state, text: String| CheckedPart::new(LEDGER_FILE, state, text);
     let records = counted(found.records.len() as u64, "record");
     let mut parts = vec![match found.unsealed {
-        0 => part(LEDGER_FILE, State::Sound, records, ""),
-        bare => part(
-            LEDGER_FILE,
-            State::Unprotected,
-            format!("{records}, {bare} of them without a checksum"),
-            SEALS,
-        ),
+        0 => line(State::Sound, records),
+        bare => {
+            let text = format!("{records}, {bare} of them without a checksum");
+            line(State::Unprotected, text).cured_by(SEALS)
+        }
     }];
     let train = "`--mend` moves it aside; the same command then trains its cell again";
     for error in &found.damaged {
         let text = first_line(&error.to_string()).to_owned();
-        parts.push(part(LEDGER_FILE, State::Damaged, text, train));
+        parts.push(line(State::Damaged, text).cured_by(train));
     }
     if found.unfinished_line {
         let text = "its last line is cut short, as by a kill or while it is written".to_owned();
-        parts.push(part(LEDGER_FILE, State::Sound, text, "the next run finishes that cell"));
+        parts.push(line(State::Sound, text).cured_by("the next run finishes that cell"));
     }
-    let kept =
-        "`--mend` moves it aside and keeps what it can; machines cannot be compared without it";
-    parts.push(match (&found.passports, &found.passports_missing[..]) {
+    let passports = |state, text: String| CheckedPart::new(PASSPORT_FILE, state, text);
+    parts.push(match (&found.passports, found.passports_missing.len()) {
         (Some(error), _) => {
-            part(PASSPORT_FILE, State::Damaged, first_line(&error.to_string()).to_owned(), kept)
+            passports(State::Damaged, first_line(&error.to_string()).to_owned()).cured_by(
+                "`--mend` moves it aside and keeps what it can; machines cannot be compared without it",
+            )
         }
-        (None, []) => part(PASSPORT_FILE, sealed(&folder.join(PASSPORT_FILE))?, String::new(), ""),
+        (None, 0) => passports(sealed(&folder.join(PASSPORT_FILE))?, String::new()),
         (None, missing) => {
-            let text =
-                format!("it lacks {}", counted(missing.len() as u64, "passport of its records"));
-            part(PASSPORT_FILE, State::Missing, text, "restore it from a copy")
+            let text = format!("it lacks {}", counted(missing as u64, "passport of its records"));
+            passports(State::Missing, text).cured_by("restore it from a copy")
         }
     });
     Ok(parts)
@@ -215,34 +214,28 @@ fn of_json(
     needed: bool,
 ) -> Result<Option<CheckedPart>, StudyError> {
     let path = folder.join(file);
-    let file = file.to_owned();
     Ok(match (path.exists(), error) {
         (false, _) if !needed => None,
         (false, _) => {
-            let (text, cure) = ("it is not there".to_owned(), Some(cure.to_owned()));
-            Some(CheckedPart { file, state: State::Missing, text, cure })
+            Some(CheckedPart::new(file, State::Missing, "it is not there").cured_by(cure))
         }
         (true, Some(error)) => {
             let why = std::error::Error::source(error)
                 .map_or_else(|| error.to_string(), ToString::to_string);
-            let (text, cure) = (first_line(&why).to_owned(), Some(cure.to_owned()));
-            Some(CheckedPart { file, state: State::Damaged, text, cure })
+            Some(CheckedPart::new(file, State::Damaged, first_line(&why)).cured_by(cure))
         }
-        (true, None) => {
-            Some(CheckedPart { file, state: sealed(&path)?, text: String::new(), cure: None })
-        }
+        (true, None) => Some(CheckedPart::new(file, sealed(&path)?, "")),
     })
 }
 
 fn of_checkpoints(folder: &Path) -> Result<Vec<CheckedPart>, StudyError> {
     let part = |(path, why): (PathBuf, Option<String>)| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let cure = "`--mend` moves it aside; its stack is then trained from its start";
-        CheckedPart {
-            file: format!("{CHECKPOINT_FOLDER}/{name}"),
-            state: if why.is_some() { State::Damaged } else { State::Sound },
-            cure: why.as_ref().map(|_| cure.to_owned()),
-            text: why.unwrap_or_default(),
+        let file = format!("{CHECKPOINT_FOLDER}/{name}");
+        match why {
+            None => CheckedPart::new(file, State::Sound, ""),
+            Some(why) => CheckedPart::new(file, State::Damaged, why)
+                .cured_by("`--mend` moves it aside; its stack is then trained from its start"),
         }
     };
     Ok(checkpoints(folder)?.into_iter().map(part).collect())
@@ -277,25 +270,22 @@ fn of_cache(config: &Config, data: &StudyData) -> Result<Vec<CheckedPart>, Study
     let facts = data.facts();
     let entries = check_cache(cache, &facts.data_sha256)
         .map_err(|source| StudyError::Data { place: None, source: source.into() })?;
-    let part = |entry: CheckedCache| CheckedPart {
-        file: entry.folder.display().to_string(),
-        state: match (&entry.problem, entry.old) {
-            (None, _) => State::Sound,
-            (Some(_), true) => State::Unprotected,
-            (Some(_), false) => State::Damaged,
-        },
-        cure: entry.problem.as_ref().map(|_| "a run makes it anew from the text".to_owned()),
-        text: entry.problem.unwrap_or_else(|| "tokens of this data".to_owned()),
+    let part = |entry: CheckedCache| {
+        let file = entry.folder.display().to_string();
+        match entry.problem {
+            None => CheckedPart::new(file, State::Sound, "tokens of this data"),
+            Some(problem) => {
+                let state = if entry.old { State::Unprotected } else { State::Damaged };
+                CheckedPart::new(file, state, problem).cured_by("a run makes it anew from the text")
+            }
+        }
     };
     let mut parts: Vec<CheckedPart> = entries.into_iter().map(part).collect();
     if parts.is_empty() {
-        parts.push(CheckedPart {
-            file: cache.display().to_string(),
-            // It is a cache: its place may have been cleared, or be another one from here.
-            state: State::Sound,
-            text: "no tokens of this data are cached there".to_owned(),
-            cure: Some("a run makes them from the text".to_owned()),
-        });
+        // It is a cache: its place may have been cleared, or be another one from here.
+        let text = "no tokens of this data are cached there";
+        let part = CheckedPart::new(cache.display().to_string(), State::Sound, text);
+        parts.push(part.cured_by("a run makes them from the text"));
     }
     Ok(parts)
 }
@@ -310,11 +300,7 @@ fn sealed(path: &Path) -> Result<State, StudyError> {
 }
 
 fn bytes_of(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(FileError::when("read", path)(error)),
-    }
+    read_if_there(path).map_err(FileError::when("read", path))
 }
 
 fn first_line(text: &str) -> &str {

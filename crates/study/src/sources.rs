@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use isoflop_durable::{unseal_json, write_atomic, write_sealed};
+use isoflop_durable::{read_if_there, unseal_json, write_atomic, write_sealed};
 use isoflop_ledger::CONFIG_FILE;
 use isoflop_plan::{Config, DataFacts, Grid};
 use serde::{Deserialize, Serialize};
@@ -58,10 +58,8 @@ pub(crate) fn read(folder: &Path) -> Result<Option<Vec<Source>>, StudyError> {
         source,
     }
     };
-    let bytes = match std::fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(error.into())),
+    let Some(bytes) = read_if_there(&path).map_err(|error| unreadable(error.into()))? else {
+        return Ok(None);
     };
     // The version first: a later format need not have this one's fields.
     #[derive(Deserialize)]

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use isoflop_device::TrainDevice;
-use isoflop_durable::{parse_sealed, write_sealed};
+use isoflop_durable::{parse_sealed, read_if_there, write_sealed};
 use isoflop_ledger::CHECKPOINT_FOLDER;
 use isoflop_plan::{Config, Grid, StackLimits};
 use isoflop_report::number;
@@ -157,10 +157,9 @@ pub(crate) fn read(folder: &Path, started: bool) -> Result<Option<Rates>, StudyE
     };
     let unreadable =
         |source| StudyError::Unreadable { path: path.clone(), hint: hint.into(), source };
-    match std::fs::read(&path) {
-        Ok(bytes) => parse_sealed(&bytes).map(Some).map_err(unreadable),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(error.into())),
+    match read_if_there(&path).map_err(|error| unreadable(error.into()))? {
+        Some(bytes) => parse_sealed(&bytes).map(Some).map_err(unreadable),
+        None => Ok(None),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use isoflop_durable::sha256_hex;
 use isoflop_fit::repeated_rows::{
     FAR_OFF, ReadRow, Settings, count_renamed_once, keep_best_settings, keep_last_of_histories,
     leave_out,
@@ -15,7 +16,7 @@ use crate::columns::Columns;
 use crate::error::TableError;
 use crate::options::{Form, TableOptions};
 use crate::packed;
-use crate::table_file::{TextTable, bytes_of, sha256};
+use crate::table_file::{TextTable, bytes_of};
 use isoflop_text::clip;
 
 /// Medians outside are told; those that no study has are refused.
@@ -88,7 +89,8 @@ fn runs_of(text: &str, form: Form, options: &TableOptions) -> Result<RunTable, T
     if !trusted {
         notes.extend(unusual(&rows));
     }
-    let source = TableSource { flops: columns.flops_in_words(), notes, sha256: sha256(text) };
+    let source =
+        TableSource { flops: columns.flops_in_words(), notes, sha256: sha256_hex(text.as_bytes()) };
     Ok(RunTable { table: Table::read(rows)?, source })
 }
 

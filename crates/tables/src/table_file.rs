@@ -4,8 +4,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use crate::cells::Cells;
 use crate::error::TableError;
 use crate::options::Form;
@@ -124,11 +122,6 @@ pub fn bytes_of(path: &Path, most: u64) -> Result<Vec<u8>, TableError> {
         Ok(bytes)
     };
     read().map_err(|source| TableError::Io { path: path.into(), source })
-}
-
-/// In hex.
-pub fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use isoflop_checkpoint::{Checkpoint, Damage, Replica, write as bytes_of};
-use isoflop_durable::{FileError, sync_folder, write_atomic};
+use isoflop_durable::{FileError, read_if_there, sync_folder, write_atomic};
 use isoflop_model::{OptimState, StackModel, param_specs};
 use isoflop_plan::{Shape, Stack};
 
@@ -57,11 +57,8 @@ pub(crate) fn read(
     stack: &Stack,
     device: &Device,
 ) -> Result<Option<State>, TrainError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(TrainError::Io { path: path.to_owned(), source }),
-    };
+    let failed = |source| TrainError::Io { path: path.to_owned(), source };
+    let Some(bytes) = read_if_there(path).map_err(failed)? else { return Ok(None) };
     let first = &stack.cells[0];
     let layout = layout(&first.shape);
     let corrupt = |Damage(what)| TrainError::Corrupt { path: path.to_owned(), what };

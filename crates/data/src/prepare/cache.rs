@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use isoflop_durable::{sha256_hex, sync_folder, unseal_json, write_sealed};
+use isoflop_durable::{read_if_there, sha256_hex, sync_folder, unseal_json, write_sealed};
 use isoflop_plan::DataConfig;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -21,6 +21,8 @@ pub(crate) const FORMAT: u32 = 1;
 
 /// Name of the file that describes a cache folder.
 const META_FILE: &str = "meta.json";
+
+const OTHER: &str = "it belongs to other data or another version";
 
 /// What stands in it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -71,9 +73,19 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, Strin
     if !folder.exists() {
         return Ok(None);
     }
-    let meta = meta(folder)?;
-    if meta.format != FORMAT || meta.key != key {
-        return Err("it belongs to other data or another version".into());
+    let bytes = std::fs::read(folder.join(META_FILE))
+        .map_err(|e| format!("meta.json cannot be read ({e})"))?;
+    let meta = parse_meta(&bytes)?;
+    match meta.key == key {
+        true => verified(folder, meta).map(Some),
+        false => Err(OTHER.into()),
+    }
+}
+
+/// The entry that a folder's `meta.json` describes.
+fn verified(folder: &Path, meta: Meta) -> Result<CacheEntry, String> {
+    if meta.format != FORMAT {
+        return Err(OTHER.into());
     }
     let tokens = |name: &str| {
         let open = || {
@@ -107,13 +119,11 @@ pub(super) fn open(folder: &Path, key: &str) -> Result<Option<CacheEntry>, Strin
     if counts != [train.tokens, valid.tokens, valid.tokens] {
         return Err("its token files are not those that meta.json counts".into());
     }
-    Ok(Some(opened))
+    Ok(opened)
 }
 
-fn meta(folder: &Path) -> Result<Meta, String> {
-    let bytes = std::fs::read(folder.join(META_FILE))
-        .map_err(|e| format!("meta.json cannot be read ({e})"))?;
-    let meta = unseal_json(&bytes).map_err(|e| format!("meta.json is damaged ({e})"))?;
+fn parse_meta(bytes: &[u8]) -> Result<Meta, String> {
+    let meta = unseal_json(bytes).map_err(|e| format!("meta.json is damaged ({e})"))?;
     if !meta.sealed {
         return Err("meta.json has no checksum, as older versions wrote it".into());
     }
@@ -121,11 +131,9 @@ fn meta(folder: &Path) -> Result<Meta, String> {
 }
 
 fn tokenizer_sha256(folder: &Path) -> Result<Option<String>, String> {
-    match std::fs::read(folder.join(TOKENIZER_FILE)) {
-        Ok(json) => Ok(Some(sha256_hex(&json))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!("{TOKENIZER_FILE} cannot be read ({error})")),
-    }
+    let json = read_if_there(&folder.join(TOKENIZER_FILE));
+    let json = json.map_err(|error| format!("{TOKENIZER_FILE} cannot be read ({error})"))?;
+    Ok(json.map(|json| sha256_hex(&json)))
 }
 
 /// An entry of a cache, as [`check_cache`] finds it.
@@ -151,33 +159,27 @@ pub fn check_cache(cache: &Path, data_sha256: &str) -> Result<Vec<CheckedCache>,
     let mut checked = Vec::new();
     for entry in entries {
         let folder = entry.map_err(|error| DataError::read(cache, error))?.path();
-        let building =
-            folder.file_name().is_some_and(|n| n.to_string_lossy().starts_with(BUILDING));
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let Ok(bytes) = std::fs::read(folder.join(META_FILE)) else { continue };
         // What it says of itself, whether that is to be trusted or not.
         let said: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
         let of = said.as_ref().and_then(|meta| meta["summary"]["sha256"].as_str());
         let unsealed = unseal_json(&bytes);
         let other = unsealed.is_ok() && of.is_some_and(|sha256| sha256 != data_sha256);
-        if building || other {
+        if name.starts_with(BUILDING) || other {
             continue;
         }
-        let problem = entry_of(&folder).err();
+        let problem = parse_meta(&bytes)
+            .and_then(|meta| match meta.key.starts_with(&*name) {
+                true => verified(&folder, meta),
+                false => Err(OTHER.into()),
+            })
+            .err();
         let old = unsealed.is_ok_and(|json| !json.sealed);
         checked.push(CheckedCache { folder, problem, old });
     }
     checked.sort();
     Ok(checked)
-}
-
-/// An entry, by the key that it says it has.
-fn entry_of(folder: &Path) -> Result<CacheEntry, String> {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let key = meta(folder)?.key;
-    match key.starts_with(&*name) {
-        true => open(folder, &key)?.ok_or_else(|| "it vanished".into()),
-        false => Err("it belongs to other data or another version".into()),
-    }
 }
 
 /// Completes a folder under construction and moves it into place.

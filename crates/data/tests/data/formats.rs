@@ -1,21 +1,11 @@
 //! Plain, JSONL, gzip and zstd files; what is reported instead of dropped; errors.
 
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 use crate::fixture::{prepare, text, text_config, write_text};
+use crate::packed::{gzip, zstd};
 use isoflop_plan::{DataConfig, DataSource, TextConfig, TokenizerConfig};
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
-}
 
 fn config_of(folder: &Path, paths: &[&str], field: &str) -> DataConfig {
     let paths = paths.iter().map(|p| folder.join(p).to_string_lossy().into_owned()).collect();

@@ -10,6 +10,7 @@ mod formats;
 mod fuzz_corpus;
 mod language;
 mod lines;
+mod packed;
 mod text_faults;
 mod tokenizer_faults;
 mod tokenizers;

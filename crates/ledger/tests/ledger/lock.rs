@@ -2,7 +2,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use isoflop_ledger::{Ledger, LedgerError, read, writer};
+use isoflop_ledger::{Ledger, LedgerError, Mending, read, writer};
 
 use crate::samples::finished;
 
@@ -78,4 +78,32 @@ fn a_folder_that_cannot_be_made_is_named() {
     let message = error.to_string();
     assert!(message.contains("cannot create") && message.contains("file"), "{message}");
     assert!(message.contains("hint: "), "{message}");
+}
+
+#[test]
+fn nobody_writes_while_a_folder_is_put_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(folder.path(), "sweep").unwrap();
+    ledger.append(finished(0)).unwrap();
+    let locked =
+        |command| matches!(Mending::begin(folder.path(), command), Err(LedgerError::Locked { .. }));
+    assert!(locked("sweep check --mend"));
+    drop(ledger);
+
+    let path = folder.path().join("ledger.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text + "{}\n").unwrap();
+    let mut mending = Mending::begin(folder.path(), "sweep check --mend").unwrap();
+    let refused =
+        || matches!(Ledger::open(folder.path(), "sweep"), Err(LedgerError::Locked { .. }));
+    assert!(refused());
+    assert_eq!(mending.mend().unwrap().lines.unwrap().0, 1);
+    assert!(refused());
+    if cfg!(unix) {
+        // Nor one that makes a lock file of its own.
+        std::fs::remove_file(folder.path().join("ledger.lock")).unwrap();
+        assert!(refused());
+    }
+    drop(mending);
+    assert_eq!(Ledger::open(folder.path(), "sweep").unwrap().contents().records, [finished(0)]);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use isoflop_durable::seal_toml;
+use isoflop_durable::{hex, seal_toml};
 use sha2::{Digest, Sha256};
 
 use super::Config;
@@ -86,7 +86,7 @@ impl Config {
                 hash.update(format!("{key} = {value}\n"));
             }
         }
-        hash.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect()
+        hex(&hash.finalize()[..8])
     }
 
     /// Every key of the table, in its order.

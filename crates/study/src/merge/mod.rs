@@ -6,12 +6,12 @@ mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use isoflop_durable::sha256_hex;
 use isoflop_ledger::{Contents, Passport, Record};
 use isoflop_plan::{CellId, Config, Effect};
 
 use crate::error::StudyError;
 use crate::folder::Folder;
-use crate::registration::sha256;
 use crate::sources::{self, Source};
 
 pub use told::{MissingCell, Repeat, RepeatedCell, Taken};
@@ -44,7 +44,7 @@ pub fn merge(folders: Vec<Folder>) -> Result<Merged, StudyError> {
     let (contents, fates) = together(&folders);
     let taken = told::taken(&folders, &contents, &fates);
     let hashes: String = folders.iter().map(|folder| folder.ledger_sha256.as_str()).collect();
-    let ledger_sha256 = sha256(hashes.as_bytes());
+    let ledger_sha256 = sha256_hex(hashes.as_bytes());
     let mut folders = folders.into_iter();
     let Some(first) = folders.next() else {
         return Err(StudyError::Misuse(

@@ -19,8 +19,8 @@ use serde_json::Value;
 use crate::error::StudyError;
 use crate::passport::COMMIT;
 pub use provenance::{Provenance, Standing};
+pub use seal::Seal;
 use seal::hash;
-pub use seal::{Seal, sha256};
 
 /// Version of the file's shape.
 const FORMAT: u32 = 1;

@@ -1,8 +1,8 @@
 //! The hash of a registration, by which an edit shows.
 
+use isoflop_durable::sha256_hex;
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 /// Whether a registration is as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,16 +19,11 @@ pub enum Seal {
     },
 }
 
-/// SHA-256 in hex.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// SHA-256 over compact JSON with keys in order, so that neither layout nor order of keys takes part.
 pub(super) fn hash(value: &Value) -> String {
     let mut text = String::new();
     canonical(value, &mut text);
-    sha256(text.as_bytes())
+    sha256_hex(text.as_bytes())
 }
 
 fn canonical(value: &Value, out: &mut String) {

@@ -1,3 +1,4 @@
+use isoflop_durable::sha256_hex;
 use isoflop_fit::score::Question;
 use isoflop_fit::{Estimate, Interval};
 
@@ -24,7 +25,7 @@ fn registration() -> Registration {
     let source = Source {
         kind: SourceKind::Csv,
         path: "runs.csv".into(),
-        sha256: sha256(b"runs"),
+        sha256: sha256_hex(b"runs"),
         study: None,
         convention: "as-given".into(),
         up_to_flops: Some(4e11),

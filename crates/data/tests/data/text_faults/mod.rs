@@ -2,22 +2,13 @@
 
 mod records;
 
-use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use isoflop_data::source::read_bytes;
 use isoflop_plan::TextConfig;
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn zstd(bytes: &[u8]) -> Vec<u8> {
-    ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest)
-}
+use crate::packed::{gzip, zstd};
 
 /// The documents of a file, or what is said of it.
 fn read(name: &str, bytes: &[u8], config: &TextConfig) -> Result<Vec<String>, String> {
