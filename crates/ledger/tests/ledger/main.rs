@@ -2,6 +2,7 @@
 
 mod append;
 mod config;
+mod faults;
 mod fuzz_corpus;
 mod lock;
 mod passport;
