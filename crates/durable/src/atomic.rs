@@ -28,13 +28,13 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     sync_folder(folder)
 }
 
-/// Removes temporary files that killed processes left in a folder and its subfolders. Only for who
-/// holds the folder's lock: another process may be writing one.
+/// Removes temporary files that killed processes left in a folder and those below it, but for folders of the name `except`. Only
+/// for who holds the folder's lock: another process may be writing one.
 ///
 /// # Errors
 ///
 /// [`FileError`].
-pub fn remove_leftovers(folder: &Path) -> Result<(), FileError> {
+pub fn remove_leftovers(folder: &Path, except: &str) -> Result<(), FileError> {
     let io = FileError::when("read", folder);
     let entries: Vec<_> =
         std::fs::read_dir(folder).and_then(|entries| entries.collect()).map_err(io)?;
@@ -42,7 +42,9 @@ pub fn remove_leftovers(folder: &Path) -> Result<(), FileError> {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_leftovers(&path)?;
+            if name != except {
+                remove_leftovers(&path, except)?;
+            }
         } else if name.starts_with(PREFIX) && name.ends_with(SUFFIX) {
             std::fs::remove_file(&path).map_err(FileError::when("remove", &path))?;
         }

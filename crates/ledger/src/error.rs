@@ -79,6 +79,14 @@ pub enum LedgerError {
         /// The cell's id.
         cell: String,
     },
+    /// A shard has cells of other settings than its study.
+    #[error("{} is a shard of another configuration:\n{}\nhint: move it away; the same command then trains its cells", shard.display(), indented(changes))]
+    OtherShard {
+        /// The shard's folder.
+        shard: PathBuf,
+        /// What differs, one line per key.
+        changes: Vec<String>,
+    },
     /// `passport.json` cannot be read.
     #[error("{}: {reason}\nhint: restore the file from a copy, or have `sweep check {} --mend` move it aside; without it, records cannot be compared across machines", path.display(), folder_of(path).display())]
     Passport {
@@ -91,7 +99,7 @@ pub enum LedgerError {
     #[error(
         "{} holds results of a different configuration:\n{}\nhint: {}",
         folder.display(),
-        changes.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n"),
+        indented(changes),
         if *extendable {
             "`--extend` keeps the cells in common and trains the rest; or choose another results folder, or undo the change"
         } else {
@@ -129,6 +137,10 @@ impl LedgerError {
         let error = FileError::when(action, path);
         move |source| Self::Io(error(source))
     }
+}
+
+fn indented(changes: &[String]) -> String {
+    changes.iter().map(|change| format!("  {change}")).collect::<Vec<_>>().join("\n")
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -1,6 +1,6 @@
 //! The writer's side of a results folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -12,10 +12,13 @@ use isoflop_record::Record;
 use crate::error::LedgerError;
 use crate::jsonl::{Repair, parse, repair};
 use crate::line;
-use crate::lock::{Lock, lock_ledger};
+use crate::lock::{Lock, lock_ledger, writer};
 use crate::passport::Passport;
-use crate::read::{Contents, LEDGER_FILE, PASSPORT_FILE, read_or_empty, read_passports};
+use crate::read::{
+    Contents, LEDGER_FILE, PASSPORT_FILE, passport_json, read_or_empty, read_passports,
+};
 use crate::rescue::Vanished;
+use crate::shards::{SHARD_FOLDER, add_others, shard, shard_writers};
 use crate::sound::unsound;
 
 const TORN_FILE: &str = "ledger.torn";
@@ -24,6 +27,8 @@ const TORN_FILE: &str = "ledger.torn";
 #[derive(Debug)]
 pub struct Ledger {
     pub(crate) folder: PathBuf,
+    /// The folder that it is a shard of; else itself.
+    pub(crate) study: PathBuf,
     pub(crate) path: PathBuf,
     pub(crate) file: File,
     /// Which file it is, by whatever name.
@@ -31,6 +36,10 @@ pub struct Ledger {
     /// Bytes that this process knows to be in it.
     pub(crate) length: u64,
     contents: Contents,
+    /// Where in them the final record of a cell is.
+    ended: HashMap<CellId, usize>,
+    /// Passports that its own file has, or is to have.
+    own_passports: BTreeSet<String>,
     repair: Option<Repair>,
     /// Files beside it that a study goes on from, by name.
     pub(crate) beside: BTreeMap<String, Vec<u8>>,
@@ -53,15 +62,48 @@ pub enum Append {
 
 impl Ledger {
     /// Opens a folder for writing, creating it if need be, and puts right what a kill left behind
-    /// (see [`Ledger::repair`]). `command` is what a second process is told this one runs.
+    /// (see [`Ledger::repair`]). `command` is what a second process is told this one runs. What its shards hold counts as done.
     ///
     /// # Errors
     ///
-    /// [`LedgerError::Locked`] names the process that holds the folder; see [`read`](crate::read()) for the others.
+    /// [`LedgerError::Locked`] names the process that holds the folder or one of its shards; see [`read`](crate::read()) for the
+    /// others.
     pub fn open(folder: &Path, command: &str) -> Result<Self, LedgerError> {
+        let ledger = Self::open_alone(folder, command)?;
+        if let Some((name, holder)) = shard_writers(folder)?.into_iter().next() {
+            return Err(LedgerError::Locked { folder: shard(folder, &name), holder: Some(holder) });
+        }
+        ledger.beside(folder, None)
+    }
+
+    /// Opens a shard of a folder for writing, as [`Ledger::open`] does a folder. What the folder and its other shards hold now
+    /// counts as done.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::open`].
+    pub fn open_shard(folder: &Path, name: &str, command: &str) -> Result<Self, LedgerError> {
+        let shard = shard(folder, name);
+        let ledger = Self::open_alone(&shard, command)?;
+        if let Some(holder) = writer(folder)? {
+            return Err(LedgerError::Locked { folder: folder.to_owned(), holder: Some(holder) });
+        }
+        ledger.beside(folder, Some(&shard))
+    }
+
+    /// With what the folder's other parts hold.
+    fn beside(mut self, folder: &Path, own: Option<&Path>) -> Result<Self, LedgerError> {
+        self.contents = add_others(self.contents, folder, own)?;
+        self.ended = ended(&self.contents.records);
+        self.study = folder.to_owned();
+        Ok(self)
+    }
+
+    /// A folder or a shard, without those beside it.
+    pub(crate) fn open_alone(folder: &Path, command: &str) -> Result<Self, LedgerError> {
         create_folder(folder)?;
         let lock = Lock::take(folder, command)?;
-        remove_leftovers(folder)?;
+        remove_leftovers(folder, SHARD_FOLDER)?;
         let path = folder.join(LEDGER_FILE);
         let mut file = File::options()
             .create(true)
@@ -77,18 +119,22 @@ impl Ledger {
         let repair = repair(&path, &mut file, &bytes, &parsed, &folder.join(TORN_FILE))?;
         sync_folder(folder)?;
         let length = file.seek(SeekFrom::End(0)).map_err(LedgerError::io("seek in", &path))?;
+        let passports = read_passports(folder)?;
         let opened = file.try_clone().and_then(Handle::from_file);
         Ok(Self {
             folder: folder.to_owned(),
+            study: folder.to_owned(),
             opened: opened.map_err(LedgerError::io("open", &path))?,
             path,
             file,
             length,
+            ended: ended(&parsed.records),
+            own_passports: passports.keys().cloned().collect(),
             contents: Contents {
                 records: parsed.records,
-                passports: read_passports(folder)?,
-                unfinished_line: false,
+                passports,
                 unsealed: parsed.unsealed,
+                ..Contents::default()
             },
             repair,
             beside: BTreeMap::new(),
@@ -115,10 +161,7 @@ impl Ledger {
 
     /// Whether a cell needs no more work: it finished or diverged. Cells that failed are tried again.
     pub fn is_done(&self, id: &CellId) -> bool {
-        self.contents
-            .records
-            .iter()
-            .any(|record| record.id() == id && record.result.status.is_final())
+        self.ended.contains_key(id)
     }
 
     /// The cells still to do, in the given order.
@@ -138,17 +181,36 @@ impl Ledger {
         let adds = known.is_none_or(|old| old.peaks.is_empty() && !passport.peaks.is_empty());
         if adds {
             let old = self.contents.passports.insert(hash.clone(), passport);
-            let json = self.contents.passport_json();
-            let written = write_atomic(&self.folder.join(PASSPORT_FILE), json.as_bytes());
+            self.own_passports.insert(hash.clone());
+            let written = self.write_passports();
             if written.is_err() {
                 match old {
                     Some(old) => self.contents.passports.insert(hash.clone(), old),
                     None => self.contents.passports.remove(&hash),
                 };
+                self.own_passports.remove(&hash);
             }
             written?;
         }
         Ok(hash)
+    }
+
+    /// A record's passport stands beside it, also where another part had it first.
+    fn own_passport(&mut self, hash: &str) -> Result<(), LedgerError> {
+        let foreign = self.contents.passports.contains_key(hash);
+        if foreign && self.own_passports.insert(hash.to_owned()) {
+            self.write_passports().inspect_err(|_| {
+                self.own_passports.remove(hash);
+            })?;
+        }
+        Ok(())
+    }
+
+    fn write_passports(&self) -> Result<(), LedgerError> {
+        let own =
+            self.contents.passports.iter().filter(|(hash, _)| self.own_passports.contains(*hash));
+        let own = own.map(|(hash, passport)| (hash.clone(), passport.clone())).collect();
+        Ok(write_atomic(&self.folder.join(PASSPORT_FILE), passport_json(&own).as_bytes())?)
     }
 
     pub fn passport(&self, hash: &str) -> Option<&Passport> {
@@ -166,8 +228,8 @@ impl Ledger {
         if let Some(reason) = unsound(&record) {
             return Err(LedgerError::Unsound(reason));
         }
-        let ended = |old: &&Record| old.id() == record.id() && old.result.status.is_final();
-        if let Some(old) = self.contents.records.iter().find(ended) {
+        if let Some(&first) = self.ended.get(record.id()) {
+            let old = &self.contents.records[first];
             let same = old.deterministic_json() == record.deterministic_json();
             return Ok(Append::AlreadyThere { same });
         }
@@ -179,6 +241,7 @@ impl Ledger {
     }
 
     fn write(&mut self, record: Record) -> Result<(), LedgerError> {
+        self.own_passport(&record.run.passport)?;
         let line = line::write(&record);
         self.file
             .seek(SeekFrom::Start(self.length))
@@ -190,7 +253,21 @@ impl Ledger {
             return Err(LedgerError::io("append to", &self.path)(error));
         }
         self.length += line.len() as u64;
+        if record.result.status.is_final() {
+            self.ended.insert(record.id().clone(), self.contents.records.len());
+        }
         self.contents.records.push(record);
         Ok(())
     }
+}
+
+/// Of a cell that several machines ended, the first.
+fn ended(records: &[Record]) -> HashMap<CellId, usize> {
+    let mut ended = HashMap::new();
+    for (place, record) in records.iter().enumerate() {
+        if record.result.status.is_final() {
+            ended.entry(record.id().clone()).or_insert(place);
+        }
+    }
+    ended
 }

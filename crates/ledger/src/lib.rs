@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `ledger.jsonl` | one [`Record`] per line, in the order the cells ended; synced to disk line by line |
 //! | `passport.json` | every distinct [`Passport`] that records refer to, by hash |
+//! | `shards/NAME` | parts of the ledger that other processes write: folders like this one; readers see one ledger |
 //! | `config.resolved.toml` | the resolved configuration the records belong to |
 //! | `ledger.lock`, `ledger.holder.json` | who writes here now; released by death |
 //! | `ledger.torn` | what was cut off a half-written last line, kept for inspection |
@@ -53,6 +54,7 @@ mod mend;
 mod passport;
 mod read;
 mod rescue;
+mod shards;
 mod snapshot;
 mod sound;
 
@@ -64,7 +66,7 @@ pub use isoflop_record::{
 };
 pub use jsonl::Repair;
 pub use ledger::{Append, Ledger};
-pub use lock::{Holder, writer};
+pub use lock::{Holder, Presence, writer};
 pub use machine::Machine;
 pub use mend::{Inspection, Mended, Mending, inspect};
 pub use passport::{DevicePassport, Passport, PeakFlops, Versions};
@@ -72,4 +74,5 @@ pub use read::{
     CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read, read_bytes,
     read_with_hash,
 };
+pub use shards::{Part, Repeated, SHARD_FOLDER, has_ledger, parts, shard, shard_writers, shards};
 pub use snapshot::Settled;

@@ -12,7 +12,7 @@ use crate::host::{host_name, now_utc};
 use crate::read::LEDGER_FILE;
 
 const LOCK_FILE: &str = "ledger.lock";
-const HOLDER_FILE: &str = "ledger.holder.json";
+pub(crate) const HOLDER_FILE: &str = "ledger.holder.json";
 
 /// Who writes to a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,23 +34,46 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// Who writes to a folder now, if anybody does. Takes nothing from a writer.
+/// Whether a process writes to a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    Nobody,
+    Writing(Holder),
+    /// It ended without giving the folder back: killed, or its machine was.
+    Lost(Holder),
+}
+
+/// Who writes to a folder now. Takes nothing from a writer.
+///
+/// # Errors
+///
+/// [`LedgerError::Io`].
+pub fn presence(folder: &Path) -> Result<Presence, LedgerError> {
+    let Some(holder) = holder_in(&folder.join(HOLDER_FILE)) else { return Ok(Presence::Nobody) };
+    let path = folder.join(LOCK_FILE);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Presence::Lost(holder));
+        }
+        Err(error) => return Err(LedgerError::io("open", &path)(error)),
+    };
+    // The name alone may be one that a kill left behind.
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Ok(Presence::Writing(holder)),
+        _ => Ok(Presence::Lost(holder)),
+    }
+}
+
+/// Who writes to a folder now, if anybody does.
 ///
 /// # Errors
 ///
 /// [`LedgerError::Io`].
 pub fn writer(folder: &Path) -> Result<Option<Holder>, LedgerError> {
-    let Ok(bytes) = std::fs::read(folder.join(HOLDER_FILE)) else { return Ok(None) };
-    let path = folder.join(LOCK_FILE);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(LedgerError::io("open", &path)(error)),
-    };
-    // The name alone may be one that a kill left behind.
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => Ok(serde_json::from_slice(&bytes).ok()),
-        _ => Ok(None),
+    match presence(folder)? {
+        Presence::Writing(holder) => Ok(Some(holder)),
+        Presence::Nobody | Presence::Lost(_) => Ok(None),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use isoflop_durable::{read_if_there, seal_json, sha256_hex, unseal_json};
+use isoflop_durable::{read_if_there, seal_json, unseal_json};
 use isoflop_plan::CellId;
 use isoflop_record::{Record, Status};
 
@@ -11,6 +11,7 @@ use crate::error::LedgerError;
 use crate::jsonl::{Tail, parse};
 use crate::line;
 use crate::passport::Passport;
+use crate::shards::{Repeated, read_all};
 
 /// Name of the ledger file in a results folder.
 pub const LEDGER_FILE: &str = "ledger.jsonl";
@@ -33,15 +34,17 @@ pub struct Contents {
     pub unfinished_line: bool,
     /// Records without a checksum, of versions that wrote none: a digit that changed in them would not show.
     pub unsealed: usize,
+    /// Results of cells that several shards have by one machine, but for the first of each.
+    pub repeated: Vec<Repeated>,
 }
 
-/// Copies what a folder holds. Takes no lock: another process may be writing meanwhile.
+/// Copies what a folder holds, its shards included. Takes no lock: another process may be writing meanwhile.
 ///
 /// A folder without a ledger file holds no records; that is not an error.
 ///
 /// # Errors
 ///
-/// [`LedgerError::Corrupt`], [`LedgerError::Schema`] and [`LedgerError::Twice`] name the line at fault,
+/// [`LedgerError::Corrupt`], [`LedgerError::Schema`] and [`LedgerError::Twice`] name the line at fault, [`LedgerError::OtherShard`] a shard,
 /// [`LedgerError::Passport`] and [`LedgerError::Io`] the file.
 pub fn read(folder: &Path) -> Result<Contents, LedgerError> {
     read_with_hash(folder).map(|(contents, _)| contents)
@@ -64,19 +67,17 @@ pub fn read_bytes(
         passports: parse_passports(folder, passports.unwrap_or_default())?,
         unfinished_line: parsed.tail == Tail::Torn,
         unsealed: parsed.unsealed,
+        repeated: Vec::new(),
     })
 }
 
-/// As [`read`], with the SHA-256 of the ledger's bytes as they were read, in hex.
+/// As [`read`], with the SHA-256 of the ledger's bytes as they were read, in hex; of a ledger in shards, of their hashes.
 ///
 /// # Errors
 ///
 /// As [`read`].
 pub fn read_with_hash(folder: &Path) -> Result<(Contents, String), LedgerError> {
-    let bytes = read_or_empty(&folder.join(LEDGER_FILE))?;
-    let passports = read_or_empty(&folder.join(PASSPORT_FILE))?;
-    let contents = read_bytes(folder, &bytes, Some(&passports))?;
-    Ok((contents, sha256_hex(&bytes)))
+    read_all(folder)
 }
 
 impl Contents {

@@ -85,7 +85,7 @@ impl Ledger {
         let elsewhere = std::env::temp_dir();
         for place in [beside, elsewhere] {
             let Ok(folder) = new_folder(&place, &format!("{name}.rescued")) else { continue };
-            let opened = self.fill(&folder).and_then(|()| Self::open(&folder, &self.command));
+            let opened = self.fill(&folder).and_then(|()| Self::open_alone(&folder, &self.command));
             if let Ok(opened) = opened {
                 *self = opened;
                 return Some(folder);

@@ -45,8 +45,13 @@ impl Ledger {
     /// [`LedgerError::ConfigChanged`] with every change that would make records and configuration contradict each other;
     /// [`LedgerError::ConfigMissing`] and [`LedgerError::ConfigUnreadable`] where that cannot be told.
     pub fn check_config(&self, config: &Config, extend: bool) -> Result<Settled, LedgerError> {
-        let path = self.folder().join(CONFIG_FILE);
-        let old = read_or_empty(&path)?;
+        let mut path = self.folder().join(CONFIG_FILE);
+        let mut old = read_or_empty(&path)?;
+        if old.is_empty() {
+            // A shard that begins is of the configuration of its study.
+            path = self.study.join(CONFIG_FILE);
+            old = read_or_empty(&path)?;
+        }
         let records = self.contents().records.len();
         if old.is_empty() {
             if records > 0 {

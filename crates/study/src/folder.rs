@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use isoflop_ledger::{CONFIG_FILE, Contents, Holder, LEDGER_FILE, writer};
+use isoflop_ledger::{
+    CONFIG_FILE, Contents, Holder, LEDGER_FILE, has_ledger, shard_writers, writer,
+};
 use isoflop_plan::{Config, Grid, PlannedCell, PrecisionChoice};
 use isoflop_text::counted;
 
@@ -29,7 +31,7 @@ pub struct Folder {
     pub contents: Contents,
     /// SHA-256 of its ledger as it was read, in hex; of several folders, of theirs in order.
     pub ledger_sha256: String,
-    /// The process that trains here now; what it has not finished is not in the contents.
+    /// The process that trains here now, one of them where several do; what it has not finished is not in the contents.
     pub writer: Option<Holder>,
 }
 
@@ -53,7 +55,11 @@ impl Folder {
             None => vec![Source::alone(folder, settled(&config))],
         };
         let grid = sources::grid(&config, &sources, &data.facts())?;
-        let writer = writer(folder)?;
+        let shard_writer = || shard_writers(folder).map(|writers| writers.into_iter().next());
+        let writer = match writer(folder)? {
+            Some(holder) => Some(holder),
+            None => shard_writer()?.map(|(_, holder)| holder),
+        };
         Ok(Self {
             path: folder.to_owned(),
             config,
@@ -104,13 +110,13 @@ impl Folder {
         }
     }
 
-    /// What a reader should know of records that older versions wrote without a checksum.
-    pub fn unprotected(&self) -> Option<String> {
-        unprotected(&self.path, &self.contents)
+    /// What a reader should know of its records: of those without a checksum, and of cells that several shards have.
+    pub fn notes(&self) -> Vec<String> {
+        notes(&self.path, &self.contents)
     }
 
     /// The command that trains what is missing.
-    fn go_on(&self) -> String {
+    pub(crate) fn go_on(&self) -> String {
         let folder = self.path.display();
         match self.sources.iter().all(|source| source.file == CONFIG_FILE) {
             true => format!("`sweep {folder}/{CONFIG_FILE} --results {folder}` goes on"),
@@ -119,15 +125,23 @@ impl Folder {
     }
 }
 
-/// What is to be said of records without a checksum, where there are any.
-pub(crate) fn unprotected(folder: &Path, contents: &Contents) -> Option<String> {
+/// What is to be said of records without a checksum, and of results that several shards have.
+pub(crate) fn notes(folder: &Path, contents: &Contents) -> Vec<String> {
     let (bare, folder) = (contents.unsealed, folder.display());
-    (bare > 0).then(|| {
+    let unprotected = (bare > 0).then(|| {
         format!(
             "{folder}: {bare} of {} have no checksum, as older versions wrote them: a changed digit would not show (`sweep check {folder} --mend` adds checksums)",
             counted(contents.records.len() as u64, "record")
         )
-    })
+    });
+    let other = contents.repeated.iter().filter(|repeated| !repeated.same).count();
+    let repeated = (!contents.repeated.is_empty()).then(|| {
+        format!(
+            "{folder}: {} of cells that had ended in another shard are left out; {other} of them differ from the first, which stands",
+            counted(contents.repeated.len() as u64, "result")
+        )
+    });
+    unprotected.into_iter().chain(repeated).collect()
 }
 
 /// Reads several results folders, each by itself: whether they go together is for the reader to say.
@@ -139,7 +153,7 @@ pub fn read_folders(paths: &[PathBuf]) -> Result<Vec<Folder>, StudyError> {
     for path in paths {
         let folder = Folder::read(path)?;
         let shown = path.display();
-        if !path.join(LEDGER_FILE).is_file() {
+        if !has_ledger(path) {
             return Err(StudyError::Misuse(format!(
                 "{shown} holds no {LEDGER_FILE}: nothing was trained there\nhint: train it first, `sweep --config {shown}/{}`, or leave it out",
                 CONFIG_FILE

@@ -54,6 +54,7 @@ mod sensitivity;
 mod shapes;
 mod sources;
 mod starter;
+mod status;
 mod stop;
 mod widths;
 
@@ -75,4 +76,5 @@ pub use run::{End, RunOptions, run};
 pub use runs::{RunRow, run_rows, runs_csv};
 pub use sources::Source;
 pub use starter::{Starter, StarterLimit, StarterWishes, starter};
+pub use status::{CellCounts, StudyStatus, WriterStatus, status};
 pub use stop::{Never, Stop};

@@ -12,7 +12,7 @@ use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 use crate::facts::{self, StudyData};
-use crate::folder::unprotected;
+use crate::folder::notes;
 use crate::sources::{self, Source};
 
 /// The configuration that a results folder was made with, and with a precision left to the device as its cells have it.
@@ -60,7 +60,7 @@ pub(crate) fn open_ledger(
     if let Some(repair) = ledger.repair() {
         observer.warn(repair.to_string());
     }
-    if let Some(text) = unprotected(folder, ledger.contents()) {
+    for text in notes(folder, ledger.contents()) {
         observer.note(text);
     }
     ledger.check_config(config, extend)?;

@@ -10,5 +10,6 @@ mod repeats;
 mod round_trip;
 mod samples;
 mod sealed;
+mod shards;
 mod torn;
 mod vanish;

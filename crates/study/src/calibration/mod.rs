@@ -6,7 +6,7 @@ mod tests;
 
 use std::path::Path;
 
-use isoflop_ledger::{CHECKPOINT_FOLDER, CONFIG_FILE, LEDGER_FILE, Status};
+use isoflop_ledger::{CHECKPOINT_FOLDER, CONFIG_FILE, Status, has_ledger};
 use isoflop_plan::{Calibration, Config, Effect, LawOf, PowerLaw, RateRule, Setting};
 
 use crate::error::StudyError;
@@ -46,7 +46,7 @@ pub fn fit_calibrations(
     observer: &mut dyn Observer,
 ) -> Result<(), StudyError> {
     for (of, folder) in config.calibrations() {
-        let law = match folder.join(LEDGER_FILE).is_file() {
+        let law = match has_ledger(&folder) {
             true => fitted(config, of, &folder, observer)?,
             false => kept(config, of, &folder).ok_or_else(|| {
                 let hint = format!(

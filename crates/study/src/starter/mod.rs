@@ -4,7 +4,7 @@ mod bench;
 
 use isoflop_data::Corpus;
 use isoflop_device::TrainDevice;
-use isoflop_ledger::LEDGER_FILE;
+use isoflop_ledger::has_ledger;
 use isoflop_plan::rules::{measured, steplaw};
 use isoflop_plan::{
     Config, DeviceName, Grid, ModelConfig, OptimumRule, StarterGrid, StarterSource, StarterText,
@@ -82,7 +82,7 @@ pub struct Starter {
 pub fn starter(wishes: &StarterWishes, observer: &mut dyn Observer) -> Result<Starter, StudyError> {
     let mut draft = Draft::new(wishes);
     let mut config = draft.config(0)?;
-    if config.study.results.join(LEDGER_FILE).exists() {
+    if has_ledger(&config.study.results) {
         return Err(StudyError::Misuse(format!(
             "{} holds the results of a study of this name\nhint: give the new one another, `--name NAME`",
             config.study.results.display()

@@ -9,6 +9,7 @@ mod init;
 mod predict;
 mod report;
 mod runs;
+mod status;
 mod study;
 mod units;
 mod words;
@@ -27,6 +28,7 @@ pub use init::InitArgs;
 pub use predict::PredictArgs;
 pub use report::ReportArgs;
 pub use runs::RunsArgs;
+pub use status::StatusArgs;
 pub use study::{ConfigArgs, StudyArgs, device_name, explain};
 pub use units::UnitArgs;
 
@@ -109,6 +111,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Put the results folders of several machines together as one study
     Merge(MergeArgs),
+    /// Say how far a study is, at work or not: cells, time left, who trains it and where, what was lost
+    Status(StatusArgs),
     /// Verify every file of a results folder, say what is damaged and what can be done, and mend it
     Check(CheckArgs),
     /// Fit scaling laws to results folders or to any table of runs (CSV, JSONL)

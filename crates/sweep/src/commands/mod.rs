@@ -14,6 +14,7 @@ mod predict;
 mod report;
 mod run;
 mod runs;
+mod status;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,7 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Runs(args) => runs::run(args).map(|()| ExitCode::SUCCESS),
         Command::Extend(args) => extend::run(args),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Status(args) => status::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(args),
         Command::Merge(args) => merge::run(args).map(|()| ExitCode::SUCCESS),
         Command::Fit(args) => fit::run(args.clone()).map(|()| ExitCode::SUCCESS),
@@ -52,6 +54,7 @@ impl Command {
             Self::Runs(args) => args.output.json,
             Self::Extend(args) => args.output.json,
             Self::Report(args) => args.output.json,
+            Self::Status(args) => args.output.json,
             Self::Check(args) => args.output.json,
             Self::Merge(args) => args.output.json,
             Self::Fit(args) => args.output.json,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use isoflop::{FittedTable, Folder, Results, publish, publish_table};
 use isoflop_fit::study::run_telling;
-use isoflop_ledger::LEDGER_FILE;
+use isoflop_ledger::has_ledger;
 
 use crate::cli::ReportArgs;
 use crate::failure::Misuse;
@@ -95,7 +95,7 @@ fn stem(path: &Path) -> String {
 
 /// The report of one study may not take the place of another's.
 fn check_out(out: &Path) -> anyhow::Result<()> {
-    if out.join(LEDGER_FILE).exists() {
+    if has_ledger(out) {
         bail!(Misuse(format!(
             "--out {} is a results folder, whose own report would be lost\nhint: name another folder",
             out.display()

@@ -53,7 +53,7 @@ pub fn read(args: &SourceArgs) -> anyhow::Result<(Table, RunsSource)> {
 pub fn folders(paths: &[PathBuf]) -> anyhow::Result<(Folder, Vec<String>)> {
     if let [path] = paths {
         let folder = Folder::read(path)?;
-        let notes = folder.state().into_iter().chain(folder.unprotected()).collect();
+        let notes = folder.state().into_iter().chain(folder.notes()).collect();
         return Ok((folder, notes));
     }
     let Merged { folder, repeats, notes, .. } = merge(read_folders(paths)?)?;

@@ -30,6 +30,7 @@ mod set;
 mod shapes;
 mod signal;
 mod state;
+mod status;
 mod steady;
 mod support;
 mod table_errors;

@@ -1,14 +1,14 @@
 //! Whether everything in a results folder is as it was written, and what can be done where it is not.
 
+mod mend;
+
 use std::path::{Path, PathBuf};
 
 use isoflop_data::{CheckedCache, check_cache};
-use isoflop_durable::{
-    FileError, read_if_there, seal_json_file, seal_toml, unseal_json, unseal_toml, write_atomic,
-};
+use isoflop_durable::{FileError, read_if_there, unseal_json, unseal_toml};
 use isoflop_ledger::{
-    CHECKPOINT_FOLDER, CONFIG_FILE, Holder, LEDGER_FILE, Mended, Mending, PASSPORT_FILE, inspect,
-    writer,
+    CHECKPOINT_FOLDER, CONFIG_FILE, Holder, LEDGER_FILE, LedgerError, PASSPORT_FILE, SHARD_FOLDER,
+    has_ledger, inspect, writer,
 };
 use isoflop_plan::{Config, DataSource};
 use isoflop_text::counted;
@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::error::StudyError;
 use crate::facts::{self, StudyData};
 use crate::{sources, widths};
+pub use mend::mend;
 
 /// What is done about files of older versions.
 const SEALS: &str = "`--mend` gives what has no checksum one";
@@ -78,7 +79,7 @@ impl Checked {
 /// # Errors
 /// [`StudyError::Misuse`] where it is no folder of a study; [`StudyError::Io`], [`StudyError::Ledger`].
 pub fn check(folder: &Path) -> Result<Checked, StudyError> {
-    if !folder.join(CONFIG_FILE).exists() && !folder.join(LEDGER_FILE).exists() {
+    if !folder.join(CONFIG_FILE).exists() && !has_ledger(folder) {
         return Err(StudyError::Misuse(format!(
             "{} is not the results folder of a study: it holds neither {CONFIG_FILE} nor {LEDGER_FILE}\nhint: give the folder that `study.results` names, such as runs/quickstart",
             folder.display()
@@ -98,62 +99,52 @@ pub fn check(folder: &Path) -> Result<Checked, StudyError> {
     let merge = "merge the folders again";
     parts.extend(of_json(folder, sources::FILE, merged.as_ref().err(), merge, false)?);
     parts.extend(of_checkpoints(folder)?);
+    for (name, shard) in named_shards(folder)? {
+        for part in of_shard(&shard)? {
+            parts.push(CheckedPart { file: format!("{name}/{}", part.file), ..part });
+        }
+    }
+    parts.extend(of_shards_together(folder));
     if let (Ok(config), Ok(data)) = (&config, &data) {
         parts.extend(of_cache(config, data)?);
     }
     Ok(Checked { parts, writer: writer(folder)? })
 }
 
-/// Moves aside what is damaged, as far as the same command then makes it anew: lines of the ledger, passports, checkpoints. What
-/// older versions wrote without a checksum gets one.
-///
-/// # Errors
-/// [`StudyError::Ledger`] also where another process writes there; [`StudyError::Io`].
-pub fn mend(folder: &Path, command: &str) -> Result<Vec<String>, StudyError> {
-    // Nobody else writes until all is put right.
-    let mut mending = Mending::begin(folder, command)?;
-    let Mended { lines, passports, sealed } = mending.mend()?;
-    let mut told = Vec::new();
-    if sealed > 0 {
-        let lines = counted(sealed as u64, "line");
-        told.push(format!("{lines} of the ledger had no checksum and have one now"));
+/// A shard's own files. One that has just been begun has not all of them yet.
+fn of_shard(shard: &Path) -> Result<Vec<CheckedPart>, StudyError> {
+    let mut parts = Vec::new();
+    if shard.join(CONFIG_FILE).exists() {
+        let config = Config::load(shard.join(CONFIG_FILE));
+        parts.push(of_config(shard, config.err().map(|error| error.to_string()))?);
     }
-    seal_config(&folder.join(CONFIG_FILE))?;
-    for file in [facts::FILE, widths::FILE, sources::FILE] {
-        seal_json_file(&folder.join(file))?;
-    }
-    if let Some((count, aside)) = lines {
-        let (lines, aside) = (counted(count as u64, "line"), aside.display());
-        told.push(format!(
-            "{lines} of the ledger moved to {aside}; the same command trains their cells again"
-        ));
-    }
-    if let Some((aside, kept)) = passports {
-        let (kept, aside) = (counted(kept as u64, "passport"), aside.display());
-        told.push(format!(
-            "the passports moved to {aside}; {kept} kept, whose speeds are measured again"
-        ));
-    }
-    for (path, why) in checkpoints(folder)? {
-        let Some(_) = why else { continue };
-        let aside = path.with_extension("damaged");
-        std::fs::rename(&path, &aside).map_err(FileError::when("rename", &path))?;
-        told.push(format!(
-            "{} is now {}; its stack is trained from its start",
-            path.display(),
-            aside.display()
-        ));
-    }
-    Ok(told)
+    parts.extend(of_ledger(shard)?);
+    let data = StudyData::read(shard);
+    let again = "its writer writes it anew";
+    parts.extend(of_json(shard, facts::FILE, data.as_ref().err(), again, false)?);
+    parts.extend(of_checkpoints(shard)?);
+    Ok(parts)
 }
 
-fn seal_config(path: &Path) -> Result<(), StudyError> {
-    let Some(bytes) = bytes_of(path)? else { return Ok(()) };
-    let bare = unseal_toml(&bytes).is_ok_and(|text| !text.sealed) && Config::load(path).is_ok();
-    if let (true, Ok(text)) = (bare, String::from_utf8(bytes)) {
-        write_atomic(path, seal_toml(&text).as_bytes())?;
+/// What each shard by itself does not show: whether they are of one study.
+fn of_shards_together(folder: &Path) -> Option<CheckedPart> {
+    match isoflop_ledger::read(folder) {
+        Err(LedgerError::OtherShard { shard, changes }) => {
+            let text = format!("of another configuration: {}", changes.join("; "));
+            let part = CheckedPart::new(shard.display().to_string(), State::Damaged, text);
+            Some(part.cured_by("move it away; the same command then trains its cells"))
+        }
+        _ => None,
     }
-    Ok(())
+}
+
+/// Shards, each with its path from the folder on.
+fn named_shards(folder: &Path) -> Result<Vec<(String, PathBuf)>, StudyError> {
+    let named = |shard: PathBuf| {
+        let name = shard.file_name().unwrap_or_default().to_string_lossy();
+        (format!("{SHARD_FOLDER}/{name}"), shard)
+    };
+    Ok(isoflop_ledger::shards(folder)?.into_iter().map(named).collect())
 }
 
 fn of_config(folder: &Path, error: Option<String>) -> Result<CheckedPart, StudyError> {
