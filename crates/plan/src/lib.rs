@@ -37,6 +37,7 @@ mod architecture;
 mod cell;
 pub mod config;
 mod convention;
+mod deal;
 mod grid;
 mod memory;
 mod render;
@@ -58,6 +59,7 @@ pub use config::{
     TrainConfig, WarmupRule,
 };
 pub use convention::Convention;
+pub use deal::{Dealt, Limit, Packing, deal};
 pub use grid::{
     DataFacts, Doubt, Evaluation, Grid, HyperSources, MOST_REPLICAS, MeasuredWidth, Multipliers,
     PlanWarning, PlannedCell, Reach, Remedy, ShapeJump, ShapeRole, StackLimits, Taken,

@@ -133,6 +133,7 @@ impl StudyError {
                     | LedgerError::ConfigChanged { .. }
                     | LedgerError::ConfigMissing { .. }
                     | LedgerError::Twice { .. }
+                    | LedgerError::OtherShard { .. }
             ),
             _ => false,
         }

@@ -56,6 +56,7 @@ mod sources;
 mod starter;
 mod status;
 mod stop;
+mod tasks;
 mod widths;
 
 pub use calibration::fit_calibrations;
@@ -76,5 +77,6 @@ pub use run::{End, RunOptions, run};
 pub use runs::{RunRow, run_rows, runs_csv};
 pub use sources::Source;
 pub use starter::{Starter, StarterLimit, StarterWishes, starter};
-pub use status::{CellCounts, StudyStatus, WriterStatus, status};
+pub use status::{CellCounts, StudyStatus, TaskCounts, WriterStatus, status};
 pub use stop::{Never, Stop};
+pub use tasks::{LaidOut, TASKS_FILE, Task, TaskEnd, TaskWishes, Tasks, lay_out, train_task};

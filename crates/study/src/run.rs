@@ -94,7 +94,6 @@ pub fn run(
             _ => None,
         };
         clock.lap("measurements");
-        let trained_before = ledger.contents().records.len();
         let metering = metering.insert(Metering::open(&device, &config.device));
         let study = Prepared {
             config: &config,
@@ -106,15 +105,7 @@ pub fn run(
             passport: &passport,
             rates: rates.as_ref(),
         };
-        stop.saving(true);
-        let mut overheads = Overheads::default();
-        let end = train(&study, &mut ledger, observer, stop, &mut overheads);
-        stop.saving(false);
-        device.wait();
-        clock.lap_training(&ledger.contents().records[trained_before..], &overheads);
-        observer.clear();
-        ledger.check()?;
-        match end? {
+        match trained(&study, &mut ledger, observer, stop, &mut clock)? {
             schedule::End::Interrupted { by } => return Ok(End::Interrupted { by }),
             schedule::End::Completed { failed: 0 } => remove_checkpoints(&ledger)?,
             schedule::End::Completed { failed: cells } => {
@@ -154,6 +145,27 @@ pub fn run(
     Ok(End::Done { failed, published })
 }
 
+/// Trains what a ledger lacks, with the clock running.
+pub(crate) fn trained(
+    study: &Prepared,
+    ledger: &mut Ledger,
+    observer: &mut dyn Observer,
+    stop: &dyn Stop,
+    clock: &mut Clock,
+) -> Result<schedule::End, StudyError> {
+    let before = ledger.contents().records.len();
+    let mut overheads = Overheads::default();
+    stop.saving(true);
+    let end = train(study, ledger, observer, stop, &mut overheads);
+    stop.saving(false);
+    study.device.wait();
+    let records = ledger.contents().records.get(before..).unwrap_or_default();
+    clock.lap_training(records, &overheads);
+    observer.clear();
+    ledger.check()?;
+    end
+}
+
 /// In short: the end of the run has them with what to do about them.
 fn tell_doubts(grid: &Grid, begins: bool, observer: &mut dyn Observer) {
     let doubts = grid.doubts();
@@ -171,7 +183,7 @@ fn tell_doubts(grid: &Grid, begins: bool, observer: &mut dyn Observer) {
 }
 
 /// Keeps this process's passport. Peaks are measured once per folder and machine.
-fn keep_passport(
+pub(crate) fn keep_passport(
     ledger: &mut Ledger,
     config: &Config,
     device: &TrainDevice,
@@ -195,7 +207,7 @@ fn worth_measuring(ledger: &Ledger, grid: &Grid, passport: &str) -> bool {
     peak.is_some_and(|peak| grid.train_flops() / peak > MEASURE_ABOVE_PEAK_SECONDS)
 }
 
-fn remove_checkpoints(ledger: &Ledger) -> Result<(), StudyError> {
+pub(crate) fn remove_checkpoints(ledger: &Ledger) -> Result<(), StudyError> {
     let path = ledger.folder().join(CHECKPOINT_FOLDER);
     match std::fs::remove_dir_all(&path) {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::error::StudyError;
 use crate::folder::Folder;
+use crate::tasks::Tasks;
 
 /// Cells of a study, by how they stand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -40,11 +41,26 @@ pub struct WriterStatus {
     pub last_sign_seconds: Option<f64>,
 }
 
+/// Tasks of a study that was dealt out, by how they stand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct TaskCounts {
+    pub all: usize,
+    pub done: usize,
+    /// A process is at work.
+    pub running: usize,
+    /// A process was, and ended without a word.
+    pub lost: usize,
+    /// To come, queued or stopped.
+    pub waiting: usize,
+}
+
 /// How a study stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StudyStatus {
     pub study: String,
     pub cells: CellCounts,
+    /// `None` where it was not dealt out.
+    pub tasks: Option<TaskCounts>,
     /// Training FLOPs of the cells that need no more work.
     pub flops_done: f64,
     /// Training FLOPs of all cells.
@@ -80,17 +96,41 @@ pub fn status(path: &Path) -> Result<StudyStatus, StudyError> {
     let missing = cells.open + cells.failed > 0;
     let nobody = writers.iter().all(|writer| writer.lost);
     let repeated = &folder.contents.repeated;
+    let tasks = Tasks::read(path)?;
+    let dealt_out = !tasks.tasks.is_empty();
     Ok(StudyStatus {
         study: folder.config.study.name.clone(),
         cells,
+        tasks: dealt_out.then(|| task_counts(&tasks, &folder, &writers)),
         flops_done,
         flops_all,
         seconds_left,
         repeated: repeated.len(),
         contradicting: repeated.iter().filter(|repeated| !repeated.same).count(),
-        go_on: (missing && nobody).then(|| folder.go_on()),
+        go_on: (missing && nobody).then(|| match dealt_out {
+            true => {
+                "the `sweep slurm` command that dealt them out hands over what is missing".into()
+            }
+            false => folder.go_on(),
+        }),
         writers,
     })
+}
+
+fn task_counts(tasks: &Tasks, folder: &Folder, writers: &[WriterStatus]) -> TaskCounts {
+    let open = tasks.open(&folder.contents);
+    let all = tasks.tasks.len();
+    let mut counts = TaskCounts { all, done: all - open.len(), ..TaskCounts::default() };
+    for number in open {
+        let name = Some(&tasks.tasks[number].name);
+        let writer = writers.iter().find(|writer| writer.shard.as_ref() == name);
+        *match writer {
+            None => &mut counts.waiting,
+            Some(writer) if writer.lost => &mut counts.lost,
+            Some(_) => &mut counts.running,
+        } += 1;
+    }
+    counts
 }
 
 fn counts(folder: &Folder) -> CellCounts {

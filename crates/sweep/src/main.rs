@@ -39,7 +39,10 @@ fn main() -> ExitCode {
     isoflop_device::self_test_child_main();
     let command = Cli::read().command;
     // Tables of a million runs would keep what reading them took.
-    if matches!(command, Command::Run(_) | Command::Extend(_) | Command::Bench(_)) {
+    if matches!(
+        command,
+        Command::Run(_) | Command::Extend(_) | Command::Bench(_) | Command::Task(_)
+    ) {
         keep_pages();
     }
     let json = command.json();

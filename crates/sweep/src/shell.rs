@@ -13,7 +13,7 @@ pub fn quoted(path: &Path) -> String {
 }
 
 /// One word, as a shell takes it.
-fn quote(arg: &str) -> String {
+pub fn quote(arg: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,+@%\\".contains(c);
     if !arg.is_empty() && arg.chars().all(plain) {
         arg.to_owned()

@@ -9,6 +9,7 @@ mod init;
 mod predict;
 mod report;
 mod runs;
+mod slurm;
 mod status;
 mod study;
 mod units;
@@ -28,6 +29,7 @@ pub use init::InitArgs;
 pub use predict::PredictArgs;
 pub use report::ReportArgs;
 pub use runs::RunsArgs;
+pub use slurm::{SlurmArgs, SlurmAsk, TaskArgs};
 pub use status::StatusArgs;
 pub use study::{ConfigArgs, StudyArgs, device_name, explain};
 pub use units::UnitArgs;
@@ -111,6 +113,10 @@ pub enum Command {
     Report(ReportArgs),
     /// Put the results folders of several machines together as one study
     Merge(MergeArgs),
+    /// Deal a study out to tasks: a job array for Slurm and a report behind it, or plain processes (--local)
+    Slurm(SlurmArgs),
+    /// Train one task of a study that was dealt out
+    Task(TaskArgs),
     /// Say how far a study is, at work or not: cells, time left, who trains it and where, what was lost
     Status(StatusArgs),
     /// Verify every file of a results folder, say what is damaged and what can be done, and mend it

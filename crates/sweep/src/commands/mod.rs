@@ -14,7 +14,9 @@ mod predict;
 mod report;
 mod run;
 mod runs;
+mod slurm;
 mod status;
+mod task;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,8 @@ pub fn run(command: &Command) -> anyhow::Result<ExitCode> {
         Command::Runs(args) => runs::run(args).map(|()| ExitCode::SUCCESS),
         Command::Extend(args) => extend::run(args),
         Command::Report(args) => report::run(args).map(|()| ExitCode::SUCCESS),
+        Command::Slurm(args) => slurm::run(args),
+        Command::Task(args) => task::run(args),
         Command::Status(args) => status::run(args).map(|()| ExitCode::SUCCESS),
         Command::Check(args) => check::run(args),
         Command::Merge(args) => merge::run(args).map(|()| ExitCode::SUCCESS),
@@ -54,6 +58,8 @@ impl Command {
             Self::Runs(args) => args.output.json,
             Self::Extend(args) => args.output.json,
             Self::Report(args) => args.output.json,
+            Self::Slurm(args) => args.output.json,
+            Self::Task(args) => args.output.json,
             Self::Status(args) => args.output.json,
             Self::Check(args) => args.output.json,
             Self::Merge(args) => args.output.json,

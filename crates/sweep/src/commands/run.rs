@@ -46,7 +46,7 @@ pub(super) fn train(
     }
 }
 
-fn say_interrupted(signal: Signal, json: bool) {
+pub(super) fn say_interrupted(signal: Signal, json: bool) {
     let command = shell::command_line();
     if json {
         let line = serde_json::json!({

@@ -78,6 +78,16 @@ fn text(status: &StudyStatus) -> String {
         _ => String::new(),
     };
     lines.push(format!("  {share:.0}% of the training FLOPs{left}"));
+    if let Some(tasks) = &status.tasks {
+        let kinds = [(tasks.running, "at work"), (tasks.lost, "lost"), (tasks.waiting, "waiting")];
+        let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
+        let kinds: String = kinds.map(|(count, kind)| format!(", {count} {kind}")).collect();
+        lines.push(format!(
+            "  {} of {} done{kinds}",
+            tasks.done,
+            counted(tasks.all as u64, "task")
+        ));
+    }
     if !writers.is_empty() {
         lines.push(String::new());
         lines.push(table(writers));

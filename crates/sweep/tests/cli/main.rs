@@ -29,6 +29,8 @@ mod runs;
 mod set;
 mod shapes;
 mod signal;
+#[cfg(unix)]
+mod slurm;
 mod state;
 mod status;
 mod steady;
@@ -36,5 +38,6 @@ mod support;
 mod table_errors;
 mod table_report;
 mod tables;
+mod tasks;
 mod width;
 mod writers;

@@ -1,0 +1,109 @@
+//! Which task trains what.
+
+use std::collections::BTreeSet;
+
+use isoflop_ledger::has_ledger;
+use isoflop_plan::{CellId, Config, Dealt, Limit, Stack, deal};
+use isoflop_text::counted;
+
+use super::{Task, Tasks};
+use crate::calibration::fit_calibrations;
+use crate::error::StudyError;
+use crate::events::Observer;
+use crate::facts::StudyData;
+use crate::open::{build_grid, open_ledger, prepare_data, settle};
+
+/// What is wanted of the tasks.
+#[derive(Debug, Clone)]
+pub struct TaskWishes {
+    /// How many, for what is not dealt out yet.
+    pub count: usize,
+    /// As of [`RunOptions::extend`](crate::RunOptions::extend).
+    pub extend: bool,
+    /// What a second process that wants the folder is told this one runs.
+    pub command: String,
+}
+
+/// Tasks of a study, and what is left to do of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaidOut {
+    pub tasks: Tasks,
+    /// Numbers of the tasks that have cells which have not ended.
+    pub open: Vec<usize>,
+    /// Tasks that are new, the costliest first.
+    pub added: usize,
+    /// Of the new ones: the share of the ideal time that they would take, and what limits it.
+    pub balance: f64,
+    pub limit: Limit,
+}
+
+/// Prepares the data, once for all tasks, and deals out the cells that no task has yet and that have not ended. No device is
+/// opened: where tasks are laid out need not be where they are trained.
+///
+/// # Errors
+/// [`StudyError::Misuse`] where the precision is left to the device; else as [`run`](crate::run).
+pub fn lay_out(
+    config: &mut Config,
+    wishes: &TaskWishes,
+    observer: &mut dyn Observer,
+) -> Result<LaidOut, StudyError> {
+    fit_calibrations(config, observer)?;
+    if config.train.precision.is_auto() {
+        return Err(StudyError::Misuse(
+            "train.precision is left to the device, and every task would choose for itself\nhint: say which, `--set train.precision=bf16` or f32".into(),
+        ));
+    }
+    let corpus = prepare_data(config, observer)?;
+    let data = StudyData::of(&corpus);
+    let grid = build_grid(config, &corpus, &data, None)?;
+    let folder = config.study.results.clone();
+    let mut tasks = Tasks::read(&folder)?;
+    // While tasks run nothing is written here; all that was settled stands.
+    let running = has_ledger(&folder) && !isoflop_ledger::shard_writers(&folder)?.is_empty();
+    let contents = match running {
+        true => isoflop_ledger::read(&folder)?,
+        false => {
+            let mut ledger = open_ledger(config, wishes.extend, &wishes.command, observer)?;
+            data.check_same(&folder, ledger.contents().records.len(), observer)?;
+            settle(config, wishes.extend, &mut ledger, &data, observer)?;
+            ledger.contents().clone()
+        }
+    };
+    let done: BTreeSet<CellId> = contents
+        .current()
+        .into_iter()
+        .filter(|(_, record)| record.result.status.is_final())
+        .map(|(id, _)| id.clone())
+        .collect();
+    let known: BTreeSet<CellId> = tasks.known().into_iter().cloned().collect();
+    let missing: Vec<Stack> = grid
+        .stacks
+        .iter()
+        .filter_map(|stack| {
+            let new = |id: &CellId| !known.contains(id) && !done.contains(id);
+            let cells: Vec<_> = stack.cells.iter().filter(|cell| new(&cell.id)).cloned().collect();
+            (!cells.is_empty()).then(|| Stack::of(cells))
+        })
+        .collect();
+    if running && !missing.is_empty() {
+        let cells: usize = missing.iter().map(|stack| stack.cells.len()).sum();
+        return Err(StudyError::Misuse(format!(
+            "{} of this grid are in no task of {}, where tasks are at work\nhint: wait for them to end, and give the same command again",
+            counted(cells as u64, "cell"),
+            folder.display()
+        )));
+    }
+    let Dealt { packings, balance, limit } = deal(&missing, wishes.count, Stack::cost_flops);
+    let added = packings.len();
+    for packing in packings {
+        let name = format!("task-{:04}", tasks.tasks.len());
+        let ids = |stack: &Stack| stack.cells.iter().map(|cell| cell.id.clone()).collect();
+        let stacks = packing.stacks.iter().map(ids).collect();
+        tasks.tasks.push(Task { name, flops: packing.cost, stacks });
+    }
+    if added > 0 {
+        tasks.write(&folder)?;
+    }
+    let open = tasks.open(&contents);
+    Ok(LaidOut { tasks, open, added, balance, limit })
+}

@@ -1,0 +1,131 @@
+//! One task of a study.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use isoflop_ledger::{CONFIG_FILE, Contents, Ledger};
+use isoflop_plan::{Cell, CellId, DeviceName, Grid, Stack};
+use isoflop_text::counted;
+
+use super::{TASKS_FILE, Task, Tasks};
+use crate::clock::Clock;
+use crate::energy::Metering;
+use crate::error::StudyError;
+use crate::events::Observer;
+use crate::facts::StudyData;
+use crate::limits::{refuse_too_large, stack_limits};
+use crate::open::{build_grid, config_of, open_study_device, prepare_data, settle};
+use crate::run::{keep_passport, remove_checkpoints, trained};
+use crate::schedule::{End, Prepared};
+use crate::stop::Stop;
+
+/// How the training of a task ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskEnd {
+    /// Every cell of it has a record; so many failed and would be tried again.
+    Done { failed: usize },
+    /// It was asked to stop. Checkpoints hold what is not done: the same call goes on.
+    Interrupted { by: String },
+}
+
+/// Trains what is missing of a task of a results folder, into its shard. `device` in the place of the configuration's.
+///
+/// # Errors
+/// [`StudyError::Misuse`] where the folder has no such task; else as [`run`](crate::run).
+pub fn train_task(
+    folder: &Path,
+    number: usize,
+    device: Option<DeviceName>,
+    command: &str,
+    observer: &mut dyn Observer,
+    stop: &dyn Stop,
+) -> Result<TaskEnd, StudyError> {
+    let mut clock = Clock::start();
+    let task = task_of(folder, number)?;
+
+    // plan
+    let mut config = config_of(folder, &Contents::default())?;
+    config.study.results = folder.to_owned();
+    if let Some(name) = device {
+        config.device.name = name;
+    }
+    let device = open_study_device(&mut config, observer)?;
+    let limits = stack_limits(&config, &device);
+    let mut ledger = Ledger::open_shard(folder, &task.name, command)?;
+    if let Some(repair) = ledger.repair() {
+        observer.warn(repair.to_string());
+    }
+    clock.lap("device");
+
+    // data
+    let corpus = prepare_data(&config, observer)?;
+    let data = StudyData::of(&corpus);
+    let records = ledger.contents().records.len();
+    data.check_same(folder, records.max(1), observer)?;
+    let mut grid = build_grid(&config, &corpus, &data, None)?;
+    grid.stacks = stacks_of(&task, &grid, folder)?;
+    refuse_too_large(&grid, limits, &device)?;
+    settle(&config, false, &mut ledger, &data, observer)?;
+    clock.lap("data");
+
+    // train -> shard
+    let cells = grid.stacks.iter().flat_map(|stack| &stack.cells);
+    if ledger.remaining(cells).is_empty() {
+        remove_checkpoints(&ledger)?;
+        let cells = counted(task.cells().count() as u64, "cell");
+        observer.note(format!("all {cells} of {} have ended", task.name));
+        return Ok(TaskEnd::Done { failed: 0 });
+    }
+    let passport = keep_passport(&mut ledger, &config, &device, corpus.sha256(), observer)?;
+    let metering = Metering::open(&device, &config.device);
+    let study = Prepared {
+        config: &config,
+        grid: &grid,
+        corpus: &corpus,
+        device: &device,
+        limits,
+        meter: metering.meter(),
+        passport: &passport,
+        rates: None,
+    };
+    match trained(&study, &mut ledger, observer, stop, &mut clock)? {
+        End::Interrupted { by } => Ok(TaskEnd::Interrupted { by }),
+        End::Completed { failed } => {
+            if failed == 0 {
+                remove_checkpoints(&ledger)?;
+            }
+            Ok(TaskEnd::Done { failed })
+        }
+    }
+}
+
+fn task_of(folder: &Path, number: usize) -> Result<Task, StudyError> {
+    let mut tasks = Tasks::read(folder)?.tasks;
+    if number >= tasks.len() {
+        return Err(StudyError::Misuse(format!(
+            "{} has no task {number}: its {TASKS_FILE} has {}\nhint: tasks are counted from 0; `sweep slurm` lays them out",
+            folder.display(),
+            counted(tasks.len() as u64, "task")
+        )));
+    }
+    Ok(tasks.swap_remove(number))
+}
+
+/// A task's stacks, of the cells that the configuration lays out.
+fn stacks_of(task: &Task, grid: &Grid, folder: &Path) -> Result<Vec<Stack>, StudyError> {
+    let cells: BTreeMap<&CellId, &Cell> =
+        grid.cells.iter().map(|planned| (&planned.cell.id, &planned.cell)).collect();
+    let stack = |ids: &Vec<CellId>| {
+        let cells: Option<Vec<Cell>> =
+            ids.iter().map(|id| cells.get(id).copied().cloned()).collect();
+        cells.map(Stack::of)
+    };
+    let stacks: Option<Vec<Stack>> = task.stacks.iter().map(stack).collect();
+    stacks.ok_or_else(|| {
+        StudyError::Misuse(format!(
+            "{} of {} has cells that its {CONFIG_FILE} and the data as they are now do not lay out\nhint: remove {TASKS_FILE}, and the command that laid out the tasks does it anew",
+            task.name,
+            folder.display()
+        ))
+    })
+}

@@ -1,0 +1,80 @@
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{OutputArgs, StudyArgs};
+
+/// Options of `sweep slurm`.
+#[derive(Debug, Clone, Args)]
+pub struct SlurmArgs {
+    /// The study.
+    #[command(flatten)]
+    pub study: StudyArgs,
+    /// Accept a grid that changed since the results were begun: cells in common are kept
+    #[arg(long)]
+    pub extend: bool,
+    /// Tasks to deal the cells out to, of about equal time
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub tasks: usize,
+    /// Hand the jobs over to Slurm
+    #[arg(long, conflicts_with = "local")]
+    pub submit: bool,
+    /// Train the tasks here instead, as so many processes at a time, then fit and report
+    #[arg(long, value_name = "N")]
+    pub local: Option<usize>,
+    /// What is asked of Slurm.
+    #[command(flatten)]
+    pub ask: SlurmAsk,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// What is asked of Slurm for each task.
+#[derive(Debug, Clone, Args)]
+pub struct SlurmAsk {
+    /// Slurm's --partition
+    #[arg(long, value_name = "NAME")]
+    pub partition: Option<String>,
+    /// Slurm's --account
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// Slurm's --gres for each task, such as gpu:1
+    #[arg(long, value_name = "LIST")]
+    pub gres: Option<String>,
+    /// Slurm's --time for each task; one that is not done by then goes on in another turn
+    #[arg(long, value_name = "TIME")]
+    pub time: Option<String>,
+    /// Slurm's --cpus-per-task
+    #[arg(long, value_name = "N")]
+    pub cpus: Option<usize>,
+    /// Slurm's --mem for each task
+    #[arg(long, value_name = "SIZE")]
+    pub mem: Option<String>,
+    /// Tasks that run at a time, at most
+    #[arg(long, value_name = "N")]
+    pub at_once: Option<usize>,
+    /// Seconds before the time limit at which a task saves and leaves
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub save_seconds: u32,
+    /// Any other option of sbatch, as in --sbatch=--qos=low; may be given again
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    pub sbatch: Vec<String>,
+}
+
+/// Options of `sweep task`.
+#[derive(Debug, Clone, Args)]
+pub struct TaskArgs {
+    /// The results folder
+    #[arg(value_name = "FOLDER", required = true)]
+    pub results: PathBuf,
+    /// Number of the task, from 0
+    #[arg(value_name = "NUMBER", required = true)]
+    pub number: usize,
+    /// Device, instead of device.name: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// How it speaks.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
