@@ -54,18 +54,28 @@ struct Lines {
     ended: u64,
     /// Bytes of the last one so far.
     bytes: usize,
+    /// Bytes above them that are known to be blank: they are looked at once, however many they are.
+    blank: usize,
 }
 
 impl Lines {
+    /// The first byte that is not blank.
+    fn first(&mut self, text: &[u8]) -> Option<u8> {
+        let mark = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let from = self.blank.max(mark);
+        let begins = text[from..].trim_ascii_start();
+        self.blank = text.len() - begins.len();
+        begins.first().copied()
+    }
+
     /// Refuses a line that is too long, unless the text, which begins with `text`, may be JSON in one piece.
     fn pass(&mut self, block: &[u8], text: &[u8]) -> Result<(), TableError> {
+        let most = match self.first(text) {
+            Some(b'[' | b'{') => MOST_JSON_LINE_BYTES,
+            _ => MOST_LINE_BYTES,
+        };
         for line in block.split_inclusive(|byte| *byte == b'\n') {
             self.bytes += line.len();
-            let begins = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii_start();
-            let most = match begins.first() {
-                Some(b'[' | b'{') => MOST_JSON_LINE_BYTES,
-                _ => MOST_LINE_BYTES,
-            };
             if self.bytes > most {
                 return Err(TableError::format(
                     format!("line {} is longer than {} MiB", self.ended + 1, most >> 20),

@@ -219,6 +219,9 @@ fn what_is_odd_and_sound_is_read() {
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("a mark", [b"\xef\xbb\xbf", &csv(more)[..]].concat()),
         ("blank lines", csv(&format!("\n{more}\n\n"))),
+        // Time grows as they do, and no faster.
+        ("a million blank lines above", [&b"\n".repeat(1_000_000)[..], &csv(more)].concat()),
+        ("a million blank lines behind", csv(&"\n".repeat(1_000_000))),
         ("comments above", [b"# runs\n", &csv(more)[..]].concat()),
         ("ends of lines of Windows", csv(more).replace_all(b"\n", b"\r\n")),
         ("an end of line in quotes", csv("\"b\nb\",2e8,4e9,4.8e18,2.9\n")),
