@@ -64,11 +64,14 @@ pub fn shard_writers(folder: &Path) -> Result<Vec<(String, Holder)>, LedgerError
     let mut writers = Vec::new();
     for shard in shards(folder)? {
         if let Some(holder) = writer(&shard)? {
-            let name = shard.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            writers.push((name, holder));
+            writers.push((name_of(&shard), holder));
         }
     }
     Ok(writers)
+}
+
+fn name_of(shard: &Path) -> String {
+    shard.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Whether a folder has a ledger, in one piece or in shards.
@@ -96,8 +99,7 @@ pub struct Part {
 pub fn parts(folder: &Path) -> Result<Vec<Part>, LedgerError> {
     let mut parts = vec![Part::read(None, folder.to_owned())?];
     for shard in shards(folder)? {
-        let name = shard.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        parts.push(Part::read(Some(name), shard)?);
+        parts.push(Part::read(Some(name_of(&shard)), shard)?);
     }
     Ok(parts)
 }
@@ -149,12 +151,16 @@ pub(crate) fn add_others(
     folder: &Path,
     except: Option<&Path>,
 ) -> Result<Contents, LedgerError> {
+    let shards = shards(folder)?;
+    if shards.is_empty() {
+        return Ok(own);
+    }
     let mut merger = Merger::new(own);
     let study = Study::of(folder)?;
     if except.is_some() {
         merger.add(folder, read_one(folder)?.0);
     }
-    for path in shards(folder)? {
+    for path in shards {
         if except != Some(&path) {
             study.check(&path)?;
             merger.add(&path, read_one(&path)?.0);
