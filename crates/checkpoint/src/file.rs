@@ -2,9 +2,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
 
 use isoflop_durable::hex;
-use isoflop_plan::Stack;
+use isoflop_plan::{CellId, Stack};
 use safetensors::tensor::{Dtype, Metadata, SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,6 +17,7 @@ const FORMAT: u32 = 3;
 /// Names of the file's metadata: the [`Header`], and its [`checksum`].
 const STATE: &str = "isoflop";
 const CHECKSUM: &str = "sha256";
+const NO_STATE: &str = "it has no training state";
 /// Groups of tensors in the file, in its order.
 const GROUPS: [&str; 3] = ["weights", "first", "second"];
 
@@ -129,6 +131,33 @@ pub fn write(
     serialize(views, Some(meta)).map_err(|e| Damage(e.to_string()))
 }
 
+/// The cells of the stack that a file is of, as its header has them: its tensors are not read, and nothing is verified.
+///
+/// # Errors
+/// That it is none of this format.
+pub fn cells_of(mut file: impl Read) -> Result<Vec<CellId>, Damage> {
+    /// No header of a checkpoint comes near it.
+    const MOST: u64 = 1 << 28;
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(rename = "__metadata__")]
+        meta: HashMap<String, String>,
+    }
+    let damage = |error: &dyn std::fmt::Display| Damage(error.to_string());
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(|e| damage(&e))?;
+    let length = u64::from_le_bytes(length);
+    if length > MOST {
+        return Err(Damage(format!("a header of {length} bytes")));
+    }
+    let mut text = Vec::new();
+    file.take(length).read_to_end(&mut text).map_err(|e| damage(&e))?;
+    let named: Named = serde_json::from_slice(&text).map_err(|e| damage(&e))?;
+    let state = named.meta.get(STATE).ok_or_else(|| Damage(NO_STATE.into()))?;
+    let header: Header = serde_json::from_str(state).map_err(|e| damage(&e))?;
+    Ok(header.cells.into_iter().map(CellId).collect())
+}
+
 /// Checks that a file is as it was written, whatever stack it is of.
 ///
 /// # Errors
@@ -141,7 +170,7 @@ pub fn verify(bytes: &[u8]) -> Result<(), Damage> {
 
 fn kept<'a>(meta: &'a Metadata, key: &str) -> Result<&'a str, Damage> {
     let value = meta.metadata().as_ref().and_then(|kept| kept.get(key));
-    value.map(String::as_str).ok_or_else(|| Damage("it has no training state".into()))
+    value.map(String::as_str).ok_or_else(|| Damage(NO_STATE.into()))
 }
 
 fn check(meta: &Metadata, file: &SafeTensors) -> Result<(), Damage> {
@@ -238,6 +267,11 @@ mod tests {
         let read = Checkpoint::read(&bytes, &stack, &layout()).unwrap();
         assert_eq!((read.step, &read.replicas[..]), (3, &replicas[..]));
         assert!(read.tensors.iter().all(|group| group.len() == 2 && group[0].len() == 48));
+        let cells: Vec<CellId> = stack.cells.iter().map(|cell| cell.id.clone()).collect();
+        assert_eq!(cells_of(&bytes[..]), Ok(cells));
+        for cut in [0, 7, 8, 100] {
+            assert!(cells_of(&bytes[..cut]).is_err(), "{cut}");
+        }
     }
 
     #[test]

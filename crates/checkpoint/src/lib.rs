@@ -6,5 +6,5 @@
 mod file;
 mod replica;
 
-pub use file::{Checkpoint, Damage, Layout, verify, write};
+pub use file::{Checkpoint, Damage, Layout, cells_of, verify, write};
 pub use replica::{CellProgress, Replica, is_point};

@@ -18,6 +18,12 @@ pub enum DeviceError {
         list(candidates)
     )]
     Ambiguous { wanted: String, candidates: Vec<String> },
+    /// Two names mean one device.
+    #[error(
+        "`device.name` has {first} twice{}\nhint: name each device once",
+        as_other(first, second)
+    )]
+    Twice { first: String, second: String },
     /// A GPU was asked for and there is none.
     #[error(
         "`device.name` is \"gpu\", and no GPU was found; there {there}\nhint: install the GPU's Vulkan driver (`vulkaninfo --summary` shows what the system sees), or set `device.name = \"auto\"` to use the CPU"
@@ -52,6 +58,10 @@ impl DeviceError {
         }
         self
     }
+}
+
+fn as_other(first: &str, second: &str) -> String {
+    if first == second { String::new() } else { format!(", also as {second}") }
 }
 
 fn list(candidates: &[String]) -> String {

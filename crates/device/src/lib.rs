@@ -80,7 +80,7 @@ pub use memory::{forget_peak_memory, memory_bytes};
 pub use open::{OpenEvent, Request, TrainDevice, open, open_for, test_anew};
 pub use passport::DevicePassport;
 pub use peak::{Peak, measure_peak};
-pub use pick::{Choice, pick};
+pub use pick::{Choice, pick, pick_each};
 pub use power::{Gauge, Meter, Reading, open_meter};
 pub use precision::auto_precision;
 pub use products::{PassSize, WrongProduct, check_products};

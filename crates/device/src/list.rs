@@ -10,7 +10,7 @@ use super::adapters::{self, Adapter};
 use super::cpu;
 use super::error::{DeviceError, panic_message};
 use super::info::{DeviceInfo, GraphicsApi};
-use super::pick::{Choice, pick};
+use super::pick::{Choice, pick, pick_each};
 
 /// What there is, and what could not be found out.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,6 +48,14 @@ impl DeviceList {
     /// As [`pick`].
     pub fn pick(&self, config: &DeviceConfig) -> Result<Choice, DeviceError> {
         pick(config, &self.devices).map_err(|error| error.without(&self.failures))
+    }
+
+    /// [`pick_each`], likewise.
+    ///
+    /// # Errors
+    /// As [`pick_each`].
+    pub fn pick_each(&self, config: &DeviceConfig) -> Result<Vec<Choice>, DeviceError> {
+        pick_each(config, &self.devices).map_err(|error| error.without(&self.failures))
     }
 }
 

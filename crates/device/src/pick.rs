@@ -13,7 +13,7 @@ pub struct Choice {
     pub why: String,
 }
 
-/// Picks from `devices`, a list as [`list`](super::list) gives it.
+/// Picks from `devices`, a list as [`list`](super::list) gives it. Of several that are meant, the first.
 ///
 /// `auto` takes a discrete GPU, else an integrated one, else the CPU. `gpu` takes a virtual or
 /// unclassified adapter too, after those. Software adapters are taken only by name.
@@ -24,12 +24,58 @@ pub struct Choice {
 /// # Errors
 /// If no device fits, or a name fits several cards.
 pub fn pick(config: &DeviceConfig, devices: &[DeviceInfo]) -> Result<Choice, DeviceError> {
-    match &config.name {
-        DeviceName::Auto => auto(devices),
-        DeviceName::Cpu => cpu(devices, "`device.name` is \"cpu\"".into()),
-        DeviceName::Gpu => gpu(devices),
-        DeviceName::Named(part) => named(part, devices),
+    let mut all = pick_each(config, devices)?;
+    let first = all.remove(0);
+    Ok(match all.len() {
+        0 => first,
+        others => Choice { why: format!("the first of {} that are meant", others + 1), ..first },
+    })
+}
+
+/// Picks every device that is meant, as [`pick`]; there is at least one. `all` takes the discrete and the integrated GPUs, else
+/// the CPU.
+///
+/// # Errors
+/// If one of those that are named fits none or several cards, or two names fit the same one.
+pub fn pick_each(
+    config: &DeviceConfig,
+    devices: &[DeviceInfo],
+) -> Result<Vec<Choice>, DeviceError> {
+    let mut picked: Vec<Choice> = Vec::new();
+    for name in config.name.each() {
+        let choices = match name {
+            DeviceName::Auto => vec![auto(devices)?],
+            DeviceName::Cpu => vec![cpu(devices, "`device.name` is \"cpu\"".into())?],
+            DeviceName::Gpu => vec![gpu(devices)?],
+            DeviceName::All => all(devices)?,
+            DeviceName::Named(part) => vec![named(part, devices)?],
+            // No list has one in it.
+            DeviceName::Several(_) => Vec::new(),
+        };
+        for choice in choices {
+            let card =
+                |other: &Choice| other.info.card.is_some() && other.info.card == choice.info.card;
+            let same = |other: &&Choice| other.info.id == choice.info.id || card(other);
+            if let Some(other) = picked.iter().find(same) {
+                let [first, second] = [&other.info, &choice.info].map(DeviceInfo::label);
+                return Err(DeviceError::Twice { first, second });
+            }
+            picked.push(choice);
+        }
     }
+    Ok(picked)
+}
+
+/// Every GPU that may be taken unasked, discrete ones first.
+fn all(devices: &[DeviceInfo]) -> Result<Vec<Choice>, DeviceError> {
+    let kinds = [DeviceKind::DiscreteGpu, DeviceKind::IntegratedGpu];
+    let found: Vec<&DeviceInfo> =
+        kinds.into_iter().flat_map(|kind| of_kind(kind, devices)).collect();
+    if found.is_empty() {
+        return Ok(vec![auto(devices)?]);
+    }
+    let why = |info: &DeviceInfo| format!("`device.name` is \"all\", and it is a {}", info.kind);
+    Ok(found.into_iter().map(|info| Choice { info: info.clone(), why: why(info) }).collect())
 }
 
 fn auto(devices: &[DeviceInfo]) -> Result<Choice, DeviceError> {

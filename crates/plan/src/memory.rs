@@ -1,7 +1,7 @@
 //! What a stack is expected to keep in memory. An estimate from above, made before anything is
 //! built; the trainer measures.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Family, Hyper, Optimizer, Precision, Shape};
 
@@ -23,7 +23,7 @@ pub struct MemoryEstimate {
 pub const LOGITS_AT_ONCE: usize = 1 << 26;
 
 /// What a device's operations keep of the tensors that grow fastest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Kept {
     /// Scores of attention and all logits. An upper bound for every device.
     #[default]

@@ -86,6 +86,26 @@ pub enum StudyError {
         /// What it says now.
         words: String,
     },
+    /// One of several devices cannot go on with the study.
+    #[error("{device}: {words}")]
+    OnDevice {
+        /// Its short name.
+        device: String,
+        /// What it says, with hints.
+        words: String,
+        /// As of [`StudyError::is_misuse`].
+        misuse: bool,
+    },
+    /// None of several devices is left.
+    #[error(
+        "no device is left to train on: the last one, {device}, ended with: {words}\nhint: what was recorded is kept, and checkpoints hold the rest: the same command goes on; the system's log (dmesg, nvidia-smi) may say why"
+    )]
+    NoDeviceLeft {
+        /// Its short name.
+        device: String,
+        /// How it ended.
+        words: String,
+    },
     /// Training ended without a reason: a fault of this program.
     #[error(
         "training stopped without being asked to\nhint: the same command goes on from the last checkpoint"
@@ -95,6 +115,21 @@ pub enum StudyError {
 
 fn of(place: &Option<String>) -> String {
     place.as_ref().map(|place| format!(" of {place}")).unwrap_or_default()
+}
+
+/// An error with its causes on one line, and their hints behind it.
+pub(crate) fn in_words(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let (mut words, mut hints): (Vec<String>, Vec<String>) = Default::default();
+    for cause in causes {
+        let text = cause.to_string();
+        let mut parts = text.split("\nhint: ").map(str::to_owned);
+        // Some errors repeat their source in their own words.
+        words.extend(parts.next().filter(|new| !words.iter().any(|word| word.contains(new))));
+        hints.extend(parts);
+    }
+    let hints: String = hints.into_iter().map(|hint| format!("\nhint: {hint}")).collect();
+    format!("{}{hints}", words.join(": "))
 }
 
 impl From<ConfigErrors> for StudyError {
@@ -126,6 +161,7 @@ impl StudyError {
     pub fn is_misuse(&self) -> bool {
         match self {
             Self::Config(_) | Self::Misuse(_) | Self::Device { .. } => true,
+            Self::OnDevice { misuse, .. } => *misuse,
             Self::Data { source, .. } => source.is_misuse(),
             Self::Ledger(error) => matches!(
                 error,

@@ -26,10 +26,12 @@
 //! # Ok::<(), isoflop::StudyError>(())
 //! ```
 
+mod begun;
 mod calibration;
 mod check;
 mod clock;
 mod compare;
+mod devices;
 mod diverged;
 mod energy;
 mod error;
@@ -62,6 +64,7 @@ mod widths;
 pub use calibration::fit_calibrations;
 pub use check::{Checked, CheckedPart, State as CheckedState, check, mend};
 pub use compare::{ComparedFolder, refuse_incomparable};
+pub use devices::device_process_main;
 pub use error::StudyError;
 pub use events::{Observer, Overall, Share, Silent, StackName, Update, Work, cell_label};
 pub use extend::{AddedWidths, Extension, extension};

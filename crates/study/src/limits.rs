@@ -48,7 +48,7 @@ pub(crate) fn evaluated_at_once(
 pub(crate) fn refuse_too_large(
     grid: &Grid,
     limits: StackLimits,
-    device: &TrainDevice,
+    device: &str,
 ) -> Result<(), StudyError> {
     let Some(available) = limits.memory_bytes else { return Ok(()) };
     let needed = |cell: &Cell| {
@@ -58,11 +58,10 @@ pub(crate) fn refuse_too_large(
     let cells = grid.cells.iter().map(|planned| &planned.cell);
     match cells.map(|cell| (needed(cell), cell)).max_by_key(|(bytes, _)| *bytes) {
         Some((bytes, cell)) if bytes > available => Err(StudyError::Misuse(format!(
-            "{} needs {} for its weights, gradients and moments alone, and training may use {} of {}\nhint: take smaller models, or say with `device.memory_gib` how much memory there is",
+            "{} needs {} for its weights, gradients and moments alone, and training may use {} of {device}\nhint: take smaller models, or say with `device.memory_gib` how much memory there is",
             cell.shape,
             number::bytes(bytes as f64),
             number::bytes(available as f64),
-            device.info.label(),
         ))),
         _ => Ok(()),
     }

@@ -35,7 +35,7 @@ pub fn config_of(folder: &Path, contents: &Contents) -> Result<Config, StudyErro
 }
 
 /// The precision that a folder's cells were trained in; `None` where there are none.
-fn trained_in(contents: &Contents) -> Option<Precision> {
+pub(crate) fn trained_in(contents: &Contents) -> Option<Precision> {
     contents.records.last().map(|record| record.result.cell.hyper.precision)
 }
 

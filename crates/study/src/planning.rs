@@ -34,7 +34,7 @@ pub fn plan(
     let mut grid = build_grid(config, &corpus, &StudyData::of(&corpus), limits)?;
     let mut rates = None;
     if let (Some(device), Some(limits), true) = (device, limits, measure) {
-        refuse_too_large(&grid, limits, device)?;
+        refuse_too_large(&grid, limits, &device.info.label())?;
         let measurer = Measurer { config, device, limits };
         let widths = measurer.widths_for_plan(&grid, observer)?;
         measurer.restack(&mut grid, widths.as_ref());

@@ -2,12 +2,14 @@
 
 use isoflop_device::TrainDevice;
 use isoflop_durable::FileError;
-use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger};
+use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger, Passport};
 use isoflop_plan::{Config, Grid};
 use isoflop_speed::Effort;
 use isoflop_text::counted;
 
+use crate::begun::keep_begun;
 use crate::clock::Clock;
+use crate::devices;
 use crate::energy::{self, Metering};
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
@@ -27,7 +29,7 @@ use crate::widths::{self, Measurer};
 const MEASURE_ABOVE_PEAK_SECONDS: f64 = 10.0;
 
 /// Each of a few trials for the forecast takes so small a share of the training.
-const TRIALS: Effort = Effort::OneIn(600);
+pub(crate) const TRIALS: Effort = Effort::OneIn(600);
 
 /// How a study is to be run.
 #[derive(Debug, Clone, Default)]
@@ -61,68 +63,31 @@ pub fn run(
     observer: &mut dyn Observer,
     stop: &dyn Stop,
 ) -> Result<End, StudyError> {
-    let mut clock = Clock::start();
-    let (mut failed, mut metering) = (0, None);
-
-    // plan
-    let device = open_study_device(&mut config, observer)?;
-    let limits = stack_limits(&config, &device);
-    let mut ledger = open_ledger(&config, options.extend, &options.command, observer)?;
-    clock.lap("device");
-
-    // data
-    let corpus = prepare_data(&config, observer)?;
-    let data = StudyData::of(&corpus);
-    data.check_same(ledger.folder(), ledger.contents().records.len(), observer)?;
-    let mut grid = build_grid(&config, &corpus, &data, Some(limits))?;
-    refuse_too_large(&grid, limits, &device)?;
-    settle(&config, options.extend, &mut ledger, &data, observer)?;
-    tell_doubts(&grid, ledger.contents().records.is_empty(), observer);
-    clock.lap("data");
-
-    // train -> ledger
-    if !ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
-        let passport = keep_passport(&mut ledger, &config, &device, corpus.sha256(), observer)?;
-        let worth = worth_measuring(&ledger, &grid, &passport);
-        let measurer = Measurer { config: &config, device: &device, limits };
-        let widths = measurer.widths(&grid, worth, observer)?;
-        measurer.restack(&mut grid, widths.as_ref());
-        ledger.hold(widths::FILE)?;
-        let rates = match widths {
-            Some(widths) if widths.device == device.info.label() => Some(widths),
-            _ if worth => Some(measurer.planned(&grid, TRIALS, observer)?),
-            _ => None,
-        };
-        clock.lap("measurements");
-        let metering = metering.insert(Metering::open(&device, &config.device));
-        let study = Prepared {
-            config: &config,
-            grid: &grid,
-            corpus: &corpus,
-            device: &device,
-            limits,
-            meter: metering.meter(),
-            passport: &passport,
-            rates: rates.as_ref(),
-        };
-        match trained(&study, &mut ledger, observer, stop, &mut clock)? {
-            schedule::End::Interrupted { by } => return Ok(End::Interrupted { by }),
-            schedule::End::Completed { failed: 0 } => remove_checkpoints(&ledger)?,
-            schedule::End::Completed { failed: cells } => {
-                failed = cells;
-                observer.warn(format!(
-                    "{failed} cells failed and are left out of the fit; the same command tries them again"
-                ));
-            }
+    let mut metering = None;
+    let ended = match devices::several(&mut config, observer)? {
+        Some(choices) => devices::run(&mut config, choices, options, observer, stop)?,
+        None => on_one_device(&mut config, options, &mut metering, observer, stop)?,
+    };
+    let Ended { grid, data, mut ledger, end, mut clock } = ended;
+    let mut failed = 0;
+    match end {
+        Some(schedule::End::Interrupted { by }) => return Ok(End::Interrupted { by }),
+        Some(schedule::End::Completed { failed: 0 }) => remove_checkpoints(&ledger)?,
+        Some(schedule::End::Completed { failed: cells }) => {
+            failed = cells;
+            observer.warn(format!(
+                "{failed} cells failed and are left out of the fit; the same command tries them again"
+            ));
         }
-    } else {
-        // A process that was killed behind its last cell has left them.
-        remove_checkpoints(&ledger)?;
-        observer.note(format!(
-            "all {} cells are in {}",
-            grid.cells.len(),
-            ledger.folder().display()
-        ));
+        None => {
+            // A process that was killed behind its last cell has left them.
+            remove_checkpoints(&ledger)?;
+            observer.note(format!(
+                "all {} cells are in {}",
+                grid.cells.len(),
+                ledger.folder().display()
+            ));
+        }
     }
 
     // fit -> report
@@ -143,6 +108,74 @@ pub fn run(
     let (seconds, parts) = clock.end();
     observer.tell(&Update::Spent { seconds, parts: &parts });
     Ok(End::Done { failed, published })
+}
+
+/// A study behind its training.
+pub(crate) struct Ended {
+    pub grid: Grid,
+    pub data: StudyData,
+    pub ledger: Ledger,
+    /// `None` where nothing was left to train.
+    pub end: Option<schedule::End>,
+    pub clock: Clock,
+}
+
+/// Trains what a study lacks on the one device that is meant.
+fn on_one_device(
+    config: &mut Config,
+    options: &RunOptions,
+    metering: &mut Option<Metering>,
+    observer: &mut dyn Observer,
+    stop: &dyn Stop,
+) -> Result<Ended, StudyError> {
+    let mut clock = Clock::start();
+
+    // plan
+    let device = open_study_device(config, observer)?;
+    let limits = stack_limits(config, &device);
+    let mut ledger = open_ledger(config, options.extend, &options.command, observer)?;
+    clock.lap("device");
+
+    // data
+    let corpus = prepare_data(config, observer)?;
+    let data = StudyData::of(&corpus);
+    data.check_same(ledger.folder(), ledger.contents().records.len(), observer)?;
+    let mut grid = build_grid(config, &corpus, &data, Some(limits))?;
+    refuse_too_large(&grid, limits, &device.info.label())?;
+    settle(config, options.extend, &mut ledger, &data, observer)?;
+    tell_doubts(&grid, ledger.contents().records.is_empty(), observer);
+    clock.lap("data");
+
+    // train -> ledger
+    if ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
+        return Ok(Ended { grid, data, ledger, end: None, clock });
+    }
+    let passport = keep_passport(&mut ledger, config, &device, corpus.sha256(), observer)?;
+    let worth = worth_measuring(ledger.passport(&passport), &grid);
+    let measurer = Measurer { config, device: &device, limits };
+    let widths = measurer.widths(&grid, worth, observer)?;
+    measurer.restack(&mut grid, widths.as_ref());
+    keep_begun(&mut grid, ledger.folder(), |id| ledger.is_done(id))?;
+    ledger.hold(widths::FILE)?;
+    let rates = match widths {
+        Some(widths) if widths.device == device.info.label() => Some(widths),
+        _ if worth => Some(measurer.planned(&grid, TRIALS, observer)?),
+        _ => None,
+    };
+    clock.lap("measurements");
+    let metering = metering.insert(Metering::open(&device, &config.device));
+    let study = Prepared {
+        config,
+        grid: &grid,
+        corpus: &corpus,
+        device: &device,
+        limits,
+        meter: metering.meter(),
+        passport: &passport,
+        rates: rates.as_ref(),
+    };
+    let end = trained(&study, &mut ledger, observer, stop, &mut clock)?;
+    Ok(Ended { grid, data, ledger, end: Some(end), clock })
 }
 
 /// Trains what a ledger lacks, with the clock running.
@@ -167,7 +200,7 @@ pub(crate) fn trained(
 }
 
 /// In short: the end of the run has them with what to do about them.
-fn tell_doubts(grid: &Grid, begins: bool, observer: &mut dyn Observer) {
+pub(crate) fn tell_doubts(grid: &Grid, begins: bool, observer: &mut dyn Observer) {
     let doubts = grid.doubts();
     match begins {
         _ if doubts.is_empty() => {}
@@ -200,10 +233,10 @@ pub(crate) fn keep_passport(
     Ok(ledger.keep_passport(passport::measured(config, device, data_sha256, observer))?)
 }
 
-fn worth_measuring(ledger: &Ledger, grid: &Grid, passport: &str) -> bool {
-    let peak = ledger.passport(passport).and_then(|passport| {
-        passport.peaks.iter().map(|peak| peak.flops_per_second).max_by(f64::total_cmp)
-    });
+/// Whether the training of a grid takes long enough for a measurement beforehand, by the device's peak.
+pub(crate) fn worth_measuring(passport: Option<&Passport>, grid: &Grid) -> bool {
+    let peaks = passport.into_iter().flat_map(|passport| &passport.peaks);
+    let peak = peaks.map(|peak| peak.flops_per_second).max_by(f64::total_cmp);
     peak.is_some_and(|peak| grid.train_flops() / peak > MEASURE_ABOVE_PEAK_SECONDS)
 }
 

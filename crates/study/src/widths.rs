@@ -51,10 +51,7 @@ impl Measurer<'_> {
 
     /// Groups the cells anew, in stacks as wide as was found to pay.
     pub(crate) fn restack(&self, grid: &mut Grid, widths: Option<&Rates>) {
-        match widths {
-            Some(widths) => grid.restack(self.limits, Some(&|step| widths.replicas(step))),
-            None => grid.restack(self.limits, None),
-        }
+        restack(grid, self.limits, widths);
     }
 
     /// The rates of a grid's stacks as they are planned.
@@ -85,14 +82,23 @@ impl Measurer<'_> {
         let steps: Vec<f64> = shared.iter().map(|cells| cells[0].step_flops()).collect();
         match choose(read(folder, started)?, started, &self.device.info.label(), &steps) {
             Choice::Keep(kept) => Ok((Some(kept), false)),
-            Choice::Measure if worth && !shared.is_empty() => {
-                observer.note("measuring how wide stacks pay");
-                let tell = &mut |news| self.tell(news, observer);
-                let found = self.with_trials(grid, |trials| measure_widths(trials, grid, tell))?;
-                Ok((found, true))
-            }
+            Choice::Measure if worth => Ok((self.measured_widths(grid, observer)?, true)),
             Choice::Measure | Choice::Default => Ok((None, false)),
         }
+    }
+
+    /// The widths, measured now. `None` as for [`Self::widths`].
+    pub(crate) fn measured_widths(
+        &self,
+        grid: &Grid,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<Rates>, StudyError> {
+        if self.config.train.stack.is_some() || sharing_stacks(grid).is_empty() {
+            return Ok(None);
+        }
+        observer.note("measuring how wide stacks pay");
+        let tell = &mut |news| self.tell(news, observer);
+        self.with_trials(grid, |trials| measure_widths(trials, grid, tell))
     }
 
     fn with_trials<T>(
@@ -124,6 +130,14 @@ impl Measurer<'_> {
                 number::significant(speedup, 3)
             )),
         }
+    }
+}
+
+/// As [`Measurer::restack`], within these limits.
+pub(crate) fn restack(grid: &mut Grid, limits: StackLimits, widths: Option<&Rates>) {
+    match widths {
+        Some(widths) => grid.restack(limits, Some(&|step| widths.replicas(step))),
+        None => grid.restack(limits, None),
     }
 }
 

@@ -37,6 +37,11 @@ fn main() -> ExitCode {
     isoflop_device::prepare_environment();
     // In a process that was started to test a driver, this does not return.
     isoflop_device::self_test_child_main();
+    // Nor does this in one that was started to train on one device of several.
+    isoflop::device_process_main(|| {
+        signals::leave_to_parent();
+        keep_pages();
+    });
     let command = Cli::read().command;
     // Tables of a million runs would keep what reading them took.
     if matches!(

@@ -92,6 +92,19 @@ impl Signals {
     }
 }
 
+/// Leaves signals that ask to stop to the process that started this one, which says what to do: batch systems send theirs to all.
+pub fn leave_to_parent() {
+    for signal in stop_signals() {
+        // SAFETY: it sets no handler of ours, and no other thread runs yet.
+        #[cfg(unix)]
+        unsafe {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+        #[cfg(not(unix))]
+        let _ = signal;
+    }
+}
+
 /// Has a write beyond a limit on the size of files (`ulimit -f`) fail, where the system would end the process in the midst of it.
 pub fn ignore_size_limits() {
     // SAFETY: it sets no handler of ours, and no other thread runs yet.

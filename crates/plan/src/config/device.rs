@@ -1,8 +1,8 @@
 //! `[device]`: where the training runs. Nothing here may change a result beyond rounding.
 
 use super::key::{Effect::Nothing, Key, key};
-use super::takes::{above_to, from_to, number, text, whole, words};
-use super::value::{Plain, Value, Word};
+use super::takes::{List, above_to, from_to, number, text, whole, words};
+use super::value::{Field, Refused, Value, Word};
 use super::words::words;
 
 /// Resolved `[device]` section.
@@ -34,8 +34,12 @@ pub enum DeviceName {
     Cpu,
     /// The first GPU in the order of `Auto`; an error where there is none.
     Gpu,
+    /// Every discrete and integrated GPU, each with a process of its own; the CPU where there is none.
+    All,
     /// The adapter whose name contains this text (any case).
     Named(String),
+    /// These together, each with a process of its own. None of them is `All` or `Several`.
+    Several(Vec<DeviceName>),
 }
 
 /// Choice of a shader compiler.
@@ -89,8 +93,8 @@ impl Default for DeviceConfig {
 
 #[rustfmt::skip]
 pub(super) const KEYS: &[Key] = &[
-    key("name", text("part of an adapter's name").or(&["auto", "cpu", "gpu"]), "\"auto\"",
-        "the device to train on", Nothing, |c| Some(&mut c.device.name)),
+    key("name", text("part of an adapter's name").or(&["auto", "cpu", "gpu", "all"]).listed(List::Words), "\"auto\"",
+        "the device to train on, or several", Nothing, |c| Some(&mut c.device.name)),
     key("shader", words(Shader::NAMES), "\"auto\"",
         "the shader compiler", Nothing, |c| Some(&mut c.device.shader)),
     key("kernels", words(Kernels::NAMES), "\"auto\"",
@@ -110,24 +114,80 @@ pub(super) const KEYS: &[Key] = &[
         "CO2 for a kilowatt-hour of the electricity used", Nothing, |c| Some(&mut c.device.grams_co2_per_kwh)),
 ];
 
-impl Plain for DeviceName {
-    fn from_value(value: Value) -> Option<Self> {
-        let Value::Text(name) = value else { return None };
-        Some(match name.as_str() {
+impl DeviceName {
+    /// What a word or a text means.
+    pub fn of(text: &str) -> Self {
+        match text {
             "auto" => Self::Auto,
             "cpu" => Self::Cpu,
             "gpu" => Self::Gpu,
-            _ => Self::Named(name),
-        })
+            "all" => Self::All,
+            part => Self::Named(part.to_owned()),
+        }
     }
 
-    fn to_value(&self) -> Value {
-        let name = match self {
+    /// What several words or texts mean together.
+    ///
+    /// # Errors
+    /// The word that does not go into a list.
+    pub fn of_each<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, &'static str> {
+        let mut names: Vec<Self> = texts.into_iter().map(Self::of).collect();
+        match names.len() {
+            1 => Ok(names.remove(0)),
+            _ if names.contains(&Self::All) => Err("all"),
+            _ if names.contains(&Self::Auto) => Err("auto"),
+            _ => Ok(Self::Several(names)),
+        }
+    }
+
+    /// As it is written, but for a list.
+    fn text(&self) -> &str {
+        match self {
             Self::Auto => "auto",
             Self::Cpu => "cpu",
             Self::Gpu => "gpu",
+            Self::All => "all",
             Self::Named(part) => part,
+            Self::Several(_) => "",
+        }
+    }
+
+    /// Whether several devices are meant, as far as the name tells.
+    pub fn is_several(&self) -> bool {
+        matches!(self, Self::All | Self::Several(_))
+    }
+
+    /// Those that it names, one or several.
+    pub fn each(&self) -> &[Self] {
+        match self {
+            Self::Several(names) => names,
+            one => std::slice::from_ref(one),
+        }
+    }
+}
+
+impl std::fmt::Display for DeviceName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.each().iter().map(Self::text).collect();
+        f.write_str(&names.join(", "))
+    }
+}
+
+impl Field for DeviceName {
+    fn set(&mut self, value: Value) -> Result<(), Refused> {
+        let texts: Vec<&str> = match &value {
+            Value::List(items) => items.iter().filter_map(Value::text).collect(),
+            _ => Vec::new(),
         };
-        Value::Text(name.into())
+        *self = Self::of_each(texts).map_err(|word| Refused {
+            expected: "devices by name".into(),
+            hint: format!("\"{word}\" stands alone, without a list"),
+        })?;
+        Ok(())
+    }
+
+    fn get(&self) -> Value {
+        let text = |name: &Self| Value::Text(name.text().into());
+        Value::List(self.each().iter().map(text).collect())
     }
 }

@@ -131,6 +131,13 @@ impl Value {
         }
     }
 
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// As TOML that reads back as exactly this; `None` where the key has nothing to say.
     pub(crate) fn toml(&self, takes: &Takes) -> Option<String> {
         match self {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::Config;
 use crate::memory::{Kept, MemoryEstimate, stack_memory};
 use crate::{Cell, Hyper, Shape, Stack};
@@ -16,7 +18,7 @@ const DEFAULT_WIDTH: usize = 8;
 pub const MOST_REPLICAS: usize = 4096;
 
 /// How large a stack may become.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StackLimits {
     /// Most replicas.
     pub max_width: usize,
@@ -40,6 +42,13 @@ impl StackLimits {
             tensor_bytes: None,
             kept: Kept::All,
         }
+    }
+
+    /// Whether a stack is expected to fit, its batch cut as [`Self::micro_batch`] says.
+    pub fn hold(&self, stack: &Stack) -> bool {
+        let Some(cell) = stack.cells.first() else { return true };
+        let sequences = self.micro_batch(stack).unwrap_or(cell.hyper.batch_sequences);
+        self.fits(&self.of_stack(stack, sequences), 1)
     }
 
     /// What so many replicas are expected to need that pass so many sequences each at a time.

@@ -143,18 +143,13 @@ precision = \"{}\"
     }
 
     fn device(&self) -> String {
-        let name = match &self.device {
-            DeviceName::Auto => "auto",
-            DeviceName::Cpu => "cpu",
-            DeviceName::Gpu => "gpu",
-            DeviceName::Named(part) => part,
-        };
+        let name = self.device.to_string();
         format!(
             "[device]
 # \"auto\", \"cpu\", \"gpu\", or part of a name that `sweep devices` lists.
 name = {}
 ",
-            quoted(name)
+            quoted(&name)
         )
     }
 }

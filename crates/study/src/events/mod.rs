@@ -1,5 +1,6 @@
 //! What is told while a study is worked on.
 
+mod reports;
 mod training;
 mod update;
 mod work;
@@ -9,6 +10,7 @@ use std::time::Instant;
 use isoflop_device::OpenEvent;
 use isoflop_report::number;
 
+pub(crate) use reports::{Reports, Steps};
 pub(crate) use training::Training;
 pub use update::{Overall, Share, StackName, Update, Work, cell_label};
 

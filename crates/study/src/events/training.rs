@@ -8,6 +8,7 @@ use isoflop_record::Record;
 use isoflop_speed::{Forecast, Rates, StackWork};
 
 use super::Observer;
+use super::reports::{Reports, Steps};
 use super::update::{Overall, StackName, Update, Work};
 use super::work::{done_flops, total_flops, trained_flops};
 
@@ -22,6 +23,12 @@ pub struct Training<'a> {
     started: Instant,
     /// Training FLOPs done of every stack. The forecast counts evaluations too.
     trained_flops: Vec<f64>,
+    /// Steps done of every stack.
+    steps: Vec<u64>,
+    /// The device of every stack that was taken up, where there are several.
+    on: Vec<Option<String>>,
+    /// What others say of the time left.
+    expected: Option<Option<f64>>,
     total_flops: f64,
 }
 
@@ -60,6 +67,9 @@ impl<'a> Training<'a> {
             forecast,
             started: Instant::now(),
             trained_flops: trained,
+            steps: vec![0; stacks.len()],
+            on: vec![None; stacks.len()],
+            expected: None,
             total_flops: stacks.iter().map(Stack::cost_flops).sum(),
         };
         let work = |&index: &usize| work_of(&stacks[index], evaluation, &training.done, rates);
@@ -74,99 +84,6 @@ impl<'a> Training<'a> {
         training
     }
 
-    /// Where others tell of things besides.
-    pub fn observer(&mut self) -> &mut dyn Observer {
-        self.observer
-    }
-
-    /// The stack of this index, in the order given, is taken up.
-    pub fn begin_stack(&mut self, index: usize) {
-        self.forecast.begin(index, self.seconds());
-        let stack = &self.stacks[index];
-        let label = stack_label(stack);
-        let overall = self.overall();
-        self.observer.tell(&Update::StackBegun {
-            stack: StackName { id: &stack.id, label: &label },
-            overall,
-        });
-    }
-
-    /// The weights of a running stack are there, and it stands at this step.
-    pub fn ready(&mut self, index: usize, step: u64) {
-        let done = self.keep(index, step);
-        self.forecast.ready(index, done, self.seconds());
-        let stack = &self.stacks[index];
-        let label = stack_label(stack);
-        let overall = self.overall();
-        self.observer.tell(&Update::StackReady {
-            stack: StackName { id: &stack.id, label: &label },
-            step,
-            done_flops: done,
-            overall,
-        });
-    }
-
-    /// The first step of a running stack is about to be made, which compiles its kernels.
-    pub fn compiling(&mut self, index: usize) {
-        let stack = &self.stacks[index];
-        let label = stack_label(stack);
-        let stack = StackName { id: &stack.id, label: &label };
-        self.observer.tell(&Update::Compiling { stack });
-    }
-
-    /// A running stack has done `step` steps.
-    pub fn step(
-        &mut self,
-        index: usize,
-        step: u64,
-        loss_nats: &[f64],
-        smoothed_loss_nats: &[f64],
-        tokens_per_second: f64,
-    ) {
-        let done = self.keep(index, step);
-        self.forecast.advance(index, done, self.seconds());
-        let stack = &self.stacks[index];
-        let steps = stack.cells.iter().map(|cell| cell.steps).max().unwrap_or(0);
-        let label = stack_label(stack);
-        let overall = self.overall();
-        self.observer.tell(&Update::Step {
-            stack: StackName { id: &stack.id, label: &label },
-            step,
-            steps,
-            loss_nats,
-            smoothed_loss_nats,
-            done_flops: done,
-            tokens_per_second,
-            overall,
-        });
-    }
-
-    /// A cell ended. Cells that failed are not done.
-    pub fn cell(&mut self, record: &Record) {
-        if record.result.status.is_final() {
-            self.done.insert(record.id().clone());
-        }
-        let overall = self.overall();
-        self.observer.tell(&Update::Cell { record, overall });
-    }
-
-    /// Nothing more comes from a running stack; `completed` unless it was interrupted.
-    pub fn end_stack(&mut self, index: usize, completed: bool) {
-        let stack = &self.stacks[index];
-        if completed {
-            let last = stack.cells.iter().map(|cell| cell.steps).max().unwrap_or(0);
-            self.keep(index, last);
-            self.forecast.end(index, self.seconds());
-        }
-        let label = stack_label(stack);
-        let overall = self.overall();
-        self.observer.tell(&Update::StackEnded {
-            stack: StackName { id: &stack.id, label: &label },
-            completed,
-            overall,
-        });
-    }
-
     /// Training is over, for now or for good.
     pub fn stopped(self) {
         let update = Update::Stopped { overall: self.overall(), seconds: self.seconds() };
@@ -176,8 +93,31 @@ impl<'a> Training<'a> {
     /// Keeps how far a stack is. FLOPs done of its work, evaluations among it.
     fn keep(&mut self, index: usize, step: u64) -> f64 {
         let stack = &self.stacks[index];
+        self.steps[index] = step;
         self.trained_flops[index] = trained_flops(stack, &self.done, step);
         done_flops(stack, self.evaluation, &self.done, step)
+    }
+
+    /// A stack trains on this device from now on.
+    pub fn put_on(&mut self, index: usize, device: &str) {
+        self.on[index] = Some(device.to_owned());
+    }
+
+    /// Says how many seconds are left, in the place of what follows from the stacks' speeds on one device.
+    pub fn expect(&mut self, seconds_left: Option<f64>) {
+        self.expected = Some(seconds_left);
+    }
+
+    /// FLOPs left of a stack's work, evaluations among it.
+    pub fn flops_left(&self, index: usize) -> f64 {
+        let stack = &self.stacks[index];
+        total_flops(stack, self.evaluation)
+            - done_flops(stack, self.evaluation, &self.done, self.steps[index])
+    }
+
+    fn named(&self, index: usize) -> Named<'a> {
+        let stack = &self.stacks[index];
+        Named { id: &stack.id, label: stack_label(stack), device: self.on[index].clone() }
     }
 
     fn seconds(&self) -> f64 {
@@ -192,8 +132,92 @@ impl<'a> Training<'a> {
             done_cells: self.done.len(),
             total_cells: self.total_cells,
             seconds,
-            seconds_left: self.forecast.seconds_left(seconds),
+            seconds_left: self.expected.unwrap_or_else(|| self.forecast.seconds_left(seconds)),
         }
+    }
+}
+
+impl Reports for Training<'_> {
+    fn observer(&mut self) -> &mut dyn Observer {
+        self.observer
+    }
+
+    fn begin_stack(&mut self, index: usize) {
+        self.forecast.begin(index, self.seconds());
+        let stack = self.named(index);
+        let overall = self.overall();
+        self.observer.tell(&Update::StackBegun { stack: stack.name(), overall });
+    }
+
+    fn ready(&mut self, index: usize, step: u64) {
+        let done = self.keep(index, step);
+        self.forecast.ready(index, done, self.seconds());
+        let stack = self.named(index);
+        let overall = self.overall();
+        self.observer.tell(&Update::StackReady {
+            stack: stack.name(),
+            step,
+            done_flops: done,
+            overall,
+        });
+    }
+
+    fn compiling(&mut self, index: usize) {
+        let stack = self.named(index);
+        self.observer.tell(&Update::Compiling { stack: stack.name() });
+    }
+
+    fn step(&mut self, index: usize, at: &Steps) {
+        let Steps { step, loss_nats, smoothed_loss_nats, tokens_per_second } = *at;
+        let done = self.keep(index, step);
+        self.forecast.advance(index, done, self.seconds());
+        let stack = &self.stacks[index];
+        let steps = stack.cells.iter().map(|cell| cell.steps).max().unwrap_or(0);
+        let stack = self.named(index);
+        let overall = self.overall();
+        self.observer.tell(&Update::Step {
+            stack: stack.name(),
+            step,
+            steps,
+            loss_nats,
+            smoothed_loss_nats,
+            done_flops: done,
+            tokens_per_second,
+            overall,
+        });
+    }
+
+    fn cell(&mut self, record: &Record) {
+        if record.result.status.is_final() {
+            self.done.insert(record.id().clone());
+        }
+        let overall = self.overall();
+        self.observer.tell(&Update::Cell { record, overall });
+    }
+
+    fn end_stack(&mut self, index: usize, completed: bool) {
+        let stack = &self.stacks[index];
+        if completed {
+            let last = stack.cells.iter().map(|cell| cell.steps).max().unwrap_or(0);
+            self.keep(index, last);
+            self.forecast.end(index, self.seconds());
+        }
+        let stack = self.named(index);
+        let overall = self.overall();
+        self.observer.tell(&Update::StackEnded { stack: stack.name(), completed, overall });
+    }
+}
+
+/// What a stack is called.
+struct Named<'a> {
+    id: &'a str,
+    label: String,
+    device: Option<String>,
+}
+
+impl Named<'_> {
+    fn name(&self) -> StackName<'_> {
+        StackName { id: self.id, label: &self.label, device: self.device.as_deref() }
     }
 }
 

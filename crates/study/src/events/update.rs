@@ -172,6 +172,18 @@ pub struct StackName<'a> {
     pub id: &'a str,
     /// Its shape and width.
     pub label: &'a str,
+    /// The short name of its device, where several train.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<&'a str>,
+}
+
+impl std::fmt::Display for StackName<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.device {
+            Some(device) => write!(f, "{device} {}", self.label),
+            None => f.write_str(self.label),
+        }
+    }
 }
 
 impl Share {

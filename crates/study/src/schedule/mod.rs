@@ -1,5 +1,6 @@
 //! Trains what the ledger does not have yet.
 
+mod book;
 mod queue;
 mod stack;
 #[cfg(test)]
@@ -16,13 +17,16 @@ use isoflop_device::{Meter, TrainDevice};
 use isoflop_ledger::Ledger;
 use isoflop_plan::{CellId, Config, Grid, StackLimits};
 use isoflop_speed::Rates;
+use isoflop_train::Workers;
 
 use crate::error::StudyError;
-use crate::events::{Observer, Training};
+use crate::events::{Observer, Reports, Training};
 use crate::limits::workers;
 use crate::overheads::Overheads;
 use crate::stop::Stop;
+pub(crate) use book::Book;
 use queue::Queue;
+pub(crate) use queue::Supply;
 use stack::{StackOutcome, train_stack};
 use watch::Watch;
 
@@ -59,8 +63,8 @@ pub(crate) enum End {
 
 /// What the stacks that train at once share, one at a time.
 struct Shared<'d> {
-    ledger: &'d mut Ledger,
-    training: Training<'d>,
+    ledger: &'d mut dyn Book,
+    training: &'d mut dyn Reports,
     /// Where the seconds of the workers went, those with stacks among them.
     overheads: &'d mut Overheads,
     busy_seconds: f64,
@@ -107,8 +111,39 @@ pub(crate) fn train(
     let count = workers.count();
     let queue = Queue::new(open, count);
 
-    let training = Training::new(observer, study.grid, study.rates, queue.order(), count, done);
+    let mut training = Training::new(observer, study.grid, study.rates, queue.order(), count, done);
     *overheads = Overheads::of(count);
+    let desk = Desk { book: ledger, reports: &mut training, supply: &queue, stop };
+    let ended = train_supplied(study, desk, &workers, overheads);
+    training.stopped();
+    match (ended?, stop.asked()) {
+        (_, Some(by)) => Ok(End::Interrupted { by }),
+        (Some(failed), None) => Ok(End::Completed { failed }),
+        (None, None) => Err(StudyError::Stopped),
+    }
+}
+
+/// Whom the training of stacks deals with.
+pub(crate) struct Desk<'d> {
+    pub book: &'d mut dyn Book,
+    pub reports: &'d mut dyn Reports,
+    pub supply: &'d dyn Supply,
+    pub stop: &'d dyn Stop,
+}
+
+/// Trains the stacks that are supplied, one to each free worker. Returns the number of cells that failed, or `None` if it stopped
+/// before the last.
+///
+/// # Errors
+/// As [`train`].
+pub(crate) fn train_supplied(
+    study: &Prepared,
+    desk: Desk,
+    workers: &Workers,
+    overheads: &mut Overheads,
+) -> Result<Option<usize>, StudyError> {
+    let Desk { book: ledger, reports: training, supply, stop } = desk;
+    let (stacks, count) = (&study.grid.stacks, workers.count());
     let shared = Mutex::new(Shared { ledger, training, overheads, busy_seconds: 0.0 });
     let watch = Watch::default();
     let (abort, told) = (AtomicBool::new(false), AtomicBool::new(false));
@@ -151,16 +186,11 @@ pub(crate) fn train(
     };
     // The CPU is not a device that hangs, and takes its time.
     let failed = match study.device.info.is_cpu() {
-        true => queue.work(&workers, work),
-        false => watch.during(tell, || queue.work(&workers, work)),
+        true => queue::work(supply, workers, work),
+        false => watch.during(tell, || queue::work(supply, workers, work)),
     };
     let shared = shared.into_inner().unwrap_or_else(|poison| poison.into_inner());
     let idle = count as f64 * began.elapsed().as_secs_f64() - shared.busy_seconds;
     shared.overheads.add_waiting(idle);
-    shared.training.stopped();
-    match (failed?, stop.asked()) {
-        (_, Some(by)) => Ok(End::Interrupted { by }),
-        (Some(failed), None) => Ok(End::Completed { failed }),
-        (None, None) => Err(StudyError::Stopped),
-    }
+    failed
 }

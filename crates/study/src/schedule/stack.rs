@@ -6,13 +6,14 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
 use isoflop_device::responds;
-use isoflop_ledger::{Append, CHECKPOINT_FOLDER, LedgerError, now_utc};
+use isoflop_ledger::{Append, LedgerError, now_utc};
 use isoflop_plan::{Cell, CellId, Stack};
 use isoflop_record::{Attempt, Record, Status};
 use isoflop_train::{Control, Event, StackEnd, TrainError, TrainOptions, run_stack};
 
 use super::{Prepared, Shared, Surroundings};
 use crate::error::StudyError;
+use crate::events::Steps;
 use crate::limits::evaluated_at_once;
 
 /// How the training of a stack ended.
@@ -100,8 +101,8 @@ fn record_failures(
     around: &Surroundings,
 ) -> Result<StackOutcome, StudyError> {
     let mut shared = around.lock();
-    let left: Vec<_> = shared.ledger.remaining(&stack.cells).into_iter().cloned().collect();
-    for cell in &left {
+    let left: Vec<_> = stack.cells.iter().filter(|cell| !shared.ledger.is_done(&cell.id)).collect();
+    for &cell in &left {
         let status = Status::Failed { error: error.to_owned() };
         shared.keep(options.attempt.record(stack, cell, status))?;
     }
@@ -158,7 +159,7 @@ fn options(
             now: now_utc,
         },
         meter: study.meter.clone(),
-        checkpoint_dir: Some(around.lock().ledger.folder().join(CHECKPOINT_FOLDER)),
+        checkpoint_dir: Some(around.lock().ledger.checkpoints()),
         suspects_losses,
         checkpoint_seconds: train.checkpoint_seconds,
         micro_batch_sequences: study.limits.micro_batch(stack),
@@ -194,7 +195,13 @@ fn attempt(
         let mut shared = around.lock();
         match event {
             Event::Step { step, loss, smoothed, tokens_per_second, .. } => {
-                shared.training.step(index, step, loss, smoothed, tokens_per_second);
+                let steps = Steps {
+                    step,
+                    loss_nats: loss,
+                    smoothed_loss_nats: smoothed,
+                    tokens_per_second,
+                };
+                shared.training.step(index, &steps);
                 if let Err(error) = shared.ledger.check() {
                     failure.get_or_insert(error);
                 }
@@ -209,7 +216,7 @@ fn attempt(
                 if let Err(error) = shared.ledger.check() {
                     failure.get_or_insert(error);
                 }
-                *folder = shared.ledger.folder().join(CHECKPOINT_FOLDER);
+                *folder = shared.ledger.checkpoints();
             }
             Event::Warning(text) => shared.training.observer().warn(text),
             Event::Compiling { .. } => shared.training.compiling(index),

@@ -31,7 +31,7 @@ impl Bench<'_> {
         let config = self.draft.config(index)?;
         let limits = stack_limits(&config, self.device);
         let grid = build_grid(&config, self.corpus, &StudyData::of(self.corpus), Some(limits))?;
-        refuse_too_large(&grid, limits, self.device)?;
+        refuse_too_large(&grid, limits, &self.device.info.label())?;
         Ok((config, grid))
     }
 

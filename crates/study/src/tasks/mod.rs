@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::StudyError;
 
 pub use lay_out::{LaidOut, TaskWishes, lay_out};
+pub(crate) use train::stacks_of_cells;
 pub use train::{TaskEnd, train_task};
 
 /// Name of the file of tasks in a results folder.

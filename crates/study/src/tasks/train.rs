@@ -64,7 +64,7 @@ pub fn train_task(
     data.check_same(folder, records.max(1), observer)?;
     let mut grid = build_grid(&config, &corpus, &data, None)?;
     grid.stacks = stacks_of(&task, &grid, folder)?;
-    refuse_too_large(&grid, limits, &device)?;
+    refuse_too_large(&grid, limits, &device.info.label())?;
     settle(&config, false, &mut ledger, &data, observer)?;
     clock.lap("data");
 
@@ -111,8 +111,8 @@ fn task_of(folder: &Path, number: usize) -> Result<Task, StudyError> {
     Ok(tasks.swap_remove(number))
 }
 
-/// A task's stacks, of the cells that the configuration lays out.
-fn stacks_of(task: &Task, grid: &Grid, folder: &Path) -> Result<Vec<Stack>, StudyError> {
+/// Stacks of these cells of a grid; `None` where it has not all of them.
+pub(crate) fn stacks_of_cells(stacks: &[Vec<CellId>], grid: &Grid) -> Option<Vec<Stack>> {
     let cells: BTreeMap<&CellId, &Cell> =
         grid.cells.iter().map(|planned| (&planned.cell.id, &planned.cell)).collect();
     let stack = |ids: &Vec<CellId>| {
@@ -120,8 +120,12 @@ fn stacks_of(task: &Task, grid: &Grid, folder: &Path) -> Result<Vec<Stack>, Stud
             ids.iter().map(|id| cells.get(id).copied().cloned()).collect();
         cells.map(Stack::of)
     };
-    let stacks: Option<Vec<Stack>> = task.stacks.iter().map(stack).collect();
-    stacks.ok_or_else(|| {
+    stacks.iter().map(stack).collect()
+}
+
+/// A task's stacks, of the cells that the configuration lays out.
+fn stacks_of(task: &Task, grid: &Grid, folder: &Path) -> Result<Vec<Stack>, StudyError> {
+    stacks_of_cells(&task.stacks, grid).ok_or_else(|| {
         StudyError::Misuse(format!(
             "{} of {} has cells that its {CONFIG_FILE} and the data as they are now do not lay out\nhint: remove {TASKS_FILE}, and the command that laid out the tasks does it anew",
             task.name,

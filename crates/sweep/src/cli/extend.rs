@@ -15,9 +15,9 @@ pub struct ExtendArgs {
     /// Show the widths to add, and train nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Device, instead of device.name
+    /// Device, instead of device.name; given again, they train together
     #[arg(long, value_name = "NAME")]
-    pub device: Option<String>,
+    pub device: Vec<String>,
     /// How it speaks.
     #[command(flatten)]
     pub output: OutputArgs,

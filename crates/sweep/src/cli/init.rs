@@ -6,7 +6,7 @@ use clap::Args;
 use isoflop::StarterWishes;
 use isoflop_plan::{DeviceName, StarterSource};
 
-use crate::cli::{OutputArgs, device_name};
+use crate::cli::OutputArgs;
 use crate::failure::misuse;
 
 /// Hours of training where nothing is said.
@@ -70,7 +70,7 @@ impl InitArgs {
             file: file.display().to_string(),
             source,
             seconds: 3600.0 * self.hours,
-            device: self.device.as_deref().map_or(DeviceName::Auto, device_name),
+            device: self.device.as_deref().map_or(DeviceName::Auto, DeviceName::of),
         };
         Ok((wishes, file))
     }

@@ -31,7 +31,7 @@ pub use report::ReportArgs;
 pub use runs::RunsArgs;
 pub use slurm::{SlurmArgs, SlurmAsk, TaskArgs};
 pub use status::StatusArgs;
-pub use study::{ConfigArgs, StudyArgs, device_name, explain};
+pub use study::{ConfigArgs, StudyArgs, devices, explain};
 pub use units::UnitArgs;
 
 /// Scaling laws of your own: trains a grid of small transformer language models on your data and your

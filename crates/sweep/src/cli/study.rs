@@ -6,6 +6,8 @@ use clap::Args;
 use isoflop::StudyError;
 use isoflop_plan::{Config, ConfigErrors, DeviceName, Override};
 
+use crate::failure::Misuse;
+
 /// A configuration, with other values for some keys.
 #[derive(Debug, Clone, Args)]
 pub struct ConfigArgs {
@@ -43,9 +45,10 @@ pub struct StudyArgs {
     /// Results folder, instead of study.results
     #[arg(long, value_name = "FOLDER")]
     pub results: Option<PathBuf>,
-    /// Device, instead of device.name: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
+    /// Device, instead of device.name: auto, cpu, gpu, all, or part of an adapter's name (see `sweep devices`); given again, they
+    /// train together
     #[arg(long, value_name = "NAME")]
-    pub device: Option<String>,
+    pub device: Vec<String>,
 }
 
 impl StudyArgs {
@@ -53,40 +56,42 @@ impl StudyArgs {
     ///
     /// # Errors
     ///
-    /// All that is wrong with the file.
-    pub fn load(&self) -> Result<Config, ConfigErrors> {
+    /// All that is wrong with the file, or devices that do not go together.
+    pub fn load(&self) -> anyhow::Result<Config> {
         let mut config = self.config.load()?;
         if let Some(results) = &self.results {
             config.study.results.clone_from(results);
         }
-        if let Some(name) = &self.device {
-            config.device.name = device_name(name);
+        if let Some(name) = devices(&self.device)? {
+            config.device.name = name;
         }
         Ok(config)
     }
 
     /// An error as this command line explains it: the file did not name a device that `--device` did.
     pub fn explain(&self, error: StudyError) -> StudyError {
-        explain(error, self.device.as_ref())
+        explain(error, !self.device.is_empty())
     }
 }
 
-/// An error without a place in the file, where `--device` named what it is about.
-pub fn explain(error: StudyError, device: Option<&String>) -> StudyError {
+/// An error without a place in the file, where `--device` `named` what it is about.
+pub fn explain(error: StudyError, named: bool) -> StudyError {
     match error {
-        StudyError::Device { source, .. } if device.is_some() => {
-            StudyError::Device { place: None, source }
-        }
+        StudyError::Device { source, .. } if named => StudyError::Device { place: None, source },
         error => error,
     }
 }
 
-/// What `--device` means, in the words of `device.name`.
-pub fn device_name(text: &str) -> DeviceName {
-    match text {
-        "auto" => DeviceName::Auto,
-        "cpu" => DeviceName::Cpu,
-        "gpu" => DeviceName::Gpu,
-        part => DeviceName::Named(part.to_owned()),
+/// What `--device` means, in the words of `device.name`; `None` where it was not given.
+///
+/// # Errors
+/// A word that does not go together with others.
+pub fn devices(texts: &[String]) -> Result<Option<DeviceName>, Misuse> {
+    if texts.is_empty() {
+        return Ok(None);
     }
+    let named = DeviceName::of_each(texts.iter().map(String::as_str));
+    named.map(Some).map_err(|word| {
+        Misuse(format!("`--device {word}` does not go together with others\nhint: give it alone"))
+    })
 }

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use isoflop::Observer;
 use isoflop_device::{Choices, Peak, TrainDevice, measure_peak};
-use isoflop_plan::{DeviceConfig, Hyper, MemoryEstimate, stack_memory};
+use isoflop_plan::{DeviceConfig, DeviceName, Hyper, MemoryEstimate, stack_memory};
 use isoflop_speed::{Load, PAYS, Speed, measure};
 use isoflop_train::Workers;
 
-use crate::cli::{BenchArgs, device_name};
+use crate::cli::BenchArgs;
 use crate::failure::FAILED;
 use crate::signals::{Signal, Signals};
 use crate::{print, progress};
@@ -38,7 +38,7 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let progress = &mut *observer;
     let request = BenchRequest::read(args)?;
 
-    let name = device_name(args.device.as_deref().unwrap_or("auto"));
+    let name = DeviceName::of(args.device.as_deref().unwrap_or("auto"));
     let config = DeviceConfig { shader: request.shader, ..DeviceConfig::named(name) };
     let tested = isoflop::request(vec![request.precision], false);
     let device = isoflop::open_device(&config, &tested, progress)?;

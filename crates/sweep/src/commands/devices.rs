@@ -5,9 +5,9 @@ mod test;
 use std::process::ExitCode;
 
 use isoflop_device::{DeviceInfo, list, open_meter};
-use isoflop_plan::DeviceConfig;
+use isoflop_plan::{DeviceConfig, DeviceName};
 
-use crate::cli::{DevicesArgs, device_name};
+use crate::cli::DevicesArgs;
 use crate::{print, progress};
 
 /// Prints the devices, or tests one.
@@ -25,7 +25,7 @@ fn show(args: &DevicesArgs) -> anyhow::Result<()> {
         observer.warn(failure.to_string());
     }
     let name = args.device.as_deref().unwrap_or("auto");
-    let config = DeviceConfig::named(device_name(name));
+    let config = DeviceConfig::named(DeviceName::of(name));
     let choice = listed.pick(&config);
     if args.output.json {
         let picked = choice

@@ -8,7 +8,7 @@ use isoflop_report::number;
 use isoflop_text::counted;
 
 use super::run::train;
-use crate::cli::{ExtendArgs, device_name, explain};
+use crate::cli::{ExtendArgs, devices, explain};
 use crate::{print, progress, shell};
 
 /// Names what every open slice lacks, and trains it.
@@ -32,10 +32,10 @@ pub fn run(args: &ExtendArgs) -> anyhow::Result<ExitCode> {
     }
     drop(observer);
     let mut config = extension.config;
-    if let Some(name) = &args.device {
-        config.device.name = device_name(name);
+    if let Some(name) = devices(&args.device)? {
+        config.device.name = name;
     }
-    train(config, true, &args.output, |error| explain(error, args.device.as_ref()))
+    train(config, true, &args.output, |error| explain(error, !args.device.is_empty()))
 }
 
 /// What every open slice lacks, the lines that ask for it, and the command that trains it.

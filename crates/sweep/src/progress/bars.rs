@@ -25,8 +25,16 @@ pub struct Bars {
     sweep: Option<ProgressBar>,
     data: Option<(String, ProgressBar)>,
     test: Option<ProgressBar>,
-    /// A line for each place at which stacks train, with the id of the stack that has it.
-    places: Vec<(Option<String>, ProgressBar)>,
+    places: Vec<Place>,
+}
+
+/// A line for a place at which stacks train.
+struct Place {
+    /// The id of the stack that has it.
+    stack: Option<String>,
+    /// Where several devices train, the short name of its own.
+    device: Option<String>,
+    bar: ProgressBar,
 }
 
 impl Default for Bars {
@@ -101,10 +109,10 @@ impl Observer for Bars {
                 self.sweep_to(overall);
             }
             Update::StackEnded { stack, overall, .. } => {
-                if let Some((id, _)) =
-                    self.places.iter_mut().find(|(id, _)| id.as_deref() == Some(stack.id))
+                if let Some(place) =
+                    self.places.iter_mut().find(|place| place.stack.as_deref() == Some(stack.id))
                 {
-                    *id = None;
+                    place.stack = None;
                 }
                 self.sweep_to(overall);
             }
@@ -119,7 +127,7 @@ impl Observer for Bars {
     fn clear(&mut self) {
         self.end_data();
         self.end_test();
-        let places = std::mem::take(&mut self.places).into_iter().map(|(_, bar)| bar);
+        let places = std::mem::take(&mut self.places).into_iter().map(|place| place.bar);
         for bar in places.chain(self.sweep.take()) {
             bar.finish_and_clear();
         }
@@ -174,26 +182,37 @@ impl Bars {
 
     /// The line of a stack: the one it has, else one that is free, else a new one.
     fn place(&mut self, stack: &StackName) -> ProgressBar {
-        if let Some((_, bar)) = self.places.iter().find(|(id, _)| id.as_deref() == Some(stack.id)) {
-            return bar.clone();
+        let device = stack.device;
+        if let Some(place) =
+            self.places.iter().find(|place| place.stack.as_deref() == Some(stack.id))
+        {
+            return place.bar.clone();
         }
-        let bar = match self.places.iter_mut().find(|(id, _)| id.is_none()) {
-            Some((id, bar)) => {
-                *id = Some(stack.id.to_owned());
-                bar.clone()
+        let free = |place: &&mut Place| place.stack.is_none() && place.device.as_deref() == device;
+        let bar = match self.places.iter_mut().find(free) {
+            Some(place) => {
+                place.stack = Some(stack.id.to_owned());
+                place.bar.clone()
             }
             None => {
                 let bar = ProgressBar::no_length().with_style(style(STACK));
-                let bar = match &self.sweep {
-                    Some(sweep) => self.all.insert_before(sweep, bar),
-                    None => self.all.add(bar),
+                // Lines of one device stand together.
+                let of_device = self.places.iter().rfind(|place| place.device.as_deref() == device);
+                let bar = match (of_device, &self.sweep) {
+                    (Some(place), _) => self.all.insert_after(&place.bar, bar),
+                    (None, Some(sweep)) => self.all.insert_before(sweep, bar),
+                    (None, None) => self.all.add(bar),
                 };
                 bar.enable_steady_tick(Duration::from_millis(500));
-                self.places.push((Some(stack.id.to_owned()), bar.clone()));
+                self.places.push(Place {
+                    stack: Some(stack.id.to_owned()),
+                    device: device.map(str::to_owned),
+                    bar: bar.clone(),
+                });
                 bar
             }
         };
-        bar.set_message(stack.label.to_owned());
+        bar.set_message(stack.to_string());
         bar
     }
 
@@ -280,7 +299,7 @@ mod tests {
         };
         bars.tell(&Update::Started { overall, stacks: 2, workers: 2, work: &[] });
         for (id, label) in [("a", "L12 d1024 h16 x16 with a long name that goes on"), ("b", "L2")] {
-            let stack = StackName { id, label };
+            let stack = StackName { id, label, device: None };
             bars.tell(&Update::StackBegun { stack, overall });
             bars.tell(&Update::Step {
                 stack,
@@ -295,7 +314,7 @@ mod tests {
         }
         screen.written.lock().unwrap().clear();
         bars.tell(&Update::StackReady {
-            stack: StackName { id: "b", label: "L2" },
+            stack: StackName { id: "b", label: "L2", device: None },
             step: 0,
             done_flops: 0.0,
             overall,

@@ -61,7 +61,7 @@ mod tests {
             seconds_left: None,
         };
         let update = Update::Step {
-            stack: StackName { id: "ab", label: "L2 d64" },
+            stack: StackName { id: "ab", label: "L2 d64", device: Some("cpu") },
             step: 3,
             steps: 9,
             loss_nats: &[2.5, f64::NAN],
@@ -73,6 +73,7 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&line(&update)).unwrap();
         assert_eq!(value["event"], "step");
         assert_eq!(value["stack"]["label"], "L2 d64");
+        assert_eq!(value["stack"]["device"], "cpu");
         assert_eq!(value["loss_nats"][0], 2.5);
         assert!(value["loss_nats"][1].is_null());
         assert_eq!(value["smoothed_loss_nats"][0], 2.75);

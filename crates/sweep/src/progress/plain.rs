@@ -58,7 +58,7 @@ pub fn line(update: &Update) -> Option<String> {
             left_of_test(*done, *total, *seconds)
         ),
         Update::Compiling { stack } => {
-            format!("{}: compiling its kernels, then its first step", stack.label)
+            format!("{stack}: compiling its kernels, then its first step")
         }
         Update::Prepared
         | Update::Tested
@@ -83,9 +83,8 @@ pub fn line(update: &Update) -> Option<String> {
         Update::Step {
             stack, step, steps, smoothed_loss_nats, tokens_per_second, overall, ..
         } => format!(
-            "{} | {}: step {step}/{steps}, loss {}, {} tokens/s",
+            "{} | {stack}: step {step}/{steps}, loss {}, {} tokens/s",
             how_far(overall),
-            stack.label,
             losses(smoothed_loss_nats),
             number::count(*tokens_per_second, 3)
         ),
@@ -219,7 +218,7 @@ mod tests {
     #[test]
     fn lines() {
         let step = Update::Step {
-            stack: StackName { id: "ab", label: "L2 d64 h2 x2" },
+            stack: StackName { id: "ab", label: "L2 d64 h2 x2", device: None },
             step: 120,
             steps: 400,
             loss_nats: &[3.1, 3.9],

@@ -7,6 +7,7 @@ mod check;
 mod compare;
 mod config;
 mod data;
+mod devices;
 mod energy;
 mod extend;
 mod fit;

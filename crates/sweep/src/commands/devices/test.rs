@@ -7,11 +7,11 @@ use isoflop_device::{
     Check, Finding, SelfTestCache, ShaderCompiler, list, test_anew, test_thoroughly,
 };
 use isoflop_ledger::now_utc;
-use isoflop_plan::{DeviceConfig, Precision, Shader};
+use isoflop_plan::{DeviceConfig, DeviceName, Precision, Shader};
 use isoflop_report::table::{Align, Table, Tone};
 use serde_json::json;
 
-use crate::cli::{DevicesArgs, device_name};
+use crate::cli::DevicesArgs;
 use crate::commands::bench::shader;
 use crate::failure::{FAILED, Misuse};
 use crate::{print, progress, terminal};
@@ -25,7 +25,7 @@ pub fn run(args: &DevicesArgs) -> anyhow::Result<ExitCode> {
     let progress = &mut *observer;
     let asked = shader(&args.shader)?;
     let name = args.device.as_deref().unwrap_or("auto");
-    let config = DeviceConfig { shader: asked, ..DeviceConfig::named(device_name(name)) };
+    let config = DeviceConfig { shader: asked, ..DeviceConfig::named(DeviceName::of(name)) };
     let listed = list();
     for failure in &listed.failures {
         progress.warn(failure.to_string());

@@ -16,6 +16,7 @@ pub(super) struct Scripts {
     /// This program.
     pub program: PathBuf,
     name: String,
+    /// One at most: a task trains on one.
     device: Option<String>,
     ask: SlurmAsk,
 }
@@ -27,7 +28,7 @@ impl Scripts {
             results: results.to_owned(),
             program: std::env::current_exe().context("cannot tell where this program is")?,
             name: name.to_owned(),
-            device: args.study.device.clone(),
+            device: args.study.device.first().cloned(),
             ask: args.ask.clone(),
         })
     }

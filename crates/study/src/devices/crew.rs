@@ -1,0 +1,290 @@
+//! The devices of a study, each with a process of its own.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::Duration;
+
+use isoflop_device::Choice;
+use isoflop_ledger::Passport;
+use isoflop_plan::CellId;
+use isoflop_speed::Rates;
+
+use super::message::{Begin, Opened, Order, Word};
+use super::process::{Heard, Link, Start};
+use crate::error::StudyError;
+use crate::events::{Observer, Update};
+
+/// Between two looks at whether the study is to stop.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// Times that a device's process may end, one after the other, without a stack between them.
+const MOST_DEATHS: usize = 2;
+
+/// A device that trains with others.
+pub(super) struct Device {
+    /// Its short name.
+    pub id: String,
+    /// Whether its remarks before training are told. Of devices alike, the first one's are.
+    speaks: bool,
+    link: Option<Box<dyn Link>>,
+    /// Of its process, among all.
+    number: u64,
+    pub opened: Option<Opened>,
+    /// What it measured, once it is ready.
+    pub ready: Option<Ready>,
+    /// Places at which it trains stacks, as far as is known.
+    pub places: usize,
+    /// Those that are free.
+    pub free: usize,
+    /// Since a stack ended there.
+    deaths: usize,
+}
+
+/// A device that can train.
+pub(super) struct Ready {
+    pub passport: Passport,
+    pub rates: Option<Rates>,
+}
+
+/// What a word was about, for the training.
+pub(super) enum News {
+    /// It is the training's.
+    Word(Word),
+    /// It is gone, as the words say, and with it what it was at; whether another process was started for it.
+    Gone { words: String, again: bool },
+}
+
+/// All of them.
+pub(super) struct Crew<'a> {
+    pub devices: Vec<Device>,
+    config: String,
+    start: Start<'a>,
+    tell: Sender<Heard>,
+    heard: Receiver<Heard>,
+    started: u64,
+    /// What was decided, once it was.
+    begin: Option<Begin>,
+    stacks: Option<Vec<Vec<CellId>>>,
+}
+
+impl Device {
+    pub fn order(&mut self, order: &Order) {
+        if let Some(link) = &mut self.link {
+            link.order(order);
+        }
+    }
+
+    /// Whether it takes part.
+    pub fn is_there(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// A stack ended well.
+    pub fn lives(&mut self) {
+        self.deaths = 0;
+    }
+}
+
+impl<'a> Crew<'a> {
+    /// Starts a process for each of the devices, which opens it.
+    ///
+    /// # Errors
+    /// If the system starts none.
+    pub fn start(
+        choices: Vec<Choice>,
+        config: String,
+        start: Start<'a>,
+    ) -> Result<Self, StudyError> {
+        let (tell, heard) = channel();
+        let mut labels = BTreeSet::new();
+        let device = |choice: Choice| Device {
+            speaks: labels.insert(choice.info.label()),
+            id: choice.info.id,
+            link: None,
+            number: 0,
+            opened: None,
+            ready: None,
+            places: 1,
+            free: 0,
+            deaths: 0,
+        };
+        let devices = choices.into_iter().map(device).collect();
+        let (begin, stacks) = (None, None);
+        let mut crew = Self { devices, config, start, tell, heard, started: 0, begin, stacks };
+        for index in 0..crew.devices.len() {
+            crew.launch(index).map_err(|words| StudyError::OnDevice {
+                device: crew.devices[index].id.clone(),
+                words,
+                misuse: false,
+            })?;
+        }
+        Ok(crew)
+    }
+
+    fn launch(&mut self, index: usize) -> Result<(), String> {
+        self.started += 1;
+        let mut link = (self.start)(self.started, self.tell.clone())
+            .map_err(|error| format!("cannot start a process for it: {error}"))?;
+        let device = &mut self.devices[index];
+        let (config, id) = (self.config.clone(), device.id.clone());
+        link.order(&Order::Open { config, device: id });
+        device.link = Some(link);
+        (device.number, device.free, device.opened, device.ready) = (self.started, 0, None, None);
+        Ok(())
+    }
+
+    /// Waits until all devices that are left are `at` some point. One that cannot get there is an error where it was `named`, else
+    /// it is left out.
+    pub fn gather(
+        &mut self,
+        named: bool,
+        observer: &mut dyn Observer,
+        at: impl Fn(&Device) -> bool,
+    ) -> Result<(), StudyError> {
+        while self.devices.iter().any(|device| device.is_there() && !at(device)) {
+            let Some((index, word)) = self.next_word() else { continue };
+            match self.hear(index, word, observer)? {
+                Some(News::Gone { words, .. }) if named => {
+                    let device = self.devices[index].id.clone();
+                    return Err(StudyError::OnDevice { device, words, misuse: true });
+                }
+                Some(News::Gone { words, .. }) => self.leave_out(index, &words, observer)?,
+                Some(News::Word(_)) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// A word of a device that is there; `None` for a while.
+    pub fn next_word(&mut self) -> Option<(usize, Option<Word>)> {
+        let (number, word) = match self.heard.recv_timeout(EVERY) {
+            Ok(heard) => heard,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
+        };
+        let of = |device: &Device| device.is_there() && device.number == number;
+        self.devices.iter().position(of).map(|index| (index, word))
+    }
+
+    /// Takes in what is not of training.
+    ///
+    /// # Errors
+    /// What keeps a device from going on with this study, whichever device it is.
+    pub fn hear(
+        &mut self,
+        index: usize,
+        word: Option<Word>,
+        observer: &mut dyn Observer,
+    ) -> Result<Option<News>, StudyError> {
+        let begin = self.begin.clone();
+        let stacks = self.stacks.clone();
+        let device = &mut self.devices[index];
+        match word {
+            Some(Word::Note(_)) if !device.speaks && stacks.is_none() => {}
+            Some(Word::Note(text)) => observer.note(format!("{}: {text}", device.id)),
+            Some(Word::Warning(text)) => observer.warn(format!("{}: {text}", device.id)),
+            Some(Word::Testing { operation, precision, done, total, seconds }) => {
+                observer.tell(&Update::Testing {
+                    operation: &operation,
+                    precision: precision.word(),
+                    done,
+                    total,
+                    seconds,
+                });
+            }
+            Some(Word::Tested) => observer.tell(&Update::Tested),
+            Some(Word::Opened(opened)) => {
+                device.opened = Some(opened);
+                if let Some(begin) = begin {
+                    device.order(&Order::Begin(begin));
+                }
+            }
+            Some(Word::Ready { passport, rates }) => {
+                device.ready = Some(Ready { passport: *passport, rates });
+                if let Some(stacks) = stacks {
+                    device.order(&Order::Stacks(stacks));
+                }
+            }
+            Some(Word::Failed { words, device: false }) => {
+                let device = device.id.clone();
+                return Err(StudyError::OnDevice { device, words, misuse: false });
+            }
+            Some(Word::Failed { words, device: true }) => {
+                return Ok(Some(self.gone(index, Some(words))));
+            }
+            None => return Ok(Some(self.gone(index, None))),
+            Some(word) => return Ok(Some(News::Word(word))),
+        }
+        Ok(None)
+    }
+
+    /// A device ended. Another process is started for it, unless it keeps ending or never came to train.
+    fn gone(&mut self, index: usize, words: Option<String>) -> News {
+        let training = self.stacks.is_some();
+        let device = &mut self.devices[index];
+        let ended = device.link.take().map(|mut link| link.end()).unwrap_or_default();
+        let mut words = words.unwrap_or_else(|| format!("its process ended ({ended})"));
+        device.deaths += 1;
+        let mut again = training && device.ready.is_some() && device.deaths < MOST_DEATHS;
+        if again && let Err(why) = self.launch(index) {
+            words += &format!("; {why}");
+            again = false;
+        }
+        News::Gone { words, again }
+    }
+
+    /// Says that a device takes no part any more.
+    ///
+    /// # Errors
+    /// [`StudyError::NoDeviceLeft`].
+    pub fn leave_out(
+        &mut self,
+        index: usize,
+        words: &str,
+        observer: &mut dyn Observer,
+    ) -> Result<(), StudyError> {
+        let device = self.devices[index].id.clone();
+        let left = self.devices.iter().filter(|device| device.is_there()).count();
+        if left == 0 {
+            return Err(StudyError::NoDeviceLeft { device, words: words.to_owned() });
+        }
+        let left = match left {
+            1 => "the other one goes on".to_owned(),
+            left => format!("the other {left} go on"),
+        };
+        observer.warn(format!("{device}: {words}; it is left out, and {left}"));
+        Ok(())
+    }
+
+    /// Tells all devices what was decided, those too that are to come.
+    pub fn begin(&mut self, begin: impl Fn(&Device) -> Begin, for_others: Begin) {
+        for device in &mut self.devices {
+            let order = Order::Begin(begin(device));
+            device.order(&order);
+        }
+        self.begin = Some(for_others);
+    }
+
+    /// Tells all devices the stacks, those too that are to come.
+    pub fn lay_out(&mut self, stacks: Vec<Vec<CellId>>) {
+        for device in &mut self.devices {
+            device.order(&Order::Stacks(stacks.clone()));
+        }
+        self.stacks = Some(stacks);
+    }
+
+    /// Tells all devices the same.
+    pub fn order_all(&mut self, order: &Order) {
+        self.devices.iter_mut().for_each(|device| device.order(order));
+    }
+
+    /// A device came to its end: its process is waited for.
+    pub fn dismiss(&mut self, index: usize) {
+        if let Some(mut link) = self.devices[index].link.take() {
+            link.end();
+        }
+    }
+
+    pub fn anyone(&self) -> bool {
+        self.devices.iter().any(Device::is_there)
+    }
+}

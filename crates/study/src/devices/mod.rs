@@ -1,0 +1,261 @@
+//! A study on several devices of one machine. Each has a process of its own, since a driver that crashes takes its process along;
+//! this one opens no device, keeps the one ledger and says who trains what.
+//!
+//! A device that is free asks for a stack; it gets the costliest that it would be done with first ([`isoflop_speed::share`]), by its
+//! measured speed. Records come back over a pipe, and a cell is not over before its record is on the disk. Checkpoints lie where those
+//! of one device do, so that any device goes on from what another one left.
+
+mod child;
+mod crew;
+mod hand_out;
+mod message;
+mod pace;
+mod process;
+#[cfg(test)]
+mod tests;
+mod train;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use isoflop_device::{Choice, DeviceError};
+use isoflop_durable::{parse_sealed, read_if_there, write_sealed};
+use isoflop_plan::{CellId, Config, DeviceName, Grid, Precision, Stack, StackLimits, deal};
+use isoflop_speed::Rates;
+use isoflop_text::counted;
+
+use crate::begun::keep_begun;
+use crate::calibration::fit_calibrations;
+use crate::clock::Clock;
+use crate::error::StudyError;
+use crate::events::{Observer, Training};
+use crate::facts::StudyData;
+use crate::open::{build_grid, open_ledger, prepare_data, settle, trained_in};
+use crate::run::{Ended, RunOptions};
+use crate::stop::Stop;
+use crate::widths::restack;
+pub use child::device_process_main;
+use crew::{Crew, Device};
+use message::{Begin, Opened};
+use process::Start;
+use train::Work;
+
+/// Set in a process that is to train on one device.
+const SET: &str = "ISOFLOP_DEVICE_PROCESS";
+
+/// Marks a word among whatever a driver prints.
+const MARK: &str = "isoflop-device:";
+
+/// Whether this program calls [`device_process_main`].
+static AVAILABLE: AtomicBool = AtomicBool::new(false);
+
+/// Rates of the devices of a study, beside its ledger.
+const RATES_FILE: &str = "devices.json";
+
+/// The devices that a configuration means. Where it is one, the configuration names it from now on.
+///
+/// # Errors
+/// [`StudyError::Device`]; [`StudyError::Misuse`] where this program cannot train on several.
+pub(crate) fn several(
+    config: &mut Config,
+    observer: &mut dyn Observer,
+) -> Result<Option<Vec<Choice>>, StudyError> {
+    if !config.device.name.is_several() {
+        return Ok(None);
+    }
+    let list = isoflop_device::list();
+    let mut choices = list.pick_each(&config.device).map_err(|source| of_device(config, source))?;
+    if choices.len() == 1 {
+        let one = choices.remove(0);
+        observer.note(format!("the only device that is meant: {}", one.info.label()));
+        config.device.name = DeviceName::Named(one.info.id);
+        return Ok(None);
+    }
+    if !AVAILABLE.load(Ordering::Relaxed) {
+        return Err(StudyError::Misuse(
+            "several devices need processes of their own, which this program does not offer\nhint: name one device, or have `main` call `isoflop::device_process_main`".into(),
+        ));
+    }
+    Ok(Some(choices))
+}
+
+fn of_device(config: &Config, source: DeviceError) -> StudyError {
+    let place = config.place("device.name").map(|place| place.to_string());
+    StudyError::Device { place, source: source.into() }
+}
+
+/// Trains what a study lacks on these devices.
+///
+/// # Errors
+/// [`StudyError`].
+pub(crate) fn run(
+    config: &mut Config,
+    choices: Vec<Choice>,
+    options: &RunOptions,
+    observer: &mut dyn Observer,
+    stop: &dyn Stop,
+) -> Result<Ended, StudyError> {
+    run_with(config, choices, options, &process::start, observer, stop)
+}
+
+fn run_with(
+    config: &mut Config,
+    choices: Vec<Choice>,
+    options: &RunOptions,
+    start: Start,
+    observer: &mut dyn Observer,
+    stop: &dyn Stop,
+) -> Result<Ended, StudyError> {
+    let mut clock = Clock::start();
+    fit_calibrations(config, observer)?;
+    let mut ledger = open_ledger(config, options.extend, &options.command, observer)?;
+    if let (true, Some(earlier)) = (config.train.precision.is_auto(), trained_in(ledger.contents()))
+    {
+        observer.note(format!("precision: {}, as the cells there have it", earlier.word()));
+        config.decide_precision(earlier);
+    }
+
+    // plan: the devices open while the data is prepared
+    let named = config.device.name != DeviceName::All;
+    let count = counted(choices.len() as u64, "device");
+    let labels: Vec<String> = choices.iter().map(|choice| choice.info.label()).collect();
+    observer.note(format!("training on {count}: {}", labels.join(", ")));
+    let mut crew = Crew::start(choices, config.resolved_toml(), start)?;
+    let corpus = prepare_data(config, observer)?;
+    let data = StudyData::of(&corpus);
+    data.check_same(ledger.folder(), ledger.contents().records.len(), observer)?;
+    clock.lap("data");
+    crew.gather(named, observer, |device| device.opened.is_some())?;
+    let opened: Vec<&Opened> = crew.devices.iter().filter_map(|d| d.opened.as_ref()).collect();
+    decide_precision(config, &opened, observer);
+    let limits = opened.first().map(|opened| opened.limits);
+    let mut grid = build_grid(config, &corpus, &data, limits)?;
+    settle(config, options.extend, &mut ledger, &data, observer)?;
+    crate::run::tell_doubts(&grid, ledger.contents().records.is_empty(), observer);
+    clock.lap("device");
+    let all_done = ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty();
+    if all_done {
+        return Ok(Ended { grid, data, ledger, end: None, clock });
+    }
+
+    // measure
+    let mut rates = known_rates(ledger.folder())?;
+    let precision = config.train.precision.known().unwrap_or(Precision::F32);
+    let passports = &ledger.contents().passports;
+    let measured: Vec<String> = passports
+        .iter()
+        .filter(|(_, p)| !p.peaks.is_empty())
+        .map(|(hash, _)| hash.clone())
+        .collect();
+    let mut labels: Vec<&str> =
+        crew.devices.iter().filter_map(|d| Some(&d.opened.as_ref()?.label[..])).collect();
+    labels.dedup();
+    let begin = Begin {
+        precision,
+        data_sha256: corpus.sha256().to_owned(),
+        measure: labels.len() > 1,
+        measured,
+        rates: None,
+    };
+    let of = |device: &Device| {
+        let label = device.opened.as_ref().map(|opened| &opened.label[..]).unwrap_or_default();
+        Begin { rates: rates.get(label).cloned(), ..begin.clone() }
+    };
+    crew.begin(of, begin.clone());
+    crew.gather(named, observer, |device| device.ready.is_some())?;
+    for device in &mut crew.devices {
+        let Some(ready) = &mut device.ready else { continue };
+        let hash = ledger.keep_passport(ready.passport.clone())?;
+        if let Some(known) = ledger.passport(&hash) {
+            ready.passport = known.clone();
+        }
+        if let Some(found) = &ready.rates {
+            rates.insert(found.device.clone(), found.clone());
+        }
+    }
+    if !rates.is_empty() {
+        write_sealed(&ledger.folder().join(RATES_FILE), &rates)?;
+        ledger.hold(RATES_FILE)?;
+    }
+    clock.lap("measurements");
+
+    // train -> ledger
+    let planned = grid.clone();
+    // A device that could not hold such a stack is not given it.
+    let (limits, widths) = fastest(&crew.devices, &grid);
+    restack(&mut grid, limits, widths);
+    let done: BTreeSet<CellId> = grid
+        .cells
+        .iter()
+        .map(|planned| planned.cell.id.clone())
+        .filter(|id| ledger.is_done(id))
+        .collect();
+    spread(&mut grid, &done, crew.devices.len());
+    keep_begun(&mut grid, ledger.folder(), |id| done.contains(id))?;
+    let cells = |stack: &Stack| stack.cells.iter().map(|cell| cell.id.clone()).collect();
+    crew.lay_out(grid.stacks.iter().map(cells).collect());
+    stop.saving(true);
+    let order: Vec<usize> = (0..grid.stacks.len()).rev().collect();
+    let training = Training::new(observer, &grid, None, &order, crew.devices.len(), done);
+    let names = (&config.study.name[..], corpus.sha256());
+    let end = Work::new(&mut crew, &mut ledger, training, &grid.stacks, names).go(stop);
+    stop.saving(false);
+    clock.lap("training");
+    observer.clear();
+    ledger.check()?;
+    Ok(Ended { grid: planned, data, ledger, end: Some(end?), clock })
+}
+
+/// Settles `train.precision = "auto"`: what all devices take, else what all of them compute.
+fn decide_precision(config: &mut Config, opened: &[&Opened], observer: &mut dyn Observer) {
+    if !config.train.precision.is_auto() {
+        return;
+    }
+    let mut autos = opened.iter().map(|opened| opened.auto);
+    let first = autos.next().unwrap_or(Precision::F32);
+    let decided = if autos.all(|auto| auto == first) { first } else { Precision::F32 };
+    let why = if decided == first { "by auto" } else { "since the devices would take others" };
+    observer.note(format!("precision: {}, {why}", decided.word()));
+    config.decide_precision(decided);
+}
+
+/// Limits and rates of the device that trains the whole grid fastest, as far as is known.
+fn fastest<'c>(devices: &'c [Device], grid: &Grid) -> (StackLimits, Option<&'c Rates>) {
+    let seconds = |rates: Option<&Rates>| {
+        let of = |stack: &Stack| Some(stack.cost_flops() / rates?.of(stack)?.flops_per_second);
+        let all: Option<f64> = grid.stacks.iter().map(of).sum();
+        all.zip(rates).map_or(f64::INFINITY, |(all, rates)| all / rates.stacks_at_once as f64)
+    };
+    let of = |device: &'c Device| {
+        Some((device.opened.as_ref()?.limits, device.ready.as_ref()?.rates.as_ref()))
+    };
+    let first = devices.iter().filter_map(of).min_by(|a, b| seconds(a.1).total_cmp(&seconds(b.1)));
+    first.expect("a device is ready")
+}
+
+/// Halves wide stacks where the devices would not be done at the same time else. Cells that have ended are in stacks of their own.
+fn spread(grid: &mut Grid, done: &BTreeSet<CellId>, devices: usize) {
+    let (mut open, mut stacks) = (Vec::new(), Vec::new());
+    for stack in std::mem::take(&mut grid.stacks) {
+        let (ended, left): (Vec<_>, Vec<_>) =
+            stack.cells.into_iter().partition(|cell| done.contains(&cell.id));
+        stacks.extend((!ended.is_empty()).then(|| Stack::of(ended)));
+        open.extend((!left.is_empty()).then(|| Stack::of(left)));
+    }
+    let dealt = deal(&open, devices, Stack::cost_flops);
+    stacks.extend(dealt.packings.into_iter().flat_map(|packing| packing.stacks));
+    stacks.sort_by(|a, b| a.cost_flops().total_cmp(&b.cost_flops()));
+    grid.stacks = stacks;
+}
+
+/// What was measured for this study before, by the devices' labels.
+fn known_rates(folder: &std::path::Path) -> Result<BTreeMap<String, Rates>, StudyError> {
+    let path = folder.join(RATES_FILE);
+    let hint = "remove it, and it is measured again";
+    let unreadable =
+        |source| StudyError::Unreadable { path: path.clone(), hint: hint.into(), source };
+    match read_if_there(&path).map_err(|error| unreadable(error.into()))? {
+        Some(bytes) => parse_sealed(&bytes).map_err(unreadable),
+        None => Ok(BTreeMap::new()),
+    }
+}
