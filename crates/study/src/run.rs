@@ -3,13 +3,13 @@
 use isoflop_device::TrainDevice;
 use isoflop_durable::FileError;
 use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger, Passport};
-use isoflop_plan::{Config, Grid};
+use isoflop_plan::{Config, Grid, StackLimits};
 use isoflop_speed::Effort;
 use isoflop_text::counted;
 
 use crate::begun::keep_begun;
 use crate::clock::Clock;
-use crate::devices;
+use crate::devices::{self, Part};
 use crate::energy::{self, Metering};
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
@@ -65,7 +65,9 @@ pub fn run(
 ) -> Result<End, StudyError> {
     let mut metering = None;
     let ended = match devices::several(&mut config, observer)? {
-        Some(choices) => devices::run(&mut config, choices, options, observer, stop)?,
+        Some(choices) => {
+            devices::run(&mut config, choices, options, &devices::start, observer, stop)?
+        }
         None => on_one_device(&mut config, options, &mut metering, observer, stop)?,
     };
     let Ended { grid, data, mut ledger, end, mut clock } = ended;
@@ -150,48 +152,68 @@ fn on_one_device(
     if ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
         return Ok(Ended { grid, data, ledger, end: None, clock });
     }
-    let passport = keep_passport(&mut ledger, config, &device, corpus.sha256(), observer)?;
-    let worth = worth_measuring(ledger.passport(&passport), &grid);
-    let measurer = Measurer { config, device: &device, limits };
-    let widths = measurer.widths(&grid, worth, observer)?;
-    measurer.restack(&mut grid, widths.as_ref());
-    keep_begun(&mut grid, ledger.folder(), |id| ledger.is_done(id))?;
-    ledger.hold(widths::FILE)?;
-    let rates = match widths {
-        Some(widths) if widths.device == device.info.label() => Some(widths),
-        _ if worth => Some(measurer.planned(&grid, TRIALS, observer)?),
-        _ => None,
-    };
-    clock.lap("measurements");
-    let metering = metering.insert(Metering::open(&device, &config.device));
+    let part = Part { config, corpus: &corpus, free: true };
+    let here = Here { device: &device, limits, metering };
+    let end = train_here(here, &part, &mut ledger, &mut grid, observer, stop, &mut clock)?;
+    Ok(Ended { grid, data, ledger, end: Some(end), clock })
+}
+
+/// The one device that trains.
+pub(crate) struct Here<'a> {
+    pub device: &'a TrainDevice,
+    pub limits: StackLimits,
+    /// What counted its energy goes in here.
+    pub metering: &'a mut Option<Metering>,
+}
+
+/// Trains what a ledger lacks of a grid's stacks.
+///
+/// # Errors
+/// What keeps the study from being done.
+pub(crate) fn train_here(
+    here: Here,
+    part: &Part,
+    ledger: &mut Ledger,
+    grid: &mut Grid,
+    observer: &mut dyn Observer,
+    stop: &dyn Stop,
+    clock: &mut Clock,
+) -> Result<schedule::End, StudyError> {
+    let Here { device, limits, metering } = here;
+    let &Part { config, corpus, free } = part;
+    let passport = keep_passport(ledger, config, device, corpus.sha256(), observer)?;
+    let mut rates = None;
+    if free {
+        let worth = worth_measuring(ledger.passport(&passport), grid);
+        let measurer = Measurer { config, device, limits };
+        let widths = measurer.widths(grid, worth, observer)?;
+        measurer.restack(grid, widths.as_ref());
+        keep_begun(grid, ledger.folder(), |id| ledger.is_done(id))?;
+        ledger.hold(widths::FILE)?;
+        rates = match widths {
+            Some(widths) if widths.device == device.info.label() => Some(widths),
+            _ if worth => Some(measurer.planned(grid, TRIALS, observer)?),
+            _ => None,
+        };
+        clock.lap("measurements");
+    }
+    let metering = metering.insert(Metering::open(device, &config.device));
     let study = Prepared {
         config,
-        grid: &grid,
-        corpus: &corpus,
-        device: &device,
+        grid,
+        corpus,
+        device,
         limits,
         meter: metering.meter(),
         passport: &passport,
         rates: rates.as_ref(),
     };
-    let end = trained(&study, &mut ledger, observer, stop, &mut clock)?;
-    Ok(Ended { grid, data, ledger, end: Some(end), clock })
-}
-
-/// Trains what a ledger lacks, with the clock running.
-pub(crate) fn trained(
-    study: &Prepared,
-    ledger: &mut Ledger,
-    observer: &mut dyn Observer,
-    stop: &dyn Stop,
-    clock: &mut Clock,
-) -> Result<schedule::End, StudyError> {
     let before = ledger.contents().records.len();
     let mut overheads = Overheads::default();
     stop.saving(true);
-    let end = train(study, ledger, observer, stop, &mut overheads);
+    let end = train(&study, ledger, observer, stop, &mut overheads);
     stop.saving(false);
-    study.device.wait();
+    device.wait();
     let records = ledger.contents().records.get(before..).unwrap_or_default();
     clock.lap_training(records, &overheads);
     observer.clear();
@@ -216,7 +238,7 @@ pub(crate) fn tell_doubts(grid: &Grid, begins: bool, observer: &mut dyn Observer
 }
 
 /// Keeps this process's passport. Peaks are measured once per folder and machine.
-pub(crate) fn keep_passport(
+fn keep_passport(
     ledger: &mut Ledger,
     config: &Config,
     device: &TrainDevice,

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use isoflop_device::Choice;
 use isoflop_ledger::Passport;
-use isoflop_plan::CellId;
+use isoflop_plan::{CellId, Config, DeviceName};
 use isoflop_speed::Rates;
+use isoflop_text::counted;
 
 use super::message::{Begin, Opened, Order, Word};
 use super::process::{Heard, Link, Start};
@@ -55,9 +56,11 @@ pub(super) enum News {
 }
 
 /// All of them.
-pub(super) struct Crew<'a> {
-    pub devices: Vec<Device>,
+pub(crate) struct Crew<'a> {
+    pub(super) devices: Vec<Device>,
     config: String,
+    /// Whether they are named one by one: then none may be missing from the start.
+    named: bool,
     start: Start<'a>,
     tell: Sender<Heard>,
     heard: Receiver<Heard>,
@@ -92,9 +95,13 @@ impl<'a> Crew<'a> {
     /// If the system starts none.
     pub fn start(
         choices: Vec<Choice>,
-        config: String,
+        config: &Config,
         start: Start<'a>,
+        observer: &mut dyn Observer,
     ) -> Result<Self, StudyError> {
+        let count = counted(choices.len() as u64, "device");
+        let names: Vec<String> = choices.iter().map(|choice| choice.info.label()).collect();
+        observer.note(format!("training on {count}: {}", names.join(", ")));
         let (tell, heard) = channel();
         let mut labels = BTreeSet::new();
         let device = |choice: Choice| Device {
@@ -109,8 +116,10 @@ impl<'a> Crew<'a> {
             deaths: 0,
         };
         let devices = choices.into_iter().map(device).collect();
-        let (begin, stacks) = (None, None);
-        let mut crew = Self { devices, config, start, tell, heard, started: 0, begin, stacks };
+        let (begin, stacks, named) = (None, None, config.device.name != DeviceName::All);
+        let config = config.resolved_toml();
+        let mut crew =
+            Self { devices, config, named, start, tell, heard, started: 0, begin, stacks };
         for index in 0..crew.devices.len() {
             crew.launch(index).map_err(|words| StudyError::OnDevice {
                 device: crew.devices[index].id.clone(),
@@ -133,18 +142,17 @@ impl<'a> Crew<'a> {
         Ok(())
     }
 
-    /// Waits until all devices that are left are `at` some point. One that cannot get there is an error where it was `named`, else
-    /// it is left out.
-    pub fn gather(
+    /// Waits until all devices that are left are `at` some point. One that cannot get there is an error where it was named, else it
+    /// is left out.
+    pub(super) fn gather(
         &mut self,
-        named: bool,
         observer: &mut dyn Observer,
         at: impl Fn(&Device) -> bool,
     ) -> Result<(), StudyError> {
         while self.devices.iter().any(|device| device.is_there() && !at(device)) {
             let Some((index, word)) = self.next_word() else { continue };
             match self.hear(index, word, observer)? {
-                Some(News::Gone { words, .. }) if named => {
+                Some(News::Gone { words, .. }) if self.named => {
                     let device = self.devices[index].id.clone();
                     return Err(StudyError::OnDevice { device, words, misuse: true });
                 }
@@ -156,7 +164,7 @@ impl<'a> Crew<'a> {
     }
 
     /// A word of a device that is there; `None` for a while.
-    pub fn next_word(&mut self) -> Option<(usize, Option<Word>)> {
+    pub(super) fn next_word(&mut self) -> Option<(usize, Option<Word>)> {
         let (number, word) = match self.heard.recv_timeout(EVERY) {
             Ok(heard) => heard,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return None,
@@ -169,7 +177,7 @@ impl<'a> Crew<'a> {
     ///
     /// # Errors
     /// What keeps a device from going on with this study, whichever device it is.
-    pub fn hear(
+    pub(super) fn hear(
         &mut self,
         index: usize,
         word: Option<Word>,
@@ -236,7 +244,7 @@ impl<'a> Crew<'a> {
     ///
     /// # Errors
     /// [`StudyError::NoDeviceLeft`].
-    pub fn leave_out(
+    pub(super) fn leave_out(
         &mut self,
         index: usize,
         words: &str,
@@ -256,7 +264,7 @@ impl<'a> Crew<'a> {
     }
 
     /// Tells all devices what was decided, those too that are to come.
-    pub fn begin(&mut self, begin: impl Fn(&Device) -> Begin, for_others: Begin) {
+    pub(super) fn begin(&mut self, begin: impl Fn(&Device) -> Begin, for_others: Begin) {
         for device in &mut self.devices {
             let order = Order::Begin(begin(device));
             device.order(&order);
@@ -265,7 +273,7 @@ impl<'a> Crew<'a> {
     }
 
     /// Tells all devices the stacks, those too that are to come.
-    pub fn lay_out(&mut self, stacks: Vec<Vec<CellId>>) {
+    pub(super) fn lay_out(&mut self, stacks: Vec<Vec<CellId>>) {
         for device in &mut self.devices {
             device.order(&Order::Stacks(stacks.clone()));
         }
@@ -273,18 +281,18 @@ impl<'a> Crew<'a> {
     }
 
     /// Tells all devices the same.
-    pub fn order_all(&mut self, order: &Order) {
+    pub(super) fn order_all(&mut self, order: &Order) {
         self.devices.iter_mut().for_each(|device| device.order(order));
     }
 
     /// A device came to its end: its process is waited for.
-    pub fn dismiss(&mut self, index: usize) {
+    pub(super) fn dismiss(&mut self, index: usize) {
         if let Some(mut link) = self.devices[index].link.take() {
             link.end();
         }
     }
 
-    pub fn anyone(&self) -> bool {
+    pub(super) fn anyone(&self) -> bool {
         self.devices.iter().any(Device::is_there)
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// From the study to a device.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// Opens this device. The first order.
     Open {
         /// The resolved configuration.
@@ -34,7 +34,7 @@ pub(super) enum Order {
 
 /// What is decided for all devices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Begin {
+pub(crate) struct Begin {
     pub precision: Precision,
     /// Of the data, in hex.
     pub data_sha256: String,
@@ -48,7 +48,7 @@ pub(super) struct Begin {
 
 /// From a device to the study.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) enum Word {
+pub(crate) enum Word {
     Note(String),
     Warning(String),
     /// A self-test is on its way.
@@ -110,7 +110,7 @@ pub(super) enum Word {
 
 /// A device that was opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Opened {
+pub(crate) struct Opened {
     pub label: String,
     pub precisions: Vec<Precision>,
     /// What `train.precision = "auto"` stands for.

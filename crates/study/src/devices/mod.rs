@@ -18,11 +18,12 @@ mod train;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use isoflop_data::Corpus;
 use isoflop_device::{Choice, DeviceError};
 use isoflop_durable::{parse_sealed, read_if_there, write_sealed};
+use isoflop_ledger::Ledger;
 use isoflop_plan::{CellId, Config, DeviceName, Grid, Precision, Stack, StackLimits, deal};
 use isoflop_speed::Rates;
-use isoflop_text::counted;
 
 use crate::begun::keep_begun;
 use crate::calibration::fit_calibrations;
@@ -31,13 +32,16 @@ use crate::error::StudyError;
 use crate::events::{Observer, Training};
 use crate::facts::StudyData;
 use crate::open::{build_grid, open_ledger, prepare_data, settle, trained_in};
-use crate::run::{Ended, RunOptions};
+use crate::run::{Ended, RunOptions, tell_doubts};
+use crate::schedule::End;
 use crate::stop::Stop;
 use crate::widths::restack;
 pub use child::device_process_main;
-use crew::{Crew, Device};
+pub(crate) use crew::Crew;
+use crew::Device;
 use message::{Begin, Opened};
 use process::Start;
+pub(crate) use process::start;
 use train::Work;
 
 /// Set in a process that is to train on one device.
@@ -92,16 +96,6 @@ pub(crate) fn run(
     config: &mut Config,
     choices: Vec<Choice>,
     options: &RunOptions,
-    observer: &mut dyn Observer,
-    stop: &dyn Stop,
-) -> Result<Ended, StudyError> {
-    run_with(config, choices, options, &process::start, observer, stop)
-}
-
-fn run_with(
-    config: &mut Config,
-    choices: Vec<Choice>,
-    options: &RunOptions,
     start: Start,
     observer: &mut dyn Observer,
     stop: &dyn Stop,
@@ -115,46 +109,107 @@ fn run_with(
         config.decide_precision(earlier);
     }
 
-    // plan: the devices open while the data is prepared
-    let named = config.device.name != DeviceName::All;
-    let count = counted(choices.len() as u64, "device");
-    let labels: Vec<String> = choices.iter().map(|choice| choice.info.label()).collect();
-    observer.note(format!("training on {count}: {}", labels.join(", ")));
-    let mut crew = Crew::start(choices, config.resolved_toml(), start)?;
+    // plan, data: the devices open while the data is prepared
+    let mut crew = Crew::start(choices, config, start, observer)?;
     let corpus = prepare_data(config, observer)?;
     let data = StudyData::of(&corpus);
     data.check_same(ledger.folder(), ledger.contents().records.len(), observer)?;
     clock.lap("data");
-    crew.gather(named, observer, |device| device.opened.is_some())?;
-    let opened: Vec<&Opened> = crew.devices.iter().filter_map(|d| d.opened.as_ref()).collect();
-    decide_precision(config, &opened, observer);
-    let limits = opened.first().map(|opened| opened.limits);
-    let mut grid = build_grid(config, &corpus, &data, limits)?;
+    let limits = open(&mut crew, config, observer)?;
+    let mut grid = build_grid(config, &corpus, &data, Some(limits))?;
     settle(config, options.extend, &mut ledger, &data, observer)?;
-    crate::run::tell_doubts(&grid, ledger.contents().records.is_empty(), observer);
+    tell_doubts(&grid, ledger.contents().records.is_empty(), observer);
     clock.lap("device");
-    let all_done = ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty();
-    if all_done {
+
+    // train -> ledger
+    if ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
         return Ok(Ended { grid, data, ledger, end: None, clock });
     }
+    let planned = grid.clone();
+    let part = Part { config, corpus: &corpus, free: true };
+    let end = train(&mut crew, &part, &mut ledger, &mut grid, observer, stop, &mut clock)?;
+    Ok(Ended { grid: planned, data, ledger, end: Some(end), clock })
+}
 
-    // measure
+/// Waits until the devices are open, and settles the precision that is left to them. Limits of the first of them.
+///
+/// # Errors
+/// As [`Crew::gather`].
+pub(crate) fn open(
+    crew: &mut Crew,
+    config: &mut Config,
+    observer: &mut dyn Observer,
+) -> Result<StackLimits, StudyError> {
+    crew.gather(observer, |device| device.opened.is_some())?;
+    let opened: Vec<&Opened> = crew.devices.iter().filter_map(|d| d.opened.as_ref()).collect();
+    decide_precision(config, &opened, observer);
+    Ok(opened.first().expect("a device is open").limits)
+}
+
+/// What is trained of a study.
+pub(crate) struct Part<'a> {
+    pub config: &'a Config,
+    pub corpus: &'a Corpus,
+    /// Whether its cells may be grouped anew into stacks.
+    pub free: bool,
+}
+
+/// Trains what a ledger lacks of a grid's stacks.
+///
+/// # Errors
+/// What keeps the study from being done.
+pub(crate) fn train(
+    crew: &mut Crew,
+    part: &Part,
+    ledger: &mut Ledger,
+    grid: &mut Grid,
+    observer: &mut dyn Observer,
+    stop: &dyn Stop,
+    clock: &mut Clock,
+) -> Result<End, StudyError> {
+    measure(crew, part, ledger, observer)?;
+    clock.lap("measurements");
+    let cells = grid.stacks.iter().flat_map(|stack| &stack.cells).map(|cell| cell.id.clone());
+    let done: BTreeSet<CellId> = cells.filter(|id| ledger.is_done(id)).collect();
+    if part.free {
+        // A device that could not hold such a stack is not given it.
+        let (limits, widths) = fastest(&crew.devices, grid);
+        restack(grid, limits, widths);
+        spread(grid, &done, crew.devices.len());
+        keep_begun(grid, ledger.folder(), |id| done.contains(id))?;
+    }
+    let cells = |stack: &Stack| stack.cells.iter().map(|cell| cell.id.clone()).collect();
+    crew.lay_out(grid.stacks.iter().map(cells).collect());
+    stop.saving(true);
+    let order: Vec<usize> = (0..grid.stacks.len()).rev().collect();
+    let training = Training::new(observer, grid, None, &order, crew.devices.len(), done);
+    let names = (&part.config.study.name[..], part.corpus.sha256());
+    let end = Work::new(crew, ledger, training, &grid.stacks, names).go(stop);
+    stop.saving(false);
+    clock.lap("training");
+    observer.clear();
+    ledger.check()?;
+    end
+}
+
+/// Has the devices say what they are and how fast, as far as it is not known.
+fn measure(
+    crew: &mut Crew,
+    part: &Part,
+    ledger: &mut Ledger,
+    observer: &mut dyn Observer,
+) -> Result<(), StudyError> {
     let mut rates = known_rates(ledger.folder())?;
-    let precision = config.train.precision.known().unwrap_or(Precision::F32);
-    let passports = &ledger.contents().passports;
-    let measured: Vec<String> = passports
-        .iter()
-        .filter(|(_, p)| !p.peaks.is_empty())
-        .map(|(hash, _)| hash.clone())
-        .collect();
+    let passports = ledger.contents().passports.iter();
+    let measured = passports.filter(|(_, p)| !p.peaks.is_empty()).map(|(hash, _)| hash.clone());
     let mut labels: Vec<&str> =
         crew.devices.iter().filter_map(|d| Some(&d.opened.as_ref()?.label[..])).collect();
     labels.dedup();
     let begin = Begin {
-        precision,
-        data_sha256: corpus.sha256().to_owned(),
+        precision: part.config.train.precision.known().unwrap_or(Precision::F32),
+        data_sha256: part.corpus.sha256().to_owned(),
         measure: labels.len() > 1,
-        measured,
+        measured: measured.collect(),
         rates: None,
     };
     let of = |device: &Device| {
@@ -162,7 +217,7 @@ fn run_with(
         Begin { rates: rates.get(label).cloned(), ..begin.clone() }
     };
     crew.begin(of, begin.clone());
-    crew.gather(named, observer, |device| device.ready.is_some())?;
+    crew.gather(observer, |device| device.ready.is_some())?;
     for device in &mut crew.devices {
         let Some(ready) = &mut device.ready else { continue };
         let hash = ledger.keep_passport(ready.passport.clone())?;
@@ -177,33 +232,7 @@ fn run_with(
         write_sealed(&ledger.folder().join(RATES_FILE), &rates)?;
         ledger.hold(RATES_FILE)?;
     }
-    clock.lap("measurements");
-
-    // train -> ledger
-    let planned = grid.clone();
-    // A device that could not hold such a stack is not given it.
-    let (limits, widths) = fastest(&crew.devices, &grid);
-    restack(&mut grid, limits, widths);
-    let done: BTreeSet<CellId> = grid
-        .cells
-        .iter()
-        .map(|planned| planned.cell.id.clone())
-        .filter(|id| ledger.is_done(id))
-        .collect();
-    spread(&mut grid, &done, crew.devices.len());
-    keep_begun(&mut grid, ledger.folder(), |id| done.contains(id))?;
-    let cells = |stack: &Stack| stack.cells.iter().map(|cell| cell.id.clone()).collect();
-    crew.lay_out(grid.stacks.iter().map(cells).collect());
-    stop.saving(true);
-    let order: Vec<usize> = (0..grid.stacks.len()).rev().collect();
-    let training = Training::new(observer, &grid, None, &order, crew.devices.len(), done);
-    let names = (&config.study.name[..], corpus.sha256());
-    let end = Work::new(&mut crew, &mut ledger, training, &grid.stacks, names).go(stop);
-    stop.saving(false);
-    clock.lap("training");
-    observer.clear();
-    ledger.check()?;
-    Ok(Ended { grid: planned, data, ledger, end: Some(end?), clock })
+    Ok(())
 }
 
 /// Settles `train.precision = "auto"`: what all devices take, else what all of them compute.

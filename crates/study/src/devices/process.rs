@@ -13,10 +13,10 @@ use super::{MARK, SET};
 const LAST_LINES: usize = 3;
 
 /// What a process says, by its number; `None` where it says nothing any more.
-pub(super) type Heard = (u64, Option<Word>);
+pub(crate) type Heard = (u64, Option<Word>);
 
 /// Somebody who trains on a device.
-pub(super) trait Link {
+pub(crate) trait Link {
     /// Gives it an order. A process that is gone is heard of otherwise.
     fn order(&mut self, order: &Order);
 
@@ -25,7 +25,7 @@ pub(super) trait Link {
 }
 
 /// Who starts somebody for a device, who is heard under this number.
-pub(super) type Start<'a> = &'a dyn Fn(u64, Sender<Heard>) -> std::io::Result<Box<dyn Link>>;
+pub(crate) type Start<'a> = &'a dyn Fn(u64, Sender<Heard>) -> std::io::Result<Box<dyn Link>>;
 
 struct Process {
     child: Child,
@@ -36,7 +36,7 @@ struct Process {
 
 /// Starts this program once more, to train on a device. It has a group of processes of its own, so that a Ctrl-C on the terminal
 /// reaches the study alone.
-pub(super) fn start(number: u64, heard: Sender<Heard>) -> std::io::Result<Box<dyn Link>> {
+pub(crate) fn start(number: u64, heard: Sender<Heard>) -> std::io::Result<Box<dyn Link>> {
     let mut command = Command::new(std::env::current_exe()?);
     command.env(SET, "1").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     #[cfg(unix)]

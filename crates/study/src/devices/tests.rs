@@ -11,7 +11,6 @@ use isoflop_record::Status;
 
 use super::message::{Opened, Order, Word};
 use super::process::{Heard, Link};
-use super::run_with;
 use crate::error::StudyError;
 use crate::events::{Observer, Silent, Update};
 use crate::run::{Ended, RunOptions, run};
@@ -138,7 +137,7 @@ impl Bench {
             std::thread::spawn(move || double(&taken, say, limits, &whole, &given, &fate));
             Ok(Box::new(Double { orders }) as Box<dyn Link>)
         };
-        run_with(&mut config, choices, &RunOptions::default(), &start, told, stop)
+        super::run(&mut config, choices, &RunOptions::default(), &start, told, stop)
     }
 
     /// Whether every cell has the result that it has on one device, once.

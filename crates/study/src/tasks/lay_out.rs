@@ -53,11 +53,6 @@ pub fn lay_out(
             "train.precision is left to the device, and every task would choose for itself\nhint: say which, `--set train.precision=bf16` or f32".into(),
         ));
     }
-    if config.device.name.is_several() {
-        return Err(StudyError::Misuse(
-            "`device.name` means several devices, and a task trains on one\nhint: `--device auto`; where tasks share a box, `--gres=gpu:1` gives each a GPU of its own".into(),
-        ));
-    }
     let corpus = prepare_data(config, observer)?;
     let data = StudyData::of(&corpus);
     let grid = build_grid(config, &corpus, &data, None)?;

@@ -3,20 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use isoflop_device::TrainDevice;
 use isoflop_ledger::{CONFIG_FILE, Contents, Ledger};
 use isoflop_plan::{Cell, CellId, DeviceName, Grid, Stack};
 use isoflop_text::counted;
 
 use super::{TASKS_FILE, Task, Tasks};
+use crate::calibration::fit_calibrations;
 use crate::clock::Clock;
-use crate::energy::Metering;
+use crate::devices::{self, Crew, Part};
 use crate::error::StudyError;
 use crate::events::Observer;
 use crate::facts::StudyData;
 use crate::limits::{refuse_too_large, stack_limits};
 use crate::open::{build_grid, config_of, open_study_device, prepare_data, settle};
-use crate::run::{keep_passport, remove_checkpoints, trained};
-use crate::schedule::{End, Prepared};
+use crate::run::{Here, remove_checkpoints, train_here};
+use crate::schedule::End;
 use crate::stop::Stop;
 
 /// How the training of a task ended.
@@ -43,14 +45,19 @@ pub fn train_task(
     let mut clock = Clock::start();
     let task = task_of(folder, number)?;
 
-    // plan
+    // plan: several devices open while the data is prepared
     let mut config = config_of(folder, &Contents::default())?;
     config.study.results = folder.to_owned();
     if let Some(name) = device {
         config.device.name = name;
     }
-    let device = open_study_device(&mut config, observer)?;
-    let limits = stack_limits(&config, &device);
+    let mut on = match devices::several(&mut config, observer)? {
+        Some(choices) => {
+            fit_calibrations(&mut config, observer)?;
+            On::Several(Crew::start(choices, &config, &devices::start, observer)?)
+        }
+        None => On::One(open_study_device(&mut config, observer)?),
+    };
     let mut ledger = Ledger::open_shard(folder, &task.name, command)?;
     if let Some(repair) = ledger.repair() {
         observer.warn(repair.to_string());
@@ -64,7 +71,6 @@ pub fn train_task(
     data.check_same(folder, records.max(1), observer)?;
     let mut grid = build_grid(&config, &corpus, &data, None)?;
     grid.stacks = stacks_of(&task, &grid, folder)?;
-    refuse_too_large(&grid, limits, &device.info.label())?;
     settle(&config, false, &mut ledger, &data, observer)?;
     clock.lap("data");
 
@@ -76,19 +82,21 @@ pub fn train_task(
         observer.note(format!("all {cells} of {} have ended", task.name));
         return Ok(TaskEnd::Done { failed: 0 });
     }
-    let passport = keep_passport(&mut ledger, &config, &device, corpus.sha256(), observer)?;
-    let metering = Metering::open(&device, &config.device);
-    let study = Prepared {
-        config: &config,
-        grid: &grid,
-        corpus: &corpus,
-        device: &device,
-        limits,
-        meter: metering.meter(),
-        passport: &passport,
-        rates: None,
+    let end = match &mut on {
+        On::One(device) => {
+            let limits = stack_limits(&config, device);
+            refuse_too_large(&grid, limits, &device.info.label())?;
+            let here = Here { device, limits, metering: &mut None };
+            let part = Part { config: &config, corpus: &corpus, free: false };
+            train_here(here, &part, &mut ledger, &mut grid, observer, stop, &mut clock)?
+        }
+        On::Several(crew) => {
+            devices::open(crew, &mut config, observer)?;
+            let part = Part { config: &config, corpus: &corpus, free: false };
+            devices::train(crew, &part, &mut ledger, &mut grid, observer, stop, &mut clock)?
+        }
     };
-    match trained(&study, &mut ledger, observer, stop, &mut clock)? {
+    match end {
         End::Interrupted { by } => Ok(TaskEnd::Interrupted { by }),
         End::Completed { failed } => {
             if failed == 0 {
@@ -97,6 +105,12 @@ pub fn train_task(
             Ok(TaskEnd::Done { failed })
         }
     }
+}
+
+/// Where a task trains.
+enum On {
+    One(TrainDevice),
+    Several(Crew<'static>),
 }
 
 fn task_of(folder: &Path, number: usize) -> Result<Task, StudyError> {

@@ -54,6 +54,9 @@ pub struct SlurmAsk {
     /// Tasks that run at a time, at most
     #[arg(long, value_name = "N")]
     pub at_once: Option<usize>,
+    /// Whole nodes, so many at a time, each for one task (Slurm's --exclusive); `--device all` trains on all GPUs of a node
+    #[arg(long, value_name = "N", conflicts_with = "at_once")]
+    pub nodes: Option<usize>,
     /// Seconds before the time limit at which a task saves and leaves
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     pub save_seconds: u32,
@@ -71,9 +74,10 @@ pub struct TaskArgs {
     /// Number of the task, from 0
     #[arg(value_name = "NUMBER", required = true)]
     pub number: usize,
-    /// Device, instead of device.name: auto, cpu, gpu, or part of an adapter's name (see `sweep devices`)
+    /// Device, instead of device.name: auto, cpu, gpu, all, or part of an adapter's name (see `sweep devices`); given again, they
+    /// train together
     #[arg(long, value_name = "NAME")]
-    pub device: Option<String>,
+    pub device: Vec<String>,
     /// How it speaks.
     #[command(flatten)]
     pub output: OutputArgs,

@@ -34,8 +34,8 @@ struct Told<'a> {
 
 /// Deals the study out to tasks, and writes what hands them over to Slurm; or has them trained.
 pub fn run(args: &SlurmArgs) -> anyhow::Result<ExitCode> {
-    if args.tasks == 0 || args.local == Some(0) {
-        bail!(Misuse("0 tasks train nothing\nhint: give a number from 1 on".into()));
+    if args.tasks == 0 || args.local == Some(0) || args.ask.nodes == Some(0) {
+        bail!(Misuse("0 tasks or nodes train nothing\nhint: give a number from 1 on".into()));
     }
     let mut config = args.study.load()?;
     let mut observer = progress::observer(&args.output);

@@ -4,9 +4,7 @@ use std::process::ExitCode;
 
 use isoflop::{TaskEnd, train_task};
 
-use isoflop_plan::DeviceName;
-
-use crate::cli::{TaskArgs, explain};
+use crate::cli::{TaskArgs, devices, explain};
 use crate::failure;
 use crate::signals::Signals;
 use crate::{progress, shell};
@@ -21,10 +19,10 @@ pub fn run(args: &TaskArgs) -> anyhow::Result<ExitCode> {
         say_interrupted(signal, json);
         std::process::exit(signal.exit_code().into());
     }))?;
-    let device = args.device.as_deref().map(DeviceName::of);
+    let device = devices(&args.device)?;
     let command = shell::command_line();
     let end = train_task(&args.results, args.number, device, &command, &mut *observer, &signals)
-        .map_err(|error| explain(error, args.device.is_some()))?;
+        .map_err(|error| explain(error, !args.device.is_empty()))?;
     observer.clear();
     Ok(match end {
         TaskEnd::Done { failed: 0 } => ExitCode::SUCCESS,

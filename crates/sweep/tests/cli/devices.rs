@@ -62,13 +62,17 @@ fn study(cell: &str) -> Bench {
     Bench::with(&STUDY.replace("CELL", cell))
 }
 
-/// On devices of these drivers. Verdicts of self-tests are shared among the tests.
-fn sweep(bench: &Bench, drivers: &[String], args: &[&str]) -> Command {
-    let always = ["--config", "tiny.toml", "--results", "many"];
-    let mut command = bench.command(&[&always[..], args].concat());
+/// Any command, where there are devices of these drivers. Verdicts of self-tests are shared among the tests.
+fn command(bench: &Bench, drivers: &[String], args: &[&str]) -> Command {
+    let mut command = bench.command(args);
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("devices");
     command.env("VK_DRIVER_FILES", drivers.join(":")).env("XDG_CACHE_HOME", cache);
     command
+}
+
+fn sweep(bench: &Bench, drivers: &[String], args: &[&str]) -> Command {
+    let always = ["--config", "tiny.toml", "--results", "many"];
+    command(bench, drivers, &[&always[..], args].concat())
 }
 
 fn start(bench: &Bench, drivers: &[String], args: &[&str]) -> Running {
@@ -213,6 +217,31 @@ fn two_adapters_share_a_study() {
 }
 
 #[test]
+fn a_task_takes_all_devices_of_its_node() {
+    let Some(drivers) = drivers() else { return };
+    let bench = study("2e9");
+    let devices = ["--device", "cpu", "--device", "llvmpipe"];
+    let done = |args: &[&str]| {
+        let all = [args, &devices[..]].concat();
+        let output = command(&bench, &drivers[..1], &all).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    let slurm = ["slurm", "--config", "tiny.toml", "--results", "many", "--tasks", "2"];
+    done(&[&slurm[..], &["--nodes", "1"]].concat());
+    let array = fs::read_to_string(bench.path("many/slurm/array.sh")).unwrap();
+    assert!(
+        array.contains("--exclusive") && array.contains("--device cpu --device llvmpipe"),
+        "{array}"
+    );
+    done(&["task", "many", "0"]);
+    let contents = bench.contents("many");
+    let counts = by_device(&contents);
+    assert_eq!(counts.values().sum::<usize>(), CELLS / 2, "{counts:?}");
+    assert_eq!(contents.records.len(), CELLS / 2);
+    assert!(bench.path("many/shards/task-0000/devices.json").exists());
+}
+
+#[test]
 fn devices_that_do_not_go_together_are_refused() {
     let bench = study("2e9");
     let refused = |args: &[&str]| {
@@ -234,9 +263,4 @@ fn devices_that_do_not_go_together_are_refused() {
     let same = refused(&["--set", "device.name=[\"cpu\", \"cpu\"]"]);
     assert!(same.contains("a second time"), "{same}");
     assert!(!bench.path("many").join("ledger.jsonl").exists());
-    // A task trains on one device.
-    let slurm =
-        bench.output(&["slurm", "--config", "tiny.toml", "--results", "many", "--device", "all"]);
-    assert_eq!(slurm.status.code(), Some(2), "{}", stderr(&slurm));
-    assert!(stderr(&slurm).contains("a task trains on one"), "{}", stderr(&slurm));
 }

@@ -16,8 +16,7 @@ pub(super) struct Scripts {
     /// This program.
     pub program: PathBuf,
     name: String,
-    /// One at most: a task trains on one.
-    device: Option<String>,
+    devices: Vec<String>,
     ask: SlurmAsk,
 }
 
@@ -28,7 +27,7 @@ impl Scripts {
             results: results.to_owned(),
             program: std::env::current_exe().context("cannot tell where this program is")?,
             name: name.to_owned(),
-            device: args.study.device.first().cloned(),
+            devices: args.study.device.clone(),
             ask: args.ask.clone(),
         })
     }
@@ -59,7 +58,7 @@ impl Scripts {
     pub fn arguments(&self, number: usize) -> Vec<OsString> {
         let mut arguments: Vec<OsString> =
             vec!["task".into(), self.results.clone().into(), number.to_string().into()];
-        if let Some(name) = &self.device {
+        for name in &self.devices {
             arguments.extend(["--device".into(), name.into()]);
         }
         arguments.push("--quiet".into());
@@ -68,12 +67,12 @@ impl Scripts {
 
     /// The command of an array's member.
     fn task(&self) -> String {
-        let device = self.device.as_ref().map(|name| format!(" --device {}", shell::quote(name)));
+        let device = |name: &String| format!(" --device {}", shell::quote(name));
+        let devices: String = self.devices.iter().map(device).collect();
         format!(
-            "{} task {} \"$SLURM_ARRAY_TASK_ID\"{} --quiet",
+            "{} task {} \"$SLURM_ARRAY_TASK_ID\"{devices} --quiet",
             shell::quoted(&self.program),
             shell::quoted(&self.results),
-            device.unwrap_or_default()
         )
     }
 
@@ -140,7 +139,7 @@ exit "$code"
 
     /// The members of the array, as sbatch takes them.
     pub fn members(&self, open: &[usize]) -> String {
-        let most = self.ask.at_once.map(|most| format!("%{most}"));
+        let most = self.ask.at_once.or(self.ask.nodes).map(|most| format!("%{most}"));
         numbers(open) + &most.unwrap_or_default()
     }
 
@@ -155,8 +154,9 @@ exit "$code"
             ("cpus-per-task", &cpus),
             ("mem", &ask.mem),
         ];
+        let whole = ask.nodes.map(|_| "#SBATCH --nodes=1\n#SBATCH --exclusive\n".to_owned());
         let other = ask.sbatch.iter().map(|option| format!("#SBATCH {option}\n"));
-        known.into_iter().filter_map(option).chain(other).collect()
+        known.into_iter().filter_map(option).chain(whole).chain(other).collect()
     }
 }
 
