@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use isoflop_checkpoint::cells_of;
-use isoflop_durable::FileError;
+use isoflop_durable::{FileError, create_folder, sync_folder};
 use isoflop_ledger::CHECKPOINT_FOLDER;
 use isoflop_plan::{Cell, CellId, Grid, Stack};
 
@@ -41,28 +41,76 @@ pub(crate) fn keep_begun(
     Ok(())
 }
 
+/// Brings the checkpoints that tasks left in their shards to where a run of the whole looks for them. Nobody else may be at work there.
+///
+/// # Errors
+/// If the file system refuses.
+pub(crate) fn take_from_shards(folder: &Path) -> Result<(), StudyError> {
+    for shard in isoflop_ledger::shards(folder)? {
+        bring(&shard, folder, |_| true)?;
+    }
+    Ok(())
+}
+
+/// Brings the checkpoints of these stacks, which a run of the whole left, to the shard of the task that has them now.
+///
+/// # Errors
+/// If the file system refuses.
+pub(crate) fn take_from_whole(
+    folder: &Path,
+    shard: &Path,
+    stacks: &[Stack],
+) -> Result<(), StudyError> {
+    bring(folder, shard, |name| stacks.iter().any(|stack| stack.id == name))
+}
+
+/// Moves checkpoints of the stacks that are wanted. One that is there already stays, and so does the other.
+fn bring(from: &Path, to: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), StudyError> {
+    let [from, to] = [from, to].map(|folder| folder.join(CHECKPOINT_FOLDER));
+    let mut moved = false;
+    for file in files(&from)? {
+        let stack = file.file_stem().unwrap_or_default().to_string_lossy();
+        let Some(name) = file.file_name().filter(|_| wanted(&stack)) else { continue };
+        let target = to.join(name);
+        if target.exists() {
+            continue;
+        }
+        create_folder(&to)?;
+        let failed = |source| FileError { action: "move", path: file.clone(), source };
+        std::fs::rename(&file, &target).map_err(failed)?;
+        moved = true;
+    }
+    if moved {
+        sync_folder(&to)?;
+        sync_folder(&from)?;
+    }
+    Ok(())
+}
+
+/// What lies in a folder, by name; nothing where there is none.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, StudyError> {
+    let failed = |source| FileError { action: "read", path: folder.to_owned(), source };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error).into()),
+    };
+    let paths = entries.map(|entry| Ok(entry?.path()));
+    let mut files = paths.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    files.sort();
+    Ok(files)
+}
+
 /// The stacks of checkpoints with cells that have not ended; no cell is in two of them.
 fn begun(
     grid: &Grid,
     folder: &Path,
     is_done: impl Fn(&CellId) -> bool,
 ) -> Result<Vec<Stack>, StudyError> {
-    let place = folder.join(CHECKPOINT_FOLDER);
-    let failed = |source| FileError { action: "read", path: place.clone(), source };
-    let entries = match std::fs::read_dir(&place) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error).into()),
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        files.push(entry.map_err(failed)?.path());
-    }
-    files.sort();
     let cells: BTreeMap<&CellId, &Cell> =
         grid.cells.iter().map(|planned| (&planned.cell.id, &planned.cell)).collect();
     let (mut taken, mut stacks) = (BTreeSet::new(), Vec::new());
-    for file in files {
+    for file in files(&folder.join(CHECKPOINT_FOLDER))? {
         let Ok(ids) = File::open(&file).map_err(drop).and_then(|f| cells_of(f).map_err(drop))
         else {
             continue;
@@ -131,6 +179,24 @@ mod tests {
         let mut ended = grid();
         keep_begun(&mut ended, folder.path(), |_| true).unwrap();
         assert_eq!(ended.stacks, before.stacks);
+    }
+
+    #[test]
+    fn checkpoints_go_where_they_are_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let study = folder.path();
+        let shards = ["task-0000", "task-0001"].map(|name| isoflop_ledger::shard(study, name));
+        let stacks = grid().stacks;
+        checkpoint(&shards[0], &stacks[0]);
+        checkpoint(&shards[1], &stacks[1]);
+        take_from_shards(study).unwrap();
+        let count = |folder: &Path| files(&folder.join(CHECKPOINT_FOLDER)).unwrap().len();
+        assert_eq!((count(study), count(&shards[0]), count(&shards[1])), (2, 0, 0));
+        // Back again, each to its own; one that a task has by now stays with it.
+        checkpoint(&shards[1], &stacks[1]);
+        take_from_whole(study, &shards[0], &stacks[..1]).unwrap();
+        take_from_whole(study, &shards[1], &stacks[1..2]).unwrap();
+        assert_eq!((count(study), count(&shards[0]), count(&shards[1])), (1, 1, 1));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use isoflop_plan::{Config, Grid, StackLimits};
 use isoflop_speed::Effort;
 use isoflop_text::counted;
 
-use crate::begun::keep_begun;
+use crate::begun::{keep_begun, take_from_shards};
 use crate::clock::Clock;
 use crate::devices::{self, Part};
 use crate::energy::{self, Metering};
@@ -188,6 +188,7 @@ pub(crate) fn train_here(
         let measurer = Measurer { config, device, limits };
         let widths = measurer.widths(grid, worth, observer)?;
         measurer.restack(grid, widths.as_ref());
+        take_from_shards(ledger.folder())?;
         keep_begun(grid, ledger.folder(), |id| ledger.is_done(id))?;
         ledger.hold(widths::FILE)?;
         rates = match widths {

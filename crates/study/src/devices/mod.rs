@@ -25,7 +25,7 @@ use isoflop_ledger::Ledger;
 use isoflop_plan::{CellId, Config, DeviceName, Grid, Precision, Stack, StackLimits, deal};
 use isoflop_speed::Rates;
 
-use crate::begun::keep_begun;
+use crate::begun::{keep_begun, take_from_shards};
 use crate::calibration::fit_calibrations;
 use crate::clock::Clock;
 use crate::error::StudyError;
@@ -176,6 +176,7 @@ pub(crate) fn train(
         let (limits, widths) = fastest(&crew.devices, grid);
         restack(grid, limits, widths);
         spread(grid, &done, crew.devices.len());
+        take_from_shards(ledger.folder())?;
         keep_begun(grid, ledger.folder(), |id| done.contains(id))?;
     }
     let cells = |stack: &Stack| stack.cells.iter().map(|cell| cell.id.clone()).collect();

@@ -9,6 +9,7 @@ use isoflop_plan::{Cell, CellId, DeviceName, Grid, Stack};
 use isoflop_text::counted;
 
 use super::{TASKS_FILE, Task, Tasks};
+use crate::begun::take_from_whole;
 use crate::calibration::fit_calibrations;
 use crate::clock::Clock;
 use crate::devices::{self, Crew, Part};
@@ -72,6 +73,7 @@ pub fn train_task(
     let mut grid = build_grid(&config, &corpus, &data, None)?;
     grid.stacks = stacks_of(&task, &grid, folder)?;
     settle(&config, false, &mut ledger, &data, observer)?;
+    take_from_whole(folder, ledger.folder(), &grid.stacks)?;
     clock.lap("data");
 
     // train -> shard

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::{Bench, stderr, stdout};
+use crate::support::{Bench, Running, stderr, stdout};
 
 fn slurm<'a>(results: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["slurm", "--config", "tiny.toml", "--results", results][..], more].concat()
@@ -140,4 +140,33 @@ fn what_cannot_be_meant_is_refused() {
         assert_eq!(refused.status.code(), Some(2), "{told}");
         assert!(told.contains(part) && told.contains("hint: "), "{told}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_a_task_began_a_run_of_the_whole_goes_on_with() {
+    let bench = Bench::new();
+    bench.finish("one");
+    let laid = bench.output(&slurm("many", &["--tasks", "2"]));
+    assert!(laid.status.success(), "{}", stderr(&laid));
+    let mut child = bench
+        .command(&["task", "many", "0", "--json"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut running = Running { child, stderr };
+    running.wait_for("step");
+    running.signal("INT");
+    running.wait_for("interrupted");
+    running.child.wait().unwrap();
+    let checkpoints = bench.path("many/shards/task-0000/checkpoints");
+    assert!(fs::read_dir(&checkpoints).unwrap().count() > 0);
+
+    bench.finish("many");
+    let (one, many) = (bench.contents("one"), bench.contents("many"));
+    assert_eq!(one.deterministic_jsonl(), many.deterministic_jsonl());
+    assert!(many.records.iter().any(|record| record.run.resumed == 1));
+    assert_eq!(fs::read_dir(&checkpoints).map_or(0, Iterator::count), 0);
 }
