@@ -74,5 +74,7 @@ pub use read::{
     CHECKPOINT_FOLDER, CONFIG_FILE, Contents, LEDGER_FILE, PASSPORT_FILE, read, read_bytes,
     read_with_hash,
 };
-pub use shards::{Part, Repeated, SHARD_FOLDER, has_ledger, parts, shard, shard_writers, shards};
+pub use shards::{
+    Part, Repeated, SHARD_FOLDER, has_ledger, parts, shard, shard_name, shard_writers, shards,
+};
 pub use snapshot::Settled;

@@ -1,6 +1,6 @@
 //! Reading a results folder without any right to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use isoflop_durable::{read_if_there, seal_json, unseal_json};
@@ -104,6 +104,12 @@ impl Contents {
     /// One record of each cell, by id: the first of its [`repeats`](Self::repeats).
     pub fn current(&self) -> BTreeMap<&CellId, &Record> {
         self.repeats().into_iter().map(|(id, known)| (id, known[0])).collect()
+    }
+
+    /// Cells that need no more work, by their current records.
+    pub fn ended(&self) -> BTreeSet<&CellId> {
+        let current = self.current().into_iter();
+        current.filter(|(_, record)| record.result.status.is_final()).map(|(id, _)| id).collect()
     }
 
     /// How many cells stand so, by their current records.

@@ -64,13 +64,14 @@ pub fn shard_writers(folder: &Path) -> Result<Vec<(String, Holder)>, LedgerError
     let mut writers = Vec::new();
     for shard in shards(folder)? {
         if let Some(holder) = writer(&shard)? {
-            writers.push((name_of(&shard), holder));
+            writers.push((shard_name(&shard), holder));
         }
     }
     Ok(writers)
 }
 
-fn name_of(shard: &Path) -> String {
+/// What a shard is called.
+pub fn shard_name(shard: &Path) -> String {
     shard.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
@@ -99,7 +100,7 @@ pub struct Part {
 pub fn parts(folder: &Path) -> Result<Vec<Part>, LedgerError> {
     let mut parts = vec![Part::read(None, folder.to_owned())?];
     for shard in shards(folder)? {
-        parts.push(Part::read(Some(name_of(&shard)), shard)?);
+        parts.push(Part::read(Some(shard_name(&shard)), shard)?);
     }
     Ok(parts)
 }

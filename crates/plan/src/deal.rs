@@ -63,7 +63,8 @@ pub fn deal(stacks: &[Stack], count: usize, cost: impl Fn(&Stack) -> f64) -> Dea
     }
     let total: f64 = parts.iter().map(|(cost, _)| cost).sum();
     let balance = if total > 0.0 { total / count.max(1) as f64 / highest(&bins) } else { 1.0 };
-    let limit = limit(&bins, count, balance);
+    let runs = stacks.iter().map(|stack| stack.replicas(|_| true).len()).sum();
+    let limit = limit(&bins, count, runs, balance);
     let mut stacks: Vec<Option<Stack>> = parts.into_iter().map(|(_, stack)| Some(stack)).collect();
     let mut packings: Vec<Packing> = bins
         .into_iter()
@@ -124,13 +125,12 @@ fn cut(parts: &[(f64, Stack)], most: f64, cost: impl Fn(&Stack) -> f64) -> Vec<(
     done
 }
 
-fn limit(bins: &[Bin], count: usize, balance: f64) -> Limit {
-    let filled = bins.iter().filter(|bin| !bin.parts.is_empty()).count();
+fn limit(bins: &[Bin], count: usize, runs: usize, balance: f64) -> Limit {
     let mean = mean(bins);
     let largest = bins.iter().map(|bin| bin.largest).fold(0.0, f64::max);
     match () {
         () if balance * GOOD >= 1.0 => Limit::Nothing,
-        () if filled < count => Limit::FewRuns,
+        () if runs < count => Limit::FewRuns,
         () if largest > GOOD * mean => Limit::LongestRun,
         () => Limit::Grain,
     }
@@ -208,6 +208,9 @@ mod tests {
         assert_eq!((many.limit, many.packings.len()), (Limit::FewRuns, 15));
         let some = deal(&grid.stacks, 14, Stack::cost_flops);
         assert_eq!(some.limit, Limit::LongestRun);
+        // As many runs as packings, of which some stay empty: nobody is done before the longest.
+        let all = deal(&grid.stacks, 15, Stack::cost_flops);
+        assert_eq!(all.limit, Limit::LongestRun);
         assert_eq!(deal(&[], 3, Stack::cost_flops).packings, []);
     }
 }

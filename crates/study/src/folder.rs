@@ -86,11 +86,9 @@ impl Folder {
 
     /// Cells that have ended, and all that the grid has.
     pub fn progress(&self) -> (usize, usize) {
-        let current = self.contents.current();
-        let ended = |planned: &&PlannedCell| {
-            current.get(&planned.cell.id).is_some_and(|record| record.result.status.is_final())
-        };
-        (self.grid.cells.iter().filter(ended).count(), self.grid.cells.len())
+        let ended = self.contents.ended();
+        let has_ended = |planned: &&PlannedCell| ended.contains(&planned.cell.id);
+        (self.grid.cells.iter().filter(has_ended).count(), self.grid.cells.len())
     }
 
     /// What a reader should know of the folder's state: `None` where every cell has ended and nobody is at work.

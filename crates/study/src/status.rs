@@ -1,11 +1,9 @@
 //! How a study stands, by what lies in its folder: asked of from any machine that sees it, at work or not.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
 use isoflop_ledger::{Holder, Part, Presence, Status, seconds_of_utc};
-use isoflop_plan::CellId;
 use serde::Serialize;
 
 use crate::error::StudyError;
@@ -86,8 +84,7 @@ pub fn status(path: &Path) -> Result<StudyStatus, StudyError> {
     let now = SystemTime::now();
     let writers: Vec<(WriterStatus, f64)> =
         parts.iter().filter_map(|part| writer(part, now)).collect();
-    let cells = counts(&folder);
-    let (flops_done, flops_all) = flops(&folder);
+    let (cells, flops_done, flops_all) = counts(&folder);
     // FLOP/s of each that is at work.
     let rates = writers.iter().filter(|(writer, _)| !writer.lost);
     let rate: f64 = rates.filter_map(|(writer, flops)| Some(flops / writer.seconds?)).sum();
@@ -133,37 +130,26 @@ fn task_counts(tasks: &Tasks, folder: &Folder, writers: &[WriterStatus]) -> Task
     counts
 }
 
-fn counts(folder: &Folder) -> CellCounts {
+/// Cells by how they stand, and training FLOPs of what has ended and of all.
+fn counts(folder: &Folder) -> (CellCounts, f64, f64) {
     let current = folder.contents.current();
     let mut counts = CellCounts { all: folder.grid.cells.len(), ..CellCounts::default() };
+    let (mut ended, mut all) = (0.0, 0.0);
     for planned in &folder.grid.cells {
-        *match current.get(&planned.cell.id).map(|record| &record.result.status) {
+        let status = current.get(&planned.cell.id).map(|record| &record.result.status);
+        *match status {
             Some(Status::Finished) => &mut counts.finished,
             Some(Status::Diverged { .. }) => &mut counts.diverged,
             Some(Status::Failed { .. }) => &mut counts.failed,
             None => &mut counts.open,
         } += 1;
-    }
-    counts
-}
-
-/// Training FLOPs of what has ended, and of all.
-fn flops(folder: &Folder) -> (f64, f64) {
-    let current = folder.contents.current();
-    let done: BTreeSet<&CellId> = current
-        .iter()
-        .filter(|(_, record)| record.result.status.is_final())
-        .map(|(id, _)| *id)
-        .collect();
-    let (mut ended, mut all) = (0.0, 0.0);
-    for planned in &folder.grid.cells {
         let flops = planned.cell.flops();
         all += flops;
-        if done.contains(&planned.cell.id) {
+        if status.is_some_and(Status::is_final) {
             ended += flops;
         }
     }
-    (ended, all)
+    (counts, ended, all)
 }
 
 /// A part's writer, and the training FLOPs of the cells that have ended there since it began.

@@ -8,7 +8,7 @@ use isoflop_data::{CheckedCache, check_cache};
 use isoflop_durable::{FileError, read_if_there, unseal_json, unseal_toml};
 use isoflop_ledger::{
     CHECKPOINT_FOLDER, CONFIG_FILE, Holder, LEDGER_FILE, LedgerError, PASSPORT_FILE, SHARD_FOLDER,
-    has_ledger, inspect, writer,
+    has_ledger, inspect, shard_name, writer,
 };
 use isoflop_plan::{Config, DataSource};
 use isoflop_text::counted;
@@ -16,7 +16,8 @@ use serde::Serialize;
 
 use crate::error::StudyError;
 use crate::facts::{self, StudyData};
-use crate::{sources, widths};
+use crate::tasks::{TASKS_FILE, Tasks};
+use crate::{devices, sources, widths};
 pub use mend::mend;
 
 /// What is done about files of older versions.
@@ -95,6 +96,10 @@ pub fn check(folder: &Path) -> Result<Checked, StudyError> {
     let measured =
         "remove it: what was begun is trained from its start, in stacks that are measured anew";
     parts.extend(of_json(folder, widths::FILE, rates.as_ref().err(), measured, false)?);
+    parts.extend(of_devices(folder)?);
+    let tasks = Tasks::read(folder);
+    let deal = "remove it, and the command that laid out the tasks does it anew";
+    parts.extend(of_json(folder, TASKS_FILE, tasks.as_ref().err(), deal, false)?);
     let merged = sources::read(folder);
     let merge = "merge the folders again";
     parts.extend(of_json(folder, sources::FILE, merged.as_ref().err(), merge, false)?);
@@ -122,8 +127,21 @@ fn of_shard(shard: &Path) -> Result<Vec<CheckedPart>, StudyError> {
     let data = StudyData::read(shard);
     let again = "its writer writes it anew";
     parts.extend(of_json(shard, facts::FILE, data.as_ref().err(), again, false)?);
+    parts.extend(of_devices(shard)?);
     parts.extend(of_checkpoints(shard)?);
     Ok(parts)
+}
+
+/// What devices measured.
+fn of_devices(folder: &Path) -> Result<Option<CheckedPart>, StudyError> {
+    let rates = devices::known_rates(folder);
+    of_json(
+        folder,
+        devices::RATES_FILE,
+        rates.as_ref().err(),
+        "remove it, and it is measured again",
+        false,
+    )
 }
 
 /// What each shard by itself does not show: whether they are of one study.
@@ -140,10 +158,7 @@ fn of_shards_together(folder: &Path) -> Option<CheckedPart> {
 
 /// Shards, each with its path from the folder on.
 fn named_shards(folder: &Path) -> Result<Vec<(String, PathBuf)>, StudyError> {
-    let named = |shard: PathBuf| {
-        let name = shard.file_name().unwrap_or_default().to_string_lossy();
-        (format!("{SHARD_FOLDER}/{name}"), shard)
-    };
+    let named = |shard: PathBuf| (format!("{SHARD_FOLDER}/{}", shard_name(&shard)), shard);
     Ok(isoflop_ledger::shards(folder)?.into_iter().map(named).collect())
 }
 

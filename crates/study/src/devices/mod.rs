@@ -54,7 +54,7 @@ const MARK: &str = "isoflop-device:";
 static AVAILABLE: AtomicBool = AtomicBool::new(false);
 
 /// Rates of the devices of a study, beside its ledger.
-const RATES_FILE: &str = "devices.json";
+pub(crate) const RATES_FILE: &str = "devices.json";
 
 /// The devices that a configuration means. Where it is one, the configuration names it from now on.
 ///
@@ -279,7 +279,7 @@ fn spread(grid: &mut Grid, done: &BTreeSet<CellId>, devices: usize) {
 }
 
 /// What was measured for this study before, by the devices' labels.
-fn known_rates(folder: &std::path::Path) -> Result<BTreeMap<String, Rates>, StudyError> {
+pub(crate) fn known_rates(folder: &std::path::Path) -> Result<BTreeMap<String, Rates>, StudyError> {
     let path = folder.join(RATES_FILE);
     let hint = "remove it, and it is measured again";
     let unreadable =

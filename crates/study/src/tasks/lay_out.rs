@@ -69,12 +69,7 @@ pub fn lay_out(
             ledger.contents().clone()
         }
     };
-    let done: BTreeSet<CellId> = contents
-        .current()
-        .into_iter()
-        .filter(|(_, record)| record.result.status.is_final())
-        .map(|(id, _)| id.clone())
-        .collect();
+    let done = contents.ended();
     let known: BTreeSet<CellId> = tasks.known().into_iter().cloned().collect();
     let missing: Vec<Stack> = grid
         .stacks

@@ -83,10 +83,8 @@ impl Tasks {
 
     /// Numbers of the tasks that have cells which have not ended.
     pub fn open(&self, contents: &Contents) -> Vec<usize> {
-        let current = contents.current();
-        let ended =
-            |id: &CellId| current.get(id).is_some_and(|record| record.result.status.is_final());
-        let open = |task: &Task| task.cells().any(|id| !ended(id));
+        let ended = contents.ended();
+        let open = |task: &Task| task.cells().any(|id| !ended.contains(id));
         (0..self.tasks.len()).filter(|&number| open(&self.tasks[number])).collect()
     }
 
