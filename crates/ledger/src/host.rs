@@ -1,7 +1,7 @@
 //! The machine we run on.
 
 use serde::{Deserialize, Serialize};
-use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, Pid, ProcessesToUpdate, RefreshKind, System};
 
 /// The machine around the device. No name of host or user: passports are published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +37,14 @@ impl Host {
     }
 }
 
+/// Whether a process of this machine lives.
+pub(crate) fn is_alive(process: u32) -> bool {
+    let process = Pid::from_u32(process);
+    let mut system = System::new();
+    system.refresh_processes(ProcessesToUpdate::Some(&[process]), true);
+    system.process(process).is_some()
+}
+
 /// The present time, UTC, RFC 3339, to the millisecond.
 pub fn now_utc() -> String {
     humantime::format_rfc3339_millis(std::time::SystemTime::now()).to_string()
@@ -51,4 +59,15 @@ pub fn seconds_of_utc(time: &str) -> Option<f64> {
 /// Name of this machine on the network, for people to tell machines apart.
 pub(crate) fn host_name() -> String {
     System::host_name().unwrap_or_else(|| "an unnamed host".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_alive;
+
+    #[test]
+    fn this_process_lives_and_one_that_cannot_be_does_not() {
+        assert!(is_alive(std::process::id()));
+        assert!(!is_alive(i32::MAX as u32));
+    }
 }

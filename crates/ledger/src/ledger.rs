@@ -12,7 +12,7 @@ use isoflop_record::Record;
 use crate::error::LedgerError;
 use crate::jsonl::{Repair, parse, repair};
 use crate::line;
-use crate::lock::{Lock, lock_ledger, writer};
+use crate::lock::{Lock, Locks, lock_ledger, writer};
 use crate::passport::Passport;
 use crate::read::{
     Contents, LEDGER_FILE, PASSPORT_FILE, passport_json, read_or_empty, read_passports,
@@ -45,7 +45,7 @@ pub struct Ledger {
     pub(crate) beside: BTreeMap<String, Vec<u8>>,
     pub(crate) vanished: Option<Vanished>,
     pub(crate) command: String,
-    _lock: Lock,
+    lock: Lock,
 }
 
 /// What became of a record.
@@ -69,22 +69,31 @@ impl Ledger {
     /// [`LedgerError::Locked`] names the process that holds the folder or one of its shards; see [`read`](crate::read()) for the
     /// others.
     pub fn open(folder: &Path, command: &str) -> Result<Self, LedgerError> {
-        let ledger = Self::open_alone(folder, command)?;
+        Self::open_with(folder, command, Locks::Needed)
+    }
+
+    /// As [`Ledger::open`], also on a file system without locks where that is said.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::open`].
+    pub fn open_with(folder: &Path, command: &str, locks: Locks) -> Result<Self, LedgerError> {
+        let ledger = Self::open_alone(folder, command, locks)?;
         if let Some((name, holder)) = shard_writers(folder)?.into_iter().next() {
             return Err(LedgerError::Locked { folder: shard(folder, &name), holder: Some(holder) });
         }
         ledger.beside(folder, None)
     }
 
-    /// Opens a shard of a folder for writing, as [`Ledger::open`] does a folder. What the folder and its other shards hold now
-    /// counts as done.
+    /// Opens a shard of a folder for writing, as [`Ledger::open`] does a folder, with locks where the file system has them
+    /// ([`Ledger::is_locked`]). What the folder and its other shards hold now counts as done.
     ///
     /// # Errors
     ///
     /// As [`Ledger::open`].
     pub fn open_shard(folder: &Path, name: &str, command: &str) -> Result<Self, LedgerError> {
         let shard = shard(folder, name);
-        let ledger = Self::open_alone(&shard, command)?;
+        let ledger = Self::open_alone(&shard, command, Locks::WhereThere)?;
         if let Some(holder) = writer(folder)? {
             return Err(LedgerError::Locked { folder: folder.to_owned(), holder: Some(holder) });
         }
@@ -100,9 +109,13 @@ impl Ledger {
     }
 
     /// A folder or a shard, without those beside it.
-    pub(crate) fn open_alone(folder: &Path, command: &str) -> Result<Self, LedgerError> {
+    pub(crate) fn open_alone(
+        folder: &Path,
+        command: &str,
+        locks: Locks,
+    ) -> Result<Self, LedgerError> {
         create_folder(folder)?;
-        let lock = Lock::take(folder, command)?;
+        let lock = Lock::take(folder, command, locks)?;
         remove_leftovers(folder, SHARD_FOLDER)?;
         let path = folder.join(LEDGER_FILE);
         let mut file = File::options()
@@ -113,7 +126,9 @@ impl Ledger {
             .open(&path)
             .map_err(LedgerError::io("open", &path))?;
         // Should the lock's file be removed, this one still keeps a second writer out.
-        lock_ledger(folder, &file)?;
+        if lock.holds {
+            lock_ledger(folder, &file)?;
+        }
         let bytes = read_or_empty(&path)?;
         let parsed = parse(&path, &bytes)?;
         let repair = repair(&path, &mut file, &bytes, &parsed, &folder.join(TORN_FILE))?;
@@ -140,13 +155,18 @@ impl Ledger {
             beside: BTreeMap::new(),
             vanished: None,
             command: command.to_owned(),
-            _lock: lock,
+            lock,
         })
     }
 
     /// The results folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether a second process would be kept out.
+    pub fn is_locked(&self) -> bool {
+        self.lock.holds
     }
 
     /// What was put right on opening. Tell the user.

@@ -66,7 +66,7 @@ pub use isoflop_record::{
 };
 pub use jsonl::Repair;
 pub use ledger::{Append, Ledger};
-pub use lock::{Holder, Presence, writer};
+pub use lock::{Holder, Locks, Presence, writer};
 pub use machine::Machine;
 pub use mend::{Inspection, Mended, Mending, inspect};
 pub use passport::{DevicePassport, Passport, PeakFlops, Versions};

@@ -2,16 +2,20 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use isoflop_durable::write_atomic;
 use serde::{Deserialize, Serialize};
 
 use crate::error::LedgerError;
-use crate::host::{host_name, now_utc};
+use crate::host::{host_name, is_alive, now_utc};
 use crate::read::LEDGER_FILE;
+use crate::shards::written;
 
 const LOCK_FILE: &str = "ledger.lock";
+/// A process on another machine that has written nothing for so long is taken to have been lost, where no lock tells.
+const UNHEARD: Duration = Duration::from_secs(15 * 60);
+
 pub(crate) const HOLDER_FILE: &str = "ledger.holder.json";
 
 /// Who writes to a folder.
@@ -32,6 +36,15 @@ impl std::fmt::Display for Holder {
         let Self { pid, host, started_utc, command } = self;
         write!(f, "process {pid} on {host} since {started_utc}: {command}")
     }
+}
+
+/// What is asked of a file system's locks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locks {
+    /// Without them nothing is opened.
+    Needed,
+    /// Without them whoever starts the processes sees to it that no two write at once, as a batch system does for its tasks.
+    WhereThere,
 }
 
 /// Whether a process writes to a folder.
@@ -59,10 +72,22 @@ pub fn presence(folder: &Path) -> Result<Presence, LedgerError> {
         Err(error) => return Err(LedgerError::io("open", &path)(error)),
     };
     // The name alone may be one that a kill left behind.
-    match file.try_lock_shared() {
-        Err(TryLockError::WouldBlock) => Ok(Presence::Writing(holder)),
-        _ => Ok(Presence::Lost(holder)),
+    let lives = match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => true,
+        Ok(()) => false,
+        Err(TryLockError::Error(_)) => seems_to_live(&holder, folder),
+    };
+    Ok(if lives { Presence::Writing(holder) } else { Presence::Lost(holder) })
+}
+
+/// Whether a process is at work, where no lock tells: on this machine it can be looked for, on another it is taken to be as long
+/// as it was heard of lately.
+fn seems_to_live(holder: &Holder, folder: &Path) -> bool {
+    if holder.host == host_name() {
+        return is_alive(holder.pid);
     }
+    let silent = written(folder).and_then(|then| SystemTime::now().duration_since(then).ok());
+    silent.is_some_and(|silent| silent < UNHEARD)
 }
 
 /// Who writes to a folder now, if anybody does.
@@ -81,12 +106,14 @@ pub fn writer(folder: &Path) -> Result<Option<Holder>, LedgerError> {
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
+    /// Whether the file system has locks.
+    pub(crate) holds: bool,
     holder_path: std::path::PathBuf,
 }
 
 impl Lock {
     /// Takes the folder, or says who has it.
-    pub(crate) fn take(folder: &Path, command: &str) -> Result<Self, LedgerError> {
+    pub(crate) fn take(folder: &Path, command: &str, locks: Locks) -> Result<Self, LedgerError> {
         let path = folder.join(LOCK_FILE);
         let holder_path = folder.join(HOLDER_FILE);
         // The name stands in a file of its own, because a lock on Windows keeps others from reading.
@@ -96,8 +123,10 @@ impl Lock {
             .write(true)
             .open(&path)
             .map_err(LedgerError::io("open", &path))?;
+        let mut holds = true;
         match file.try_lock() {
             Ok(()) => {}
+            Err(TryLockError::Error(_)) if locks == Locks::WhereThere => holds = false,
             Err(TryLockError::WouldBlock) => {
                 let holder = read_holder(&holder_path);
                 return Err(LedgerError::Locked { folder: folder.to_owned(), holder });
@@ -114,7 +143,7 @@ impl Lock {
         };
         let json = serde_json::to_vec_pretty(&holder).expect("a holder is plain data");
         write_atomic(&holder_path, &json)?;
-        Ok(Self { file, holder_path })
+        Ok(Self { file, holds, holder_path })
     }
 }
 

@@ -10,7 +10,7 @@ use isoflop_record::Record;
 
 use crate::error::LedgerError;
 use crate::jsonl::{Lines, Tail};
-use crate::lock::{Lock, lock_ledger};
+use crate::lock::{Lock, Locks, lock_ledger};
 use crate::passport::Passport;
 use crate::read::{LEDGER_FILE, PASSPORT_FILE, parse_passports, passport_json, read_or_empty};
 
@@ -96,7 +96,7 @@ impl Mending {
     ///
     /// [`LedgerError::Locked`], [`LedgerError::Io`].
     pub fn begin(folder: &Path, command: &str) -> Result<Self, LedgerError> {
-        let lock = Lock::take(folder, command)?;
+        let lock = Lock::take(folder, command, Locks::Needed)?;
         let ledger = locked_ledger(folder)?;
         Ok(Self { folder: folder.to_owned(), _ledger: ledger, _lock: lock })
     }

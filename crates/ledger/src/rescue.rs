@@ -8,6 +8,7 @@ use isoflop_durable::{FileError, Handle, create_folder, read_if_there, write_ato
 
 use crate::error::LedgerError;
 use crate::ledger::Ledger;
+use crate::lock::Locks;
 use crate::read::{LEDGER_FILE, PASSPORT_FILE};
 
 /// Folders of one name that are tried before another place is.
@@ -85,7 +86,9 @@ impl Ledger {
         let elsewhere = std::env::temp_dir();
         for place in [beside, elsewhere] {
             let Ok(folder) = new_folder(&place, &format!("{name}.rescued")) else { continue };
-            let opened = self.fill(&folder).and_then(|()| Self::open_alone(&folder, &self.command));
+            let opened = self
+                .fill(&folder)
+                .and_then(|()| Self::open_alone(&folder, &self.command, Locks::WhereThere));
             if let Ok(opened) = opened {
                 *self = opened;
                 return Some(folder);

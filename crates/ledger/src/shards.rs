@@ -118,7 +118,7 @@ impl Part {
 }
 
 /// When a writer last gave a sign: it took the folder, a cell ended, or a checkpoint was written.
-fn written(folder: &Path) -> Option<SystemTime> {
+pub(crate) fn written(folder: &Path) -> Option<SystemTime> {
     let checkpoints = std::fs::read_dir(folder.join(CHECKPOINT_FOLDER));
     let checkpoints = checkpoints.into_iter().flatten().flatten().map(|entry| entry.path());
     let files = [HOLDER_FILE, LEDGER_FILE].map(|file| folder.join(file));

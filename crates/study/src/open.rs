@@ -4,7 +4,7 @@ use std::path::Path;
 
 use isoflop_data::{Corpus, DataError};
 use isoflop_device::{DeviceError, Request, SelfTestCache, TrainDevice};
-use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Settled, now_utc};
+use isoflop_ledger::{CONFIG_FILE, Contents, Ledger, Locks, Settled, now_utc};
 use isoflop_plan::{Config, DeviceConfig, Grid, Precision, StackLimits};
 use isoflop_text::path_in_words;
 
@@ -45,6 +45,7 @@ pub(crate) fn open_ledger(
     config: &Config,
     extend: bool,
     command: &str,
+    locks: Locks,
     observer: &mut dyn Observer,
 ) -> Result<Ledger, StudyError> {
     let folder = &config.study.results;
@@ -56,15 +57,26 @@ pub(crate) fn open_ledger(
             folder.display()
         )));
     }
-    let ledger = Ledger::open(folder, command)?;
-    if let Some(repair) = ledger.repair() {
-        observer.warn(repair.to_string());
-    }
+    let ledger = Ledger::open_with(folder, command, locks)?;
+    tell_opened(&ledger, observer);
     for text in notes(folder, ledger.contents()) {
         observer.note(text);
     }
     ledger.check_config(config, extend)?;
     Ok(ledger)
+}
+
+/// What is to be said of a ledger that was opened.
+pub(crate) fn tell_opened(ledger: &Ledger, observer: &mut dyn Observer) {
+    if let Some(repair) = ledger.repair() {
+        observer.warn(repair.to_string());
+    }
+    if !ledger.is_locked() {
+        observer.note(format!(
+            "the file system of {} has no locks: whoever starts tasks must not start one twice at a time",
+            ledger.folder().display()
+        ));
+    }
 }
 
 /// What is no folder cannot hold results.

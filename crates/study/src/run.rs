@@ -2,7 +2,7 @@
 
 use isoflop_device::TrainDevice;
 use isoflop_durable::FileError;
-use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger, Passport};
+use isoflop_ledger::{CHECKPOINT_FOLDER, Ledger, Locks, Passport};
 use isoflop_plan::{Config, Grid, StackLimits};
 use isoflop_speed::Effort;
 use isoflop_text::counted;
@@ -135,7 +135,8 @@ fn on_one_device(
     // plan
     let device = open_study_device(config, observer)?;
     let limits = stack_limits(config, &device);
-    let mut ledger = open_ledger(config, options.extend, &options.command, observer)?;
+    let mut ledger =
+        open_ledger(config, options.extend, &options.command, Locks::Needed, observer)?;
     clock.lap("device");
 
     // data

@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use isoflop_data::Corpus;
 use isoflop_device::{Choice, DeviceError};
 use isoflop_durable::{parse_sealed, read_if_there, write_sealed};
-use isoflop_ledger::Ledger;
+use isoflop_ledger::{Ledger, Locks};
 use isoflop_plan::{CellId, Config, DeviceName, Grid, Precision, Stack, StackLimits, deal};
 use isoflop_speed::Rates;
 
@@ -102,7 +102,8 @@ pub(crate) fn run(
 ) -> Result<Ended, StudyError> {
     let mut clock = Clock::start();
     fit_calibrations(config, observer)?;
-    let mut ledger = open_ledger(config, options.extend, &options.command, observer)?;
+    let mut ledger =
+        open_ledger(config, options.extend, &options.command, Locks::Needed, observer)?;
     if let (true, Some(earlier)) = (config.train.precision.is_auto(), trained_in(ledger.contents()))
     {
         observer.note(format!("precision: {}, as the cells there have it", earlier.word()));

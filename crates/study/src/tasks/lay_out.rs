@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use isoflop_ledger::has_ledger;
+use isoflop_ledger::{Locks, has_ledger};
 use isoflop_plan::{CellId, Config, Dealt, Limit, Stack, deal};
 use isoflop_text::counted;
 
@@ -63,7 +63,8 @@ pub fn lay_out(
     let contents = match running {
         true => isoflop_ledger::read(&folder)?,
         false => {
-            let mut ledger = open_ledger(config, wishes.extend, &wishes.command, observer)?;
+            let mut ledger =
+                open_ledger(config, wishes.extend, &wishes.command, Locks::WhereThere, observer)?;
             data.check_same(&folder, ledger.contents().records.len(), observer)?;
             settle(config, wishes.extend, &mut ledger, &data, observer)?;
             ledger.contents().clone()

@@ -17,7 +17,7 @@ use crate::error::StudyError;
 use crate::events::Observer;
 use crate::facts::StudyData;
 use crate::limits::{refuse_too_large, stack_limits};
-use crate::open::{build_grid, config_of, open_study_device, prepare_data, settle};
+use crate::open::{build_grid, config_of, open_study_device, prepare_data, settle, tell_opened};
 use crate::run::{Here, remove_checkpoints, train_here};
 use crate::schedule::End;
 use crate::stop::Stop;
@@ -60,9 +60,7 @@ pub fn train_task(
         None => On::One(open_study_device(&mut config, observer)?),
     };
     let mut ledger = Ledger::open_shard(folder, &task.name, command)?;
-    if let Some(repair) = ledger.repair() {
-        observer.warn(repair.to_string());
-    }
+    tell_opened(&ledger, observer);
     clock.lap("device");
 
     // data

@@ -7,6 +7,8 @@ mod aims;
 mod failing;
 mod flips;
 mod kills;
+#[cfg(target_os = "linux")]
+mod locks;
 mod power;
 mod races;
 mod steps;
