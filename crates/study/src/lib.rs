@@ -82,4 +82,7 @@ pub use sources::Source;
 pub use starter::{Starter, StarterLimit, StarterWishes, starter};
 pub use status::{CellCounts, StudyStatus, TaskCounts, WriterStatus, status};
 pub use stop::{Never, Stop};
-pub use tasks::{LaidOut, TASKS_FILE, Task, TaskEnd, TaskWishes, Tasks, lay_out, train_task};
+pub use tasks::{
+    LaidOut, StackTimes, TASKS_FILE, Task, TaskEnd, TaskSpeed, TaskWishes, Tasks, lay_out,
+    train_task,
+};

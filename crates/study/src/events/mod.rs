@@ -13,6 +13,7 @@ use isoflop_report::number;
 pub(crate) use reports::{Reports, Steps};
 pub(crate) use training::Training;
 pub use update::{Overall, Share, StackName, Update, Work, cell_label};
+pub(crate) use work::total_flops;
 
 /// Somebody who is told.
 pub trait Observer: Send {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use isoflop_plan::{Cell, CellId, Evaluation, Stack};
 
 /// FLOPs of training a stack, and of its evaluations.
-pub(super) fn total_flops(stack: &Stack, evaluation: Evaluation) -> f64 {
+pub(crate) fn total_flops(stack: &Stack, evaluation: Evaluation) -> f64 {
     let evaluated = |cell: &Cell| evaluation.points as f64 * once_flops(cell, evaluation);
     stack.cost_flops() + stack.cells.iter().map(evaluated).sum::<f64>()
 }

@@ -6,6 +6,7 @@ use isoflop_ledger::{Locks, has_ledger};
 use isoflop_plan::{CellId, Config, Dealt, Limit, Stack, deal};
 use isoflop_text::counted;
 
+use super::speed::{Costs, TaskSpeed};
 use super::{Task, Tasks};
 use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
@@ -18,6 +19,8 @@ use crate::open::{build_grid, open_ledger, prepare_data, settle};
 pub struct TaskWishes {
     /// How many, for what is not dealt out yet.
     pub count: usize,
+    /// What makes them equally long.
+    pub speed: TaskSpeed,
     /// As of [`RunOptions::extend`](crate::RunOptions::extend).
     pub extend: bool,
     /// What a second process that wants the folder is told this one runs.
@@ -35,10 +38,14 @@ pub struct LaidOut {
     /// Of the new ones: the share of the ideal time that they would take, and what limits it.
     pub balance: f64,
     pub limit: Limit,
+    /// By what: FLOPs, or the speed of something.
+    pub by: String,
+    /// Seconds of the longest of the new ones, where they are known.
+    pub seconds: Option<f64>,
 }
 
 /// Prepares the data, once for all tasks, and deals out the cells that no task has yet and that have not ended. No device is
-/// opened: where tasks are laid out need not be where they are trained.
+/// opened but to be measured: where tasks are laid out need not be where they are trained.
 ///
 /// # Errors
 /// [`StudyError::Misuse`] where the precision is left to the device; else as [`run`](crate::run).
@@ -89,17 +96,20 @@ pub fn lay_out(
             folder.display()
         )));
     }
-    let Dealt { packings, balance, limit } = deal(&missing, wishes.count, Stack::cost_flops);
+    let costs = Costs::new(&wishes.speed, config, &grid, &contents, observer)?;
+    let Dealt { packings, balance, limit } = deal(&missing, wishes.count, |stack| costs.of(stack));
     let added = packings.len();
+    let seconds = packings.first().and_then(|longest| costs.seconds(longest.cost));
     for packing in packings {
         let name = format!("task-{:04}", tasks.tasks.len());
         let ids = |stack: &Stack| stack.cells.iter().map(|cell| cell.id.clone()).collect();
+        let flops = packing.stacks.iter().map(Stack::cost_flops).sum();
         let stacks = packing.stacks.iter().map(ids).collect();
-        tasks.tasks.push(Task { name, flops: packing.cost, stacks });
+        tasks.tasks.push(Task { name, flops, stacks });
     }
     if added > 0 {
         tasks.write(&folder)?;
     }
     let open = tasks.open(&contents);
-    Ok(LaidOut { tasks, open, added, balance, limit })
+    Ok(LaidOut { tasks, open, added, balance, limit, by: costs.by, seconds })
 }

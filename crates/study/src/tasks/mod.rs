@@ -2,6 +2,7 @@
 //! results folder.
 
 mod lay_out;
+mod speed;
 mod train;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::StudyError;
 
 pub use lay_out::{LaidOut, TaskWishes, lay_out};
+pub use speed::{StackTimes, TaskSpeed};
 pub(crate) use train::stacks_of_cells;
 pub use train::{TaskEnd, train_task};
 

@@ -55,9 +55,9 @@ pub fn train_task(
     let mut on = match devices::several(&mut config, observer)? {
         Some(choices) => {
             fit_calibrations(&mut config, observer)?;
-            On::Several(Crew::start(choices, &config, &devices::start, observer)?)
+            On::Several(Box::new(Crew::start(choices, &config, &devices::start, observer)?))
         }
-        None => On::One(open_study_device(&mut config, observer)?),
+        None => On::One(Box::new(open_study_device(&mut config, observer)?)),
     };
     let mut ledger = Ledger::open_shard(folder, &task.name, command)?;
     tell_opened(&ledger, observer);
@@ -109,8 +109,8 @@ pub fn train_task(
 
 /// Where a task trains.
 enum On {
-    One(TrainDevice),
-    Several(Crew<'static>),
+    One(Box<TrainDevice>),
+    Several(Box<Crew<'static>>),
 }
 
 fn task_of(folder: &Path, number: usize) -> Result<Task, StudyError> {

@@ -16,6 +16,16 @@ pub struct SlurmArgs {
     /// Tasks to deal the cells out to, of about equal time
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub tasks: usize,
+    /// Deal them out by the speeds at which the cells of this results folder trained; else by those of the study's own cells, and
+    /// by FLOPs before there are any
+    #[arg(long, value_name = "FOLDER", conflicts_with_all = ["measure", "flops_per_second"])]
+    pub speed_of: Option<PathBuf>,
+    /// Deal them out by speeds measured now, on this machine's device
+    #[arg(long, conflicts_with = "flops_per_second")]
+    pub measure: bool,
+    /// Speed of a task, for how long it takes
+    #[arg(long, value_name = "F")]
+    pub flops_per_second: Option<f64>,
     /// Hand the jobs over to Slurm
     #[arg(long, conflicts_with = "local")]
     pub submit: bool,

@@ -8,13 +8,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use isoflop::{LaidOut, TaskWishes, lay_out};
+use isoflop::{LaidOut, TaskSpeed, TaskWishes, lay_out};
 use isoflop_plan::Limit;
+use isoflop_report::number;
 use isoflop_text::counted;
 use serde::Serialize;
 
 use crate::cli::SlurmArgs;
-use crate::failure::Misuse;
+use crate::failure::{Misuse, misuse};
 use crate::{print, progress, shell};
 use scripts::{Scripts, numbers};
 
@@ -39,8 +40,12 @@ pub fn run(args: &SlurmArgs) -> anyhow::Result<ExitCode> {
     }
     let mut config = args.study.load()?;
     let mut observer = progress::observer(&args.output);
-    let wishes =
-        TaskWishes { count: args.tasks, extend: args.extend, command: shell::command_line() };
+    let wishes = TaskWishes {
+        count: args.tasks,
+        speed: speed(args)?,
+        extend: args.extend,
+        command: shell::command_line(),
+    };
     let laid_out =
         lay_out(&mut config, &wishes, &mut *observer).map_err(|error| args.study.explain(error))?;
     observer.clear();
@@ -87,8 +92,21 @@ pub fn run(args: &SlurmArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What makes tasks equally long.
+fn speed(args: &SlurmArgs) -> anyhow::Result<TaskSpeed> {
+    Ok(match (&args.speed_of, args.flops_per_second) {
+        (Some(folder), _) => TaskSpeed::Of(folder.clone()),
+        (None, Some(rate)) if rate > 0.0 && rate.is_finite() => TaskSpeed::Given(rate),
+        (None, Some(rate)) => {
+            misuse!("--flops-per-second is {rate}\nhint: give a number above 0, such as 2e13")
+        }
+        (None, None) if args.measure => TaskSpeed::Here,
+        (None, None) => TaskSpeed::Own,
+    })
+}
+
 fn told(laid_out: &LaidOut) -> String {
-    let LaidOut { tasks, open, added, balance, limit } = laid_out;
+    let LaidOut { tasks, open, added, balance, limit, by, seconds } = laid_out;
     let all = counted(tasks.tasks.len() as u64, "task");
     if *added == 0 {
         return format!("{} of {all} not done", open.len());
@@ -99,5 +117,10 @@ fn told(laid_out: &LaidOut) -> String {
         Limit::FewRuns => ": there are fewer runs than tasks",
         Limit::Grain => ": the runs are too long beside the tasks to come out even",
     };
-    format!("{all}, {added} of them new, {:.0}% even by FLOPs{why}", 100.0 * balance)
+    let longest = seconds.map(|seconds| format!("; {} at most", number::duration(seconds)));
+    format!(
+        "{all}, {added} of them new, {:.0}% even by {by}{why}{}",
+        100.0 * balance,
+        longest.unwrap_or_default()
+    )
 }

@@ -66,6 +66,36 @@ fn a_grid_that_grows_gets_further_tasks() {
     assert!(submit.contains("0-4%8"), "{submit}");
 }
 
+#[test]
+fn tasks_are_even_by_what_is_known_of_speed() {
+    let bench = Bench::new();
+    bench.finish("one");
+    let dealt = |results: &str, more: &[&str]| {
+        let output = bench.output(&slurm(results, &[&["--tasks", "2"], more].concat()));
+        assert!(output.status.success(), "{}", stderr(&output));
+        stderr(&output)
+    };
+    let by_flops = dealt("a", &[]);
+    assert!(by_flops.contains("even by FLOPs") && !by_flops.contains("at most"), "{by_flops}");
+    let given = dealt("b", &["--flops-per-second", "1e9"]);
+    assert!(given.contains("even by FLOPs") && given.contains(" s at most"), "{given}");
+    let of = dealt("c", &["--speed-of", "one"]);
+    assert!(of.contains("even by the speed of one") && of.contains(" at most"), "{of}");
+    let measured = dealt("d", &["--measure"]);
+    assert!(measured.contains("measuring the speed of a few models"), "{measured}");
+    assert!(measured.contains("even by the speed of "), "{measured}");
+    // Cells that have ended speak for those to come.
+    bench.changed("budgets = [5e9, 1e10]", "budgets = [5e9, 1e10, 2e10]");
+    let own = dealt("one", &["--extend"]);
+    assert!(own.contains("even by the speed of its cells so far"), "{own}");
+
+    let none = bench.output(&slurm("e", &["--speed-of", "a"]));
+    assert_eq!(none.status.code(), Some(2), "{}", stderr(&none));
+    assert!(stderr(&none).contains("no cell that says how fast"), "{}", stderr(&none));
+    let zero = bench.output(&slurm("e", &["--flops-per-second", "0"]));
+    assert_eq!(zero.status.code(), Some(2), "{}", stderr(&zero));
+}
+
 #[cfg(unix)]
 #[test]
 fn tasks_that_are_stopped_or_killed_go_on() {
