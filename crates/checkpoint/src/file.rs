@@ -131,11 +131,12 @@ pub fn write(
     serialize(views, Some(meta)).map_err(|e| Damage(e.to_string()))
 }
 
-/// The cells of the stack that a file is of, as its header has them: its tensors are not read, and nothing is verified.
+/// The cells of the stack that a file is of, and the steps done, as its header has them: its tensors are not read, and nothing is
+/// verified.
 ///
 /// # Errors
 /// That it is none of this format.
-pub fn cells_of(mut file: impl Read) -> Result<Vec<CellId>, Damage> {
+pub fn cells_of(mut file: impl Read) -> Result<(Vec<CellId>, u64), Damage> {
     /// No header of a checkpoint comes near it.
     const MOST: u64 = 1 << 28;
     #[derive(Deserialize)]
@@ -155,7 +156,7 @@ pub fn cells_of(mut file: impl Read) -> Result<Vec<CellId>, Damage> {
     let named: Named = serde_json::from_slice(&text).map_err(|e| damage(&e))?;
     let state = named.meta.get(STATE).ok_or_else(|| Damage(NO_STATE.into()))?;
     let header: Header = serde_json::from_str(state).map_err(|e| damage(&e))?;
-    Ok(header.cells.into_iter().map(CellId).collect())
+    Ok((header.cells.into_iter().map(CellId).collect(), header.step))
 }
 
 /// Checks that a file is as it was written, whatever stack it is of.
@@ -268,7 +269,7 @@ mod tests {
         assert_eq!((read.step, &read.replicas[..]), (3, &replicas[..]));
         assert!(read.tensors.iter().all(|group| group.len() == 2 && group[0].len() == 48));
         let cells: Vec<CellId> = stack.cells.iter().map(|cell| cell.id.clone()).collect();
-        assert_eq!(cells_of(&bytes[..]), Ok(cells));
+        assert_eq!(cells_of(&bytes[..]), Ok((cells, 3)));
         for cut in [0, 7, 8, 100] {
             assert!(cells_of(&bytes[..cut]).is_err(), "{cut}");
         }

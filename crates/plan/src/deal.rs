@@ -45,8 +45,13 @@ pub struct Dealt {
 
 /// Deals stacks out to `count` packings: the costliest first, each to the packing that has least (longest processing time first;
 /// Graham 1969, SIAM J. Appl. Math. 17, 416: at most 4/3 of the best). Where that is uneven, stacks that cost more than a share
-/// of the mean are halved, and no more of them than it takes. `cost` is of seconds or of FLOPs.
-pub fn deal(stacks: &[Stack], count: usize, cost: impl Fn(&Stack) -> f64) -> Dealt {
+/// of the mean are halved, but for those that are to stay `whole`, and no more of them than it takes. `cost` is of seconds or of FLOPs.
+pub fn deal(
+    stacks: &[Stack],
+    count: usize,
+    cost: impl Fn(&Stack) -> f64,
+    whole: impl Fn(&Stack) -> bool,
+) -> Dealt {
     let mut parts: Vec<(f64, Stack)> =
         stacks.iter().map(|stack| (cost(stack), stack.clone())).collect();
     let mut bins = pack(&mut parts, count);
@@ -55,7 +60,7 @@ pub fn deal(stacks: &[Stack], count: usize, cost: impl Fn(&Stack) -> f64) -> Dea
         if highest(&bins) <= GOOD * mean {
             break;
         }
-        let mut finer = cut(&parts, share * mean, &cost);
+        let mut finer = cut(&parts, share * mean, &cost, &whole);
         let packed = pack(&mut finer, count);
         if highest(&packed) < highest(&bins) {
             (parts, bins) = (finer, packed);
@@ -114,10 +119,15 @@ fn mean(bins: &[Bin]) -> f64 {
 }
 
 /// Halves what costs more, again and again, as far as it is several runs.
-fn cut(parts: &[(f64, Stack)], most: f64, cost: impl Fn(&Stack) -> f64) -> Vec<(f64, Stack)> {
+fn cut(
+    parts: &[(f64, Stack)],
+    most: f64,
+    cost: impl Fn(&Stack) -> f64,
+    whole: impl Fn(&Stack) -> bool,
+) -> Vec<(f64, Stack)> {
     let (mut waiting, mut done) = (parts.to_vec(), Vec::new());
     while let Some((cost_now, stack)) = waiting.pop() {
-        match stack.halves(|_| true).filter(|_| cost_now > most) {
+        match stack.halves(|_| true).filter(|_| cost_now > most && !whole(&stack)) {
             Some(halves) => waiting.extend(halves.map(|half| (cost(&half), half))),
             None => done.push((cost_now, stack)),
         }
@@ -164,7 +174,7 @@ mod tests {
         #[test]
         fn every_cell_is_dealt_once_and_nearly_as_well_as_can_be(seeds in 1..4_usize, count in 1..20_usize) {
             let grid = grid(seeds);
-            let dealt = deal(&grid.stacks, count, Stack::cost_flops);
+            let dealt = deal(&grid.stacks, count, Stack::cost_flops, |_| false);
             let cells = |stacks: &[Stack]| {
                 let mut ids: Vec<_> =
                     stacks.iter().flat_map(|s| s.cells.iter().map(|c| c.id.clone())).collect();
@@ -192,25 +202,28 @@ mod tests {
     fn wide_stacks_are_halved_until_it_is_even() {
         let grid = grid(8);
         let wide = grid.stacks.iter().map(|s| s.cells.len()).max().unwrap();
-        let dealt = deal(&grid.stacks, 12, Stack::cost_flops);
+        let dealt = deal(&grid.stacks, 12, Stack::cost_flops, |_| false);
         assert!(dealt.balance > 0.95, "{}", dealt.balance);
         let widest = dealt.packings.iter().flat_map(|p| &p.stacks).map(|s| s.cells.len()).max();
         assert!(widest.unwrap() < wide, "{wide}");
+        // What is to stay whole is not cut.
+        let whole = deal(&grid.stacks, 12, Stack::cost_flops, |_| true);
+        assert!(whole.packings.iter().flat_map(|p| &p.stacks).all(|s| grid.stacks.contains(s)));
         // Nothing is cut where one process trains all.
-        let one = deal(&grid.stacks, 1, Stack::cost_flops);
+        let one = deal(&grid.stacks, 1, Stack::cost_flops, |_| false);
         assert_eq!((one.packings[0].stacks.len(), one.limit), (grid.stacks.len(), Limit::Nothing));
     }
 
     #[test]
     fn what_limits_is_said() {
         let grid = grid(1);
-        let many = deal(&grid.stacks, 64, Stack::cost_flops);
+        let many = deal(&grid.stacks, 64, Stack::cost_flops, |_| false);
         assert_eq!((many.limit, many.packings.len()), (Limit::FewRuns, 15));
-        let some = deal(&grid.stacks, 14, Stack::cost_flops);
+        let some = deal(&grid.stacks, 14, Stack::cost_flops, |_| false);
         assert_eq!(some.limit, Limit::LongestRun);
         // As many runs as packings, of which some stay empty: nobody is done before the longest.
-        let all = deal(&grid.stacks, 15, Stack::cost_flops);
+        let all = deal(&grid.stacks, 15, Stack::cost_flops, |_| false);
         assert_eq!(all.limit, Limit::LongestRun);
-        assert_eq!(deal(&[], 3, Stack::cost_flops).packings, []);
+        assert_eq!(deal(&[], 3, Stack::cost_flops, |_| false).packings, []);
     }
 }

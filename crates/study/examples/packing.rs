@@ -39,8 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("| tasks or devices | dealt by FLOPs | by speed | handed out |");
     println!("| ---: | ---: | ---: | ---: |");
     for count in [1, 4, 16, 64] {
-        let by_flops = deal(&stacks, count, Stack::cost_flops);
-        let by_speed = deal(&stacks, count, expected);
+        let by_flops = deal(&stacks, count, Stack::cost_flops, |_| false);
+        let by_speed = deal(&stacks, count, expected, |_| false);
         let ideal = stacks.iter().map(real).sum::<f64>() / count as f64;
         let longest = |dealt: &isoflop_plan::Dealt| {
             let of = |stacks: &[Stack]| stacks.iter().map(real).sum::<f64>();

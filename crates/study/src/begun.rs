@@ -102,7 +102,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, StudyError> {
 }
 
 /// The stacks of checkpoints with cells that have not ended; no cell is in two of them.
-fn begun(
+pub(crate) fn begun(
     grid: &Grid,
     folder: &Path,
     is_done: impl Fn(&CellId) -> bool,
@@ -110,11 +110,14 @@ fn begun(
     let cells: BTreeMap<&CellId, &Cell> =
         grid.cells.iter().map(|planned| (&planned.cell.id, &planned.cell)).collect();
     let (mut taken, mut stacks) = (BTreeSet::new(), Vec::new());
+    let mut found = Vec::new();
     for file in files(&folder.join(CHECKPOINT_FOLDER))? {
-        let Ok(ids) = File::open(&file).map_err(drop).and_then(|f| cells_of(f).map_err(drop))
-        else {
-            continue;
-        };
+        let header = File::open(&file).map_err(drop).and_then(|f| cells_of(f).map_err(drop));
+        found.extend(header.ok());
+    }
+    // Where two have a cell, the one that is further counts.
+    found.sort_by_key(|(_, step)| std::cmp::Reverse(*step));
+    for (ids, _) in found {
         let found: Option<Vec<Cell>> =
             ids.iter().map(|id| cells.get(id).copied().cloned()).collect();
         let Some(found) = found else { continue };

@@ -66,7 +66,7 @@ pub fn run(
     let mut metering = None;
     let ended = match devices::several(&mut config, observer)? {
         Some(choices) => {
-            devices::run(&mut config, choices, options, &devices::start, observer, stop)?
+            devices::run(&mut config, &choices, options, &devices::start, observer, stop)?
         }
         None => on_one_device(&mut config, options, &mut metering, observer, stop)?,
     };
@@ -190,7 +190,6 @@ pub(crate) fn train_here(
         let widths = measurer.widths(grid, worth, observer)?;
         measurer.restack(grid, widths.as_ref());
         take_from_shards(ledger.folder())?;
-        keep_begun(grid, ledger.folder(), |id| ledger.is_done(id))?;
         ledger.hold(widths::FILE)?;
         rates = match widths {
             Some(widths) if widths.device == device.info.label() => Some(widths),
@@ -199,6 +198,7 @@ pub(crate) fn train_here(
         };
         clock.lap("measurements");
     }
+    keep_begun(grid, ledger.folder(), |id| ledger.is_done(id))?;
     let metering = metering.insert(Metering::open(device, &config.device));
     let study = Prepared {
         config,

@@ -1,4 +1,4 @@
-use isoflop_ledger::{Contents, Record, read};
+use isoflop_ledger::{Append, Contents, Ledger, Record, read};
 
 use crate::samples::{failed, finished, passport};
 
@@ -66,4 +66,24 @@ fn machines_are_named_by_what_tells_them_apart() {
     );
     assert_eq!(machines[0].passports.len(), 2);
     assert_eq!(all.machine_names().len(), 6);
+}
+
+#[test]
+fn a_result_of_another_machine_is_kept_beside_the_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(folder.path(), "test").unwrap();
+    let first = finished(0);
+    ledger.append(first.clone()).unwrap();
+    let other = by("another", first.clone());
+    for _ in 0..2 {
+        ledger.append_repeat(other.clone()).unwrap();
+        ledger.append_repeat(first.clone()).unwrap();
+    }
+    assert_eq!(ledger.contents().records, [first.clone(), other.clone()]);
+    // The first counts, here and for whoever reads it.
+    assert_eq!(ledger.append(other).unwrap(), Append::AlreadyThere { same: true });
+    drop(ledger);
+    let read = read(folder.path()).unwrap();
+    assert_eq!(read.current()[first.id()], &first);
+    assert_eq!(read.repeats()[first.id()].len(), 2);
 }

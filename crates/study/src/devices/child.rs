@@ -1,11 +1,11 @@
 //! What a process does that trains on one device of several.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use isoflop_device::TrainDevice;
 use isoflop_ledger::{Append, LedgerError, Passport};
@@ -13,13 +13,13 @@ use isoflop_plan::{CellId, Config, DeviceName, Grid, Precision};
 use isoflop_record::Record;
 use isoflop_speed::Rates;
 
-use super::message::{Begin, Opened, Order, Word, told};
+use super::message::{Begin, Measure, Opened, Order, Word, told};
 use super::{AVAILABLE, MARK, SET};
 use crate::energy::Metering;
 use crate::error::{StudyError, in_words};
-use crate::events::{Observer, Reports, Silent, Steps, Update};
+use crate::events::{Ending, Observer, Reports, Silent, Steps, Update};
 use crate::facts::StudyData;
-use crate::limits::{refuse_too_large, stack_limits, workers};
+use crate::limits::{stack_limits, workers};
 use crate::open::{build_grid, open_device, prepare_data, request};
 use crate::overheads::Overheads;
 use crate::passport;
@@ -47,6 +47,7 @@ pub fn device_process_main(prepare: impl FnOnce()) {
         Ok(()) => wire.say(&Word::Done),
         Err(error) => wire.say(&Word::Failed {
             device: matches!(error, StudyError::Device { .. } | StudyError::DeviceLost { .. }),
+            misuse: error.is_misuse(),
             words: in_words(&error),
         }),
     }
@@ -58,8 +59,9 @@ struct Wire {
     out: Mutex<std::io::Stdout>,
     /// Cells that need no more work.
     done: Mutex<BTreeSet<CellId>>,
-    /// Stacks to train.
-    supply: Mutex<Receiver<usize>>,
+    /// Stacks to train; `None` once no more are to come.
+    supply: Mutex<Option<VecDeque<usize>>>,
+    supplied: Condvar,
     /// What the study says to a question.
     answers: Mutex<Receiver<Order>>,
     stop: AtomicBool,
@@ -68,27 +70,22 @@ struct Wire {
 impl Wire {
     /// Orders before training come out of the receiver.
     fn open() -> (Arc<Self>, Receiver<Order>) {
-        let ((stack, supply), (answer, answers), (order, orders)) =
-            (channel(), channel(), channel());
+        let ((answer, answers), (order, orders)) = (channel(), channel());
         let wire = Arc::new(Self {
             out: Mutex::new(std::io::stdout()),
             done: Mutex::default(),
-            supply: Mutex::new(supply),
+            supply: Mutex::new(Some(VecDeque::new())),
+            supplied: Condvar::new(),
             answers: Mutex::new(answers),
             stop: AtomicBool::new(false),
         });
         let listener = wire.clone();
-        std::thread::spawn(move || listener.listen(Some(stack), &answer, &order));
+        std::thread::spawn(move || listener.listen(&answer, &order));
         (wire, orders)
     }
 
     /// Takes orders in, until there is no study any more: then nobody would keep what this process does.
-    fn listen(
-        &self,
-        mut stack: Option<Sender<usize>>,
-        answer: &Sender<Order>,
-        order: &Sender<Order>,
-    ) {
+    fn listen(&self, answer: &Sender<Order>, order: &Sender<Order>) {
         for line in std::io::stdin().lock().lines() {
             let Ok(said) = line.map_err(drop).and_then(|l| serde_json::from_str(&l).map_err(drop))
             else {
@@ -96,14 +93,18 @@ impl Wire {
             };
             // Receivers live as long as the process.
             match said {
-                Order::Train { stack: index, done } => {
+                Order::Train { stack: index, done, again } => {
+                    self.done().retain(|cell| !again.contains(cell));
                     self.done().extend(done);
-                    let _ = stack.as_ref().map(|stack| stack.send(index));
+                    if let Some(stacks) = &mut *self.supply() {
+                        stacks.push_back(index);
+                    }
+                    self.supplied.notify_one();
                 }
-                Order::NoMore => stack = None,
+                Order::NoMore => self.close(),
                 Order::Stop => {
                     self.stop.store(true, Ordering::SeqCst);
-                    stack = None;
+                    self.close();
                 }
                 Order::Kept | Order::SaveIn(_) => drop(answer.send(said)),
                 Order::Open { .. } | Order::Begin(_) | Order::Stacks(_) => drop(order.send(said)),
@@ -113,9 +114,15 @@ impl Wire {
     }
 
     fn say(&self, word: &Word) {
-        let line = serde_json::to_string(word).expect("plain data");
+        // In one piece: drivers print to the same pipe.
+        let json = serde_json::to_string(word).expect("plain data");
+        let line = format!(
+            "
+{MARK}{json}
+"
+        );
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        if writeln!(out, "\n{MARK}{line}").and_then(|()| out.flush()).is_err() {
+        if out.write_all(line.as_bytes()).and_then(|()| out.flush()).is_err() {
             std::process::exit(1);
         }
     }
@@ -124,6 +131,15 @@ impl Wire {
         let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         // Without a study the process ends.
         answers.recv().unwrap_or_else(|_| std::process::exit(1))
+    }
+
+    fn supply(&self) -> MutexGuard<'_, Option<VecDeque<usize>>> {
+        self.supply.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        *self.supply() = None;
+        self.supplied.notify_all();
     }
 
     fn done(&self) -> MutexGuard<'_, BTreeSet<CellId>> {
@@ -140,7 +156,23 @@ struct Stacks<'a> {
 impl Supply for Stacks<'_> {
     fn next(&self) -> Option<usize> {
         self.wire.say(&Word::Ask { places: self.places });
-        self.wire.supply.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+        let mut supply = self.wire.supply();
+        loop {
+            match &mut *supply {
+                None => return None,
+                Some(stacks) => {
+                    if let Some(stack) = stacks.pop_front() {
+                        return Some(stack);
+                    }
+                }
+            }
+            let waited = self.wire.supplied.wait(supply);
+            supply = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn close(&self) {
+        self.wire.close();
     }
 }
 
@@ -206,8 +238,13 @@ impl Reports for Teller<'_> {
     /// The study knows.
     fn cell(&mut self, _: &Record) {}
 
-    fn end_stack(&mut self, stack: usize, completed: bool) {
-        self.0.say(&Word::Ended { stack, completed });
+    fn end_stack(&mut self, stack: usize, how: Ending) {
+        match how {
+            Ending::Completed => self.0.say(&Word::Ended { stack, completed: true }),
+            Ending::Interrupted => self.0.say(&Word::Ended { stack, completed: false }),
+            // The last word of this process says what is wrong.
+            Ending::Broken => {}
+        }
     }
 }
 
@@ -245,12 +282,15 @@ impl Book for Records<'_> {
 /// Trains what the study says.
 fn serve(wire: &Wire, orders: &Receiver<Order>) -> Result<(), StudyError> {
     let next = || orders.recv().unwrap_or_else(|_| std::process::exit(1));
-    let Order::Open { config, device } = next() else { return Err(StudyError::Stopped) };
+    let Order::Open { config, device, precision } = next() else { return Err(StudyError::Stopped) };
     let mut config = Config::parse(&config, "the study's configuration")?;
     config.device.name = DeviceName::Named(device);
     let teller = &mut Teller(wire);
-    let precision = config.train.precision;
-    let request = request(precision.known().into_iter().collect(), precision.is_auto());
+    if let Some(decided) = precision.filter(|_| config.train.precision.is_auto()) {
+        config.decide_precision(decided);
+    }
+    let known = config.train.precision.known();
+    let request = request(known.into_iter().collect(), known.is_none());
     let device = open_device(&config.device, &request, teller)
         .map_err(|source| StudyError::Device { place: None, source: source.into() })?;
     let limits = stack_limits(&config, &device);
@@ -275,7 +315,6 @@ fn serve(wire: &Wire, orders: &Receiver<Order>) -> Result<(), StudyError> {
     }
     let data = StudyData::of(&corpus);
     let mut grid = build_grid(&config, &corpus, &data, Some(limits))?;
-    refuse_too_large(&grid, limits, &device.info.label())?;
     let passport = passport_of(&config, &device, &begin, teller);
     let hash = passport.hash();
     let rates = rates_of(
@@ -306,8 +345,8 @@ fn serve(wire: &Wire, orders: &Receiver<Order>) -> Result<(), StudyError> {
     let supply = &Stacks { wire, places: workers.count() };
     let desk = Desk { book: &mut Records(wire), reports: &mut Teller(wire), supply, stop: wire };
     let ended = train_supplied(&study, desk, &workers, &mut overheads);
-    device.wait();
-    ended.map(drop)
+    // A device that is lost may never be done.
+    ended.map(|_| device.wait())
 }
 
 /// With its peaks, unless the study has them.
@@ -317,10 +356,10 @@ fn passport_of(
     begin: &Begin,
     observer: &mut dyn Observer,
 ) -> Passport {
-    let known = passport::without_peaks(config, device, &begin.data_sha256);
-    match begin.measured.contains(&known.hash()) {
-        true => known,
-        false => passport::measured(config, device, &begin.data_sha256, observer),
+    let hash = passport::without_peaks(config, device, &begin.data_sha256).hash();
+    match begin.passports.iter().find(|known| known.hash() == hash) {
+        Some(known) => known.clone(),
+        None => passport::measured(config, device, &begin.data_sha256, observer),
     }
 }
 
@@ -333,16 +372,24 @@ fn rates_of(
     observer: &mut dyn Observer,
 ) -> Result<Option<Rates>, StudyError> {
     let shapes = || grid.stacks.iter().filter_map(|stack| stack.cells.first());
-    if let Some(known) = &begin.rates
-        && known.device == measurer.device.info.label()
+    if let Some(known) = begin.rates.get(&measurer.device.info.label())
         && shapes().all(|cell| known.reach(cell.step_flops()))
     {
         return Ok(Some(known.clone()));
     }
-    if !begin.measure && !worth_measuring(Some(passport), grid) {
+    let measures = match begin.measure {
+        Measure::Never => false,
+        Measure::IfWorth => worth_measuring(Some(passport), grid),
+        Measure::Always => true,
+    };
+    if !measures {
         return Ok(None);
     }
-    match measurer.measured_widths(grid, observer)? {
+    let widths = match begin.widths {
+        true => measurer.measured_widths(grid, observer)?,
+        false => None,
+    };
+    match widths {
         Some(widths) => Ok(Some(widths)),
         None => Ok(Some(measurer.planned(grid, TRIALS, observer)?)),
     }

@@ -1,12 +1,12 @@
 //! The devices of a study, each with a process of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use isoflop_device::Choice;
 use isoflop_ledger::Passport;
-use isoflop_plan::{CellId, Config, DeviceName};
+use isoflop_plan::{CellId, Config, DeviceName, Precision};
 use isoflop_speed::Rates;
 use isoflop_text::counted;
 
@@ -20,6 +20,9 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// Times that a device's process may end, one after the other, without a stack between them.
 const MOST_DEATHS: usize = 2;
+
+/// Silence of this length is told of a device that is being opened or measured.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A device that trains with others.
 pub(super) struct Device {
@@ -37,8 +40,10 @@ pub(super) struct Device {
     pub places: usize,
     /// Those that are free.
     pub free: usize,
-    /// Since a stack ended there.
-    deaths: usize,
+    /// Times that its process ended since a stack ended there, but for those that a stack is to blame for.
+    pub deaths: usize,
+    /// When it was last heard of.
+    heard: Instant,
 }
 
 /// A device that can train.
@@ -51,14 +56,25 @@ pub(super) struct Ready {
 pub(super) enum News {
     /// It is the training's.
     Word(Word),
-    /// It is gone, as the words say, and with it what it was at; whether another process was started for it.
-    Gone { words: String, again: bool },
+    /// Its process is gone, and with it what it was at.
+    Gone(Gone),
+}
+
+/// How a device's process ended.
+pub(super) struct Gone {
+    pub words: String,
+    /// As of [`StudyError::is_misuse`].
+    misuse: bool,
+    /// Whether it had come to train.
+    pub trained: bool,
 }
 
 /// All of them.
 pub(crate) struct Crew<'a> {
     pub(super) devices: Vec<Device>,
     config: String,
+    /// What `train.precision = "auto"` was settled as.
+    precision: Option<Precision>,
     /// Whether they are named one by one: then none may be missing from the start.
     named: bool,
     start: Start<'a>,
@@ -81,11 +97,6 @@ impl Device {
     pub fn is_there(&self) -> bool {
         self.link.is_some()
     }
-
-    /// A stack ended well.
-    pub fn lives(&mut self) {
-        self.deaths = 0;
-    }
 }
 
 impl<'a> Crew<'a> {
@@ -94,7 +105,7 @@ impl<'a> Crew<'a> {
     /// # Errors
     /// If the system starts none.
     pub fn start(
-        choices: Vec<Choice>,
+        choices: &[Choice],
         config: &Config,
         start: Start<'a>,
         observer: &mut dyn Observer,
@@ -104,9 +115,9 @@ impl<'a> Crew<'a> {
         observer.note(format!("training on {count}: {}", names.join(", ")));
         let (tell, heard) = channel();
         let mut labels = BTreeSet::new();
-        let device = |choice: Choice| Device {
+        let device = |choice: &Choice| Device {
             speaks: labels.insert(choice.info.label()),
-            id: choice.info.id,
+            id: choice.info.id.clone(),
             link: None,
             number: 0,
             opened: None,
@@ -114,12 +125,24 @@ impl<'a> Crew<'a> {
             places: 1,
             free: 0,
             deaths: 0,
+            heard: Instant::now(),
         };
-        let devices = choices.into_iter().map(device).collect();
+        let devices = choices.iter().map(device).collect();
         let (begin, stacks, named) = (None, None, config.device.name != DeviceName::All);
+        let precision = config.train.precision.known();
         let config = config.resolved_toml();
-        let mut crew =
-            Self { devices, config, named, start, tell, heard, started: 0, begin, stacks };
+        let mut crew = Self {
+            devices,
+            config,
+            precision,
+            named,
+            start,
+            tell,
+            heard,
+            started: 0,
+            begin,
+            stacks,
+        };
         for index in 0..crew.devices.len() {
             crew.launch(index).map_err(|words| StudyError::OnDevice {
                 device: crew.devices[index].id.clone(),
@@ -130,15 +153,16 @@ impl<'a> Crew<'a> {
         Ok(crew)
     }
 
-    fn launch(&mut self, index: usize) -> Result<(), String> {
+    /// Starts a process for a device, which opens it.
+    pub(super) fn launch(&mut self, index: usize) -> Result<(), String> {
         self.started += 1;
         let mut link = (self.start)(self.started, self.tell.clone())
             .map_err(|error| format!("cannot start a process for it: {error}"))?;
         let device = &mut self.devices[index];
         let (config, id) = (self.config.clone(), device.id.clone());
-        link.order(&Order::Open { config, device: id });
+        link.order(&Order::Open { config, device: id, precision: self.precision });
         device.link = Some(link);
-        (device.number, device.free, device.opened, device.ready) = (self.started, 0, None, None);
+        (device.number, device.heard) = (self.started, Instant::now());
         Ok(())
     }
 
@@ -150,17 +174,32 @@ impl<'a> Crew<'a> {
         at: impl Fn(&Device) -> bool,
     ) -> Result<(), StudyError> {
         while self.devices.iter().any(|device| device.is_there() && !at(device)) {
+            self.tell_silence(observer);
             let Some((index, word)) = self.next_word() else { continue };
             match self.hear(index, word, observer)? {
-                Some(News::Gone { words, .. }) if self.named => {
+                Some(News::Gone(Gone { words, misuse, .. })) if self.named => {
                     let device = self.devices[index].id.clone();
-                    return Err(StudyError::OnDevice { device, words, misuse: true });
+                    return Err(StudyError::OnDevice { device, words, misuse });
                 }
-                Some(News::Gone { words, .. }) => self.leave_out(index, &words, observer)?,
+                Some(News::Gone(gone)) => self.leave_out(index, &gone.words, observer)?,
                 Some(News::Word(_)) | None => {}
             }
         }
         Ok(())
+    }
+
+    /// Tells of devices that say nothing while they are opened or measured. Those that train tell of it themselves.
+    pub(super) fn tell_silence(&mut self, observer: &mut dyn Observer) {
+        for device in self.devices.iter_mut().filter(|d| d.is_there() && d.ready.is_none()) {
+            if device.heard.elapsed() >= PATIENCE {
+                device.heard = Instant::now();
+                observer.warn(format!(
+                    "{}: no sign of it for {} s, while it is opened and measured; if it hangs, Ctrl-C leaves, and the same command goes on without it",
+                    device.id,
+                    PATIENCE.as_secs()
+                ));
+            }
+        }
     }
 
     /// A word of a device that is there; `None` for a while.
@@ -183,11 +222,11 @@ impl<'a> Crew<'a> {
         word: Option<Word>,
         observer: &mut dyn Observer,
     ) -> Result<Option<News>, StudyError> {
-        let begin = self.begin.clone();
-        let stacks = self.stacks.clone();
+        let training = self.stacks.is_some();
         let device = &mut self.devices[index];
+        device.heard = Instant::now();
         match word {
-            Some(Word::Note(_)) if !device.speaks && stacks.is_none() => {}
+            Some(Word::Note(_)) if !device.speaks && !training => {}
             Some(Word::Note(text)) => observer.note(format!("{}: {text}", device.id)),
             Some(Word::Warning(text)) => observer.warn(format!("{}: {text}", device.id)),
             Some(Word::Testing { operation, precision, done, total, seconds }) => {
@@ -202,42 +241,42 @@ impl<'a> Crew<'a> {
             Some(Word::Tested) => observer.tell(&Update::Tested),
             Some(Word::Opened(opened)) => {
                 device.opened = Some(opened);
-                if let Some(begin) = begin {
-                    device.order(&Order::Begin(begin));
+                if let Some(begin) = &self.begin {
+                    device.order(&Order::Begin(begin.clone()));
                 }
             }
             Some(Word::Ready { passport, rates }) => {
                 device.ready = Some(Ready { passport: *passport, rates });
-                if let Some(stacks) = stacks {
-                    device.order(&Order::Stacks(stacks));
+                if let Some(stacks) = &self.stacks {
+                    device.order(&Order::Stacks(stacks.clone()));
                 }
             }
-            Some(Word::Failed { words, device: false }) => {
+            // Before training it may be that this device alone cannot do what is asked.
+            Some(Word::Failed { words, device: false, misuse }) if training => {
                 let device = device.id.clone();
-                return Err(StudyError::OnDevice { device, words, misuse: false });
+                return Err(StudyError::OnDevice { device, words, misuse });
             }
-            Some(Word::Failed { words, device: true }) => {
-                return Ok(Some(self.gone(index, Some(words))));
+            Some(Word::Failed { words, misuse, .. }) => {
+                return Ok(Some(self.gone(index, Some(words), misuse)));
             }
-            None => return Ok(Some(self.gone(index, None))),
+            None => return Ok(Some(self.gone(index, None, false))),
             Some(word) => return Ok(Some(News::Word(word))),
         }
         Ok(None)
     }
 
-    /// A device ended. Another process is started for it, unless it keeps ending or never came to train.
-    fn gone(&mut self, index: usize, words: Option<String>) -> News {
-        let training = self.stacks.is_some();
-        let device = &mut self.devices[index];
-        let ended = device.link.take().map(|mut link| link.end()).unwrap_or_default();
-        let mut words = words.unwrap_or_else(|| format!("its process ended ({ended})"));
-        device.deaths += 1;
-        let mut again = training && device.ready.is_some() && device.deaths < MOST_DEATHS;
-        if again && let Err(why) = self.launch(index) {
-            words += &format!("; {why}");
-            again = false;
-        }
-        News::Gone { words, again }
+    /// A device's process ended.
+    fn gone(&mut self, index: usize, words: Option<String>, misuse: bool) -> News {
+        let trained = self.stacks.is_some() && self.devices[index].ready.is_some();
+        let ended = self.dismiss(index);
+        let words = words.unwrap_or_else(|| format!("its process ended ({ended})"));
+        self.devices[index].deaths += 1;
+        News::Gone(Gone { words, misuse, trained })
+    }
+
+    /// Whether a device is worth another process.
+    pub(super) fn may_go_on(&self, index: usize) -> bool {
+        self.devices[index].deaths < MOST_DEATHS
     }
 
     /// Says that a device takes no part any more.
@@ -264,12 +303,17 @@ impl<'a> Crew<'a> {
     }
 
     /// Tells all devices what was decided, those too that are to come.
-    pub(super) fn begin(&mut self, begin: impl Fn(&Device) -> Begin, for_others: Begin) {
-        for device in &mut self.devices {
-            let order = Order::Begin(begin(device));
-            device.order(&order);
+    pub(super) fn begin(&mut self, begin: Begin) {
+        self.precision = Some(begin.precision);
+        self.order_all(&Order::Begin(begin.clone()));
+        self.begin = Some(begin);
+    }
+
+    /// Has devices that are to come know what was measured meanwhile.
+    pub(super) fn measured(&mut self, passports: Vec<Passport>, rates: BTreeMap<String, Rates>) {
+        if let Some(begin) = &mut self.begin {
+            (begin.passports, begin.rates) = (passports, rates);
         }
-        self.begin = Some(for_others);
     }
 
     /// Tells all devices the stacks, those too that are to come.
@@ -285,11 +329,11 @@ impl<'a> Crew<'a> {
         self.devices.iter_mut().for_each(|device| device.order(order));
     }
 
-    /// A device came to its end: its process is waited for.
-    pub(super) fn dismiss(&mut self, index: usize) {
-        if let Some(mut link) = self.devices[index].link.take() {
-            link.end();
-        }
+    /// Nothing more is expected of a device's process. Says how it ended.
+    pub(super) fn dismiss(&mut self, index: usize) -> String {
+        let device = &mut self.devices[index];
+        (device.free, device.opened, device.ready) = (0, None, None);
+        device.link.take().map(|mut link| link.end()).unwrap_or_default()
     }
 
     pub(super) fn anyone(&self) -> bool {

@@ -1,5 +1,7 @@
 //! What a study and the processes of its devices tell each other: lines of JSON.
 
+use std::collections::BTreeMap;
+
 use isoflop_ledger::Passport;
 use isoflop_plan::{CellId, Precision, StackLimits};
 use isoflop_record::Record;
@@ -15,13 +17,15 @@ pub(crate) enum Order {
         config: String,
         /// Its short name.
         device: String,
+        /// What `train.precision = "auto"` was settled as, once it was.
+        precision: Option<Precision>,
     },
     /// Says what it is, and measures it.
     Begin(Begin),
     /// The cells of every stack of the study. The last order before training.
     Stacks(Vec<Vec<CellId>>),
-    /// Trains this stack but for cells that are `done`.
-    Train { stack: usize, done: Vec<CellId> },
+    /// Trains this stack but for cells that are `done`. Those to be trained `again` may have ended before.
+    Train { stack: usize, done: Vec<CellId>, again: Vec<CellId> },
     /// Nothing more is to come.
     NoMore,
     /// The record is on the disk.
@@ -38,12 +42,23 @@ pub(crate) struct Begin {
     pub precision: Precision,
     /// Of the data, in hex.
     pub data_sha256: String,
-    /// Whether rates are measured even where training takes little longer: the devices are not alike.
-    pub measure: bool,
-    /// Hashes of passports whose peaks are known.
-    pub measured: Vec<String>,
-    /// What was measured on this device before.
-    pub rates: Option<Rates>,
+    pub measure: Measure,
+    /// Whether stacks may be laid out anew, so that it matters how wide they pay.
+    pub widths: bool,
+    /// Those whose peaks are known.
+    pub passports: Vec<Passport>,
+    /// What was measured before, by the devices' labels.
+    pub rates: BTreeMap<String, Rates>,
+}
+
+/// When rates are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Measure {
+    Never,
+    /// Where training takes much longer than measuring.
+    IfWorth,
+    /// The devices are not alike.
+    Always,
 }
 
 /// From a device to the study.
@@ -105,6 +120,8 @@ pub(crate) enum Word {
         words: String,
         /// Whether the device is at fault, and not the study.
         device: bool,
+        /// As of [`StudyError::is_misuse`](crate::StudyError::is_misuse).
+        misuse: bool,
     },
 }
 

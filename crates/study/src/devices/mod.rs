@@ -6,6 +6,7 @@
 //! of one device do, so that any device goes on from what another one left.
 
 mod child;
+mod compare;
 mod crew;
 mod hand_out;
 mod message;
@@ -31,6 +32,7 @@ use crate::clock::Clock;
 use crate::error::StudyError;
 use crate::events::{Observer, Training};
 use crate::facts::StudyData;
+use crate::limits::refuse_too_large;
 use crate::open::{build_grid, open_ledger, prepare_data, settle, trained_in};
 use crate::run::{Ended, RunOptions, tell_doubts};
 use crate::schedule::End;
@@ -39,7 +41,7 @@ use crate::widths::restack;
 pub use child::device_process_main;
 pub(crate) use crew::Crew;
 use crew::Device;
-use message::{Begin, Opened};
+use message::{Begin, Measure, Opened};
 use process::Start;
 pub(crate) use process::start;
 use train::Work;
@@ -94,7 +96,7 @@ fn of_device(config: &Config, source: DeviceError) -> StudyError {
 /// [`StudyError`].
 pub(crate) fn run(
     config: &mut Config,
-    choices: Vec<Choice>,
+    choices: &[Choice],
     options: &RunOptions,
     start: Start,
     observer: &mut dyn Observer,
@@ -104,20 +106,35 @@ pub(crate) fn run(
     fit_calibrations(config, observer)?;
     let mut ledger =
         open_ledger(config, options.extend, &options.command, Locks::Needed, observer)?;
-    if let (true, Some(earlier)) = (config.train.precision.is_auto(), trained_in(ledger.contents()))
+    if config.train.precision.known().is_none()
+        && let Some(earlier) = trained_in(ledger.contents())
     {
         observer.note(format!("precision: {}, as the cells there have it", earlier.word()));
         config.decide_precision(earlier);
     }
 
-    // plan, data: the devices open while the data is prepared
-    let mut crew = Crew::start(choices, config, start, observer)?;
+    // plan, data: the devices open while the data is prepared, unless there may be nothing to do for them
+    let decided = config.train.precision.known().is_some();
+    let begins = ledger.contents().records.is_empty() || !decided;
+    let crew = begins.then(|| Crew::start(choices, config, start, observer)).transpose()?;
     let corpus = prepare_data(config, observer)?;
     let data = StudyData::of(&corpus);
     data.check_same(ledger.folder(), ledger.contents().records.len(), observer)?;
     clock.lap("data");
+    let mut crew = match crew {
+        Some(crew) => crew,
+        None => {
+            let grid = build_grid(config, &corpus, &data, None)?;
+            if ledger.remaining(grid.cells.iter().map(|planned| &planned.cell)).is_empty() {
+                settle(config, options.extend, &mut ledger, &data, observer)?;
+                return Ok(Ended { grid, data, ledger, end: None, clock });
+            }
+            Crew::start(choices, config, start, observer)?
+        }
+    };
     let limits = open(&mut crew, config, observer)?;
     let mut grid = build_grid(config, &corpus, &data, Some(limits))?;
+    refuse_for_all(&grid, &crew)?;
     settle(config, options.extend, &mut ledger, &data, observer)?;
     tell_doubts(&grid, ledger.contents().records.is_empty(), observer);
     clock.lap("device");
@@ -176,17 +193,16 @@ pub(crate) fn train(
         // A device that could not hold such a stack is not given it.
         let (limits, widths) = fastest(&crew.devices, grid);
         restack(grid, limits, widths);
-        spread(grid, &done, crew.devices.len());
         take_from_shards(ledger.folder())?;
-        keep_begun(grid, ledger.folder(), |id| done.contains(id))?;
     }
+    spread(grid, &done, crew.devices.iter().filter(|device| device.is_there()).count());
+    keep_begun(grid, ledger.folder(), |id| done.contains(id))?;
     let cells = |stack: &Stack| stack.cells.iter().map(|cell| cell.id.clone()).collect();
     crew.lay_out(grid.stacks.iter().map(cells).collect());
     stop.saving(true);
     let order: Vec<usize> = (0..grid.stacks.len()).rev().collect();
     let training = Training::new(observer, grid, None, &order, crew.devices.len(), done);
-    let names = (&part.config.study.name[..], part.corpus.sha256());
-    let end = Work::new(crew, ledger, training, &grid.stacks, names).go(stop);
+    let end = Work::new(crew, ledger, training, &grid.stacks, part).go(stop);
     stop.saving(false);
     clock.lap("training");
     observer.clear();
@@ -202,23 +218,25 @@ fn measure(
     observer: &mut dyn Observer,
 ) -> Result<(), StudyError> {
     let mut rates = known_rates(ledger.folder())?;
-    let passports = ledger.contents().passports.iter();
-    let measured = passports.filter(|(_, p)| !p.peaks.is_empty()).map(|(hash, _)| hash.clone());
-    let mut labels: Vec<&str> =
+    let with_peaks = |ledger: &Ledger| {
+        let all = ledger.contents().passports.values();
+        all.filter(|passport| !passport.peaks.is_empty()).cloned().collect()
+    };
+    let labels: BTreeSet<&str> =
         crew.devices.iter().filter_map(|d| Some(&d.opened.as_ref()?.label[..])).collect();
-    labels.dedup();
-    let begin = Begin {
+    crew.begin(Begin {
         precision: part.config.train.precision.known().unwrap_or(Precision::F32),
         data_sha256: part.corpus.sha256().to_owned(),
-        measure: labels.len() > 1,
-        measured: measured.collect(),
-        rates: None,
-    };
-    let of = |device: &Device| {
-        let label = device.opened.as_ref().map(|opened| &opened.label[..]).unwrap_or_default();
-        Begin { rates: rates.get(label).cloned(), ..begin.clone() }
-    };
-    crew.begin(of, begin.clone());
+        measure: match part.free {
+            _ if labels.len() > 1 => Measure::Always,
+            true => Measure::IfWorth,
+            // Stacks are as they were dealt out, and the devices are alike.
+            false => Measure::Never,
+        },
+        widths: part.free,
+        passports: with_peaks(ledger),
+        rates: rates.clone(),
+    });
     crew.gather(observer, |device| device.ready.is_some())?;
     for device in &mut crew.devices {
         let Some(ready) = &mut device.ready else { continue };
@@ -230,6 +248,7 @@ fn measure(
             rates.insert(found.device.clone(), found.clone());
         }
     }
+    crew.measured(with_peaks(ledger), rates.clone());
     if !rates.is_empty() {
         write_sealed(&ledger.folder().join(RATES_FILE), &rates)?;
         ledger.hold(RATES_FILE)?;
@@ -237,9 +256,22 @@ fn measure(
     Ok(())
 }
 
+/// Refuses models that none of the devices could hold.
+pub(crate) fn refuse_for_all(grid: &Grid, crew: &Crew) -> Result<(), StudyError> {
+    let opened = crew.devices.iter().filter_map(|device| device.opened.as_ref());
+    let mut refusals: Vec<StudyError> = Vec::new();
+    for device in opened {
+        match refuse_too_large(grid, device.limits, &device.label) {
+            Ok(()) => return Ok(()),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    refusals.into_iter().next().map_or(Ok(()), Err)
+}
+
 /// Settles `train.precision = "auto"`: what all devices take, else what all of them compute.
 fn decide_precision(config: &mut Config, opened: &[&Opened], observer: &mut dyn Observer) {
-    if !config.train.precision.is_auto() {
+    if config.train.precision.known().is_some() {
         return;
     }
     let mut autos = opened.iter().map(|opened| opened.auto);
@@ -273,7 +305,7 @@ fn spread(grid: &mut Grid, done: &BTreeSet<CellId>, devices: usize) {
         stacks.extend((!ended.is_empty()).then(|| Stack::of(ended)));
         open.extend((!left.is_empty()).then(|| Stack::of(left)));
     }
-    let dealt = deal(&open, devices, Stack::cost_flops);
+    let dealt = deal(&open, devices, Stack::cost_flops, |_| false);
     stacks.extend(dealt.packings.into_iter().flat_map(|packing| packing.stacks));
     stacks.sort_by(|a, b| a.cost_flops().total_cmp(&b.cost_flops()));
     grid.stacks = stacks;

@@ -8,6 +8,7 @@ use isoflop_device::{Choice, list};
 use isoflop_ledger::{Contents, read};
 use isoflop_plan::{CellId, Config, DeviceName, Precision, StackLimits};
 use isoflop_record::Status;
+use isoflop_speed::{Rates, Sample};
 
 use super::message::{Opened, Order, Word};
 use super::process::{Heard, Link};
@@ -72,6 +73,8 @@ struct Bench {
     whole: Contents,
     /// Stacks that were given, by device.
     given: Arc<Mutex<Vec<(String, usize)>>>,
+    /// FLOP/s that the doubles say they measured.
+    rate: Option<f64>,
 }
 
 #[derive(Default)]
@@ -103,7 +106,7 @@ impl Bench {
             run(config, &RunOptions::default(), &mut Silent, &Never).unwrap();
             read(&folder.path().join("one")).unwrap()
         });
-        Self { whole: whole.clone(), folder, given: Arc::default() }
+        Self { whole: whole.clone(), folder, given: Arc::default(), rate: None }
     }
 
     fn contents(&self) -> Contents {
@@ -126,18 +129,18 @@ impl Bench {
             let (id, why) = ((*id).to_owned(), String::new());
             Choice { info: isoflop_device::DeviceInfo { name: id.clone(), id, ..cpu.clone() }, why }
         };
-        let choices = names.iter().map(choice).collect();
+        let choices: Vec<Choice> = names.iter().map(choice).collect();
         let fate: Fate = Arc::new(fate);
         let limits = StackLimits::of(&config);
-        let (whole, given) = (self.whole.clone(), self.given.clone());
+        let (whole, given, rate) = (self.whole.clone(), self.given.clone(), self.rate);
         let start = move |number: u64, heard: Sender<Heard>| {
             let (orders, taken) = channel();
             let say = move |word: Option<Word>| drop(heard.send((number, word)));
             let (whole, given, fate) = (whole.clone(), given.clone(), fate.clone());
-            std::thread::spawn(move || double(&taken, say, limits, &whole, &given, &fate));
+            std::thread::spawn(move || double(&taken, say, limits, &whole, &given, &fate, rate));
             Ok(Box::new(Double { orders }) as Box<dyn Link>)
         };
-        super::run(&mut config, choices, &RunOptions::default(), &start, told, stop)
+        super::run(&mut config, &choices, &RunOptions::default(), &start, told, stop)
     }
 
     /// Whether every cell has the result that it has on one device, once.
@@ -160,26 +163,41 @@ fn double(
     whole: &Contents,
     given: &Mutex<Vec<(String, usize)>>,
     fate: &Fate,
+    rate: Option<f64>,
 ) {
     let records: BTreeMap<_, _> = whole.records.iter().map(|r| (r.id().clone(), r)).collect();
-    let passport = whole.passports.values().next().unwrap();
+    let mut passport = whole.passports.values().next().unwrap().clone();
     let (mut name, mut stacks) = (String::new(), Vec::new());
     let ask = || say(Some(Word::Ask { places: 1 }));
     while let Ok(order) = orders.recv() {
         match order {
             Order::Open { device, .. } => {
                 name.clone_from(&device);
+                // Of the kind that the first letter says.
+                passport.device.adapter = device[..1].to_owned();
                 let (precisions, auto) = (vec![Precision::F32], Precision::F32);
-                say(Some(Word::Opened(Opened { label: device, precisions, auto, limits })));
+                let label = passport.device.adapter.clone();
+                say(Some(Word::Opened(Opened { label, precisions, auto, limits })));
             }
             Order::Begin(_) => {
-                say(Some(Word::Ready { passport: Box::new(passport.clone()), rates: None }));
+                let rates = rate.map(|flops_per_second| Rates {
+                    device: passport.device.adapter.clone(),
+                    stacks_at_once: 1,
+                    samples: vec![Sample {
+                        width: 8,
+                        step_flops: 1e6,
+                        replicas: 2,
+                        speedup: None,
+                        flops_per_second,
+                    }],
+                });
+                say(Some(Word::Ready { passport: Box::new(passport.clone()), rates }));
             }
             Order::Stacks(all) => {
                 stacks = all;
                 ask();
             }
-            Order::Train { stack, done } => {
+            Order::Train { stack, done, .. } => {
                 given.lock().unwrap().push((name.clone(), stack));
                 say(Some(Word::Begun { stack }));
                 say(Some(Word::At { stack, step: 0 }));
@@ -188,14 +206,16 @@ fn double(
                     return say(None);
                 }
                 for cell in stacks[stack].iter().filter(|cell| !done.contains(cell)) {
-                    say(Some(Word::Record(Box::new(records[cell].clone()))));
+                    let mut record = records[cell].clone();
+                    record.run.passport = passport.hash();
+                    say(Some(Word::Record(Box::new(record))));
                     while orders.recv() != Ok(Order::Kept) {}
                     match act {
                         Act::Train | Act::Crash => {}
                         Act::Die => return say(None),
                         Act::Lose | Act::Break => {
-                            let device = act == Act::Lose;
-                            say(Some(Word::Failed { words: "it is gone".into(), device }));
+                            let (device, misuse) = (act == Act::Lose, false);
+                            say(Some(Word::Failed { words: "it is gone".into(), device, misuse }));
                             return say(None);
                         }
                     }
@@ -241,6 +261,35 @@ fn a_device_that_dies_half_way_loses_nothing() {
         assert!(told.has(how) && told.has("a: ") && told.has("opened again"), "{:?}", told.0);
         assert!(told.has("it is left out, and the other one goes on"), "{:?}", told.0);
     }
+}
+
+#[test]
+fn unlike_devices_train_a_few_cells_of_each_other() {
+    // Fast, so that a comparison takes a small part of the time.
+    let bench = Bench { rate: Some(1e15), ..Bench::new() };
+    let mut told = Told::default();
+    let ended = bench.run(&["a1", "a2", "b"], |_, _| Act::Train, &mut told, &Never).unwrap();
+    assert_eq!(ended.end, Some(End::Completed { failed: 0 }));
+    assert!(told.has("so that the devices' losses can be compared"), "{:?}", told.0);
+    let contents = bench.contents();
+    assert_eq!(contents.deterministic_jsonl(), bench.whole.deterministic_jsonl());
+    let repeats = contents.repeats();
+    let both = repeats.values().filter(|records| records.len() == 2);
+    let mut flops: Vec<f64> = repeats.values().map(|r| r[0].result.cell.flops()).collect();
+    flops.sort_by(f64::total_cmp);
+    for records in both.clone() {
+        assert!(records[0].result.cell.flops() <= flops[2], "one of the cheapest");
+        assert_ne!(records[0].run.passport, records[1].run.passport);
+    }
+    // All three, but for those that equal cards of one kind have between them.
+    assert_eq!(both.count(), 3, "{:?}", told.0);
+    drop(ended);
+    // Alike, there is nothing to compare; and a study that is done has nothing added.
+    let alike = Bench { rate: Some(1e15), ..Bench::new() };
+    alike.run(&["a1", "a2"], |_, _| Act::Train, &mut Told::default(), &Never).unwrap();
+    assert_eq!(alike.contents().records.len(), 12);
+    bench.run(&["a1", "b"], |_, _| Act::Train, &mut Told::default(), &Never).unwrap();
+    assert_eq!(bench.contents().records.len(), contents.records.len());
 }
 
 #[test]
@@ -297,6 +346,33 @@ fn a_stack_that_ends_every_process_is_given_up() {
     assert_eq!((failed, failures.len()), (stack.run.stack_width, stack.run.stack_width));
     assert!(failures.iter().any(|record| *record.id() == poison));
     assert_eq!(contents.current().len(), 12, "{:?}", told.0);
+    assert!(!told.has("left out"), "{:?}", told.0);
+}
+
+#[test]
+fn devices_do_not_answer_for_stacks_that_end_them_all() {
+    let bench = Bench::new();
+    // Two stacks of two cells each: the costliest, which are given first.
+    let mut records: Vec<_> = bench.whole.records.iter().collect();
+    records.sort_by(|a, b| b.result.cell.flops().total_cmp(&a.result.cell.flops()));
+    let stack = |record: &isoflop_record::Record| record.run.stack.clone();
+    let p = stack(records[0]);
+    let q = records.iter().map(|record| stack(record)).find(|stack| *stack != p).unwrap();
+    let fatal: Vec<CellId> = records
+        .iter()
+        .filter(|record| [&p, &q].contains(&&record.run.stack))
+        .map(|record| record.id().clone())
+        .collect();
+    let count = fatal.len();
+    let fate = move |_: &str, cells: &[CellId]| match cells.iter().any(|id| fatal.contains(id)) {
+        true => Act::Crash,
+        false => Act::Train,
+    };
+    let mut told = Told::default();
+    let ended = bench.run(&["a", "b"], fate, &mut told, &Never).unwrap();
+    let Some(End::Completed { failed }) = ended.end else { panic!("{:?}", ended.end) };
+    assert!(failed >= 2 && failed <= count, "{failed} of {count}: {:?}", told.0);
+    assert_eq!(bench.contents().ended().len(), 12 - failed);
     assert!(!told.has("left out"), "{:?}", told.0);
 }
 

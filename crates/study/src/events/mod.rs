@@ -10,7 +10,7 @@ use std::time::Instant;
 use isoflop_device::OpenEvent;
 use isoflop_report::number;
 
-pub(crate) use reports::{Reports, Steps};
+pub(crate) use reports::{Ending, Reports, Steps};
 pub(crate) use training::Training;
 pub use update::{Overall, Share, StackName, Update, Work, cell_label};
 pub(crate) use work::total_flops;

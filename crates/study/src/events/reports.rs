@@ -18,8 +18,18 @@ pub(crate) trait Reports: Send {
     fn step(&mut self, index: usize, at: &Steps);
     /// A cell ended, and its record is kept.
     fn cell(&mut self, record: &Record);
-    /// Nothing more comes from a running stack; `completed` unless it was interrupted.
-    fn end_stack(&mut self, index: usize, completed: bool);
+    /// Nothing more comes from a running stack.
+    fn end_stack(&mut self, index: usize, how: Ending);
+}
+
+/// How a stack ended, for now or for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Completed,
+    /// It was asked to stop; a checkpoint holds the rest.
+    Interrupted,
+    /// It, or its device, cannot go on: who trained it says why.
+    Broken,
 }
 
 /// Some steps of a stack were done.

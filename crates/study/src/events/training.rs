@@ -8,7 +8,7 @@ use isoflop_record::Record;
 use isoflop_speed::{Forecast, Rates, StackWork};
 
 use super::Observer;
-use super::reports::{Reports, Steps};
+use super::reports::{Ending, Reports, Steps};
 use super::update::{Overall, StackName, Update, Work};
 use super::work::{done_flops, total_flops, trained_flops};
 
@@ -120,7 +120,8 @@ impl<'a> Training<'a> {
         Named { id: &stack.id, label: stack_label(stack), device: self.on[index].clone() }
     }
 
-    fn seconds(&self) -> f64 {
+    /// Since training began.
+    pub fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
 
@@ -195,7 +196,8 @@ impl Reports for Training<'_> {
         self.observer.tell(&Update::Cell { record, overall });
     }
 
-    fn end_stack(&mut self, index: usize, completed: bool) {
+    fn end_stack(&mut self, index: usize, how: Ending) {
+        let completed = how == Ending::Completed;
         let stack = &self.stacks[index];
         if completed {
             let last = stack.cells.iter().map(|cell| cell.steps).max().unwrap_or(0);

@@ -20,7 +20,7 @@ use isoflop_speed::Rates;
 use isoflop_train::Workers;
 
 use crate::error::StudyError;
-use crate::events::{Observer, Reports, Training};
+use crate::events::{Ending, Observer, Reports, Training};
 use crate::limits::workers;
 use crate::overheads::Overheads;
 use crate::stop::Stop;
@@ -164,10 +164,14 @@ pub(crate) fn train_supplied(
         around.lock().training.begin_stack(index);
         let outcome = train_stack(study, &stacks[index], index, &around);
         watch.end(index);
-        let stops = !matches!(outcome, Ok(StackOutcome::Completed | StackOutcome::Failed(_)));
+        let how = match &outcome {
+            Ok(StackOutcome::Completed | StackOutcome::Failed(_)) => Ending::Completed,
+            Ok(StackOutcome::Interrupted) => Ending::Interrupted,
+            Err(_) => Ending::Broken,
+        };
         {
             let mut shared = around.lock();
-            shared.training.end_stack(index, !stops);
+            shared.training.end_stack(index, how);
             shared.busy_seconds += taken_up.elapsed().as_secs_f64();
         }
         match outcome {
@@ -176,6 +180,7 @@ pub(crate) fn train_supplied(
             Ok(StackOutcome::Interrupted) => Ok(None),
             Err(error) => {
                 abort.store(true, Ordering::SeqCst);
+                supply.close();
                 Err(error)
             }
         }

@@ -11,6 +11,20 @@ use crate::error::StudyError;
 pub(crate) trait Supply: Sync {
     /// The index of a stack for a worker that is free; `None` where none is to come.
     fn next(&self) -> Option<usize>;
+
+    /// One worker cannot go on: nobody is to wait for more.
+    fn close(&self) {}
+}
+
+/// Closes a supply where a worker panics, or the others would wait for ever.
+struct CloseOnPanic<'a>(&'a dyn Supply);
+
+impl Drop for CloseOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.close();
+        }
+    }
 }
 
 /// Indices of stacks, in the order in which they are taken up.
@@ -54,6 +68,7 @@ pub(super) fn work(
 ) -> Result<Option<usize>, StudyError> {
     let work = &work;
     let one = |worker: usize| {
+        let _close = CloseOnPanic(supply);
         let mut sum = 0;
         while let Some(index) = supply.next() {
             match workers.run(worker, || work(index))? {

@@ -8,6 +8,7 @@ use isoflop_text::counted;
 
 use super::speed::{Costs, TaskSpeed};
 use super::{Task, Tasks};
+use crate::begun::{begun, keep_begun};
 use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
 use crate::events::Observer;
@@ -62,7 +63,7 @@ pub fn lay_out(
     }
     let corpus = prepare_data(config, observer)?;
     let data = StudyData::of(&corpus);
-    let grid = build_grid(config, &corpus, &data, None)?;
+    let mut grid = build_grid(config, &corpus, &data, None)?;
     let folder = config.study.results.clone();
     let mut tasks = Tasks::read(&folder)?;
     // While tasks run nothing is written here; all that was settled stands.
@@ -78,6 +79,9 @@ pub fn lay_out(
         }
     };
     let done = contents.ended();
+    keep_begun(&mut grid, &folder, |id| done.contains(id))?;
+    let begun: BTreeSet<String> =
+        begun(&grid, &folder, |id| done.contains(id))?.into_iter().map(|stack| stack.id).collect();
     let known: BTreeSet<CellId> = tasks.known().into_iter().cloned().collect();
     let missing: Vec<Stack> = grid
         .stacks
@@ -85,7 +89,11 @@ pub fn lay_out(
         .filter_map(|stack| {
             let new = |id: &CellId| !known.contains(id) && !done.contains(id);
             let cells: Vec<_> = stack.cells.iter().filter(|cell| new(&cell.id)).cloned().collect();
-            (!cells.is_empty()).then(|| Stack::of(cells))
+            match begun.contains(&stack.id) && !cells.is_empty() {
+                // Its checkpoint is found by all of its cells.
+                true => Some(stack.clone()),
+                false => (!cells.is_empty()).then(|| Stack::of(cells)),
+            }
         })
         .collect();
     if running && !missing.is_empty() {
@@ -97,7 +105,8 @@ pub fn lay_out(
         )));
     }
     let costs = Costs::new(&wishes.speed, config, &grid, &contents, observer)?;
-    let Dealt { packings, balance, limit } = deal(&missing, wishes.count, |stack| costs.of(stack));
+    let Dealt { packings, balance, limit } =
+        deal(&missing, wishes.count, |stack| costs.of(stack), |stack| begun.contains(&stack.id));
     let added = packings.len();
     let seconds = packings.first().and_then(|longest| costs.seconds(longest.cost));
     for packing in packings {

@@ -52,15 +52,21 @@ pub fn train_task(
     if let Some(name) = device {
         config.device.name = name;
     }
+    let mut ledger = Ledger::open_shard(folder, &task.name, command)?;
+    tell_opened(&ledger, observer);
+    if task.cells().all(|id| ledger.is_done(id)) {
+        remove_checkpoints(&ledger)?;
+        let cells = counted(task.cells().count() as u64, "cell");
+        observer.note(format!("all {cells} of {} have ended", task.name));
+        return Ok(TaskEnd::Done { failed: 0 });
+    }
     let mut on = match devices::several(&mut config, observer)? {
         Some(choices) => {
             fit_calibrations(&mut config, observer)?;
-            On::Several(Box::new(Crew::start(choices, &config, &devices::start, observer)?))
+            On::Several(Box::new(Crew::start(&choices, &config, &devices::start, observer)?))
         }
         None => On::One(Box::new(open_study_device(&mut config, observer)?)),
     };
-    let mut ledger = Ledger::open_shard(folder, &task.name, command)?;
-    tell_opened(&ledger, observer);
     clock.lap("device");
 
     // data
@@ -75,13 +81,6 @@ pub fn train_task(
     clock.lap("data");
 
     // train -> shard
-    let cells = grid.stacks.iter().flat_map(|stack| &stack.cells);
-    if ledger.remaining(cells).is_empty() {
-        remove_checkpoints(&ledger)?;
-        let cells = counted(task.cells().count() as u64, "cell");
-        observer.note(format!("all {cells} of {} have ended", task.name));
-        return Ok(TaskEnd::Done { failed: 0 });
-    }
     let end = match &mut on {
         On::One(device) => {
             let limits = stack_limits(&config, device);
@@ -92,6 +91,7 @@ pub fn train_task(
         }
         On::Several(crew) => {
             devices::open(crew, &mut config, observer)?;
+            devices::refuse_for_all(&grid, crew)?;
             let part = Part { config: &config, corpus: &corpus, free: false };
             devices::train(crew, &part, &mut ledger, &mut grid, observer, stop, &mut clock)?
         }

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use isoflop_ledger::Contents;
@@ -76,10 +76,7 @@ fn sweep(bench: &Bench, drivers: &[String], args: &[&str]) -> Command {
 }
 
 fn start(bench: &Bench, drivers: &[String], args: &[&str]) -> Running {
-    let mut command = sweep(bench, drivers, &[args, &["--json"]].concat());
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-    Running { child, stderr }
+    Running::of(sweep(bench, drivers, &[args, &["--json"]].concat()))
 }
 
 /// Cells by the kind of device that trained them.

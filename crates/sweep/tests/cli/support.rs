@@ -51,14 +51,8 @@ impl Bench {
 
     /// Starts training into a results folder and waits until it is under way.
     pub fn start(&self, results: &str) -> Running {
-        let mut child = self
-            .command(&["--config", "tiny.toml", "--results", results, "--json"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut running = Running { child, stderr };
+        let mut running =
+            Running::of(self.command(&["--config", "tiny.toml", "--results", results, "--json"]));
         running.wait_for("started");
         running
     }
@@ -82,6 +76,13 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts a command that tells its progress as JSON.
+    pub fn of(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stderr }
+    }
+
     /// Reads progress up to an event of this name.
     pub fn wait_for(&mut self, event: &str) -> serde_json::Value {
         let mut seen = String::new();

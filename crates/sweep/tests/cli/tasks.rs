@@ -179,14 +179,7 @@ fn what_a_task_began_a_run_of_the_whole_goes_on_with() {
     bench.finish("one");
     let laid = bench.output(&slurm("many", &["--tasks", "2"]));
     assert!(laid.status.success(), "{}", stderr(&laid));
-    let mut child = bench
-        .command(&["task", "many", "0", "--json"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
-    let mut running = Running { child, stderr };
+    let mut running = Running::of(bench.command(&["task", "many", "0", "--json"]));
     running.wait_for("step");
     running.signal("INT");
     running.wait_for("interrupted");
