@@ -20,6 +20,8 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// Times that a device's process may end, one after the other, without a stack between them.
 const MOST_DEATHS: usize = 2;
+/// The same, whatever stacks are to blame.
+const MOST_ENDS: usize = 4;
 
 /// Silence of this length is told of a device that is being opened or measured.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -42,6 +44,8 @@ pub(super) struct Device {
     pub free: usize,
     /// Times that its process ended since a stack ended there, but for those that a stack is to blame for.
     pub deaths: usize,
+    /// All times since a stack ended there.
+    ends: usize,
     /// When it was last heard of.
     heard: Instant,
 }
@@ -87,6 +91,11 @@ pub(crate) struct Crew<'a> {
 }
 
 impl Device {
+    /// A stack came to its end there.
+    pub fn lives(&mut self) {
+        (self.deaths, self.ends) = (0, 0);
+    }
+
     pub fn order(&mut self, order: &Order) {
         if let Some(link) = &mut self.link {
             link.order(order);
@@ -125,6 +134,7 @@ impl<'a> Crew<'a> {
             places: 1,
             free: 0,
             deaths: 0,
+            ends: 0,
             heard: Instant::now(),
         };
         let devices = choices.iter().map(device).collect();
@@ -271,12 +281,14 @@ impl<'a> Crew<'a> {
         let ended = self.dismiss(index);
         let words = words.unwrap_or_else(|| format!("its process ended ({ended})"));
         self.devices[index].deaths += 1;
+        self.devices[index].ends += 1;
         News::Gone(Gone { words, misuse, trained })
     }
 
     /// Whether a device is worth another process.
     pub(super) fn may_go_on(&self, index: usize) -> bool {
-        self.devices[index].deaths < MOST_DEATHS
+        let device = &self.devices[index];
+        device.deaths < MOST_DEATHS && device.ends < MOST_ENDS
     }
 
     /// Says that a device takes no part any more.

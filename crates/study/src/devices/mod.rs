@@ -15,6 +15,7 @@ mod process;
 #[cfg(test)]
 mod tests;
 mod train;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};

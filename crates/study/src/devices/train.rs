@@ -217,7 +217,7 @@ impl<'a, 'd, 'o> Work<'a, 'd, 'o> {
                 let how = if completed { Ending::Completed } else { Ending::Interrupted };
                 self.training.end_stack(stack, how);
                 match completed {
-                    true => device.deaths = 0,
+                    true => device.lives(),
                     false => self.wait(stack),
                 }
             }
