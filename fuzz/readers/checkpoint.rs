@@ -1,12 +1,15 @@
 //! A checkpoint of a small stack: two cells of a model with two weights.
 
-use isoflop_checkpoint::Checkpoint;
+use isoflop_checkpoint::{Checkpoint, cells_of};
 use isoflop_plan::{Cell, CellId, Family, Hyper, Optimizer, Precision, Schedule, Shape, Stack};
 
 pub fn read(bytes: &[u8]) -> Result<(), String> {
     let layout = [("embedding".to_owned(), 3, 2), ("head".to_owned(), 2, 3)];
+    let named = cells_of(bytes).map_err(|error| error.to_string());
     let read = Checkpoint::read(bytes, &stack(), &layout).map_err(|error| error.to_string())?;
     let bytes_of_a_weight = 4 * 6 * read.replicas.len();
+    // What is whole has a header that is read by itself, too.
+    assert_eq!(named?.1, read.step);
     assert!(read.tensors.iter().flatten().all(|weight| weight.len() == bytes_of_a_weight));
     Ok(())
 }
