@@ -278,14 +278,8 @@ impl Ledger {
         if let Some(reason) = unsound(&record) {
             return Err(LedgerError::Unsound(reason));
         }
-        let first = self.ended.get(record.id()).copied();
         self.check()?;
-        let cell = record.id().clone();
-        self.write(record)?;
-        if let Some(first) = first {
-            self.ended.insert(cell, first);
-        }
-        Ok(())
+        self.write(record)
     }
 
     fn write(&mut self, record: Record) -> Result<(), LedgerError> {
@@ -302,7 +296,8 @@ impl Ledger {
         }
         self.length += line.len() as u64;
         if record.result.status.is_final() {
-            self.ended.insert(record.id().clone(), self.contents.records.len());
+            // Of a cell that several machines ended, the first counts.
+            self.ended.entry(record.id().clone()).or_insert(self.contents.records.len());
         }
         self.contents.records.push(record);
         Ok(())
