@@ -14,17 +14,20 @@ use crate::error::StudyError;
 /// Lays the stacks that were begun out as they were, and takes their cells out of the others. What is no checkpoint of cells of this
 /// grid is left to who reads it.
 ///
+/// Their ids.
+///
 /// # Errors
 /// If the folder cannot be read.
 pub(crate) fn keep_begun(
     grid: &mut Grid,
     folder: &Path,
     is_done: impl Fn(&CellId) -> bool,
-) -> Result<(), StudyError> {
+) -> Result<BTreeSet<String>, StudyError> {
     let begun = begun(grid, folder, is_done)?;
+    let ids: BTreeSet<String> = begun.iter().map(|stack| stack.id.clone()).collect();
     let known: BTreeSet<&str> = grid.stacks.iter().map(|stack| &stack.id[..]).collect();
-    if begun.iter().all(|stack| known.contains(&stack.id[..])) {
-        return Ok(());
+    if ids.iter().all(|id| known.contains(&id[..])) {
+        return Ok(ids);
     }
     let taken: BTreeSet<CellId> =
         begun.iter().flat_map(|stack| &stack.cells).map(|cell| cell.id.clone()).collect();
@@ -38,7 +41,22 @@ pub(crate) fn keep_begun(
     }
     stacks.sort_by(|a, b| a.cost_flops().total_cmp(&b.cost_flops()));
     grid.stacks = stacks;
-    Ok(())
+    Ok(ids)
+}
+
+/// The cells of a grid, to be looked up.
+pub(crate) struct CellsById<'a>(BTreeMap<&'a CellId, &'a Cell>);
+
+impl<'a> CellsById<'a> {
+    pub fn of(grid: &'a Grid) -> Self {
+        Self(grid.cells.iter().map(|planned| (&planned.cell.id, &planned.cell)).collect())
+    }
+
+    /// The stack of these cells; `None` where the grid has not all of them.
+    pub fn stack(&self, ids: &[CellId]) -> Option<Stack> {
+        let cells = ids.iter().map(|id| self.0.get(id).copied().cloned());
+        cells.collect::<Option<_>>().map(Stack::of)
+    }
 }
 
 /// Brings the checkpoints that tasks left in their shards to where a run of the whole looks for them. Nobody else may be at work there.
@@ -102,13 +120,12 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, StudyError> {
 }
 
 /// The stacks of checkpoints with cells that have not ended; no cell is in two of them.
-pub(crate) fn begun(
+fn begun(
     grid: &Grid,
     folder: &Path,
     is_done: impl Fn(&CellId) -> bool,
 ) -> Result<Vec<Stack>, StudyError> {
-    let cells: BTreeMap<&CellId, &Cell> =
-        grid.cells.iter().map(|planned| (&planned.cell.id, &planned.cell)).collect();
+    let cells = CellsById::of(grid);
     let (mut taken, mut stacks) = (BTreeSet::new(), Vec::new());
     let mut found = Vec::new();
     for file in files(&folder.join(CHECKPOINT_FOLDER))? {
@@ -118,14 +135,12 @@ pub(crate) fn begun(
     // Where two have a cell, the one that is further counts.
     found.sort_by_key(|(_, step)| std::cmp::Reverse(*step));
     for (ids, _) in found {
-        let found: Option<Vec<Cell>> =
-            ids.iter().map(|id| cells.get(id).copied().cloned()).collect();
-        let Some(found) = found else { continue };
+        let Some(stack) = cells.stack(&ids) else { continue };
         if ids.iter().all(&is_done) || ids.iter().any(|id| taken.contains(id)) {
             continue;
         }
         taken.extend(ids);
-        stacks.push(Stack::of(found));
+        stacks.push(stack);
     }
     Ok(stacks)
 }

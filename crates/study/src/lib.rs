@@ -52,6 +52,7 @@ pub mod registration;
 mod run;
 mod runs;
 mod schedule;
+mod sealed;
 mod sensitivity;
 mod shapes;
 mod sources;

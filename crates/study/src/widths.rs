@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use isoflop_device::TrainDevice;
-use isoflop_durable::{parse_sealed, read_if_there, write_sealed};
+use isoflop_durable::write_sealed;
 use isoflop_ledger::CHECKPOINT_FOLDER;
 use isoflop_plan::{Config, Grid, StackLimits};
 use isoflop_report::number;
@@ -13,6 +13,7 @@ use isoflop_speed::{Effort, News, Rates, Trials, measure_planned, measure_widths
 use crate::error::StudyError;
 use crate::events::Observer;
 use crate::limits::workers;
+use crate::sealed::read_sealed;
 
 /// Where a study keeps them.
 pub(crate) const FILE: &str = "stacks.json";
@@ -169,12 +170,7 @@ pub(crate) fn read(folder: &Path, started: bool) -> Result<Option<Rates>, StudyE
         true => "restore it; without it what was begun is trained in other stacks, from the start",
         false => "remove it, and it is measured again",
     };
-    let unreadable =
-        |source| StudyError::Unreadable { path: path.clone(), hint: hint.into(), source };
-    match read_if_there(&path).map_err(|error| unreadable(error.into()))? {
-        Some(bytes) => parse_sealed(&bytes).map(Some).map_err(unreadable),
-        None => Ok(None),
-    }
+    read_sealed(&path, hint)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use isoflop_data::Corpus;
 use isoflop_device::{Choice, DeviceError};
-use isoflop_durable::{parse_sealed, read_if_there, write_sealed};
+use isoflop_durable::write_sealed;
 use isoflop_ledger::{Ledger, Locks};
 use isoflop_plan::{CellId, Config, DeviceName, Grid, Precision, Stack, StackLimits, deal};
 use isoflop_speed::Rates;
@@ -37,6 +37,7 @@ use crate::limits::refuse_too_large;
 use crate::open::{build_grid, open_ledger, prepare_data, settle, trained_in};
 use crate::run::{Ended, RunOptions, tell_doubts};
 use crate::schedule::End;
+use crate::sealed::read_sealed;
 use crate::stop::Stop;
 use crate::widths::restack;
 pub use child::device_process_main;
@@ -314,12 +315,6 @@ fn spread(grid: &mut Grid, done: &BTreeSet<CellId>, devices: usize) {
 
 /// What was measured for this study before, by the devices' labels.
 pub(crate) fn known_rates(folder: &std::path::Path) -> Result<BTreeMap<String, Rates>, StudyError> {
-    let path = folder.join(RATES_FILE);
     let hint = "remove it, and it is measured again";
-    let unreadable =
-        |source| StudyError::Unreadable { path: path.clone(), hint: hint.into(), source };
-    match read_if_there(&path).map_err(|error| unreadable(error.into()))? {
-        Some(bytes) => parse_sealed(&bytes).map_err(unreadable),
-        None => Ok(BTreeMap::new()),
-    }
+    Ok(read_sealed(&folder.join(RATES_FILE), hint)?.unwrap_or_default())
 }

@@ -1,7 +1,7 @@
 //! Training on several devices: who trains what, and what becomes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use isoflop_ledger::{Append, CHECKPOINT_FOLDER, Ledger, now_utc};
 use isoflop_plan::Stack;
@@ -20,8 +20,8 @@ use crate::stop::Stop;
 /// A stack that ended this many processes is not tried again.
 const MOST_DEATHS: usize = 2;
 
-/// Seconds between two looks at who is done when.
-const EVERY: f64 = 1.0;
+/// Between two looks at who is done when.
+const EVERY: Duration = Duration::from_secs(1);
 
 /// The training of a study on several devices.
 pub(super) struct Work<'a, 'd, 'o> {
@@ -124,7 +124,9 @@ impl<'a, 'd, 'o> Work<'a, 'd, 'o> {
                 self.stop_all();
                 failure = Some(error);
             }
-            if asked.is_none() && failure.is_none() && (self.changed || since(self.looked) > EVERY)
+            if asked.is_none()
+                && failure.is_none()
+                && (self.changed || self.looked.elapsed() > EVERY)
             {
                 self.hand_out();
             }
@@ -334,9 +336,4 @@ impl<'a, 'd, 'o> Work<'a, 'd, 'o> {
         let place = self.waiting.partition_point(|other| cost(other) > cost(&stack));
         self.waiting.insert(place, stack);
     }
-}
-
-/// Seconds since then.
-pub(super) fn since(instant: Instant) -> f64 {
-    instant.elapsed().as_secs_f64()
 }

@@ -8,7 +8,7 @@ use isoflop_text::counted;
 
 use super::speed::{Costs, TaskSpeed};
 use super::{Task, Tasks};
-use crate::begun::{begun, keep_begun};
+use crate::begun::keep_begun;
 use crate::calibration::fit_calibrations;
 use crate::error::StudyError;
 use crate::events::Observer;
@@ -79,23 +79,9 @@ pub fn lay_out(
         }
     };
     let done = contents.ended();
-    keep_begun(&mut grid, &folder, |id| done.contains(id))?;
-    let begun: BTreeSet<String> =
-        begun(&grid, &folder, |id| done.contains(id))?.into_iter().map(|stack| stack.id).collect();
+    let begun = keep_begun(&mut grid, &folder, |id| done.contains(id))?;
     let known: BTreeSet<CellId> = tasks.known().into_iter().cloned().collect();
-    let missing: Vec<Stack> = grid
-        .stacks
-        .iter()
-        .filter_map(|stack| {
-            let new = |id: &CellId| !known.contains(id) && !done.contains(id);
-            let cells: Vec<_> = stack.cells.iter().filter(|cell| new(&cell.id)).cloned().collect();
-            match begun.contains(&stack.id) && !cells.is_empty() {
-                // Its checkpoint is found by all of its cells.
-                true => Some(stack.clone()),
-                false => (!cells.is_empty()).then(|| Stack::of(cells)),
-            }
-        })
-        .collect();
+    let missing = missing(&grid.stacks, &begun, |id| known.contains(id), |id| done.contains(id));
     if running && !missing.is_empty() {
         let cells: usize = missing.iter().map(|stack| stack.cells.len()).sum();
         return Err(StudyError::Misuse(format!(
@@ -121,4 +107,56 @@ pub fn lay_out(
     }
     let open = tasks.open(&contents);
     Ok(LaidOut { tasks, open, added, balance, limit, by: costs.by, seconds })
+}
+
+/// What no task has yet and has not ended. A stack that was `begun` stays whole, since its checkpoint is found by all of its cells,
+/// but where a task has some of them.
+fn missing(
+    stacks: &[Stack],
+    begun: &BTreeSet<String>,
+    in_a_task: impl Fn(&CellId) -> bool,
+    is_done: impl Fn(&CellId) -> bool,
+) -> Vec<Stack> {
+    let left = |stack: &Stack| {
+        let cells = stack.cells.iter().filter(|cell| !in_a_task(&cell.id) && !is_done(&cell.id));
+        let cells: Vec<_> = cells.cloned().collect();
+        let whole = || stack.cells.iter().all(|cell| !in_a_task(&cell.id));
+        match begun.contains(&stack.id) && whole() {
+            _ if cells.is_empty() => None,
+            true => Some(stack.clone()),
+            false => Some(Stack::of(cells)),
+        }
+    };
+    stacks.iter().filter_map(left).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use isoflop_plan::{DataFacts, Grid};
+
+    use super::*;
+
+    #[test]
+    fn a_cell_is_in_one_task_and_what_was_begun_stays_whole() {
+        let text = "[model]\ncontext = 64\n[grid]\nbudgets = [1e10]\nsizes = 3\nseeds = [0, 1]\n";
+        let facts = DataFacts {
+            vocab: 64,
+            train_tokens: None,
+            data_sha256: "00".repeat(32),
+            bytes_per_token: None,
+        };
+        let stacks = Grid::build(&Config::parse(text, "a.toml").unwrap(), &facts).unwrap().stacks;
+        let (stack, first) = (&stacks[0], stacks[0].cells[0].id.clone());
+        assert_eq!(stack.cells.len(), 2);
+        let (none, begun) = (BTreeSet::new(), BTreeSet::from([stack.id.clone()]));
+        let is_first = |id: &CellId| *id == first;
+        let never = |_: &CellId| false;
+        assert_eq!(missing(&stacks, &none, never, never), stacks);
+        // One cell has ended: it is left out, but not of a stack that goes on.
+        assert_eq!(missing(&stacks, &none, never, is_first)[0].cells, stack.cells[1..]);
+        assert_eq!(missing(&stacks, &begun, never, is_first), stacks);
+        // One is a task's: nobody else trains it.
+        assert_eq!(missing(&stacks, &begun, is_first, never)[0].cells, stack.cells[1..]);
+        assert_eq!(missing(&stacks, &begun, |_| true, never), []);
+    }
 }

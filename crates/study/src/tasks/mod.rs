@@ -8,12 +8,13 @@ mod train;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use isoflop_durable::{parse_sealed, read_if_there, write_sealed};
+use isoflop_durable::write_sealed;
 use isoflop_ledger::Contents;
 use isoflop_plan::CellId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StudyError;
+use crate::sealed::{read_sealed, unreadable};
 
 pub use lay_out::{LaidOut, TaskWishes, lay_out};
 pub use speed::{StackTimes, TaskSpeed};
@@ -60,22 +61,14 @@ impl Tasks {
     /// [`StudyError::Unreadable`].
     pub fn read(folder: &Path) -> Result<Self, StudyError> {
         let path = folder.join(TASKS_FILE);
-        let unreadable = |source| {
-            StudyError::Unreadable {
-            path: path.clone(),
-            hint: "remove it, and the cells that are missing are dealt out anew; what their stacks had begun is lost".into(),
-            source,
-        }
-        };
-        let Some(bytes) = read_if_there(&path).map_err(|error| unreadable(error.into()))? else {
-            return Ok(Self { schema: SCHEMA, tasks: Vec::new() });
-        };
-        let read: Self = parse_sealed(&bytes).map_err(unreadable)?;
-        match read.schema {
-            SCHEMA => Ok(read),
-            other => Err(unreadable(
-                format!("written in format {other}, this version reads format {SCHEMA}").into(),
-            )),
+        let hint = "remove it, and the cells that are missing are dealt out anew; what their stacks had begun is lost";
+        match read_sealed::<Self>(&path, hint)? {
+            None => Ok(Self { schema: SCHEMA, tasks: Vec::new() }),
+            Some(read) if read.schema == SCHEMA => Ok(read),
+            Some(Self { schema, .. }) => {
+                let why = format!("written in format {schema}, this version reads format {SCHEMA}");
+                Err(unreadable(&path, hint, why.into()))
+            }
         }
     }
 

@@ -1,15 +1,14 @@
 //! One task of a study.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use isoflop_device::TrainDevice;
 use isoflop_ledger::{CONFIG_FILE, Contents, Ledger};
-use isoflop_plan::{Cell, CellId, DeviceName, Grid, Stack};
+use isoflop_plan::{CellId, DeviceName, Grid, Stack};
 use isoflop_text::counted;
 
 use super::{TASKS_FILE, Task, Tasks};
-use crate::begun::take_from_whole;
+use crate::begun::{CellsById, take_from_whole};
 use crate::calibration::fit_calibrations;
 use crate::clock::Clock;
 use crate::devices::{self, Crew, Part};
@@ -127,14 +126,8 @@ fn task_of(folder: &Path, number: usize) -> Result<Task, StudyError> {
 
 /// Stacks of these cells of a grid; `None` where it has not all of them.
 pub(crate) fn stacks_of_cells(stacks: &[Vec<CellId>], grid: &Grid) -> Option<Vec<Stack>> {
-    let cells: BTreeMap<&CellId, &Cell> =
-        grid.cells.iter().map(|planned| (&planned.cell.id, &planned.cell)).collect();
-    let stack = |ids: &Vec<CellId>| {
-        let cells: Option<Vec<Cell>> =
-            ids.iter().map(|id| cells.get(id).copied().cloned()).collect();
-        cells.map(Stack::of)
-    };
-    stacks.iter().map(stack).collect()
+    let cells = CellsById::of(grid);
+    stacks.iter().map(|ids| cells.stack(ids)).collect()
 }
 
 /// A task's stacks, of the cells that the configuration lays out.
