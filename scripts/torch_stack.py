@@ -19,6 +19,9 @@ class Stack:
 
     def __init__(self, models: list[Model], hyper: dict, device: str, inductor: str = "default"):
         self.hyper, self.device, self.inductor = hyper, device, inductor
+        if device == "cuda":
+            # cuDNN's attention, which compiled models take otherwise, has no rule for vmap (PyTorch 2.11).
+            torch.backends.cuda.enable_cudnn_sdp(False)
         self.replicas = len(models)
         # A missing rule is an error instead of a silent loop over the replicas.
         torch._C._functorch._set_vmap_fallback_enabled(False)

@@ -3,8 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
-use isoflop_model::ops::linear;
+use burn::tensor::{Device, Tensor, TensorData};
+use isoflop_model::is_host;
+use isoflop_model::ops::linear::{self, Trained};
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -18,8 +19,11 @@ const SIDES: [usize; 6] = [256, 512, 1024, 2048, 4096, 8192];
 /// Time after which no larger size is begun; on adapters what compiles does not count.
 const BUDGET: Duration = Duration::from_millis(350);
 
-/// Time of one measurement.
+/// Time of one measurement of all kinds of products.
 const SAMPLE: Duration = Duration::from_millis(80);
+
+/// The products of training on an adapter.
+const KINDS: [Trained; 2] = [Trained::Forward, Trained::Gradient];
 
 /// The best measured rate of square matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -75,48 +79,64 @@ pub fn measure_peak(
     best.ok_or_else(|| "there was no time for a product".into())
 }
 
-/// Square matrices to multiply.
+/// Square matrices to multiply, in the type that products take.
 struct Products {
     weights: Tensor<3>,
-    x: Tensor<3>,
-    cast: Option<DType>,
     side: usize,
 }
 
 impl Products {
-    /// Makes them and multiplies once, which compiles.
+    /// Makes them and multiplies once each way, which compiles.
     fn prepare(device: &Device, precision: Precision, side: usize) -> Result<Self, String> {
         let cast = linear::half(precision);
-        // A rotation of coordinates with weights: powers of it stay of one size.
         let scale = 1.0 / (side as f32).sqrt();
         let values: Vec<f32> = (0..side * side)
             .map(|i| if (i as u32).wrapping_mul(0x9e37_79b9) >> 31 == 0 { scale } else { -scale })
             .collect();
         let data = TensorData::new(values, [1, side, side]);
         let weights = Tensor::<3>::from_data(data, device);
-        // Weights are cast once a step, so that their cast is none of the product.
-        let weights = linear::operand(weights, cast);
-        let x = linear::forward(&weights, &weights, None, cast);
-        wait_for(&x)?;
-        Ok(Self { weights, x, cast, side })
+        // Operands are in that type already in a step, so that their cast is none of the product.
+        let products = Self { weights: linear::operand(weights, cast), side };
+        for &kind in products.kinds() {
+            wait_for(&products.product(kind))?;
+        }
+        Ok(products)
     }
 
-    /// FLOP/s of products, each waiting for the one before.
+    /// A CPU makes all of them the same way.
+    fn kinds(&self) -> &'static [Trained] {
+        if is_host(&self.weights.device()) { &KINDS[..1] } else { &KINDS }
+    }
+
+    fn product(&self, kind: Trained) -> Tensor<3> {
+        if is_host(&self.weights.device()) {
+            return linear::forward(&self.weights, &self.weights, None, None);
+        }
+        linear::trained(kind, &self.weights, &self.weights)
+    }
+
+    /// FLOP/s of the faster kind of products, one after the other.
     fn rate(&self) -> Result<f64, String> {
+        let kinds = self.kinds();
+        let rates = kinds.iter().map(|&kind| self.rate_of(kind, SAMPLE / kinds.len() as u32));
+        rates.reduce(|a, b| Ok(a?.max(b?))).expect("there is a kind")
+    }
+
+    fn rate_of(&self, kind: Trained, sample: Duration) -> Result<f64, String> {
         let flops = 2.0 * (self.side as f64).powi(3);
         let mut best = 0.0f64;
         let mut count = 1;
         let started = Instant::now();
         loop {
-            let sample = Instant::now();
-            let mut y = self.x.clone();
-            for _ in 0..count {
-                y = linear::forward(&y, &self.weights, None, self.cast);
+            let begun = Instant::now();
+            let mut last = self.product(kind);
+            for _ in 1..count {
+                last = self.product(kind);
             }
-            wait_for(&y)?;
-            let seconds = sample.elapsed().as_secs_f64();
+            wait_for(&last)?;
+            let seconds = begun.elapsed().as_secs_f64();
             best = best.max(flops * f64::from(count) / seconds.max(1e-9));
-            if started.elapsed() > SAMPLE {
+            if started.elapsed() > sample {
                 return Ok(best);
             }
             count = (count * 2).min(64);

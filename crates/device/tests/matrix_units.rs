@@ -6,9 +6,11 @@
 //! Without the variable, the path of the driver's ICD file, the test says that it is skipped.
 #![cfg(target_os = "linux")]
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use isoflop_device::open;
-use isoflop_model::kernels::Choices;
+use isoflop_model::kernels::{Choices, Traffic};
+use isoflop_model::ops::attention::{self, Dims, QkNorm};
+use isoflop_model::ops::linear::{self, Cast};
 use isoflop_model::{
     MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens, takes_matrix_units,
 };
@@ -44,18 +46,21 @@ fn values(t: Tensor<1>) -> Vec<f32> {
     t.into_data().try_to_vec().unwrap()
 }
 
-/// Losses of every step, the held-out loss behind them, and whether the steps were recorded.
-fn train(device: &Device, precision: Precision) -> (Vec<f32>, bool) {
-    let mut model = StackModel::init(&SHAPE, &SEEDS, precision, device);
-    let mut optim = OptimState::new(&model);
-    let setting = |learning_rate| ReplicaStep {
+fn setting(learning_rate: f64) -> ReplicaStep {
+    ReplicaStep {
         learning_rate,
         weight_decay: 0.1,
         beta1: 0.9,
         beta2: 0.95,
         epsilon: 1e-8,
         clip_norm: Some(1.0),
-    };
+    }
+}
+
+/// Losses of every step, the held-out loss behind them, and whether the steps were recorded.
+fn train(device: &Device, precision: Precision) -> (Vec<f32>, bool) {
+    let mut model = StackModel::init(&SHAPE, &SEEDS, precision, device);
+    let mut optim = OptimState::new(&model);
     let settings = [setting(3e-3), setting(1e-2)];
     let mut steps = Steps::new();
     let mut losses = Vec::new();
@@ -69,6 +74,75 @@ fn train(device: &Device, precision: Precision) -> (Vec<f32>, bool) {
     losses.extend(values(model.loss(&last.inputs, &last.targets)));
     assert_eq!(steps.refused(), None);
     (losses, steps.is_recorded())
+}
+
+/// Result and gradients of attention with normed and rotated heads, on made-up numbers.
+fn attention_of(heads: usize, head_dim: usize, cast: Cast, device: &Device) -> Vec<Vec<f32>> {
+    let dims = Dims { replicas: 2, sequences: 2, context: 37, heads, head_dim };
+    let (rows, width) = (dims.sequences * dims.context, dims.width());
+    let made_up = |seed: usize, [rows, cols]: [usize; 2]| {
+        let value = |i: usize| ((i * 7919 + seed * 104_729) as f32 * 0.37).sin();
+        let all: Vec<f32> = (0..dims.replicas * rows * cols).map(value).collect();
+        Tensor::<3>::from_data(TensorData::new(all, [dims.replicas, rows, cols]), device)
+    };
+    let gains = QkNorm { q: made_up(1, [1, head_dim]), k: made_up(2, [1, head_dim]) };
+    let (y, saved) = attention::forward(made_up(3, [rows, 3 * width]), Some(&gains), dims, cast);
+    let dy = made_up(4, [rows, width]);
+    let grads = attention::backward(saved, Some(&gains), dims, dy, cast);
+    let norm = grads.qk_norm.expect("heads are normed");
+    [y, grads.qkv, norm.q, norm.k].map(|t| t.into_data().try_to_vec().unwrap()).into()
+}
+
+/// Heads that fill their fragments and heads that do not, whose rows are fetched 4, 16 and 8 bytes at a time.
+fn heads_of_all_sizes_attend_as_on_the_cpu(device: &Device) {
+    for (heads, head_dim) in [(3, 6), (3, 8), (2, 12)] {
+        assert!(takes_matrix_units(device, Precision::F16, head_dim), "heads of {head_dim}");
+        let right = attention_of(heads, head_dim, None, &Device::flex());
+        let got = attention_of(heads, head_dim, linear::half(Precision::F16), device);
+        for (what, (got, right)) in
+            ["result", "gradient", "query gains", "key gains"].iter().zip(got.iter().zip(&right))
+        {
+            let largest = right.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
+            let off = got.iter().zip(right).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 3e-3 * largest, "heads of {head_dim}, {what}: {off} of {largest}");
+        }
+    }
+    assert!(!takes_matrix_units(device, Precision::F16, 7), "half a word");
+}
+
+/// What a step of one model of this shape launches, reads and writes.
+fn traffic(shape: &Shape, sequences: usize, device: &Device) -> Traffic {
+    let mut model = StackModel::init(shape, &[1], Precision::F16, device);
+    let mut optim = OptimState::new(&model);
+    let ids: Vec<i32> =
+        (0..sequences * (shape.context + 1)).map(|i| (i * 7 % shape.vocab) as i32).collect();
+    let (inputs, targets) = Tokens::inputs_and_targets(&ids, 1, shape.context);
+    let batch = [MicroBatch { inputs, targets, share: 1.0 }];
+    let mut steps = Steps::new();
+    let rule = Optimizer::AdamW;
+    let (loss, _) = steps.step(&mut model, &mut optim, &batch, 0.0, rule, &[setting(1e-3)]);
+    assert!(values(loss)[0].is_finite());
+    steps.traffic().expect("steps are launches")
+}
+
+/// A layer's launches, and the bytes that each token reads and writes there, in multiples of the width: weights, the parts of their
+/// gradients and the update, which do not grow with the tokens, are not in it.
+fn layers_take_few_launches_and_bytes(device: &Device) {
+    for (width, heads, hidden) in [(128, 4, 336), (512, 8, 1376)] {
+        let of = |depth, sequences| {
+            let (family, vocab, context) = (Family::Llama, 64, 64);
+            let shape = Shape { family, depth, width, heads, hidden, vocab, context };
+            traffic(&shape, sequences, device)
+        };
+        let layer = |sequences| of(2, sequences) - of(1, sequences);
+        // So few tokens that gradients are in one part.
+        let (one, two) = (layer(1), layer(2));
+        assert_eq!(one.launches, two.launches);
+        let per_token = (two.bytes() - one.bytes()) as f64 / 64.0 / width as f64;
+        println!("width {width}: {} launches, {per_token:.1} D bytes a token", one.launches);
+        assert!(one.launches <= 19, "{} launches a layer", one.launches);
+        assert!(per_token <= 220.0, "{per_token:.1} D bytes a token and layer");
+    }
 }
 
 #[test]
@@ -85,6 +159,9 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
     let half = Precision::F16;
     assert!(opened.precisions.contains(&half), "{:?}", opened.warnings);
     assert!(takes_matrix_units(&opened.device, half, SHAPE.head_dim()), "{:?}", opened.warnings);
+
+    heads_of_all_sizes_attend_as_on_the_cpu(&opened.device);
+    layers_take_few_launches_and_bytes(&opened.device);
 
     let (right, recorded) = train(&Device::flex(), Precision::F32);
     assert!(!recorded, "the CPU has nothing to record");

@@ -37,7 +37,7 @@ pub use operations::{OperationTime, time_operations};
 pub use planned::{Effort, measure_planned};
 pub use rates::{Rate, Rates, Sample};
 pub use share::{Share, share};
-pub use timing::{Load, MeasureError, Speed, measure};
+pub use timing::{Launches, Load, MeasureError, Speed, measure};
 pub use trials::{News, Trials};
 pub use widths::{PAYS, measure_widths, sharing_stacks};
 pub use work::StackWork;

@@ -18,6 +18,9 @@ const BATCHES: usize = 8;
 /// Looks at the clock in one round, about: in between a GPU's queue stays full.
 const LOOKS: f64 = 10.0;
 
+/// Steps that are handed over one by one.
+const SINGLE_STEPS: usize = 9;
+
 /// What is measured: stacks of one shape.
 #[derive(Debug, Clone, Copy)]
 pub struct Load<'a> {
@@ -51,6 +54,18 @@ pub struct Speed {
     /// Most memory held since, in bytes: by this process on the CPU, by the allocator on a GPU. `None`
     /// where nothing tells.
     pub peak_memory_bytes: Option<u64>,
+    /// What a step asks of an adapter; `None` on the CPU and where there are no kernels.
+    pub launches: Option<Launches>,
+}
+
+/// The launches of one stack's step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Launches {
+    pub count: u64,
+    /// Bytes that they read and write.
+    pub bytes: u64,
+    /// Seconds until the host has handed a step to an adapter that waits for it: the median of some.
+    pub host_seconds: f64,
 }
 
 /// Why there is no measurement.
@@ -107,7 +122,9 @@ pub fn measure(load: &Load, device: &Device, workers: &Workers) -> Result<Speed,
         rounds.push(round(&mut runners, seconds)?);
     }
     let tokens_per_second = median(&rounds);
+    let launches = each(workers, runners.iter_mut().take(1), Runner::launches)?;
     Ok(Speed {
+        launches: launches.into_iter().flatten().next(),
         tokens_per_second,
         rounds,
         flops_per_second: tokens_per_second * load.shape.flops_per_token().train(),
@@ -178,16 +195,41 @@ impl Runner {
         Self { model, optim, run: Steps::new(), batches, settings, hyper: *hyper, step: 0 }
     }
 
+    /// Hands a step to the device.
+    fn launch(&mut self) {
+        let batch = &self.batches[self.step % BATCHES];
+        self.step += 1;
+        let (z, rule) = (self.hyper.z_loss as f32, self.hyper.optimizer);
+        let (model, optim) = (&mut self.model, &mut self.optim);
+        let batch = std::slice::from_ref(batch);
+        drop(self.run.step(model, optim, batch, z, rule, &self.settings));
+    }
+
     /// Trains so many steps and waits for the device.
     fn steps(&mut self, count: usize) {
         for _ in 0..count {
-            let batch = &self.batches[self.step % BATCHES];
-            self.step += 1;
-            let (z, rule) = (self.hyper.z_loss as f32, self.hyper.optimizer);
-            let (model, optim) = (&mut self.model, &mut self.optim);
-            let batch = std::slice::from_ref(batch);
-            drop(self.run.step(model, optim, batch, z, rule, &self.settings));
+            self.launch();
         }
+        self.wait();
+    }
+
+    /// What a step asks of an adapter.
+    fn launches(&mut self) -> Option<Launches> {
+        let traffic = self.run.traffic()?;
+        let seconds: Vec<f64> = (0..SINGLE_STEPS)
+            .map(|_| {
+                let began = Instant::now();
+                self.launch();
+                let seconds = began.elapsed().as_secs_f64();
+                self.wait();
+                seconds
+            })
+            .collect();
+        let host_seconds = median(&seconds);
+        Some(Launches { count: traffic.launches, bytes: traffic.bytes(), host_seconds })
+    }
+
+    fn wait(&self) {
         let last = self.model.weights().last().expect("a model has weights");
         wait_for(last).unwrap_or_else(|what| panic!("{what}"));
     }
@@ -274,6 +316,7 @@ pub(crate) mod tests {
             let flops = speed.tokens_per_second * SHAPE.flops_per_token().train();
             assert_eq!(speed.flops_per_second, flops);
             assert!(speed.first_step_seconds > 0.0);
+            assert_eq!(speed.launches, None, "the CPU launches nothing");
         }
     }
 

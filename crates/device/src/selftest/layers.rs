@@ -31,11 +31,15 @@ pub(super) fn some(precision: Precision) -> Vec<Case> {
         |context, heads, head_dim| Dims { replicas: 2, sequences: 1, context, heads, head_dim };
     if precision != Precision::F32 {
         let allowed = rounding(precision);
-        return vec![Case::new(
-            "attention, normed and rotated, heads of 32",
-            allowed,
-            move |d, p| attended(d, p, dims(70, 2, 32), true),
-        )];
+        // Rows of the latter are fetched 4 bytes at a time.
+        return vec![
+            Case::new("attention, normed and rotated, heads of 32", allowed, move |d, p| {
+                attended(d, p, dims(70, 2, 32), true)
+            }),
+            Case::new("attention, normed and rotated, heads of 6", allowed, move |d, p| {
+                attended(d, p, dims(70, 3, 6), true)
+            }),
+        ];
     }
     vec![
         Case::new("RMSNorm of many rows", ROUNDING, |d, _| normed(d, false)),
@@ -63,6 +67,7 @@ pub(super) fn all(precision: Precision) -> Vec<Case> {
     let products = [
         Case::new("linear", half, |d, p| projection(d, p, false)),
         Case::new("linear with bias", half, |d, p| projection(d, p, true)),
+        Case::new("linear, rows of fours", half, |d, p| multiplied(d, p, [2, 150, 28, 84], false)),
         Case::new("logits and loss in three pieces", half, in_pieces),
         Case::new("attention", half, move |d, p| attended(d, p, attend(2, 70, 3, 8), false)),
         Case::new("attention, heads of 64", half, move |d, p| {
@@ -73,6 +78,12 @@ pub(super) fn all(precision: Precision) -> Vec<Case> {
         }),
         Case::new("attention, normed and rotated, heads of 96", half, move |d, p| {
             attended(d, p, attend(1, 65, 1, 96), true)
+        }),
+        Case::new("attention, normed and rotated, heads of 20", half, move |d, p| {
+            attended(d, p, attend(1, 65, 2, 20), true)
+        }),
+        Case::new("attention, normed and rotated, heads of 22", half, move |d, p| {
+            attended(d, p, attend(1, 65, 2, 22), true)
         }),
     ];
     if precision != Precision::F32 {
@@ -120,7 +131,10 @@ fn in_pieces(d: &Device, precision: Precision) -> Values {
 }
 
 fn projection(d: &Device, precision: Precision, bias: bool) -> Values {
-    let (r, m, k, n) = (2, 150, 72, 110);
+    multiplied(d, precision, [2, 150, 72, 110], bias)
+}
+
+fn multiplied(d: &Device, precision: Precision, [r, m, k, n]: [usize; 4], bias: bool) -> Values {
     let cast = linear::half(precision);
     let (a, w) = (x(1, [r, m, k], d), x(2, [r, k, n], d));
     let b = bias.then(|| x(3, [r, 1, n], d));

@@ -1,7 +1,6 @@
 //! The backward pass of a packed stack.
 
 use burn::tensor::{DType, Tensor};
-use burn_cubecl::kernel::cast;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::head::Gradient;
@@ -10,8 +9,9 @@ use super::pass::{Batch, Pass};
 use crate::block::Block;
 use crate::kernels::elementwise::{add, copy};
 use crate::kernels::tensors::{dims, primitive, rows_of, tensor};
+use crate::kernels::traffic::cast;
 use crate::ops::activation::kernel as activation;
-use crate::ops::attention::kernel as attention;
+use crate::ops::attention::kernel::{self as attention, GainGradients};
 use crate::ops::embedding::kernel as embedding;
 use crate::ops::linear::{bias, product};
 use crate::ops::norm::kernel::{self as norm, Gains};
@@ -52,18 +52,17 @@ impl Pass<'_> {
             let [qkv, qk, attended, log_sum, dattended] = read;
             let read =
                 [cast(qkv, inside), qk, cast(attended, inside), log_sum, cast(dattended, inside)];
-            let (dqkv, dgain) = attention::run_backward(
+            let of_gains = block.qk_norm.map(|at| parts.of(at));
+            let dgain = of_gains.as_ref().map(|to| GainGradients { to, accumulate });
+            let dqkv = attention::run_backward(
                 read,
                 self.gains(block),
                 self.tables.clone(),
-                block.qk_norm.is_some(),
+                dgain,
                 half,
                 self.dims,
                 self.packed.choices,
             );
-            if let Some(at) = block.qk_norm {
-                sink.put(at, &dgain);
-            }
             let dqkv = cast(dqkv, dtype);
             let dnormed = sink.linear(block.qkv, &s.normed1, &dqkv);
             dx = sink.norm(block.norm1, &s.x, &dnormed, Some(&dx));

@@ -1,7 +1,6 @@
 //! The forward pass of a packed stack.
 
 use burn::tensor::{DType, Device};
-use burn_cubecl::kernel::cast;
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::Family;
 
@@ -10,6 +9,7 @@ use super::packed::Packed;
 use super::parts::Parts;
 use crate::block::Block;
 use crate::kernels::tensors::{dims, empty_of, primitive};
+use crate::kernels::traffic::cast;
 use crate::ops::activation::Activation;
 use crate::ops::activation::kernel as activation;
 use crate::ops::attention::kernel as attention;

@@ -4,6 +4,7 @@ use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::launch::elements;
+use crate::kernels::traffic::{on, reads, writes};
 
 #[cube(launch_unchecked)]
 fn add_kernel(a: &[f32], b: &[f32], y: &mut [f32], len: usize) {
@@ -16,9 +17,9 @@ fn add_kernel(a: &[f32], b: &[f32], y: &mut [f32], len: usize) {
 pub(crate) fn add(a: &CubeTensor, b: &CubeTensor, y: &CubeTensor) {
     let len = y.meta.num_elements();
     let (count, dim) = elements(len);
-    let [a, b, to] = [a, b, y].map(|t| t.clone().into_buffer_arg());
+    let (a, b, to) = (reads(a), reads(b), writes(y));
     // SAFETY: one unit for each element, and units beyond do nothing.
-    unsafe { add_kernel::launch_unchecked(&y.client, count, dim, a, b, to, len) }
+    unsafe { add_kernel::launch_unchecked(on(&y.client), count, dim, a, b, to, len) }
 }
 
 #[cube(launch_unchecked)]
@@ -34,13 +35,6 @@ pub(crate) fn copy(from: &CubeTensor, to: &CubeTensor) {
     let (count, dim) = elements(len);
     // SAFETY: one unit for each element.
     unsafe {
-        copy_kernel::launch_unchecked(
-            &to.client,
-            count,
-            dim,
-            from.clone().into_buffer_arg(),
-            to.clone().into_buffer_arg(),
-            len,
-        );
+        copy_kernel::launch_unchecked(on(&to.client), count, dim, reads(from), writes(to), len);
     }
 }

@@ -7,6 +7,43 @@ pub(crate) type Line = Vector<u32, Const<4>>;
 /// Four elements in `f32`.
 pub(crate) type Quad = Vector<f32, Const<4>>;
 
+/// Words of 32 bits of a line.
+pub(crate) const WORDS: usize = 4;
+/// Elements in half precision of a word.
+pub(crate) const PER_WORD: usize = 2;
+
+/// A line of the row that begins at piece `at`, where rows lie in memory in pieces of `words` words: its pieces before `end`, else 0;
+/// all if the row `is_whole`, none if it is not there.
+#[cube]
+pub(crate) fn line_of<N: Size>(
+    from: &[Vector<u32, N>],
+    at: usize,
+    line: usize,
+    end: usize,
+    is_there: bool,
+    #[comptime] is_whole: bool,
+    #[comptime] words: usize,
+) -> Line {
+    let count = comptime!(WORDS / words);
+    let mut result = Line::new(0u32);
+    #[unroll]
+    for j in 0..count {
+        let piece = line * count + j;
+        let mut is_there = is_there;
+        if comptime!(!is_whole) {
+            is_there = is_there && piece < end;
+        }
+        if is_there {
+            let value = from[at + piece];
+            #[unroll]
+            for w in 0..words {
+                result.insert(comptime!(j * words + w), value.extract(w));
+            }
+        }
+    }
+    result
+}
+
 /// Eight elements in half precision.
 #[cube]
 pub(crate) fn pack<E: Float>(low: Line, high: Line) -> Line {

@@ -14,12 +14,14 @@ pub(crate) mod launch;
 pub(crate) mod lines;
 pub(crate) mod reduce;
 pub(crate) mod tensors;
+pub(crate) mod traffic;
 
 use burn::backend::DispatchDevice;
 use burn::cubecl::Device as CubeDevice;
 use burn::tensor::Device;
 
 pub use choices::{Choices, Planes};
+pub use traffic::Traffic;
 
 /// Bytes of the largest tensor that the device can hold: a tensor lies in one buffer. `None` on the CPU.
 pub fn largest_tensor(device: &Device) -> Option<u64> {

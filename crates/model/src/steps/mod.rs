@@ -7,8 +7,10 @@ mod recording;
 use burn::tensor::Tensor;
 use isoflop_plan::Optimizer;
 
+use crate::kernels::Traffic;
 use crate::kernels::elementwise::copy;
 use crate::kernels::tensors::{empty, tensor, view};
+use crate::kernels::traffic::during;
 use crate::model::StackModel;
 use crate::ops::adamw::ReplicaStep;
 use crate::optim::OptimState;
@@ -22,6 +24,7 @@ pub struct Steps {
     prepared: Option<Prepared>,
     /// Why steps are not recorded.
     refused: Option<String>,
+    traffic: Option<Traffic>,
 }
 
 impl std::fmt::Debug for Steps {
@@ -45,6 +48,12 @@ impl Steps {
         self.refused.as_deref()
     }
 
+    /// The launches of a step, and what they read and write; `None` on the CPU and where there are no kernels. What the host sends
+    /// is not in it.
+    pub fn traffic(&self) -> Option<Traffic> {
+        self.traffic
+    }
+
     /// One step of all replicas: mean losses `[R]` and gradient norms before clipping `[R]`.
     ///
     /// # Panics
@@ -62,7 +71,7 @@ impl Steps {
         let even =
             batches.windows(2).all(|w| w[0].inputs.per_replica() == w[1].inputs.per_replica());
         if !model.is_packed() || rule != Optimizer::AdamW || !even {
-            self.prepared = None;
+            (self.prepared, self.traffic) = (None, None);
             return one_by_one(model, optim, batches, z, rule, settings);
         }
         let moments = optim.moments(model.specs());
@@ -78,7 +87,8 @@ impl Steps {
         prepared.advance(&run, &mut self.refused);
         let r = model.replicas();
         let results = empty(&prepared.results, [2 * r.next_multiple_of(SECTION)]);
-        copy(&prepared.results, &results);
+        let copied = during(|| copy(&prepared.results, &results));
+        self.traffic = Some(prepared.traffic + copied);
         let norms = r.next_multiple_of(SECTION);
         let [loss, norm] = [0, norms].map(|at| tensor(view(&results, at, [r])));
         (loss, norm)

@@ -11,8 +11,10 @@ use super::micro_batch::MicroBatch;
 use crate::adapter::parts::Parts;
 use crate::adapter::pass::{Batch, Pass, token_index_sizes};
 use crate::adapter::update::{Moments, update};
+use crate::kernels::Traffic;
 use crate::kernels::elementwise::copy;
 use crate::kernels::tensors::{empty, view};
+use crate::kernels::traffic::during;
 use crate::model::StackModel;
 use crate::ops::adamw::{PER_REPLICA, ReplicaStep, factors};
 use crate::ops::embedding::kernel::token_index;
@@ -36,6 +38,8 @@ pub(super) struct Prepared {
     /// Losses of all replicas, and from the next multiple of [`SECTION`] on their norms.
     pub results: CubeTensor,
     pub graph: Option<Graph>,
+    /// Of a step.
+    pub traffic: Traffic,
     steps: usize,
 }
 
@@ -61,7 +65,8 @@ impl Prepared {
             }
         }
         if self.steps != 2 || refused.is_some() || are_timed() {
-            return self.launch(run);
+            self.traffic = during(|| self.launch(run));
+            return;
         }
         // The second time memory is laid out as it will be, and then all is recorded without being run.
         let recorded = client.graph_prepare().and_then(|()| {
@@ -144,6 +149,7 @@ pub(super) fn prepare(key: Key, model: &StackModel, batches: &[MicroBatch]) -> P
         gradients: empty(like, [like.meta.num_elements()]),
         results: empty(like, [2 * r.next_multiple_of(SECTION)]),
         graph: None,
+        traffic: Traffic::default(),
         steps: 0,
     }
 }

@@ -6,6 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 use super::kind::{Activation, GELU_CUBE, GELU_SCALE};
 use crate::kernels::launch::{elements, vector};
 use crate::kernels::tensors::{dims, elem, empty_of, row_major};
+use crate::kernels::traffic::{on, reads, writes};
 
 type Floats<N> = Vector<f32, N>;
 
@@ -90,12 +91,12 @@ pub(crate) fn forward(x: CubeTensor, kind: Activation) -> CubeTensor {
     // SAFETY: one unit for each vector of `y`, and units beyond it do nothing.
     unsafe {
         forward_kernel::launch_unchecked(
-            &client,
+            on(&client),
             count,
             dim,
             n,
-            x.into_buffer_arg(),
-            y.clone().into_buffer_arg(),
+            reads(&x),
+            writes(&y),
             len,
             hidden / n,
             swiglu,
@@ -117,13 +118,13 @@ pub(crate) fn backward(x: CubeTensor, dy: CubeTensor, kind: Activation) -> CubeT
     // SAFETY: as in the forward pass; a unit writes the elements that it read.
     unsafe {
         backward_kernel::launch_unchecked(
-            &client,
+            on(&client),
             count,
             dim,
             n,
-            x.into_buffer_arg(),
-            dy.into_buffer_arg(),
-            dx.clone().into_buffer_arg(),
+            reads(&x),
+            reads(&dy),
+            writes(&dx),
             len,
             hidden / n,
             kind == Activation::SwiGlu,

@@ -8,6 +8,7 @@ use super::factors::{FACTORS, PER_REPLICA};
 use crate::kernels::flat::{BLOCK, Tables, WORDS};
 use crate::kernels::launch::{UNITS, cubes, elements};
 use crate::kernels::tensors::{elem, primitive_int};
+use crate::kernels::traffic::{on, reads, stands_in, updates, writes};
 
 /// AdamW in place, and the copy in half precision where there is one.
 #[cube(launch_unchecked)]
@@ -72,11 +73,11 @@ pub(crate) fn to_half(weights: &CubeTensor, half: &CubeTensor) {
     // SAFETY: one unit for each element.
     unsafe {
         cast_kernel::launch_unchecked(
-            &weights.client,
+            on(&weights.client),
             count,
             dim,
-            weights.clone().into_buffer_arg(),
-            half.clone().into_buffer_arg(),
+            reads(weights),
+            writes(half),
             len,
             elem(half.dtype),
         );
@@ -101,18 +102,18 @@ pub(crate) fn adamw(update: Update, tables: &Tables) {
     // SAFETY: every element belongs to one unit.
     unsafe {
         adamw_kernel::launch_unchecked(
-            &weights.client,
+            on(&weights.client),
             cubes(tables.blocks()),
             CubeDim::new_1d(UNITS as u32),
-            gradients.clone().into_buffer_arg(),
-            scales.clone().into_buffer_arg(),
-            factors.clone().into_buffer_arg(),
-            primitive_int(tables.entries.clone()).into_buffer_arg(),
-            primitive_int(tables.blocks.clone()).into_buffer_arg(),
-            weights.clone().into_buffer_arg(),
-            first.clone().into_buffer_arg(),
-            second.clone().into_buffer_arg(),
-            half.unwrap_or(weights).clone().into_buffer_arg(),
+            reads(gradients),
+            reads(scales),
+            reads(factors),
+            reads(&primitive_int(tables.entries.clone())),
+            reads(&primitive_int(tables.blocks.clone())),
+            updates(weights),
+            updates(first),
+            updates(second),
+            half.map_or_else(|| stands_in(weights), writes),
             tables.replicas,
             tables.blocks(),
             half.is_some(),

@@ -8,6 +8,7 @@ use crate::kernels::flat::{Tables, WORDS};
 use crate::kernels::launch::{Rows, UNITS};
 use crate::kernels::reduce;
 use crate::kernels::tensors::{dims, empty, primitive_int};
+use crate::kernels::traffic::{on, reads, writes};
 
 /// Cubes that share a replica's weights: as many as fill a large device, each unit on some 16 elements.
 fn shares(replicas: usize, total: usize) -> usize {
@@ -110,14 +111,14 @@ pub(crate) fn gather(
     // SAFETY: every element belongs to one unit.
     unsafe {
         gather_kernel::launch_unchecked(
-            &parts.client,
+            on(&parts.client),
             CubeCount::Static(shares as u32, tables.replicas as u32, 1),
             CubeDim::new_1d(UNITS as u32),
             tables.even,
-            parts.clone().into_buffer_arg(),
-            primitive_int(tables.entries.clone()).into_buffer_arg(),
-            gradients.clone().into_buffer_arg(),
-            squares.clone().into_buffer_arg(),
+            reads(parts),
+            reads(&primitive_int(tables.entries.clone())),
+            writes(gradients),
+            writes(&squares),
             tables.count,
             shares,
             factor,
@@ -134,13 +135,13 @@ pub(crate) fn norms(squares: &CubeTensor, factors: &CubeTensor) -> [CubeTensor; 
     // SAFETY: one unit of each cube writes one element of each.
     unsafe {
         norms_kernel::launch_unchecked(
-            &squares.client,
+            on(&squares.client),
             CubeCount::Static(r as u32, 1, 1),
             CubeDim::new_1d(UNITS as u32),
-            squares.clone().into_buffer_arg(),
-            factors.clone().into_buffer_arg(),
-            norms.clone().into_buffer_arg(),
-            scales.clone().into_buffer_arg(),
+            reads(squares),
+            reads(factors),
+            writes(&norms),
+            writes(&scales),
             shares,
             Rows::CUBE,
         );

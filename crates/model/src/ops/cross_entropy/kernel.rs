@@ -10,6 +10,7 @@ use crate::kernels::Choices;
 use crate::kernels::launch::{Rows, UNITS, vector};
 use crate::kernels::reduce;
 use crate::kernels::tensors::{dims, elem, empty, own, primitive, primitive_int, rows_of, tensor};
+use crate::kernels::traffic::{on, reads, updates, writes, writes_some};
 
 /// A number below all logits.
 const LOWEST: f32 = -3.0e38;
@@ -144,13 +145,13 @@ pub(crate) fn launch(
     // overwrites only what it alone still reads.
     unsafe {
         rows_kernel::launch_unchecked(
-            &logits.client,
+            on(&logits.client),
             rows.cubes(r * m),
             rows.dim(),
             n,
-            logits.clone().into_buffer_arg(),
-            targets.clone().into_buffer_arg(),
-            losses.clone().into_buffer_arg(),
+            if gradient.is_some() { updates(logits) } else { reads(logits) },
+            reads(targets),
+            writes(&losses),
             r * m,
             vocab / n,
             z,
@@ -174,11 +175,11 @@ pub(crate) fn means(
     // SAFETY: one unit of each cube writes one element.
     unsafe {
         means_kernel::launch_unchecked(
-            &losses.client,
+            on(&losses.client),
             CubeCount::Static(r as u32, 1, 1),
             CubeDim::new_1d(UNITS as u32),
-            losses.clone().into_buffer_arg(),
-            means.clone().into_buffer_arg(),
+            reads(losses),
+            writes_some(means, r),
             m,
             first,
             factor,

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::batch::Tokens;
 use crate::kernels::launch::{Rows, elements, vector};
 use crate::kernels::tensors::{dims, elem, empty, primitive, primitive_int, rows_of, tensor};
+use crate::kernels::traffic::{on, reads, reads_if, reads_some, writes, writes_or_adds};
 
 /// Chunks of a replica's tokens, at most: frequent words are added up by several units.
 const MOST_CHUNKS: usize = 16;
@@ -132,14 +133,14 @@ pub(crate) fn forward(
     // SAFETY: one unit for each vector of `x`, and ids are below `vocab`.
     unsafe {
         forward_kernel::launch_unchecked(
-            &table.client,
+            on(&table.client),
             count,
             dim,
             n,
-            table.clone().into_buffer_arg(),
-            positions.unwrap_or(table).clone().into_buffer_arg(),
-            ids.clone().into_buffer_arg(),
-            x.clone().into_buffer_arg(),
+            reads_some(table, r * m * width),
+            reads_if(positions, table),
+            reads(ids),
+            writes(&x),
             len,
             m,
             context,
@@ -171,14 +172,14 @@ pub(crate) fn gradient_into(
     // SAFETY: units beyond the last row write nothing; `positions` holds rows of the replica.
     unsafe {
         gradient_kernel::launch_unchecked(
-            &dy.client,
+            on(&dy.client),
             rows.cubes(r * chunks * vocab),
             rows.dim(),
             n,
-            dy.clone().into_buffer_arg(),
-            starts.clone().into_buffer_arg(),
-            positions.clone().into_buffer_arg(),
-            table.clone().into_buffer_arg(),
+            reads(dy),
+            reads(starts),
+            reads(positions),
+            writes_or_adds(table, accumulate),
             r * chunks * vocab,
             m,
             chunks,

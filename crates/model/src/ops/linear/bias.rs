@@ -6,6 +6,7 @@ use burn_cubecl::tensor::CubeTensor;
 use crate::kernels::launch::{chunks, elements};
 use crate::kernels::reduce;
 use crate::kernels::tensors::{dims, elem};
+use crate::kernels::traffic::{on, reads, updates, writes_or_adds};
 
 /// Columns and rows of a cube of the gradient.
 const ACROSS: usize = 32;
@@ -67,11 +68,11 @@ pub(crate) fn add(y: &CubeTensor, bias: &CubeTensor) {
     // SAFETY: one unit for each element.
     unsafe {
         add_kernel::launch_unchecked(
-            &y.client,
+            on(&y.client),
             count,
             dim,
-            y.clone().into_buffer_arg(),
-            bias.clone().into_buffer_arg(),
+            updates(y),
+            reads(bias),
             r * m * width,
             m * width,
             width,
@@ -87,11 +88,11 @@ pub(crate) fn gradient_into(dy: &CubeTensor, sums: &CubeTensor, accumulate: bool
     // SAFETY: units beyond the last column write nothing.
     unsafe {
         gradient_kernel::launch_unchecked(
-            &dy.client,
+            on(&dy.client),
             CubeCount::Static(width.div_ceil(ACROSS) as u32, chunks as u32, r as u32),
             CubeDim::new_2d(ACROSS as u32, DOWN as u32),
-            dy.clone().into_buffer_arg(),
-            sums.clone().into_buffer_arg(),
+            reads(dy),
+            writes_or_adds(sums, accumulate),
             m,
             m.div_ceil(chunks),
             width,

@@ -10,11 +10,11 @@ use isoflop_plan::Precision;
 
 use crate::host::is_host;
 use crate::kernels::Choices;
-use crate::kernels::tensors::{primitive, tensor};
+use crate::kernels::tensors::{primitive, row_major, tensor};
 pub use grads::Grads;
 
 /// Arithmetic of the products on a GPU: the operands are cast, sums and results are in f32.
-pub(crate) type Cast = Option<DType>;
+pub type Cast = Option<DType>;
 
 /// The type of products' operands in a precision; `None` for `f32`.
 pub fn half(precision: Precision) -> Cast {
@@ -71,6 +71,23 @@ pub fn backward(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>, to: Cast
         x: product(dy.clone(), w.swap_dims(1, 2), to),
         w: product(x.swap_dims(1, 2), dy, to),
     }
+}
+
+/// A product of training, whose rate is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trained {
+    /// `x w`, in the type of `x`: a projection.
+    Forward,
+    /// `x^T dy`, in `f32`: the gradient of a weight.
+    Gradient,
+}
+
+/// The product of `x` `[R, M, K]` with `y` (`[R, K, N]`, or `[R, M, N]` of a gradient) as training on an adapter makes it; `x` and
+/// `y` are in one type.
+pub fn trained(kind: Trained, x: &Tensor<3>, y: &Tensor<3>) -> Tensor<3> {
+    let choices = Choices::of(&x.device());
+    let (x, y) = (primitive(x.clone()), primitive(y.clone()));
+    tensor(product::trained(kind, row_major(x), row_major(y), choices))
 }
 
 /// `a b` in `f32`, `[R, M, K] x [R, K, N] -> [R, M, N]`. [`Choices::kernels`] does not reach products in half precision:

@@ -4,7 +4,7 @@ use isoflop_device::{Peak, TrainDevice};
 use isoflop_plan::Precision;
 use isoflop_report::number;
 use isoflop_report::table::{Align, Table, Tone};
-use isoflop_speed::Speed;
+use isoflop_speed::{Launches, Speed};
 use isoflop_text::thousands;
 use serde_json::{Map, Value, json};
 
@@ -62,6 +62,9 @@ impl Measured {
                 "step_seconds": speed.step_seconds,
                 "first_step_seconds": speed.first_step_seconds,
                 "peak_memory_bytes": speed.peak_memory_bytes,
+                "launches": speed.launches.map(|launches| launches.count),
+                "launched_bytes": speed.launches.map(|launches| launches.bytes),
+                "host_seconds": speed.launches.map(|launches| launches.host_seconds),
             }),
         };
         if let (Value::Object(out), Value::Object(more)) = (&mut out, more) {
@@ -116,6 +119,11 @@ pub fn table(measured: &[Measured], peak: Option<Peak>, device: &TrainDevice) ->
             speed.peak_memory_bytes.map_or("-".into(), |bytes| number::bytes(bytes as f64)),
         ]);
     }
+    for one in measured {
+        if let Ok(Speed { launches: Some(launches), .. }) = &one.result {
+            table.notes.push(launches_note(&one.key(), launches).into());
+        }
+    }
     let several = measured.iter().any(|m| m.replicas > 1 || m.stacks_at_once > 1);
     if several {
         table.notes.push(
@@ -128,6 +136,16 @@ pub fn table(measured: &[Measured], peak: Option<Peak>, device: &TrainDevice) ->
         table.notes.push(what.into());
     }
     table.to_text(terminal::width())
+}
+
+/// What a step asks of an adapter.
+fn launches_note(key: &str, launches: &Launches) -> String {
+    let Launches { count, bytes, host_seconds } = *launches;
+    format!(
+        "{key}: {count} launches a step, {} us of the host's time each; they read and write {}.",
+        number::significant(1e6 * host_seconds / count as f64, 2),
+        number::bytes(bytes as f64)
+    )
 }
 
 #[cfg(test)]
@@ -148,6 +166,7 @@ mod tests {
             step_seconds: 0.001,
             first_step_seconds: 0.5,
             peak_memory_bytes: None,
+            launches: None,
         }
     }
 
@@ -158,6 +177,15 @@ mod tests {
         assert_eq!(key(8, 1), "L2d32h1V256x16x64@8");
         assert_eq!(key(1, 2), "L2d32h1V256x16x64@2w");
         assert_eq!(key(8, 2), "L2d32h1V256x16x64@8x2w");
+    }
+
+    #[test]
+    fn launches_are_told_with_the_hosts_time() {
+        let launches = Launches { count: 100, bytes: 3 << 20, host_seconds: 0.000_31 };
+        let note = launches_note("L2d32h1V256x16x64", &launches);
+        let said =
+            "100 launches a step, 3.1 us of the host's time each; they read and write 3.00 MiB.";
+        assert_eq!(note, format!("L2d32h1V256x16x64: {said}"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::kernels::Choices;
 use crate::kernels::launch::{Rows, cubes};
 use crate::kernels::reduce;
 use crate::kernels::tensors::empty;
+use crate::kernels::traffic::{on, reads, reads_some, writes, writes_some};
 
 /// `delta = rowsum(dO O)` of every head of every token, in the order of the log sums.
 #[cube(launch_unchecked)]
@@ -218,12 +219,12 @@ pub(super) fn delta(out: &CubeTensor, dy: &CubeTensor, d: Dims, choices: Choices
     // SAFETY: rows beyond the last write nothing.
     unsafe {
         delta_kernel::launch_unchecked(
-            client,
+            on(client),
             rows.cubes(sequence_heads * d.context),
             rows.dim(),
-            out.clone().into_buffer_arg(),
-            dy.clone().into_buffer_arg(),
-            delta.clone().into_buffer_arg(),
+            reads(out),
+            reads(dy),
+            writes(&delta),
             sequence_heads * d.context,
             d.context,
             d.heads,
@@ -243,7 +244,7 @@ pub(super) fn launch(
     dqkv: &CubeTensor,
     d: Dims,
 ) {
-    let client = &dy.client;
+    let (client, elements) = (&dy.client, dy.meta.num_elements());
     let limit = client.properties().hardware.max_shared_memory_size;
     for (of_keys, tiles) in [(false, QUERIES), (true, KEYS)] {
         let tile = Tile::of(d.head_dim, tiles, limit).expect("checked by `fits`");
@@ -251,15 +252,15 @@ pub(super) fn launch(
         // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
         unsafe {
             backward_kernel::launch_unchecked(
-                client,
+                on(client),
                 cubes(total),
                 CubeDim::new_2d(SIDE as u32, SIDE as u32),
-                operands.qk.clone().into_buffer_arg(),
-                operands.qkv.clone().into_buffer_arg(),
-                dy.clone().into_buffer_arg(),
-                log_sum.clone().into_buffer_arg(),
-                delta.clone().into_buffer_arg(),
-                dqkv.clone().into_buffer_arg(),
+                reads_some(&operands.qk, 2 * elements),
+                reads_some(&operands.qkv, elements),
+                reads(dy),
+                reads(log_sum),
+                reads(delta),
+                writes_some(dqkv, if of_keys { 2 * elements } else { elements }),
                 sizes,
                 of_keys,
                 tile,

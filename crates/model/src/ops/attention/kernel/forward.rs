@@ -10,6 +10,7 @@ use super::tile::{
     FORWARD, HIDDEN, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, products, tile_coords,
 };
 use crate::kernels::launch::cubes;
+use crate::kernels::traffic::{on, reads_some, writes};
 
 #[cube(launch_unchecked)]
 fn forward_kernel(
@@ -119,20 +120,20 @@ fn forward_kernel(
 }
 
 pub(super) fn launch(operands: &Operands, out: &CubeTensor, log_sum: &CubeTensor, d: Dims) {
-    let client = &out.client;
+    let (client, elements) = (&out.client, out.meta.num_elements());
     let limit = client.properties().hardware.max_shared_memory_size;
     let tile = Tile::of(d.head_dim, FORWARD, limit).expect("checked by `fits`");
     let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, tile.rows);
     // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
     unsafe {
         forward_kernel::launch_unchecked(
-            client,
+            on(client),
             cubes(total),
             CubeDim::new_2d(SIDE as u32, SIDE as u32),
-            operands.qk.clone().into_buffer_arg(),
-            operands.qkv.clone().into_buffer_arg(),
-            out.clone().into_buffer_arg(),
-            log_sum.clone().into_buffer_arg(),
+            reads_some(&operands.qk, 2 * elements),
+            reads_some(&operands.qkv, elements),
+            writes(out),
+            writes(log_sum),
             sizes,
             tile,
         );

@@ -14,15 +14,15 @@ mod tile;
 
 use burn::cubecl::client::Client;
 use burn::tensor::{DType, Tensor};
-use burn_cubecl::kernel::cast;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::dims::{Dims, QkNorm};
 use super::rope::device_tables;
 use crate::kernels::Choices;
 use crate::kernels::tensors::{empty, primitive, rows_of, tensor};
+use crate::kernels::traffic::cast;
 use operands::Operands;
-pub(crate) use rotary::chunks;
+pub(crate) use rotary::{GainGradients, chunks};
 pub(crate) use tile::fits;
 
 /// `[R, M, 3 D]` to the result `[R, M, D]`, the log of every softmax's denominator
@@ -43,7 +43,8 @@ pub(crate) fn run(
     if let Some((grid, half)) = matrix_units(half, d.head_dim, &qkv.client, choices) {
         let dtype = qkv.dtype;
         let qkv = cast(qkv, half);
-        let [out, log_sum, qk] = matrix::forward(grid, qkv, gains, tables, normed, half, d);
+        let [out, log_sum, qk] =
+            matrix::forward(grid, qkv, gains, tables, normed, half, d, choices);
         return [cast(out, dtype), log_sum, qk];
     }
     let qkv = rows_of(qkv);
@@ -75,35 +76,33 @@ pub(crate) fn is_by_matrix(
     matrix_units(half, head_dim, client, choices).is_some()
 }
 
-/// Gradient of the projection `[R, M, 3 D]`, and of the gains as rows of both
-/// `[R, chunks, 2 head_dim]`, unwritten without `normed`. `qk` is what [`run`] has kept.
+/// Gradient of the projection `[R, M, 3 D]`; those of the gains are written where there are some. `qk` is what [`run`] has kept.
 pub(crate) fn run_backward(
     [qkv, qk, out, log_sum, dy]: [CubeTensor; 5],
     gains: [CubeTensor; 2],
     tables: [CubeTensor; 2],
-    normed: bool,
+    dgain: Option<GainGradients>,
     half: Option<DType>,
     d: Dims,
     choices: Choices,
-) -> (CubeTensor, CubeTensor) {
+) -> CubeTensor {
     if let Some((grid, half)) = matrix_units(half, d.head_dim, &dy.client, choices) {
         let dtype = qkv.dtype;
         let [qkv, out, dy] = [qkv, out, dy].map(|tensor| cast(tensor, half));
         let read = [qkv, qk, out, log_sum, dy];
-        let (dqkv, dgain) = matrix::backward(grid, read, gains, tables, normed, half, d);
-        return (cast(dqkv, dtype), dgain);
+        let dqkv = matrix::backward(grid, read, gains, tables, dgain, half, d, choices);
+        return cast(dqkv, dtype);
     }
     let [qkv, out, log_sum, dy] = [qkv, out, log_sum, dy].map(rows_of);
     // Queries and keys are normed and rotated again: cheaper than keeping them for every block.
-    let operands = Operands::new(qkv, gains.clone(), tables.clone(), normed, d, choices);
+    let operands = Operands::new(qkv, gains.clone(), tables.clone(), dgain.is_some(), d, choices);
     let dqkv = empty(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()]);
     let delta = backward::delta(&out, &dy, d, choices);
     backward::launch(&operands, &log_sum, &delta, &dy, &dqkv, d);
-    let dgain = match normed {
-        true => rotary::single::backward(&operands.qkv, gains, tables, &dqkv, d, choices),
-        false => empty(&dy, [1, 1, 1]),
-    };
-    (dqkv, dgain)
+    if let Some(dgain) = dgain {
+        rotary::backward(&operands.qkv, gains, tables, &dqkv, dgain, d, choices);
+    }
+    dqkv
 }
 
 /// Gains and tables for a launch; any tensor stands in where there are none.
@@ -142,9 +141,11 @@ pub(super) fn backward(
 ) -> (Tensor<3>, Option<QkNorm>) {
     let read = read.map(primitive);
     let (gains, tables) = norm_operands(qk_norm, &read[3], d);
-    let (dqkv, dgain) = run_backward(read, gains, tables, qk_norm.is_some(), half, d, choices);
-    let gains = qk_norm.map(|_| {
-        let both = tensor::<3>(dgain).sum_dim(1);
+    let parts = qk_norm.map(|_| empty(&read[3], [d.replicas, chunks(d), 2 * d.head_dim]));
+    let dgain = parts.as_ref().map(|to| GainGradients { to, accumulate: false });
+    let dqkv = run_backward(read, gains, tables, dgain, half, d, choices);
+    let gains = parts.map(|parts| {
+        let both = tensor::<3>(parts).sum_dim(1);
         let [q, k] = [0, d.head_dim].map(|start| both.clone().narrow(2, start, d.head_dim));
         QkNorm { q, k }
     });

@@ -26,7 +26,7 @@ impl Operands {
         choices: Choices,
     ) -> Self {
         let qk = match normed {
-            true => rotary::single::forward(qkv.clone(), gains, tables, d, choices),
+            true => rotary::forward(qkv.clone(), gains, tables, d, choices),
             false => qkv.clone(),
         };
         let qk_stride = if normed { 2 } else { 3 } * d.width();

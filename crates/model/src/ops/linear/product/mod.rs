@@ -13,9 +13,11 @@ use burn::tensor::DType;
 use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
 use burn_cubecl::tensor::CubeTensor;
 
+use super::Trained;
 use crate::kernels::Choices;
 use crate::kernels::elementwise::add;
 use crate::kernels::tensors::{dims, empty_of};
+use crate::kernels::traffic::elsewhere;
 pub(crate) use epilogue::Epilogue;
 use tiling::Problem;
 pub(crate) use tiling::splits;
@@ -117,6 +119,7 @@ fn by_cubek(a: CubeTensor, b: CubeTensor, out: &CubeTensor, epilogue: Epilogue, 
     let direct = matches!(epilogue, Epilogue::Store);
     let to = if direct { out.clone() } else { empty_of(out, shape, DType::F32) };
     let dtype = to.dtype;
+    elsewhere(&[&a, &b], &to);
     matmul(a, b, Some(to.clone()), MatmulStrategy::Cube, dtype)
         .expect("products of any sizes are possible");
     match epilogue {
@@ -124,6 +127,18 @@ fn by_cubek(a: CubeTensor, b: CubeTensor, out: &CubeTensor, epilogue: Epilogue, 
         Epilogue::Residual(residual) => add(residual, &to, out),
         Epilogue::Accumulate => add(&to, out, out),
     }
+}
+
+/// See [`trained`](super::trained).
+pub(super) fn trained(kind: Trained, x: CubeTensor, y: CubeTensor, choices: Choices) -> CubeTensor {
+    let (left, dtype) = match kind {
+        Trained::Forward => (Side::plain(&x), x.dtype),
+        Trained::Gradient => (Side::transposed(&x), DType::F32),
+    };
+    let ([r, m, _], [_, _, n]) = (left.sizes(), dims::<3>(&y));
+    let out = empty_of(&x, [r, m, n], dtype);
+    product(left, Side::plain(&y), &out, Epilogue::Store, choices);
+    out
 }
 
 /// `a b`, `[R, M, K] x [R, K, N] -> [R, M, N]` in `f32`, as a tensor of its own.

@@ -5,9 +5,10 @@ use burn::tensor::DType;
 
 use crate::kernels::Choices;
 use crate::kernels::fragments::fragments;
+use crate::kernels::lines::{PER_WORD, WORDS};
 
-/// Elements of half precision that a unit fetches at a time: 16 bytes.
-pub(super) const FETCH: usize = 8;
+/// Elements of half precision of a line, which a unit fetches: 16 bytes.
+pub(super) const FETCH: usize = PER_WORD * WORDS;
 
 /// Cubes that a large device works on at a time, about. wgpu does not tell how many processors a device has.
 const CUBES: usize = 128;
@@ -41,6 +42,8 @@ pub(super) struct Tiling {
     pub side: usize,
     /// Units of a plane.
     pub lanes: usize,
+    /// Words that are fetched at a time of rows as stored, which they divide: 4, a whole line, or 2.
+    pub piece: usize,
     pub a_t: bool,
     pub b_t: bool,
     /// Whether fragments go straight to the result, which they divide.
@@ -50,6 +53,11 @@ pub(super) struct Tiling {
 }
 
 impl Tiling {
+    /// Elements of half precision that are fetched at a time.
+    pub const fn fetched(self) -> usize {
+        PER_WORD * self.piece
+    }
+
     pub const fn units(self) -> usize {
         self.down * self.across * self.lanes
     }
@@ -147,10 +155,11 @@ impl Offer {
     /// Tilings of a product, each with its rate.
     fn tilings(self, p: &Problem, out_is_half: bool) -> Vec<(Tiling, Tile)> {
         let Self { side, lanes, .. } = self;
-        // Rows as stored are fetched 16 bytes at a time, and results written 4 elements at a time.
-        let along_a = if p.a_t { p.m } else { p.k };
-        let along_b = if p.b_t { p.k } else { p.n };
-        if ![along_a, along_b].iter().all(|n| n.is_multiple_of(FETCH)) || !p.n.is_multiple_of(4) {
+        // Rows as stored are fetched 16 or 8 bytes at a time, and results written 4 elements at a time.
+        let rows = [if p.a_t { p.m } else { p.k }, if p.b_t { p.k } else { p.n }];
+        let divides = |words: &usize| rows.iter().all(|n| n.is_multiple_of(PER_WORD * words));
+        let Some(piece) = [WORDS, WORDS / 2].into_iter().find(divides) else { return Vec::new() };
+        if !p.n.is_multiple_of(4) {
             return Vec::new();
         }
         let whole = p.m.is_multiple_of(side) && p.n.is_multiple_of(side);
@@ -160,7 +169,7 @@ impl Offer {
         let tilings = all.iter().map(|tile| {
             let &(m, n, k, down, across, ..) = tile;
             let (a_t, b_t) = (p.a_t, p.b_t);
-            (Tiling { m, n, k, down, across, side, lanes, a_t, b_t, direct, convert }, *tile)
+            (Tiling { m, n, k, down, across, side, lanes, piece, a_t, b_t, direct, convert }, *tile)
         });
         tilings.filter(|(t, _)| t.bytes() <= self.shared && t.is_even()).collect()
     }
@@ -215,7 +224,9 @@ fn pick_pair([x, w]: [&Problem; 2], offer: Offer) -> Option<[Tiling; 2]> {
             let taken = time(x, rx) + time(w, rw);
             let fits = bytes <= offer.shared && tx.units() == tw.units();
             if fits && best.is_none_or(|(_, other)| taken < other) {
-                best = Some(([tx, tw], taken));
+                // Both read the gradient of the result.
+                let piece = tx.piece.min(tw.piece);
+                best = Some(([tx, tw].map(|t| Tiling { piece, ..t }), taken));
             }
         }
     }
@@ -251,13 +262,24 @@ mod tests {
             let t = tile(1, 8192, 8192, 8192, a_t, b_t);
             assert_eq!((t.m, t.n), (128, 256), "{t:?}");
             for &(m, n, k, down, across, ..) in &TILES {
-                let (side, lanes, direct, convert) = (16, 32, false, false);
-                let t = Tiling { m, n, k, down, across, side, lanes, a_t, b_t, direct, convert };
+                let t = Tiling { m, n, k, down, across, a_t, b_t, ..t };
                 assert!(t.bytes() <= NVIDIA.shared && t.is_even(), "{t:?} takes {}", t.bytes());
             }
         }
         let few = tile(1, 256, 128, 4096, true, false);
         assert_eq!((few.m, few.n), (64, 128), "a few small tiles rather than one large");
+    }
+
+    #[test]
+    fn rows_of_fours_are_fetched_by_halves_of_lines() {
+        let piece = |n, k| tile(1, 1024, n, k, false, false).piece;
+        assert_eq!([piece(64, 32), piece(84, 28), piece(144, 28)], [4, 2, 2]);
+        let p = Problem { r: 1, m: 64, n: 64, k: 30, a_t: false, b_t: false, parts: 1 };
+        assert!(pick(&p, NVIDIA, true).is_none(), "rows of 60 bytes");
+        let of_x = Problem { r: 1, m: 1024, n: 28, k: 144, a_t: false, b_t: true, parts: 1 };
+        let of_w = Problem { r: 1, m: 28, n: 144, k: 1024, a_t: true, b_t: false, parts: 1 };
+        let [x, w] = pick_pair([&of_x, &of_w], NVIDIA).unwrap();
+        assert_eq!([x.piece, w.piece], [2, 2]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::kernels::Choices;
 use crate::kernels::launch::{chunks, vector};
 use crate::kernels::reduce;
 use crate::kernels::tensors::{dims, elem, empty_of};
+use crate::kernels::traffic::{on, reads, reads_if, stands_in, writes, writes_or_adds};
 
 /// Cube (chunk, replica): the gradient of its rows, and what they add to that of gain and bias.
 #[cube(launch_unchecked)]
@@ -149,17 +150,20 @@ pub(crate) fn backward_into(
     // SAFETY: units beyond the last row or column write nothing.
     unsafe {
         backward_kernel::launch_unchecked(
-            &x.client,
+            on(&x.client),
             CubeCount::Static(chunks as u32, r as u32, 1),
             shape.rows.dim(),
             n,
-            x.clone().into_buffer_arg(),
-            gain.clone().into_buffer_arg(),
-            dy.clone().into_buffer_arg(),
-            residual.unwrap_or(dy).clone().into_buffer_arg(),
-            dx.clone().into_buffer_arg(),
-            gains.gain.clone().into_buffer_arg(),
-            gains.bias.unwrap_or(gains.gain).clone().into_buffer_arg(),
+            reads(x),
+            reads(gain),
+            reads(dy),
+            reads_if(residual, dy),
+            writes(&dx),
+            writes_or_adds(gains.gain, gains.accumulate),
+            gains.bias.map_or_else(
+                || stands_in(gains.gain),
+                |bias| writes_or_adds(bias, gains.accumulate),
+            ),
             m,
             m.div_ceil(chunks),
             width / n,

@@ -9,6 +9,7 @@ use crate::kernels::Choices;
 use crate::kernels::launch::vector;
 use crate::kernels::reduce;
 use crate::kernels::tensors::{dims, elem, empty_of};
+use crate::kernels::traffic::{on, reads, reads_if, writes};
 
 #[cube(launch_unchecked)]
 fn forward_kernel<E: Float, N: Size>(
@@ -56,14 +57,14 @@ pub(crate) fn forward_as(
     // SAFETY: units beyond the last row or column write nothing.
     unsafe {
         forward_kernel::launch_unchecked(
-            &x.client,
+            on(&x.client),
             shape.rows.cubes(r * m),
             shape.rows.dim(),
             n,
-            x.clone().into_buffer_arg(),
-            gain.clone().into_buffer_arg(),
-            bias.unwrap_or(gain).clone().into_buffer_arg(),
-            y.clone().into_buffer_arg(),
+            reads(x),
+            reads(gain),
+            reads_if(bias, gain),
+            writes(&y),
             r * m,
             m,
             width / n,

@@ -1,8 +1,9 @@
-//! Where the tile of a cube is. Everything is counted in lines.
+//! Where the tile of a cube is. Everything is counted in pieces of a head's row.
 
 use burn::cubecl::{self, prelude::*};
 
 use super::grid::Grid;
+use crate::kernels::lines::PER_WORD;
 use crate::ops::attention::dims::Dims;
 
 /// Sizes of a launch that only the running kernel knows.
@@ -12,7 +13,7 @@ pub(super) struct Sizes {
     pub total: usize,
     pub context: usize,
     pub heads: usize,
-    /// Lines between rows of queries and keys.
+    /// Pieces between rows of queries and keys.
     pub qk_stride: usize,
     /// What scores are multiplied by.
     pub scale: f32,
@@ -23,7 +24,7 @@ impl SizesLaunch {
     pub(super) fn of(d: Dims, qk_stride: usize, grid: Grid) -> (Self, usize) {
         let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(grid.rows());
         let scale = 1.0 / (d.head_dim as f32).sqrt();
-        (Self::new(total, d.context, d.heads, qk_stride / 8, scale), total)
+        (Self::new(total, d.context, d.heads, qk_stride / (PER_WORD * grid.piece), scale), total)
     }
 }
 
@@ -67,8 +68,8 @@ pub(super) fn tile_coords(
     }
     let first = block * comptime!(grid.rows());
     let (token, head) = (sequence_head / heads * context, sequence_head % heads);
-    let lines = grid.lines();
-    let (width, within) = (heads * lines, head * lines);
+    let pieces = grid.pieces();
+    let (width, within) = (heads * pieces, head * pieces);
     let d_at = token * 3 * width + within;
     TileCoords {
         is_real: CUBE_POS < sizes.total,

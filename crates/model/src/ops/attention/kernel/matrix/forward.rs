@@ -17,6 +17,7 @@ use super::tile::{
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, Quad, pack, sum_of};
 use crate::kernels::tensors::elem;
+use crate::kernels::traffic::{on, reads_some, writes};
 use crate::ops::attention::dims::Dims;
 
 /// What the largest score of a row may grow by before P is taken against it.
@@ -91,10 +92,10 @@ fn scale_sums(
 }
 
 #[cube(launch_unchecked)]
-fn forward_kernel<E: Float>(
-    qk: &[Line],
-    qkv: &[Line],
-    out: &mut [Line],
+fn forward_kernel<E: Float, N: Size>(
+    qk: &[Vector<u32, N>],
+    qkv: &[Vector<u32, N>],
+    out: &mut [Vector<u32, N>],
     log_sums: &mut [f32],
     sizes: Sizes,
     #[comptime] grid: Grid,
@@ -114,7 +115,7 @@ fn forward_kernel<E: Float>(
     let own = at + row * comptime!(grid.wide()) + part * quads;
 
     let mut of_queries = Array::<Line>::new(comptime!(grid.fetched(grid.rows())));
-    fetch(
+    fetch::<N>(
         qk,
         here.q_at,
         sizes.qk_stride,
@@ -126,8 +127,8 @@ fn forward_kernel<E: Float>(
     );
     let mut of_keys = Array::<Line>::new(comptime!(grid.fetched(grid.others())));
     let mut of_values = Array::<Line>::new(comptime!(grid.fetched(grid.others())));
-    fetch(qk, k_at, sizes.qk_stride, 0usize, context, &mut of_keys, others, grid);
-    fetch(qkv, here.v_at, 3 * here.width, 0usize, context, &mut of_values, others, grid);
+    fetch::<N>(qk, k_at, sizes.qk_stride, 0usize, context, &mut of_keys, others, grid);
+    fetch::<N>(qkv, here.v_at, 3 * here.width, 0usize, context, &mut of_values, others, grid);
     leave(&of_queries, &mut tiles, 0usize, comptime!(grid.rows()), grid);
     sync_cube();
     let queries = rows_of_plane::<E>(&tiles, grid);
@@ -152,8 +153,8 @@ fn forward_kernel<E: Float>(
         sync_cube();
         if round + 1 < rounds {
             let next = first_key + others;
-            fetch(qk, k_at, sizes.qk_stride, next, context, &mut of_keys, others, grid);
-            fetch(qkv, here.v_at, 3 * here.width, next, context, &mut of_values, others, grid);
+            fetch::<N>(qk, k_at, sizes.qk_stride, next, context, &mut of_keys, others, grid);
+            fetch::<N>(qkv, here.v_at, 3 * here.width, next, context, &mut of_values, others, grid);
         }
         for c in 0..comptime!(grid.across / grid.chunk) {
             let column = first_key + c * comptime!(grid.columns());
@@ -245,7 +246,7 @@ fn forward_kernel<E: Float>(
             log_sums[here.rows_at + t] = top[e] + sum.ln();
         }
     }
-    store::<E>(
+    store::<E, N>(
         &sums,
         &factors,
         &mut scratch,
@@ -277,16 +278,18 @@ pub(super) fn launch(
 ) {
     let qk_stride = qk.meta.shape().dims::<3>()[2];
     let (sizes, total) = SizesLaunch::of(d, qk_stride, grid);
+    let elements = out.meta.num_elements();
     // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
     unsafe {
         forward_kernel::launch_unchecked(
-            &out.client,
+            on(&out.client),
             cubes(total),
             grid.dim(),
-            qk.clone().into_buffer_arg(),
-            qkv.clone().into_buffer_arg(),
-            out.clone().into_buffer_arg(),
-            log_sum.clone().into_buffer_arg(),
+            grid.piece,
+            reads_some(qk, 2 * elements),
+            reads_some(qkv, elements),
+            writes(out),
+            writes(log_sum),
             sizes,
             grid,
             elem(qkv.dtype),

@@ -6,10 +6,14 @@ use burn::cubecl::ir::features::Plane;
 use burn::tensor::DType;
 
 use crate::kernels::fragments::has_fragments;
-use crate::kernels::launch::fixed_plane;
+use crate::kernels::launch::{fixed_plane, vector};
+use crate::kernels::lines::{PER_WORD, WORDS};
 
 /// Bytes of a line.
 const LINE: usize = 16;
+
+/// Elements of a head whose fragments a plane's registers hold.
+const LARGEST_HEAD: usize = 128;
 
 /// Sizes of a launch that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,7 +30,11 @@ pub(crate) struct Grid {
     pub across: usize,
     /// Those of them whose scores a plane has at a time.
     pub chunk: usize,
-    /// Fragments along a head.
+    /// Words of a head's row in memory.
+    pub words: usize,
+    /// Words that are fetched and written at a time: as many as divide those of a head.
+    pub piece: usize,
+    /// Fragments along a head; what lies beyond its words is 0.
     pub deep: usize,
     /// Whether the units of a plane are always in step, as those of a software adapter are; one that waits for the others of its
     /// plane waits there for all of the cube.
@@ -103,6 +111,24 @@ pub(super) const KEYS: Kernel = Kernel {
 };
 
 impl Grid {
+    /// Without a shape yet.
+    fn of(head_dim: usize, side: usize, lanes: usize, in_step: bool) -> Self {
+        let words = head_dim / PER_WORD;
+        Self {
+            side,
+            lanes,
+            planes: 1,
+            down: 1,
+            across: 1,
+            chunk: 1,
+            words,
+            piece: vector(words),
+            deep: head_dim.div_ceil(side),
+            in_step,
+            scores: 1,
+        }
+    }
+
     pub const fn rows_of_plane(self) -> usize {
         self.down * self.side
     }
@@ -122,12 +148,27 @@ impl Grid {
         self.chunk * self.side
     }
 
-    /// Lines of a head's row.
+    /// Lines of a head's row in shared memory.
     pub const fn lines(self) -> usize {
         self.deep * self.side / 8
     }
 
-    /// Lines between rows in shared memory: odd, so that neighbouring rows lie in different banks.
+    /// Pieces of a line.
+    pub const fn pieces_of_line(self) -> usize {
+        WORDS / self.piece
+    }
+
+    /// Pieces of a head's row in memory.
+    pub const fn pieces(self) -> usize {
+        self.words / self.piece
+    }
+
+    /// Whether a head fills its fragments.
+    pub const fn is_whole(self) -> bool {
+        self.words == WORDS * self.lines()
+    }
+
+    /// Lines between rows in shared memory: one more than those of a row, so that neighbouring rows lie in different banks.
     pub const fn stride(self) -> usize {
         self.lines() + 1
     }
@@ -230,29 +271,20 @@ impl Grid {
     }
 }
 
-/// The sizes of fragments that a device multiplies in a half precision with sums in `f32`, for heads of `head_dim`; `None` where
-/// it has none that fit.
+/// The sizes of fragments that a device multiplies in a half precision with sums in `f32`, for heads of `head_dim`, an even number;
+/// `None` where it has none that fit.
 pub(crate) fn grid(head_dim: usize, half: DType, client: &Client) -> Option<Grid> {
     let lanes = fixed_plane(client)?;
     let limit = client.properties().hardware.max_shared_memory_size;
-    let grid = |side: usize| Grid {
-        side,
-        lanes,
-        planes: 1,
-        down: 1,
-        across: 1,
-        chunk: 1,
-        deep: head_dim / side,
-        in_step: !client.features().plane.contains(Plane::Ops),
-        scores: 1,
-    };
+    let in_step = !client.features().plane.contains(Plane::Ops);
     let fits = |grid: &Grid| {
         has_fragments(grid.side, half, client)
             && [&FORWARD, &QUERIES, &KEYS].iter().all(|kernel| grid.best(kernel, limit).is_some())
     };
-    // Two halves of a head, each of whole lines.
-    let is_even = (16..=128).contains(&head_dim) && head_dim.is_multiple_of(16);
-    [16, 8].map(grid).into_iter().filter(|_| is_even).find(fits)
+    if !(PER_WORD..=LARGEST_HEAD).contains(&head_dim) || !head_dim.is_multiple_of(PER_WORD) {
+        return None;
+    }
+    [16, 8].map(|side| Grid::of(head_dim, side, lanes, in_step)).into_iter().find(fits)
 }
 
 #[cfg(test)]
@@ -264,17 +296,7 @@ mod tests {
         for (side, lanes, limit) in [(16, 32, 48 << 10), (8, 8, 32 << 10), (16, 64, 64 << 10)] {
             let mut found = [0; 3];
             for head_dim in (16..=128).step_by(16) {
-                let grid = Grid {
-                    side,
-                    lanes,
-                    planes: 1,
-                    down: 1,
-                    across: 1,
-                    chunk: 1,
-                    deep: head_dim / side,
-                    in_step: false,
-                    scores: 1,
-                };
+                let grid = Grid::of(head_dim, side, lanes, false);
                 for (kernel, found) in [&FORWARD, &QUERIES, &KEYS].into_iter().zip(&mut found) {
                     for grid in grid.all(kernel, limit) {
                         assert!(grid.down > 0 && grid.across > 0 && grid.chunk > 0, "{grid:?}");
@@ -287,5 +309,18 @@ mod tests {
             let all = if lanes == 64 { [8, 5, 0] } else { [8; 3] };
             assert_eq!(found, all, "heads with tiles: fragments of {side}, planes of {lanes}");
         }
+    }
+
+    #[test]
+    fn rows_of_any_even_head_are_fetched_in_the_widest_pieces() {
+        let of = |head_dim, side| {
+            let grid = Grid::of(head_dim, side, 32, false);
+            (grid.piece, grid.pieces(), grid.lines(), grid.is_whole())
+        };
+        assert_eq!(of(64, 16), (4, 8, 8, true));
+        assert_eq!(of(24, 16), (4, 3, 4, false));
+        assert_eq!(of(24, 8), (4, 3, 3, true));
+        assert_eq!(of(20, 16), (2, 5, 4, false));
+        assert_eq!(of(22, 8), (1, 11, 3, false));
     }
 }

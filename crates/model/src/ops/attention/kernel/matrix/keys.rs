@@ -15,6 +15,7 @@ use super::tile::{
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, Quad, pack};
 use crate::kernels::tensors::elem;
+use crate::kernels::traffic::{on, reads, reads_some, writes_some};
 use crate::ops::attention::dims::Dims;
 
 /// Fetches what rows `first..` of a sequence have one number each of, `other` beyond the context.
@@ -52,13 +53,13 @@ fn leave_numbers(fetched: &Array<f32>, to: &mut Shared<[f32]>, #[comptime] grid:
 }
 
 #[cube(launch_unchecked)]
-fn keys_kernel<E: Float>(
-    qk: &[Line],
-    qkv: &[Line],
-    dy: &[Line],
+fn keys_kernel<E: Float, N: Size>(
+    qk: &[Vector<u32, N>],
+    qkv: &[Vector<u32, N>],
+    dy: &[Vector<u32, N>],
     log_sums: &[f32],
     deltas: &[f32],
-    dqkv: &mut [Line],
+    dqkv: &mut [Vector<u32, N>],
     sizes: Sizes,
     #[comptime] grid: Grid,
     #[define(E)] _type: ElemType,
@@ -81,9 +82,9 @@ fn keys_kernel<E: Float>(
 
     let rows = comptime!(grid.rows());
     let mut of_rows = Array::<Line>::new(comptime!(grid.fetched(grid.rows())));
-    fetch(qk, k_at, sizes.qk_stride, first, context, &mut of_rows, rows, grid);
+    fetch::<N>(qk, k_at, sizes.qk_stride, first, context, &mut of_rows, rows, grid);
     leave(&of_rows, &mut tiles, 0usize, rows, grid);
-    fetch(qkv, here.v_at, 3 * here.width, first, context, &mut of_rows, rows, grid);
+    fetch::<N>(qkv, here.v_at, 3 * here.width, first, context, &mut of_rows, rows, grid);
     // The first tile of queries that one of the keys is seen by.
     let begin = first / others;
     let end = context.div_ceil(others);
@@ -92,8 +93,8 @@ fn keys_kernel<E: Float>(
     let mut of_log_sums = Array::<f32>::new(comptime!(grid.others().div_ceil(grid.units())));
     let mut of_deltas = Array::<f32>::new(comptime!(grid.others().div_ceil(grid.units())));
     let next = begin * others;
-    fetch(qk, here.q_at, sizes.qk_stride, next, context, &mut of_queries, others, grid);
-    fetch(dy, here.y_at, here.width, next, context, &mut of_dys, others, grid);
+    fetch::<N>(qk, here.q_at, sizes.qk_stride, next, context, &mut of_queries, others, grid);
+    fetch::<N>(dy, here.y_at, here.width, next, context, &mut of_dys, others, grid);
     fetch_numbers(log_sums, here.rows_at, next, context, 0.0, &mut of_log_sums, grid);
     fetch_numbers(deltas, here.rows_at, next, context, 0.0, &mut of_deltas, grid);
     sync_cube();
@@ -115,8 +116,17 @@ fn keys_kernel<E: Float>(
         sync_cube();
         if round + 1 < end {
             let next = first_query + others;
-            fetch(qk, here.q_at, sizes.qk_stride, next, context, &mut of_queries, others, grid);
-            fetch(dy, here.y_at, here.width, next, context, &mut of_dys, others, grid);
+            fetch::<N>(
+                qk,
+                here.q_at,
+                sizes.qk_stride,
+                next,
+                context,
+                &mut of_queries,
+                others,
+                grid,
+            );
+            fetch::<N>(dy, here.y_at, here.width, next, context, &mut of_dys, others, grid);
             fetch_numbers(log_sums, here.rows_at, next, context, 0.0, &mut of_log_sums, grid);
             fetch_numbers(deltas, here.rows_at, next, context, 0.0, &mut of_deltas, grid);
         }
@@ -170,7 +180,7 @@ fn keys_kernel<E: Float>(
     for e in 0..each {
         factors[e] = comptime!(1.0 / P_SCALE).runtime();
     }
-    store::<E>(
+    store::<E, N>(
         &dv,
         &factors,
         &mut scratch,
@@ -187,7 +197,7 @@ fn keys_kernel<E: Float>(
     for e in 0..each {
         factors[e] = factor * comptime!(1.0 / P_SCALE);
     }
-    store::<E>(
+    store::<E, N>(
         &dk,
         &factors,
         &mut scratch,
@@ -267,18 +277,20 @@ pub(super) fn launch(
 ) {
     let qk_stride = qk.meta.shape().dims::<3>()[2];
     let (sizes, total) = SizesLaunch::of(d, qk_stride, grid);
+    let elements = dy.meta.num_elements();
     // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
     unsafe {
         keys_kernel::launch_unchecked(
-            &dy.client,
+            on(&dy.client),
             cubes(total),
             grid.dim(),
-            qk.clone().into_buffer_arg(),
-            qkv.clone().into_buffer_arg(),
-            dy.clone().into_buffer_arg(),
-            log_sum.clone().into_buffer_arg(),
-            deltas.clone().into_buffer_arg(),
-            dqkv.clone().into_buffer_arg(),
+            grid.piece,
+            reads_some(qk, 2 * elements),
+            reads_some(qkv, elements),
+            reads(dy),
+            reads(log_sum),
+            reads(deltas),
+            writes_some(dqkv, 2 * elements),
             sizes,
             grid,
             elem(qkv.dtype),

@@ -15,7 +15,8 @@ mod tile;
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::rotary;
+use super::rotary::{self, GainGradients};
+use crate::kernels::Choices;
 use crate::kernels::tensors::{empty, empty_of, row_major, rows_of};
 use crate::ops::attention::dims::Dims;
 pub(super) use grid::{Grid, grid};
@@ -42,11 +43,12 @@ pub(super) fn forward(
     normed: bool,
     half: DType,
     d: Dims,
+    choices: Choices,
 ) -> [CubeTensor; 3] {
     let qkv = rows_in(half, qkv);
     let [of_forward, _, _] = grids(grid, &qkv);
     let qk = match normed {
-        true => rotary::half::forward(&qkv, gains.map(rows_of), tables.map(rows_of), d),
+        true => rotary::forward(qkv.clone(), gains, tables, d, choices),
         false => qkv.clone(),
     };
     let out = empty_of(&qkv, [d.replicas, d.sequences * d.context, d.width()], half);
@@ -61,10 +63,11 @@ pub(super) fn backward(
     [qkv, qk, out, log_sum, dy]: [CubeTensor; 5],
     gains: [CubeTensor; 2],
     tables: [CubeTensor; 2],
-    normed: bool,
+    dgain: Option<GainGradients>,
     half: DType,
     d: Dims,
-) -> (CubeTensor, CubeTensor) {
+    choices: Choices,
+) -> CubeTensor {
     let [qkv, qk, out, dy] = [qkv, qk, out, dy].map(|tensor| rows_in(half, tensor));
     let log_sum = rows_of(log_sum);
     let [_, of_queries, of_keys] = grids(grid, &qkv);
@@ -73,9 +76,8 @@ pub(super) fn backward(
     let read = [&qk, &qkv, &out, &dy, &log_sum];
     queries::launch(of_queries, read, &delta, &dqkv, d);
     keys::launch(of_keys, [&qk, &qkv, &dy, &log_sum, &delta], &dqkv, d);
-    let dgain = match normed {
-        true => rotary::half::backward(&qkv, gains.map(rows_of), tables.map(rows_of), &dqkv, d),
-        false => empty(&dy, [1, 1, 1]),
-    };
-    (dqkv, dgain)
+    if let Some(dgain) = dgain {
+        rotary::backward(&qkv, gains, tables, &dqkv, dgain, d, choices);
+    }
+    dqkv
 }

@@ -14,6 +14,7 @@ use super::tile::{
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, Quad, pack, sum_of, unpack};
 use crate::kernels::tensors::elem;
+use crate::kernels::traffic::{on, reads, reads_some, writes, writes_some};
 use crate::ops::attention::dims::Dims;
 
 /// What P is multiplied by in half precision, and products with it and with dS divided by: dS is as small as a weight of the
@@ -29,14 +30,14 @@ fn product_of<E: Float>(a: Line, b: Line) -> f32 {
 
 #[cube(launch_unchecked)]
 #[allow(clippy::if_same_then_else)] // one is decided when the kernel is compiled
-fn queries_kernel<E: Float>(
-    qk: &[Line],
-    qkv: &[Line],
-    out: &[Line],
-    dy: &[Line],
+fn queries_kernel<E: Float, N: Size>(
+    qk: &[Vector<u32, N>],
+    qkv: &[Vector<u32, N>],
+    out: &[Vector<u32, N>],
+    dy: &[Vector<u32, N>],
     log_sums: &[f32],
     deltas: &mut [f32],
-    dqkv: &mut [Line],
+    dqkv: &mut [Vector<u32, N>],
     sizes: Sizes,
     #[comptime] grid: Grid,
     #[define(E)] _type: ElemType,
@@ -60,14 +61,14 @@ fn queries_kernel<E: Float>(
     let rows = comptime!(grid.rows());
     let mut of_queries = Array::<Line>::new(comptime!(grid.fetched(grid.rows())));
     let mut of_results = Array::<Line>::new(comptime!(grid.fetched(grid.rows())));
-    fetch(qk, here.q_at, sizes.qk_stride, first, context, &mut of_queries, rows, grid);
+    fetch::<N>(qk, here.q_at, sizes.qk_stride, first, context, &mut of_queries, rows, grid);
     leave(&of_queries, &mut tiles, 0usize, rows, grid);
-    fetch(dy, here.y_at, here.width, first, context, &mut of_queries, rows, grid);
-    fetch(out, here.y_at, here.width, first, context, &mut of_results, rows, grid);
+    fetch::<N>(dy, here.y_at, here.width, first, context, &mut of_queries, rows, grid);
+    fetch::<N>(out, here.y_at, here.width, first, context, &mut of_results, rows, grid);
     let mut of_keys = Array::<Line>::new(comptime!(grid.fetched(grid.others())));
     let mut of_values = Array::<Line>::new(comptime!(grid.fetched(grid.others())));
-    fetch(qk, k_at, sizes.qk_stride, 0usize, context, &mut of_keys, others, grid);
-    fetch(qkv, here.v_at, 3 * here.width, 0usize, context, &mut of_values, others, grid);
+    fetch::<N>(qk, k_at, sizes.qk_stride, 0usize, context, &mut of_keys, others, grid);
+    fetch::<N>(qkv, here.v_at, 3 * here.width, 0usize, context, &mut of_values, others, grid);
     sync_cube();
     let queries = rows_of_plane::<E>(&tiles, grid);
     sync_cube();
@@ -120,8 +121,8 @@ fn queries_kernel<E: Float>(
         sync_cube();
         if round + 1 < rounds {
             let next = first_key + others;
-            fetch(qk, k_at, sizes.qk_stride, next, context, &mut of_keys, others, grid);
-            fetch(qkv, here.v_at, 3 * here.width, next, context, &mut of_values, others, grid);
+            fetch::<N>(qk, k_at, sizes.qk_stride, next, context, &mut of_keys, others, grid);
+            fetch::<N>(qkv, here.v_at, 3 * here.width, next, context, &mut of_values, others, grid);
         }
         for c in 0..comptime!(grid.across / grid.chunk) {
             let column = first_key + c * comptime!(grid.columns());
@@ -165,7 +166,7 @@ fn queries_kernel<E: Float>(
             }
         }
     }
-    store::<E>(
+    store::<E, N>(
         &sums,
         &factors,
         &mut scratch,
@@ -232,19 +233,21 @@ pub(super) fn launch(
 ) {
     let qk_stride = qk.meta.shape().dims::<3>()[2];
     let (sizes, total) = SizesLaunch::of(d, qk_stride, grid);
+    let elements = out.meta.num_elements();
     // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
     unsafe {
         queries_kernel::launch_unchecked(
-            &out.client,
+            on(&out.client),
             cubes(total),
             grid.dim(),
-            qk.clone().into_buffer_arg(),
-            qkv.clone().into_buffer_arg(),
-            out.clone().into_buffer_arg(),
-            dy.clone().into_buffer_arg(),
-            log_sum.clone().into_buffer_arg(),
-            deltas.clone().into_buffer_arg(),
-            dqkv.clone().into_buffer_arg(),
+            grid.piece,
+            reads_some(qk, 2 * elements),
+            reads_some(qkv, elements),
+            reads(out),
+            reads(dy),
+            reads(log_sum),
+            writes(deltas),
+            writes_some(dqkv, elements),
             sizes,
             grid,
             elem(qkv.dtype),

@@ -1,10 +1,11 @@
-//! Tiles in half precision: how they come to shared memory, and fragments of them.
+//! Tiles in half precision: how they come to shared memory, and fragments of them. Heads that do not fill their fragments are
+//! followed by zeros there; in memory they are not.
 
 use burn::cubecl::prelude::*;
 use burn::cubecl::{self, cmma};
 
 use super::grid::Grid;
-use crate::kernels::lines::{Line, Quad, pack};
+use crate::kernels::lines::{Line, Quad, line_of, pack};
 
 /// The units of a plane wait for each other, and see what the others have left in shared memory.
 #[cube]
@@ -15,10 +16,10 @@ pub(super) fn meet(#[comptime] grid: Grid) {
 }
 
 /// Fetches rows `first..` of `from` to registers, `grid.fetched(rows)` lines for each unit; rows beyond the context are 0.
-/// Row `t` begins at line `at + t * stride`.
+/// Row `t` begins at piece `at + t * stride`.
 #[cube]
-pub(super) fn fetch(
-    from: &[Line],
+pub(super) fn fetch<N: Size>(
+    from: &[Vector<u32, N>],
     at: usize,
     stride: usize,
     first: usize,
@@ -33,15 +34,19 @@ pub(super) fn fetch(
     for i in 0..comptime!(grid.fetched(rows)) {
         let index = UNIT_POS as usize + comptime!(i * units);
         let t = first + index / lines;
-        let mut line = Line::new(0u32);
         let mut is_there = t < context;
         if comptime!(!is_even) {
             is_there = is_there && index < comptime!(rows * lines);
         }
-        if is_there {
-            line = from[at + t * stride + index % lines];
-        }
-        to[i] = line;
+        to[i] = line_of::<N>(
+            from,
+            at + t * stride,
+            index % lines,
+            grid.pieces(),
+            is_there,
+            grid.is_whole(),
+            grid.piece,
+        );
     }
 }
 
@@ -226,15 +231,15 @@ pub(super) fn add_product<E: Float>(
     }
 }
 
-/// Writes a plane's rows of sums, each row times its factor in `factors`, to rows `first..` of a result whose row `t` begins at line
+/// Writes a plane's rows of sums, each row times its factor in `factors`, to rows `first..` of a result whose row `t` begins at piece
 /// `to_at + t * stride`. Through the plane's scratch from line `at`.
 #[cube]
-pub(super) fn store<E: Float>(
+pub(super) fn store<E: Float, N: Size>(
     sums: &Sequence<cmma::Matrix<f32>>,
     factors: &Array<f32>,
     scratch: &mut Shared<[Line]>,
     at: usize,
-    to: &mut [Line],
+    to: &mut [Vector<u32, N>],
     to_at: usize,
     stride: usize,
     first: usize,
@@ -273,9 +278,36 @@ pub(super) fn store<E: Float>(
             let from = at + row * wide + 2 * col;
             if is_real && first + row < context {
                 let line = pack::<E>(scratch[from], scratch[from + 1]);
-                to[to_at + (first + row) * stride + comptime!(round * together * side / 8) + col] =
-                    line;
+                let col = comptime!(round * together * side / 8) + col;
+                write_line::<N>(line, to, to_at + (first + row) * stride, col, grid);
             }
+        }
+    }
+}
+
+/// Writes a line of the row that begins at piece `at`, as far as the row goes.
+#[cube]
+#[allow(clippy::if_same_then_else)] // one is decided when the kernel is compiled
+fn write_line<N: Size>(
+    line: Line,
+    to: &mut [Vector<u32, N>],
+    at: usize,
+    col: usize,
+    #[comptime] grid: Grid,
+) {
+    let (count, words) = comptime!((grid.pieces_of_line(), grid.piece));
+    #[unroll]
+    for j in 0..count {
+        let piece = col * count + j;
+        let mut value = Vector::<u32, N>::new(0u32);
+        #[unroll]
+        for w in 0..words {
+            value.insert(w, line.extract(comptime!(j * words + w)));
+        }
+        if comptime!(grid.is_whole()) {
+            to[at + piece] = value;
+        } else if piece < comptime!(grid.pieces()) {
+            to[at + piece] = value;
         }
     }
 }

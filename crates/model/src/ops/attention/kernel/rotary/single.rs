@@ -1,17 +1,19 @@
-//! In `f32`: a unit for each pair of coordinates, one or more heads for each cube.
+//! A unit for each pair of coordinates, one or more heads for each cube.
 
 use burn::cubecl::client::Client;
 use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::super::dims::Dims;
+use super::GainGradients;
 use super::formulas::{
     Head, Sizes, SizesLaunch, chunks, norm_gradient, rotate, rotate_back, rstd_of,
 };
 use crate::kernels::Choices;
 use crate::kernels::launch::Rows;
 use crate::kernels::reduce;
-use crate::kernels::tensors::{empty, rows_of};
+use crate::kernels::tensors::elem;
+use crate::kernels::traffic::{on, reads, reads_some, updates_some, writes, writes_or_adds};
 
 /// One coordinate.
 type One = Vector<f32, Const<1>>;
@@ -24,6 +26,12 @@ fn shape_of(head_dim: usize, client: &Client, choices: Choices) -> Rows {
 #[cube]
 fn number(x: One) -> f32 {
     x.extract(0usize)
+}
+
+/// What lies in memory as a coordinate.
+#[cube]
+fn one<E: Float>(x: E) -> One {
+    One::new(f32::cast_from(x))
 }
 
 /// Reciprocal root of the mean square of a head, of which this unit has `a` and `b`.
@@ -41,17 +49,18 @@ fn rstd(
 
 /// Heads in the order token, query or key, head.
 #[cube(launch_unchecked)]
-fn forward_kernel(
-    qkv: &[One],
+fn forward_kernel<E: Float>(
+    qkv: &[E],
     q_gain: &[One],
     k_gain: &[One],
     cos: &[One],
     sin: &[One],
-    y: &mut [One],
+    y: &mut [E],
     total: usize,
     head_dim: usize,
     sizes: Sizes,
     #[comptime] shape: Rows,
+    #[define(E)] _type: ElemType,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
     let index = CUBE_POS * CUBE_DIM_Y as usize + UNIT_POS_Y as usize;
@@ -62,8 +71,8 @@ fn forward_kernel(
     let mut a = One::new(0.0f32);
     let mut b = One::new(0.0f32);
     if is_real {
-        a = qkv[from];
-        b = qkv[from + half];
+        a = one::<E>(qkv[from]);
+        b = one::<E>(qkv[from + half]);
     }
     let rstd = rstd(a, b, head_dim, &mut scratch, shape);
     if is_real {
@@ -75,25 +84,27 @@ fn forward_kernel(
         let angle = head.token % sizes.context * half + i;
         let to = head.in_queries_keys(&sizes) * head_dim + i;
         let (a, b) = rotate::<Const<1>>(a, b, cos[angle], sin[angle]);
-        y[to] = a;
-        y[to + half] = b;
+        y[to] = E::cast_from(number(a));
+        y[to + half] = E::cast_from(number(b));
     }
 }
 
 /// Turns gradients of rotated queries or keys into those of the projection, in place, and adds up
 /// those of the gain: cube (chunk, query or key, replica).
 #[cube(launch_unchecked)]
-fn backward_kernel(
-    qkv: &[One],
+fn backward_kernel<E: Float>(
+    qkv: &[E],
     q_gain: &[One],
     k_gain: &[One],
     cos: &[One],
     sin: &[One],
-    dqkv: &mut [One],
+    dqkv: &mut [E],
     dgain: &mut [f32],
     head_dim: usize,
     sizes: Sizes,
     #[comptime] shape: Rows,
+    #[comptime] accumulate: bool,
+    #[define(E)] _type: ElemType,
 ) {
     let down = shape.rows;
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.lanes * shape.rows));
@@ -118,11 +129,15 @@ fn backward_kernel(
         let mut da = One::new(0.0f32);
         let mut db = One::new(0.0f32);
         if is_real {
-            a = qkv[at];
-            b = qkv[at + half];
+            a = one::<E>(qkv[at]);
+            b = one::<E>(qkv[at + half]);
             let angle = head.token % sizes.context * half + i;
-            let (low, high) =
-                rotate_back::<Const<1>>(dqkv[at], dqkv[at + half], cos[angle], sin[angle]);
+            let (low, high) = rotate_back::<Const<1>>(
+                one::<E>(dqkv[at]),
+                one::<E>(dqkv[at + half]),
+                cos[angle],
+                sin[angle],
+            );
             da = low;
             db = high;
         }
@@ -134,91 +149,96 @@ fn backward_kernel(
         let dot = reduce::sum(number(da * xa + db * xb), &mut scratch, shape);
         let dot = dot / f32::cast_from(head_dim);
         if is_real {
-            dqkv[at] = norm_gradient::<Const<1>>(da, xa, dot, rstd);
-            dqkv[at + half] = norm_gradient::<Const<1>>(db, xb, dot, rstd);
+            let (da, db) = (
+                norm_gradient::<Const<1>>(da, xa, dot, rstd),
+                norm_gradient::<Const<1>>(db, xb, dot, rstd),
+            );
+            dqkv[at] = E::cast_from(number(da));
+            dqkv[at + half] = E::cast_from(number(db));
         }
     }
     let sum_a = reduce::sum_down(sum_a, &mut scratch, down);
     let out = ((replica * CUBE_COUNT_X as usize + chunk) * 2 + kind) * head_dim + i;
     let writes = UNIT_POS_Y == 0 && i < half;
     if writes {
-        dgain[out] = sum_a;
+        let mut sum = sum_a;
+        if comptime!(accumulate) {
+            sum += dgain[out];
+        }
+        dgain[out] = sum;
     }
     let sum_b = reduce::sum_down(sum_b, &mut scratch, down);
     if writes {
-        dgain[out + half] = sum_b;
+        let mut sum = sum_b;
+        if comptime!(accumulate) {
+            sum += dgain[out + half];
+        }
+        dgain[out + half] = sum;
     }
 }
 
-/// Normed and rotated queries and keys side by side, `[R, M, 2 D]`, of a projection `[R, M, 3 D]`.
-pub(in super::super) fn forward(
-    qkv: CubeTensor,
-    gains: [CubeTensor; 2],
-    tables: [CubeTensor; 2],
+/// Writes `y` `[R, M, 2 D]`; see [`forward`](super::forward).
+pub(super) fn forward(
+    qkv: &CubeTensor,
+    [q, k]: [CubeTensor; 2],
+    [cos, sin]: [CubeTensor; 2],
+    y: &CubeTensor,
     d: Dims,
     choices: Choices,
-) -> CubeTensor {
-    let qkv = rows_of(qkv);
-    let [q, k] = gains.map(rows_of);
-    let [cos, sin] = tables.map(rows_of);
-    let m = d.sequences * d.context;
-    let y = empty(&qkv, [d.replicas, m, 2 * d.width()]);
+) {
     let shape = shape_of(d.head_dim, &qkv.client, choices);
-    let total = d.replicas * m * 2 * d.heads;
-    let client = qkv.client.clone();
+    let total = d.replicas * d.sequences * d.context * 2 * d.heads;
     // SAFETY: units beyond the last head or pair write nothing.
     unsafe {
         forward_kernel::launch_unchecked(
-            &client,
+            on(&qkv.client),
             shape.cubes(total),
             shape.dim(),
-            qkv.into_buffer_arg(),
-            q.into_buffer_arg(),
-            k.into_buffer_arg(),
-            cos.into_buffer_arg(),
-            sin.into_buffer_arg(),
-            y.clone().into_buffer_arg(),
+            reads_some(qkv, y.meta.num_elements()),
+            reads(&q),
+            reads(&k),
+            reads(&cos),
+            reads(&sin),
+            writes(y),
             total,
             d.head_dim,
             SizesLaunch::of(d),
             shape,
+            elem(qkv.dtype),
         );
     }
-    y
 }
 
-/// Overwrites the gradients of the rotated queries and keys in `dqkv` `[R, M, 3 D]` by those of the
-/// projection. Gradients of the gains, one row for every chunk: `[R, chunks, 2 head_dim]`.
-pub(in super::super) fn backward(
+/// Overwrites `dqkv` and writes gradients of the gains; see [`backward`](super::backward).
+pub(super) fn backward(
     qkv: &CubeTensor,
-    gains: [CubeTensor; 2],
-    tables: [CubeTensor; 2],
+    [q, k]: [CubeTensor; 2],
+    [cos, sin]: [CubeTensor; 2],
     dqkv: &CubeTensor,
+    dgain: GainGradients,
     d: Dims,
     choices: Choices,
-) -> CubeTensor {
-    let [q, k] = gains.map(rows_of);
-    let [cos, sin] = tables.map(rows_of);
-    let chunks = chunks(d);
-    let dgain = empty(qkv, [d.replicas, chunks, 2 * d.head_dim]);
+) {
     let shape = shape_of(d.head_dim, &qkv.client, choices);
+    let elements = 2 * d.replicas * d.sequences * d.context * d.width();
     // SAFETY: every pair belongs to one unit; units beyond the last one write nothing.
     unsafe {
         backward_kernel::launch_unchecked(
-            &qkv.client,
-            CubeCount::Static(chunks as u32, 2, d.replicas as u32),
+            on(&qkv.client),
+            CubeCount::Static(chunks(d) as u32, 2, d.replicas as u32),
             shape.dim(),
-            qkv.clone().into_buffer_arg(),
-            q.into_buffer_arg(),
-            k.into_buffer_arg(),
-            cos.into_buffer_arg(),
-            sin.into_buffer_arg(),
-            dqkv.clone().into_buffer_arg(),
-            dgain.clone().into_buffer_arg(),
+            reads_some(qkv, elements),
+            reads(&q),
+            reads(&k),
+            reads(&cos),
+            reads(&sin),
+            updates_some(dqkv, elements),
+            writes_or_adds(dgain.to, dgain.accumulate),
             d.head_dim,
             SizesLaunch::of(d),
             shape,
+            dgain.accumulate,
+            elem(qkv.dtype),
         );
     }
-    dgain
 }

@@ -2,21 +2,23 @@
 
 use burn::cubecl::{self, cmma, prelude::*};
 
-use super::super::tiling::FETCH;
-use crate::kernels::lines::Line;
+use super::super::tiling::{FETCH, Tiling};
+use crate::kernels::lines::{Line, line_of};
 
-/// The eights of a tile that this unit fetches: those of rows `row..` and eights `col..` of a matrix `[rows, cols]`, 0 beyond it.
+/// The lines of a tile that this unit fetches: those of rows `row..` and lines `col..` of a matrix of `rows` rows of `pieces` pieces,
+/// which begins at piece `base`; 0 beyond it.
 #[cube]
-pub(super) fn fetch(
-    from: &[Line],
+pub(super) fn fetch<N: Size>(
+    from: &[Vector<u32, N>],
     base: usize,
     row: usize,
     col: usize,
     rows: usize,
-    cols: usize,
+    pieces: usize,
     #[comptime] tile: (usize, usize),
-    #[comptime] units: usize,
+    #[comptime] t: Tiling,
 ) -> Sequence<Line> {
+    let units = t.units();
     let (tile_rows, tile_cols) = comptime!(tile);
     let mut values = Sequence::new();
     #[unroll]
@@ -24,11 +26,8 @@ pub(super) fn fetch(
         let index = UNIT_POS as usize + comptime!(i * units);
         let row = row + index / tile_cols;
         let col = col + index % tile_cols;
-        let mut value = Line::new(0u32);
-        if row < rows && col < cols {
-            value = from[base + row * cols + col];
-        }
-        values.push(value);
+        let at = base + row * pieces;
+        values.push(line_of::<N>(from, at, col, pieces, row < rows, false, t.piece));
     }
     values
 }

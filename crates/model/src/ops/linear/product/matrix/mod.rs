@@ -16,12 +16,13 @@ use super::tiling::{Problem, Tiling};
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::Line;
 use crate::kernels::tensors::elem;
+use crate::kernels::traffic::{on, reads, reads_if, stands_in, writes, writes_or_adds};
 use tile::{Four, Sizes, SizesLaunch, tile_product};
 
 #[cube(launch_unchecked)]
-fn product_kernel<E: Float, O: Float>(
-    a: &[Line],
-    b: &[Line],
+fn product_kernel<E: Float, O: Float, N: Size>(
+    a: &[Vector<u32, N>],
+    b: &[Vector<u32, N>],
     residual: &[Four<f32>],
     out: &mut [Four<O>],
     sizes: Sizes,
@@ -34,7 +35,7 @@ fn product_kernel<E: Float, O: Float>(
     let mut b_tile = Shared::<[Line]>::new_aligned_slice(comptime!(t.b_size()), 16usize);
     let mut stage = Shared::<[Four<f32>]>::new_aligned_slice(comptime!(t.stage_size()), 16usize);
     if CUBE_POS < sizes.cubes {
-        tile_product::<E, O>(
+        tile_product::<E, O, N>(
             CUBE_POS,
             a,
             b,
@@ -54,10 +55,10 @@ fn product_kernel<E: Float, O: Float>(
 /// Two products that share an operand, `a b` and `c a` in any order of transposes: the gradients of a projection's input and of its
 /// weight. Neither has a residual: any tensor of its type stands in for `none`.
 #[cube(launch_unchecked)]
-fn pair_kernel<E: Float>(
-    dy: &[Line],
-    w: &[Line],
-    x: &[Line],
+fn pair_kernel<E: Float, N: Size>(
+    dy: &[Vector<u32, N>],
+    w: &[Vector<u32, N>],
+    x: &[Vector<u32, N>],
     none: &[Four<f32>],
     dx: &mut [Four<E>],
     dw: &mut [Four<f32>],
@@ -75,7 +76,7 @@ fn pair_kernel<E: Float>(
     let mut stage = Shared::<[Four<f32>]>::new_aligned_slice(stage_size, 16usize);
     // The longer sums first.
     if CUBE_POS < of_w.cubes {
-        tile_product::<E, f32>(
+        tile_product::<E, f32, N>(
             CUBE_POS,
             x,
             dy,
@@ -90,7 +91,7 @@ fn pair_kernel<E: Float>(
             accumulate,
         );
     } else if CUBE_POS < of_w.cubes + of_x.cubes {
-        tile_product::<E, E>(
+        tile_product::<E, E, N>(
             CUBE_POS - of_w.cubes,
             dy,
             w,
@@ -123,8 +124,8 @@ pub(super) fn launch(
     epilogue: Epilogue,
 ) {
     let residual = match epilogue {
-        Epilogue::Residual(residual) => residual,
-        _ => out,
+        Epilogue::Residual(residual) => Some(residual),
+        _ => None,
     };
     if epilogue.adds_residual() || epilogue.accumulates() {
         assert_eq!(out.dtype, DType::F32, "sums are added up in f32");
@@ -133,13 +134,14 @@ pub(super) fn launch(
     // SAFETY: a cube writes its own tile, and nothing beyond the matrices is read or written.
     unsafe {
         product_kernel::launch_unchecked(
-            &out.client,
+            on(&out.client),
             cubes(total),
             CubeDim::new_1d(t.units() as u32),
-            a.clone().into_buffer_arg(),
-            b.clone().into_buffer_arg(),
-            residual.clone().into_buffer_arg(),
-            out.clone().into_buffer_arg(),
+            t.piece,
+            reads(a),
+            reads(b),
+            reads_if(residual, out),
+            writes_or_adds(out, epilogue.accumulates()),
             sizes,
             t,
             epilogue.adds_residual(),
@@ -161,15 +163,16 @@ pub(super) fn launch_pair(
     // SAFETY: as of one product.
     unsafe {
         pair_kernel::launch_unchecked(
-            &dx.client,
+            on(&dx.client),
             cubes(first + second),
             CubeDim::new_1d(tx.units() as u32),
-            dy.clone().into_buffer_arg(),
-            w.clone().into_buffer_arg(),
-            x.clone().into_buffer_arg(),
-            dw.clone().into_buffer_arg(),
-            dx.clone().into_buffer_arg(),
-            dw.clone().into_buffer_arg(),
+            tx.piece,
+            reads(dy),
+            reads(w),
+            reads(x),
+            stands_in(dw),
+            writes(dx),
+            writes_or_adds(dw, accumulate),
             of_x,
             of_w,
             tx,

@@ -26,10 +26,10 @@ pub(super) struct Sizes {
 
 /// Tile `index` of all tiles of all replicas and parts.
 #[cube]
-pub(super) fn tile_product<E: Float, O: Float>(
+pub(super) fn tile_product<E: Float, O: Float, N: Size>(
     index: usize,
-    a: &[Line],
-    b: &[Line],
+    a: &[Vector<u32, N>],
+    b: &[Vector<u32, N>],
     residual: &[Four<f32>],
     out: &mut [Four<O>],
     sizes: &Sizes,
@@ -54,7 +54,8 @@ pub(super) fn tile_product<E: Float, O: Float>(
     let row = (group * GROUP + inside % in_group) * t.m;
     let col = inside / in_group * t.n;
     let (replica, part) = (slot / sizes.parts, slot % sizes.parts);
-    let (a_at, b_at, out_at) = (replica * m * k / FETCH, replica * k * n / FETCH, slot * m * n);
+    let fetched = t.fetched();
+    let (a_at, b_at, out_at) = (replica * m * k / fetched, replica * k * n / fetched, slot * m * n);
     let first = part * sizes.per_part;
     let last = min(first + sizes.per_part, k);
     let own_row = row + plane_row * comptime!(t.m / t.down);
@@ -68,32 +69,16 @@ pub(super) fn tile_product<E: Float, O: Float>(
     for step in 0..steps + 1 {
         let inner = first + step * t.k;
         let next_a = if comptime!(t.a_t) {
-            fetch(a, a_at, inner, row / FETCH, last, m / FETCH, a_shape, units)
+            fetch::<N>(a, a_at, inner, row / FETCH, last, m / fetched, a_shape, t)
         } else {
-            fetch(
-                a,
-                a_at,
-                row,
-                inner / FETCH,
-                select(inner < last, m, 0),
-                k / FETCH,
-                a_shape,
-                units,
-            )
+            let rows = select(inner < last, m, 0);
+            fetch::<N>(a, a_at, row, inner / FETCH, rows, k / fetched, a_shape, t)
         };
         let next_b = if comptime!(t.b_t) {
-            fetch(
-                b,
-                b_at,
-                col,
-                inner / FETCH,
-                select(inner < last, n, 0),
-                k / FETCH,
-                b_shape,
-                units,
-            )
+            let rows = select(inner < last, n, 0);
+            fetch::<N>(b, b_at, col, inner / FETCH, rows, k / fetched, b_shape, t)
         } else {
-            fetch(b, b_at, inner, col / FETCH, last, n / FETCH, b_shape, units)
+            fetch::<N>(b, b_at, inner, col / FETCH, last, n / fetched, b_shape, t)
         };
         if step > 0 {
             #[unroll]

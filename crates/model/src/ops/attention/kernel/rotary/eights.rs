@@ -1,14 +1,19 @@
-//! In half precision: a unit for eight pairs of coordinates of a head.
+//! In half precision: a unit for eight pairs of coordinates of a head, 16 bytes of each half.
 
 use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::super::dims::Dims;
+use super::GainGradients;
 use super::formulas::{Head, Sizes, SizesLaunch, chunks, rstd_of};
 use super::pairs::Pairs;
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, Quad};
-use crate::kernels::tensors::{elem, empty, empty_of};
+use crate::kernels::tensors::elem;
+use crate::kernels::traffic::{on, reads, reads_some, updates_some, writes, writes_or_adds};
+
+/// Heads are multiples of this many elements.
+pub(super) const LEAST: usize = 16;
 
 /// Units of a cube, at most.
 const UNITS: usize = 256;
@@ -24,7 +29,7 @@ struct Shape {
 
 impl Shape {
     fn of(head_dim: usize) -> Self {
-        let lanes = head_dim / 16;
+        let lanes = head_dim / LEAST;
         Self { lanes, slots: UNITS / lanes }
     }
 
@@ -38,7 +43,7 @@ impl Shape {
     }
 
     const fn head_dim(self) -> f32 {
-        16.0 * self.lanes as f32
+        (LEAST * self.lanes) as f32
     }
 
     fn dim(self) -> CubeDim {
@@ -105,6 +110,7 @@ fn backward_kernel<E: Float>(
     dgain: &mut [Quad],
     sizes: Sizes,
     #[comptime] shape: Shape,
+    #[comptime] accumulate: bool,
     #[define(E)] _type: ElemType,
 ) {
     let mut scratch = Shared::<[f32]>::new_slice(comptime!(shape.units()));
@@ -148,13 +154,13 @@ fn backward_kernel<E: Float>(
     let out =
         ((replica * CUBE_COUNT_X as usize + chunk) * 2 + kind) * comptime!(4 * lanes) + 2 * lane;
     let upper = out + comptime!(2 * lanes);
-    write_sum(low, &mut quads, dgain, out, shape);
-    write_sum(low_more, &mut quads, dgain, out + 1, shape);
-    write_sum(high, &mut quads, dgain, upper, shape);
-    write_sum(high_more, &mut quads, dgain, upper + 1, shape);
+    write_sum(low, &mut quads, dgain, out, shape, accumulate);
+    write_sum(low_more, &mut quads, dgain, out + 1, shape, accumulate);
+    write_sum(high, &mut quads, dgain, upper, shape, accumulate);
+    write_sum(high_more, &mut quads, dgain, upper + 1, shape, accumulate);
 }
 
-/// Writes the sum of `value` over the heads of a cube.
+/// Writes the sum of `value` over the heads of a cube, or adds it to what is there.
 #[cube]
 fn write_sum(
     value: Quad,
@@ -162,6 +168,7 @@ fn write_sum(
     to: &mut [Quad],
     at: usize,
     #[comptime] shape: Shape,
+    #[comptime] accumulate: bool,
 ) {
     let unit = UNIT_POS as usize;
     let slot = unit / shape.lanes;
@@ -178,75 +185,74 @@ fn write_sum(
         step /= 2;
     }
     if slot == 0 {
-        to[at] = scratch[unit];
+        let mut sum = scratch[unit];
+        if comptime!(accumulate) {
+            sum += to[at];
+        }
+        to[at] = sum;
     }
 }
 
-/// Normed and rotated queries and keys side by side, `[R, M, 2 D]`, of a projection `[R, M, 3 D]`.
-pub(in super::super) fn forward(
+/// Writes `y` `[R, M, 2 D]`; see [`forward`](super::forward).
+pub(super) fn forward(
     qkv: &CubeTensor,
-    gains: [CubeTensor; 2],
-    tables: [CubeTensor; 2],
+    [q, k]: [CubeTensor; 2],
+    [cos, sin]: [CubeTensor; 2],
+    y: &CubeTensor,
     d: Dims,
-) -> CubeTensor {
-    let ([q, k], [cos, sin]) = (gains, tables);
-    let m = d.sequences * d.context;
-    let y = empty_of(qkv, [d.replicas, m, 2 * d.width()], qkv.dtype);
+) {
     let shape = Shape::of(d.head_dim);
-    let total = d.replicas * m * 2 * d.heads;
+    let total = d.replicas * d.sequences * d.context * 2 * d.heads;
     // SAFETY: units beyond the last head write nothing.
     unsafe {
         forward_kernel::launch_unchecked(
-            &qkv.client,
+            on(&qkv.client),
             cubes(total.div_ceil(shape.slots)),
             shape.dim(),
-            qkv.clone().into_buffer_arg(),
-            q.into_buffer_arg(),
-            k.into_buffer_arg(),
-            cos.into_buffer_arg(),
-            sin.into_buffer_arg(),
-            y.clone().into_buffer_arg(),
+            reads_some(qkv, y.meta.num_elements()),
+            reads(&q),
+            reads(&k),
+            reads(&cos),
+            reads(&sin),
+            writes(y),
             total,
             SizesLaunch::of(d),
             shape,
             elem(qkv.dtype),
         );
     }
-    y
 }
 
-/// Overwrites the gradients of the rotated queries and keys in `dqkv` `[R, M, 3 D]` by those of the
-/// projection. Gradients of the gains, one row for every chunk: `[R, chunks, 2 head_dim]`.
-pub(in super::super) fn backward(
+/// Overwrites `dqkv` and writes gradients of the gains; see [`backward`](super::backward).
+pub(super) fn backward(
     qkv: &CubeTensor,
-    gains: [CubeTensor; 2],
-    tables: [CubeTensor; 2],
+    [q, k]: [CubeTensor; 2],
+    [cos, sin]: [CubeTensor; 2],
     dqkv: &CubeTensor,
+    dgain: GainGradients,
     d: Dims,
-) -> CubeTensor {
-    let ([q, k], [cos, sin]) = (gains, tables);
-    let chunks = chunks(d);
-    let dgain = empty(qkv, [d.replicas, chunks, 2 * d.head_dim]);
+) {
     let shape = Shape::of(d.head_dim);
+    let elements = 2 * d.replicas * d.sequences * d.context * d.width();
     // SAFETY: every pair belongs to one unit; units beyond the last one write nothing.
     unsafe {
         backward_kernel::launch_unchecked(
-            &qkv.client,
-            CubeCount::Static(chunks as u32, 2, d.replicas as u32),
+            on(&qkv.client),
+            CubeCount::Static(chunks(d) as u32, 2, d.replicas as u32),
             shape.dim(),
-            qkv.clone().into_buffer_arg(),
-            q.into_buffer_arg(),
-            k.into_buffer_arg(),
-            cos.into_buffer_arg(),
-            sin.into_buffer_arg(),
-            dqkv.clone().into_buffer_arg(),
-            dgain.clone().into_buffer_arg(),
+            reads_some(qkv, elements),
+            reads(&q),
+            reads(&k),
+            reads(&cos),
+            reads(&sin),
+            updates_some(dqkv, elements),
+            writes_or_adds(dgain.to, dgain.accumulate),
             SizesLaunch::of(d),
             shape,
+            dgain.accumulate,
             elem(qkv.dtype),
         );
     }
-    dgain
 }
 
 #[cfg(test)]
