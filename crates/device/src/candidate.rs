@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use burn::tensor::Device;
+use isoflop_model::kernels::Choices;
 use isoflop_plan::Precision;
 
 use super::adapters::Adapter;
@@ -11,7 +12,7 @@ use super::info::{DeviceInfo, ShaderCompiler};
 use super::open::{OpenEvent, Request};
 use super::precision::{HALVES, with_matrix_units};
 use super::selftest::{self, CacheKey, SelfTest, SelfTestFailure, Verdict};
-use super::setup;
+use super::{setup, unit_products};
 
 /// A compiler to try on an adapter, with kernels or without.
 pub(super) struct Candidate<'a> {
@@ -54,14 +55,42 @@ impl<'a> Candidate<'a> {
         (self.shader == ShaderCompiler::Spirv || gpu) && selftest::child_available()
     }
 
-    /// The device, and how it compared with the CPU in the precisions that are asked for.
+    /// The device, with its choices made, and how it compared with the CPU in the precisions that are asked for.
     pub(super) fn finish(mut self) -> Result<(Device, SelfTest), DeviceError> {
         let report = self.report()?;
         let device = match self.device.take() {
             Some(device) => device,
             None => setup::open(self.adapter, self.shader, self.kernels)?,
         };
+        let matrix_units = report.without_matrix_units.is_none();
+        let unit_products = self.unit_products(&device);
+        Choices { matrix_units, unit_products, ..Choices::of(&device) }.set(&device);
         Ok((device, report))
+    }
+
+    /// Whether this project's kernel makes its products in `f32`: timed once on a GPU.
+    fn unit_products(&mut self, device: &Device) -> bool {
+        if !self.kernels || !self.adapter.info.is_gpu() {
+            return true;
+        }
+        // A file that cannot be used has been told of.
+        let cache = self.request.cache.as_ref();
+        let known = cache.and_then(|cache| cache.products(&self.key().ok()?).ok()?);
+        if let Some(times_as_fast) = known.filter(|_| !self.request.anew) {
+            return times_as_fast >= 1.0;
+        }
+        match unit_products::times_as_fast(device, unit_products::SIZES) {
+            Ok(times_as_fast) => {
+                let kept = cache.map(|cache| cache.keep_products(self.key()?, times_as_fast));
+                self.told_of(kept.unwrap_or(Ok(())), "times products again");
+                times_as_fast >= 1.0
+            }
+            Err(what) => {
+                let text = format!("products in f32 could not be timed: {what}");
+                (self.tell)(OpenEvent::Warning(text));
+                true
+            }
+        }
     }
 
     /// How the device compared with the CPU in the precisions that are asked for.
@@ -150,10 +179,15 @@ impl<'a> Candidate<'a> {
         asked.extend(tested);
         let Some(verdict) = Verdict::of(&asked, result, seconds, cache.now()) else { return };
         self.known = Some(verdict.clone());
-        if let Err(why) = self.key().and_then(|key| cache.store(key, verdict)) {
+        let stored = self.key().and_then(|key| cache.store(key, verdict));
+        self.told_of(stored, "tests the device again");
+    }
+
+    /// Warns if something could not be kept.
+    fn told_of(&mut self, kept: Result<(), String>, next: &str) {
+        if let (Err(why), Some(cache)) = (kept, &self.request.cache) {
             let path = cache.path().display();
-            let text =
-                format!("{path} cannot be written ({why}): the next start tests the device again");
+            let text = format!("{path} cannot be written ({why}): the next start {next}");
             (self.tell)(OpenEvent::Warning(text));
         }
     }

@@ -67,6 +67,7 @@ mod precision;
 mod products;
 mod selftest;
 mod setup;
+pub mod unit_products;
 mod versions;
 mod wait;
 mod wgsl_only;

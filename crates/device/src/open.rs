@@ -166,9 +166,6 @@ fn open_adapter(
                 if !kernels && config.kernels == Kernels::Auto {
                     warnings.push(NO_KERNELS.into());
                 }
-                let matrix_units = self_test.without_matrix_units.is_none();
-                let choices = Choices { matrix_units, ..Choices::of(&device) };
-                choices.set(&device);
                 if let Some(failure) = &self_test.without_matrix_units {
                     warnings.push(format!("attention in half precision keeps off the matrix units (tensor cores): {failure}"));
                 }
@@ -179,10 +176,10 @@ fn open_adapter(
                 return Ok(TrainDevice {
                     tensor_bytes: largest_tensor(&device)
                         .map(|bytes| bytes.min(adapter.handle.limits().max_buffer_size)),
+                    choices: Choices::of(&device),
                     device,
                     info: info.clone(),
                     shader: Some(shader),
-                    choices,
                     why: match &self_test.remembered {
                         Some(date) => format!("{why}; {reason}; self-test of {date}"),
                         None => format!("{why}; {reason}"),

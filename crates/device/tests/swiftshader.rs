@@ -13,8 +13,8 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use isoflop_device::{
-    Finding, OpenEvent, Request, SelfTestCache, ShaderCompiler, TrainDevice, list, measure_peak,
-    memory_bytes, open_for, test_thoroughly,
+    Choices, Finding, OpenEvent, Request, SelfTestCache, ShaderCompiler, TrainDevice, list,
+    measure_peak, memory_bytes, open_for, test_thoroughly, unit_products,
 };
 use isoflop_model::{MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens};
 use isoflop_plan::{
@@ -215,6 +215,16 @@ fn a_peak_waits_for_swiftshader() {
         100.0 * left
     );
     assert!(left < 0.05, "{left}");
+}
+
+#[test]
+fn both_ways_to_make_products_are_timed_on_swiftshader() {
+    let Some(opened) = swiftshader() else { return };
+    let before = Choices::of(&opened.0.device);
+    let times = unit_products::times_as_fast(&opened.0.device, [512, 64, 192]).unwrap();
+    println!("products of this project's kernel are {times:.2} times as fast as cubek's");
+    assert!(times.is_finite() && times > 0.0, "{times}");
+    assert_eq!(Choices::of(&opened.0.device), before);
 }
 
 /// Trains by whole steps on two devices in turn, which is where choices would mix. Losses of each, and whether its steps were

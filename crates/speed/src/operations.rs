@@ -132,6 +132,14 @@ fn operations(
         let (x, gain) = (x.clone(), gain.clone());
         move || vec![norm::forward(&x, &gain, None).0]
     };
+    let project = {
+        let (x, dy) = (x.clone(), random([r, m, 3 * d]));
+        let w = random([r, d, 3 * d]);
+        move || {
+            let g = linear::backward(x.clone(), &w, false, dy.clone(), half);
+            vec![linear::forward(&x, &w, None, half), g.x, g.w]
+        }
+    };
     let backward = {
         let dy = dy.clone();
         move || {
@@ -158,6 +166,7 @@ fn operations(
         move || vec![activation::forward(&up, kind)]
     };
     vec![
+        ("a projection, forward and backward", Box::new(project)),
         ("norm", Box::new(forward)),
         ("norm, forward and backward", Box::new(backward)),
         ("attention", Box::new(attend)),
@@ -199,7 +208,7 @@ mod tests {
     fn every_operation_has_two_times() {
         let hyper = Hyper::for_timing(2, Precision::F32);
         let times = time_operations(&SHAPE, &hyper, 2, &Device::flex(), 0.001).unwrap();
-        assert_eq!(times.len(), 9);
+        assert_eq!(times.len(), 10);
         for time in times {
             assert!(time.kernels > 0.0 && time.tensor > 0.0, "{time:?}");
             assert!(time.ratios.len() == ROUNDS && time.ratios.is_sorted(), "{time:?}");

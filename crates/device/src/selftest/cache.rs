@@ -55,16 +55,33 @@ pub(crate) struct Verdict {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct Entry<T> {
     subject: CacheKey,
-    verdict: Verdict,
+    verdict: T,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     format: u32,
-    verdicts: Vec<Entry>,
+    verdicts: Vec<Entry<Verdict>>,
+    /// How many times as fast this project's kernel makes products in `f32` as cubek's.
+    #[serde(default)]
+    products: Vec<Entry<f64>>,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self { format: FORMAT, verdicts: Vec::new(), products: Vec::new() }
+    }
+}
+
+/// Puts a verdict in place of an earlier one.
+fn keep<T>(entries: &mut Vec<Entry<T>>, subject: CacheKey, verdict: T) {
+    entries.retain(|entry| entry.subject != subject);
+    entries.push(Entry { subject, verdict });
+    let surplus = entries.len().saturating_sub(KEPT);
+    entries.drain(..surplus);
 }
 
 impl SelfTestCache {
@@ -93,7 +110,16 @@ impl SelfTestCache {
     /// # Errors
     /// Why the file cannot be used.
     pub(crate) fn lookup(&self, subject: &CacheKey) -> Result<Option<Verdict>, String> {
-        let entries = self.read()?;
+        let entries = self.read()?.verdicts;
+        Ok(entries.into_iter().find(|e| e.subject == *subject).map(|e| e.verdict))
+    }
+
+    /// How many times as fast this project's kernel makes products in `f32` as cubek's.
+    ///
+    /// # Errors
+    /// Why the file cannot be used.
+    pub(crate) fn products(&self, subject: &CacheKey) -> Result<Option<f64>, String> {
+        let entries = self.read()?.products;
         Ok(entries.into_iter().find(|e| e.subject == *subject).map(|e| e.verdict))
     }
 
@@ -102,13 +128,22 @@ impl SelfTestCache {
     /// # Errors
     /// Why the file cannot be written.
     pub(crate) fn store(&self, subject: CacheKey, verdict: Verdict) -> Result<(), String> {
+        self.change(|file| keep(&mut file.verdicts, subject, verdict))
+    }
+
+    /// Keeps what [`Self::products`] tells.
+    ///
+    /// # Errors
+    /// Why the file cannot be written.
+    pub(crate) fn keep_products(&self, subject: CacheKey, times: f64) -> Result<(), String> {
+        self.change(|file| keep(&mut file.products, subject, times))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut File)) -> Result<(), String> {
         // What is damaged was told when it was read.
-        let mut verdicts = self.read().unwrap_or_default();
-        verdicts.retain(|entry| entry.subject != subject);
-        verdicts.push(Entry { subject, verdict });
-        let surplus = verdicts.len().saturating_sub(KEPT);
-        verdicts.drain(..surplus);
-        self.write(&File { format: FORMAT, verdicts }).map_err(|e| e.to_string())
+        let mut file = self.read().unwrap_or_default();
+        change(&mut file);
+        self.write(&file).map_err(|e| e.to_string())
     }
 
     /// What is unfinished today bears today's date.
@@ -116,15 +151,17 @@ impl SelfTestCache {
         &self.now
     }
 
-    fn read(&self) -> Result<Vec<Entry>, String> {
+    fn read(&self) -> Result<File, String> {
         let bytes = match std::fs::read(&self.path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(File::default());
+            }
             Err(error) => return Err(error.to_string()),
         };
         let file: File = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
         match file.format {
-            FORMAT => Ok(file.verdicts),
+            FORMAT => Ok(file),
             other => Err(format!("it has format {other}, not {FORMAT}")),
         }
     }
@@ -230,86 +267,5 @@ impl Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cpu;
-
-    fn subject(driver: &str) -> CacheKey {
-        let info = DeviceInfo { driver: Some(driver.into()), ..cpu::info() };
-        CacheKey::new(&info, ShaderCompiler::Spirv, true).unwrap()
-    }
-
-    fn crashed() -> SelfTestFailure {
-        SelfTestFailure::Crashed { status: "signal 11".into() }
-    }
-
-    fn stopped() -> SelfTestFailure {
-        SelfTestFailure::Stopped { how: "signal 2".into() }
-    }
-
-    fn passed() -> SelfTest {
-        SelfTest { precisions: vec![Precision::F32], ..SelfTest::default() }
-    }
-
-    #[test]
-    fn a_verdict_holds_for_its_subject_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = SelfTestCache::new(folder.path().join("new/self-test.json"), "today".into());
-        assert_eq!(cache.lookup(&subject("1")), Ok(None));
-        let both = [Precision::F32, Precision::F16];
-        let refusal = Refusal { precision: Precision::F16, failure: crashed() };
-        let report = SelfTest { refused: vec![refusal], ..passed() };
-        let verdict = Verdict::of(&both, &Ok(report), 2.0, cache.now()).unwrap();
-        cache.store(subject("1"), verdict.clone()).unwrap();
-        assert_eq!(cache.lookup(&subject("1")), Ok(Some(verdict.clone())));
-        assert_eq!(cache.lookup(&subject("2")), Ok(None));
-        let mut other = subject("1");
-        other.program.push('x');
-        assert_eq!(cache.lookup(&other), Ok(None), "another build has other kernels");
-        let failed = Verdict::of(&both, &Err(crashed()), 1.0, "later").unwrap();
-        cache.store(subject("1"), failed.clone()).unwrap();
-        cache.store(subject("2"), verdict).unwrap();
-        let known = cache.lookup(&subject("1")).unwrap().unwrap();
-        assert_eq!((known.report(), known.tested.as_str()), (Err(crashed()), "later"));
-        assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn what_was_stopped_is_not_known() {
-        let both = [Precision::F32, Precision::F16];
-        assert_eq!(Verdict::of(&both, &Err(stopped()), 1.0, "now"), None);
-        let without = SelfTest { without_matrix_units: Some(stopped()), ..passed() };
-        assert_eq!(Verdict::of(&both, &Ok(without), 1.0, "now"), None);
-        let refusal = Refusal { precision: Precision::F16, failure: stopped() };
-        let report = SelfTest { refused: vec![refusal], ..passed() };
-        let verdict = Verdict::of(&both, &Ok(report), 1.0, "now").unwrap();
-        assert_eq!((verdict.asked, verdict.refused), (vec![Precision::F32], Vec::new()));
-    }
-
-    #[test]
-    fn a_damaged_file_is_told_and_written_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("self-test.json");
-        let cache = SelfTestCache::new(path.clone(), "today".into());
-        let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
-        for text in ["", "{\"format\": 1, \"verd", "{\"format\": 9, \"verdicts\": []}"] {
-            std::fs::write(&path, text).unwrap();
-            assert!(cache.lookup(&subject("1")).is_err(), "{text}");
-        }
-        cache.store(subject("1"), verdict.clone()).unwrap();
-        assert_eq!(cache.lookup(&subject("1")), Ok(Some(verdict)));
-    }
-
-    #[test]
-    fn only_so_many_are_kept() {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = SelfTestCache::new(folder.path().join("self-test.json"), "today".into());
-        let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
-        for i in 0..KEPT + 2 {
-            cache.store(subject(&i.to_string()), verdict.clone()).unwrap();
-        }
-        assert_eq!(cache.read().unwrap().len(), KEPT);
-        assert_eq!(cache.lookup(&subject("1")), Ok(None));
-        assert!(cache.lookup(&subject("2")).unwrap().is_some());
-    }
-}
+#[path = "cache_tests.rs"]
+mod tests;

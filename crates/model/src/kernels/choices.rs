@@ -16,6 +16,8 @@ pub struct Choices {
     pub kernels: bool,
     /// Whether products and attention in half precision may go to matrix units (tensor cores), where the device has some.
     pub matrix_units: bool,
+    /// Whether products in `f32` are made by this crate's kernel, else by cubek's, where operations are kernels.
+    pub unit_products: bool,
     /// How sums over a row are made.
     pub planes: Planes,
     /// Whether fragments of `f32` sums become fragments of half precision also where the device does not say that they can.
@@ -39,6 +41,7 @@ impl Default for Choices {
         Self {
             kernels: true,
             matrix_units: true,
+            unit_products: true,
             planes: Planes::Reported,
             fragments_convert: false,
         }

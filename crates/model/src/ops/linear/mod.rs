@@ -9,8 +9,8 @@ use burn::tensor::{DType, Tensor};
 use isoflop_plan::Precision;
 
 use crate::host::is_host;
-use crate::kernels::Choices;
 use crate::kernels::tensors::{primitive, row_major, tensor};
+use crate::kernels::{Choices, chosen};
 pub use grads::Grads;
 
 /// Arithmetic of the products on a GPU: the operands are cast, sums and results are in f32.
@@ -90,10 +90,9 @@ pub fn trained(kind: Trained, x: &Tensor<3>, y: &Tensor<3>) -> Tensor<3> {
     tensor(product::trained(kind, row_major(x), row_major(y), choices))
 }
 
-/// `a b` in `f32`, `[R, M, K] x [R, K, N] -> [R, M, N]`. [`Choices::kernels`] does not reach products in half precision:
-/// [`Choices::matrix_units`] decides what multiplies.
+/// `a b` in `f32`, `[R, M, K] x [R, K, N] -> [R, M, N]`. In half precision [`Choices::matrix_units`] decides what multiplies.
 fn product(a: Tensor<3>, b: Tensor<3>, to: Cast) -> Tensor<3> {
-    if to.is_none() {
+    if to.is_none() && chosen(&a.device()).is_none() {
         return a.matmul(b);
     }
     let choices = Choices::of(&a.device());

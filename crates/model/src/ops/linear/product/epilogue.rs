@@ -13,9 +13,13 @@ pub(crate) enum Epilogue<'a> {
     Accumulate,
 }
 
-impl Epilogue<'_> {
-    pub fn adds_residual(self) -> bool {
-        matches!(self, Self::Residual(_))
+impl<'a> Epilogue<'a> {
+    /// What is added.
+    pub fn residual(self) -> Option<&'a CubeTensor> {
+        match self {
+            Self::Residual(residual) => Some(residual),
+            _ => None,
+        }
     }
 
     pub fn accumulates(self) -> bool {

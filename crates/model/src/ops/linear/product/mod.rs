@@ -1,12 +1,16 @@
 //! Matrix products `[R, M, K] x [R, K, N] -> [R, M, N]`, written to tensors that are there already.
 //!
 //! Operands in half precision go to the device's matrix units by a kernel of this crate ([`matrix`]), as far as sizes and device
-//! allow; sums are in `f32`, and what is done with a sum (add it to the residual stream, to a gradient, round it) is done before
-//! it is written. All else goes to cubek's kernels. Nothing is timed: [`tiling`] chooses by sizes.
+//! allow, those in `f32` to its units by another ([`units`]); sums are in `f32`, and what is done with a sum (add it to the residual
+//! stream, to a gradient, round it) is done before it is written. All else goes to cubek's kernels. Nothing is timed: tiles are
+//! chosen by sizes.
 
 mod epilogue;
 mod matrix;
+mod memory;
+mod place;
 mod tiling;
+mod units;
 
 use burn::cubecl::client::Client;
 use burn::tensor::DType;
@@ -53,7 +57,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Whether the gradient `[k, n]` of a weight goes to matrix units: its sums can then be in parts.
+/// Whether the gradient `[k, n]` of a weight goes to a kernel of this crate: its sums can then be in parts.
 pub(crate) fn takes_gradient(
     dtype: DType,
     [k, n]: [usize; 2],
@@ -62,6 +66,7 @@ pub(crate) fn takes_gradient(
 ) -> bool {
     let problem = Problem { r: 1, m: k, n, k: tiling::FETCH, a_t: true, b_t: false, parts: 1 };
     tiling::choose(&problem, dtype, DType::F32, client, choices).is_some()
+        || units::choose(&problem, dtype, DType::F32, client, choices).is_some()
 }
 
 /// Writes `a b` to `out` `[R, M, N]`.
@@ -81,9 +86,13 @@ fn product_in_parts(
     let ([r, m, k], [_, k2, n]) = (a.sizes(), b.sizes());
     assert_eq!(k, k2, "the inner sizes of a product agree");
     let problem = Problem { r, m, n, k, a_t: a.transposed, b_t: b.transposed, parts };
-    match tiling::choose(&problem, a.tensor.dtype, out.dtype, &out.client, choices) {
-        Some(tiling) => matrix::launch(&problem, tiling, a.tensor, b.tensor, out, epilogue),
-        None => by_cubek(a.view(), b.view(), out, epilogue, parts),
+    let (types, client) = ((a.tensor.dtype, out.dtype), &out.client);
+    if let Some(tiling) = tiling::choose(&problem, types.0, types.1, client, choices) {
+        matrix::launch(&problem, tiling, a.tensor, b.tensor, out, epilogue);
+    } else if let Some(tiling) = units::choose(&problem, types.0, types.1, client, choices) {
+        units::launch(&problem, tiling, a.tensor, b.tensor, out, epilogue);
+    } else {
+        by_cubek(a.view(), b.view(), out, epilogue, parts);
     }
 }
 
@@ -112,9 +121,9 @@ pub(crate) fn gradients(
     }
 }
 
-/// For sizes and devices that matrix units do not take.
+/// For sizes, types and devices that this crate's kernels do not take.
 fn by_cubek(a: CubeTensor, b: CubeTensor, out: &CubeTensor, epilogue: Epilogue, parts: usize) {
-    assert_eq!(parts, 1, "sums are in parts by matrix units alone");
+    assert_eq!(parts, 1, "sums are in parts by this crate's kernels alone");
     let shape = dims::<3>(out);
     let direct = matches!(epilogue, Epilogue::Store);
     let to = if direct { out.clone() } else { empty_of(out, shape, DType::F32) };

@@ -175,13 +175,19 @@ impl Offer {
     }
 }
 
-/// Time of a product in whole rounds of cubes, in some unit.
+/// Time of a product, in some unit.
 fn time(p: &Problem, (m, n, .., rate, overhead): Tile) -> f64 {
+    in_rounds(p, m, n, overhead) / rate
+}
+
+/// Work of a product in whole rounds of cubes with tiles of `m` by `n`, each of which costs `overhead` steps beside those along its
+/// inner axis.
+pub(super) fn in_rounds(p: &Problem, m: usize, n: usize, overhead: f64) -> f64 {
     let cubes = p.m.div_ceil(m) * p.n.div_ceil(n) * p.r * p.parts;
     let steps = (p.k / p.parts).max(1) as f64 + overhead;
     // The last round is not quite full: half of it counts as if it were.
     let rounds = (cubes as f64 / CUBES as f64 + 0.5).max(1.0);
-    rounds * (m * n) as f64 * steps / rate
+    rounds * (m * n) as f64 * steps
 }
 
 /// Tiles for a product, or `None` where it has to go elsewhere.

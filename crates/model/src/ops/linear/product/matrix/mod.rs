@@ -4,7 +4,7 @@
 //! these are multiplied; every plane holds its part of the tile as fragments in `f32` until the inner axis is done. Sums leave
 //! through a fragment's worth of shared memory, a row of eight at a time.
 
-mod memory;
+mod fragments;
 mod tile;
 
 use burn::cubecl::{self, prelude::*};
@@ -12,12 +12,13 @@ use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::epilogue::Epilogue;
+use super::place::{Sizes, SizesLaunch};
 use super::tiling::{Problem, Tiling};
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::Line;
 use crate::kernels::tensors::elem;
 use crate::kernels::traffic::{on, reads, reads_if, stands_in, writes, writes_or_adds};
-use tile::{Four, Sizes, SizesLaunch, tile_product};
+use tile::{Four, tile_product};
 
 #[cube(launch_unchecked)]
 fn product_kernel<E: Float, O: Float, N: Size>(
@@ -108,12 +109,6 @@ fn pair_kernel<E: Float, N: Size>(
     }
 }
 
-fn sizes(p: &Problem, t: Tiling) -> (SizesLaunch, usize) {
-    let total = p.m.div_ceil(t.m) * p.n.div_ceil(t.n) * p.r * p.parts;
-    let per_part = p.k.div_ceil(p.parts).next_multiple_of(t.k);
-    (SizesLaunch::new(p.m, p.n, p.k, p.parts, per_part, total), total)
-}
-
 /// Launches the kernel; `out` is `[R * parts, M, N]`.
 pub(super) fn launch(
     p: &Problem,
@@ -123,14 +118,11 @@ pub(super) fn launch(
     out: &CubeTensor,
     epilogue: Epilogue,
 ) {
-    let residual = match epilogue {
-        Epilogue::Residual(residual) => Some(residual),
-        _ => None,
-    };
-    if epilogue.adds_residual() || epilogue.accumulates() {
+    let residual = epilogue.residual();
+    if residual.is_some() || epilogue.accumulates() {
         assert_eq!(out.dtype, DType::F32, "sums are added up in f32");
     }
-    let (sizes, total) = sizes(p, t);
+    let (sizes, total) = SizesLaunch::of(p, [t.m, t.n, t.k]);
     // SAFETY: a cube writes its own tile, and nothing beyond the matrices is read or written.
     unsafe {
         product_kernel::launch_unchecked(
@@ -144,7 +136,7 @@ pub(super) fn launch(
             writes_or_adds(out, epilogue.accumulates()),
             sizes,
             t,
-            epilogue.adds_residual(),
+            residual.is_some(),
             epilogue.accumulates(),
             [elem(a.dtype), elem(out.dtype)],
         );
@@ -159,6 +151,7 @@ pub(super) fn launch_pair(
     [dx, dw]: [&CubeTensor; 2],
     accumulate: bool,
 ) {
+    let sizes = |p, t: Tiling| SizesLaunch::of(p, [t.m, t.n, t.k]);
     let ((of_x, first), (of_w, second)) = (sizes(px, tx), sizes(pw, tw));
     // SAFETY: as of one product.
     unsafe {

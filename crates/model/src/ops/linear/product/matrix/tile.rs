@@ -2,27 +2,14 @@
 
 use burn::cubecl::{self, cmma, prelude::*};
 
+use super::super::memory::{fetch, keep};
+use super::super::place::{Sizes, place};
 use super::super::tiling::{FETCH, Tiling};
-use super::memory::{fetch, fragment, halved, keep};
+use super::fragments::{fragment, halved};
 use crate::kernels::lines::Line;
 
 /// Four elements of a result.
 pub(super) type Four<E> = Vector<E, Const<4>>;
-
-/// Tiles along the rows that are gone through before the next column of tiles, so that operands are still in the cache.
-const GROUP: usize = 8;
-
-/// Sizes of a product in a launch.
-#[derive(CubeLaunch, CubeType, Clone, Copy)]
-pub(super) struct Sizes {
-    pub m: usize,
-    pub n: usize,
-    pub k: usize,
-    pub parts: usize,
-    pub per_part: usize,
-    /// Cubes of this product.
-    pub cubes: usize,
-}
 
 /// Tile `index` of all tiles of all replicas and parts.
 #[cube]
@@ -46,18 +33,11 @@ pub(super) fn tile_product<E: Float, O: Float, N: Size>(
     let plane = UNIT_POS as usize / lanes;
     let (plane_row, plane_col) = (plane / t.across, plane % t.across);
 
-    let (tiles_down, tiles_across) = (m.div_ceil(t.m), n.div_ceil(t.n));
-    let (slot, index) = (index / (tiles_down * tiles_across), index % (tiles_down * tiles_across));
-    let per_group = GROUP * tiles_across;
-    let (group, inside) = (index / per_group, index % per_group);
-    let in_group = min(tiles_down - group * GROUP, GROUP);
-    let row = (group * GROUP + inside % in_group) * t.m;
-    let col = inside / in_group * t.n;
-    let (replica, part) = (slot / sizes.parts, slot % sizes.parts);
-    let fetched = t.fetched();
-    let (a_at, b_at, out_at) = (replica * m * k / fetched, replica * k * n / fetched, slot * m * n);
-    let first = part * sizes.per_part;
-    let last = min(first + sizes.per_part, k);
+    let here = place(index, sizes, t.m, t.n);
+    let (row, col, first, last) = (here.row, here.col, here.first, here.last);
+    let (fetched, words) = comptime!((t.fetched(), t.piece));
+    let (a_at, b_at) = (here.replica * m * k / fetched, here.replica * k * n / fetched);
+    let out_at = here.slot * m * n;
     let own_row = row + plane_row * comptime!(t.m / t.down);
     let own_col = col + plane_col * comptime!(t.n / t.across);
 
@@ -69,16 +49,16 @@ pub(super) fn tile_product<E: Float, O: Float, N: Size>(
     for step in 0..steps + 1 {
         let inner = first + step * t.k;
         let next_a = if comptime!(t.a_t) {
-            fetch::<N>(a, a_at, inner, row / FETCH, last, m / fetched, a_shape, t)
+            fetch::<N>(a, a_at, inner, row / FETCH, last, m / fetched, a_shape, units, words)
         } else {
             let rows = select(inner < last, m, 0);
-            fetch::<N>(a, a_at, row, inner / FETCH, rows, k / fetched, a_shape, t)
+            fetch::<N>(a, a_at, row, inner / FETCH, rows, k / fetched, a_shape, units, words)
         };
         let next_b = if comptime!(t.b_t) {
             let rows = select(inner < last, n, 0);
-            fetch::<N>(b, b_at, col, inner / FETCH, rows, k / fetched, b_shape, t)
+            fetch::<N>(b, b_at, col, inner / FETCH, rows, k / fetched, b_shape, units, words)
         } else {
-            fetch::<N>(b, b_at, inner, col / FETCH, last, n / fetched, b_shape, t)
+            fetch::<N>(b, b_at, inner, col / FETCH, last, n / fetched, b_shape, units, words)
         };
         if step > 0 {
             #[unroll]

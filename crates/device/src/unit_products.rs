@@ -1,0 +1,75 @@
+//! Whether a device makes products in `f32` faster by this project's kernel or by cubek's: neither is on every GPU, so they are timed.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use isoflop_model::kernels::Choices;
+use isoflop_model::ops::linear::{Trained, trained};
+
+use super::error::panic_message;
+use super::wait::wait_for;
+
+/// Tokens, rows and columns of the projection whose products are timed, forward and the gradient of its weight: of a model that a
+/// GPU trains in `f32`.
+pub const SIZES: [usize; 3] = [8192, 256, 768];
+
+/// Rounds, of which the median counts: the kernels take turns.
+const ROUNDS: usize = 5;
+
+/// Seconds of one kernel in a round, about.
+const SECONDS: f64 = 0.005;
+
+/// How many times as fast this project's kernel is as cubek's. Leaves the device's choices as they were.
+///
+/// # Errors
+/// The device's words, if it fails.
+pub fn times_as_fast(device: &Device, [m, k, n]: [usize; 3]) -> Result<f64, String> {
+    let before = Choices::of(device);
+    let timed = catch_unwind(AssertUnwindSafe(|| {
+        let numbers = |rows: usize, cols: usize| {
+            let values = (0..rows * cols).map(|i| (i % 17) as f32 / 16.0 - 0.5).collect();
+            Tensor::<3>::from_data(TensorData::new::<f32, _>(values, [1, rows, cols]), device)
+        };
+        let (x, w, dy) = (numbers(m, k), numbers(k, n), numbers(m, n));
+        let seconds = |unit_products: bool, count: usize| -> Result<f64, String> {
+            Choices { unit_products, ..before }.set(device);
+            let began = Instant::now();
+            let mut last = None;
+            for _ in 0..count {
+                drop(trained(Trained::Forward, &x, &w));
+                last = Some(trained(Trained::Gradient, &x, &dy));
+            }
+            wait_for(&last.expect("at least one"))?;
+            Ok(began.elapsed().as_secs_f64() / count as f64)
+        };
+        // The first call compiles, the second is the length of one.
+        let mut counts = [0; 2];
+        for (own, count) in [true, false].into_iter().zip(&mut counts) {
+            seconds(own, 1)?;
+            *count = ((SECONDS / seconds(own, 1)?) as usize).clamp(1, 1000);
+        }
+        let mut ratios = Vec::new();
+        for _ in 0..ROUNDS {
+            ratios.push(seconds(false, counts[1])? / seconds(true, counts[0])?);
+        }
+        ratios.sort_by(f64::total_cmp);
+        Ok(ratios[ROUNDS / 2])
+    }));
+    before.set(device);
+    timed.unwrap_or_else(|panic| Err(panic_message(&*panic)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// On the CPU there is one way alone.
+    #[test]
+    fn a_device_keeps_its_choices() {
+        let device = Device::flex();
+        let before = Choices::of(&device);
+        assert!(times_as_fast(&device, [64, 8, 16]).is_err(), "the CPU has no kernels");
+        assert_eq!(Choices::of(&device), before);
+    }
+}
