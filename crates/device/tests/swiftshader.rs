@@ -11,11 +11,12 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor, TensorData};
 use isoflop_device::{
     Choices, Finding, OpenEvent, Request, SelfTestCache, ShaderCompiler, TrainDevice, list,
     measure_peak, memory_bytes, open_for, test_thoroughly, unit_products,
 };
+use isoflop_model::ops::linear;
 use isoflop_model::{MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens};
 use isoflop_plan::{
     DeviceConfig, DeviceName, Family, Kernels, Optimizer, Precision, Shader, Shape,
@@ -225,6 +226,34 @@ fn both_ways_to_make_products_are_timed_on_swiftshader() {
     println!("products of this project's kernel are {times:.2} times as fast as cubek's");
     assert!(times.is_finite() && times > 0.0, "{times}");
     assert_eq!(Choices::of(&opened.0.device), before);
+}
+
+/// A projection and its gradients at sizes of `[R, M, K] x [R, K, N]`.
+fn projected([r, m, k, n]: [usize; 4], device: &Device) -> [Vec<f32>; 3] {
+    let made_up = |seed: usize, dims: [usize; 3]| {
+        let value = |i: usize| ((i * 7919 + seed * 104_729) as f32 % 65_537.0 * 0.37).sin();
+        let values: Vec<f32> = (0..dims.iter().product()).map(value).collect();
+        Tensor::<3>::from_data(TensorData::new(values, dims), device)
+    };
+    let (x, w, dy) = (made_up(1, [r, m, k]), made_up(2, [r, k, n]), made_up(3, [r, m, n]));
+    let y = linear::forward(&x, &w, None, None);
+    let grads = linear::backward(x, &w, false, dy, None);
+    [y, grads.x, grads.w].map(|t| t.into_data().try_to_vec().unwrap())
+}
+
+/// Large tiles and small ones, rows that are fetched 16, 8 and 4 bytes at a time, and edges.
+#[test]
+fn products_of_all_kinds_of_sizes_are_those_of_the_cpu() {
+    let Some(opened) = swiftshader() else { return };
+    for sizes in [[2, 150, 72, 110], [1, 64, 33, 37], [3, 40, 28, 84], [1, 2048, 128, 384]] {
+        let (got, right) = (projected(sizes, &opened.0.device), projected(sizes, &Device::flex()));
+        for (what, (got, right)) in ["result", "input", "weight"].iter().zip(got.iter().zip(&right))
+        {
+            let largest = right.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
+            let off = got.iter().zip(right).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-5 * largest, "{sizes:?}, {what}: {off} of {largest}");
+        }
+    }
 }
 
 /// Trains by whole steps on two devices in turn, which is where choices would mix. Losses of each, and whether its steps were

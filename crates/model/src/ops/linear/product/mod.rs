@@ -97,7 +97,7 @@ fn product_in_parts(
 }
 
 /// Writes the gradients of a projection: `dx = dy w^T` in the type of `dy`, and `dw = x^T dy` in parts as [`product_in_parts`], or added
-/// to what is there (`accumulate`). One launch where matrix units take both.
+/// to what is there (`accumulate`). One launch where a kernel of this crate takes both.
 pub(crate) fn gradients(
     dy: &CubeTensor,
     [w, x]: [&CubeTensor; 2],
@@ -109,15 +109,15 @@ pub(crate) fn gradients(
     let ([r, m, n], [_, _, k]) = (dims(dy), dims(x));
     let of_x = Problem { r, m, n: k, k: n, a_t: false, b_t: true, parts: 1 };
     let of_w = Problem { r, m: k, n, k: m, a_t: true, b_t: false, parts };
-    match tiling::choose_pair([&of_x, &of_w], dy.dtype, &dy.client, choices) {
-        Some(tilings) => {
-            matrix::launch_pair([&of_x, &of_w], tilings, [dy, w, x], [dx, dw], accumulate);
-        }
-        None => {
-            product(Side::plain(dy), Side::transposed(w), dx, Epilogue::Store, choices);
-            let epilogue = if accumulate { Epilogue::Accumulate } else { Epilogue::Store };
-            product_in_parts(Side::transposed(x), Side::plain(dy), dw, epilogue, parts, choices);
-        }
+    let (problems, dtype, client) = ([&of_x, &of_w], dy.dtype, &dy.client);
+    if let Some(tilings) = tiling::choose_pair(problems, dtype, client, choices) {
+        matrix::launch_pair(problems, tilings, [dy, w, x], [dx, dw], accumulate);
+    } else if let Some(tilings) = units::choose_pair(problems, dtype, client, choices) {
+        units::launch_pair(problems, tilings, [dy, w, x], [dx, dw], accumulate);
+    } else {
+        product(Side::plain(dy), Side::transposed(w), dx, Epilogue::Store, choices);
+        let epilogue = if accumulate { Epilogue::Accumulate } else { Epilogue::Store };
+        product_in_parts(Side::transposed(x), Side::plain(dy), dw, epilogue, parts, choices);
     }
 }
 

@@ -14,10 +14,10 @@ use super::place::{Sizes, SizesLaunch};
 use super::tiling::Problem;
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::Line;
-use crate::kernels::traffic::{on, reads, reads_if, writes_or_adds};
-use tile::tile_product;
+use crate::kernels::traffic::{on, reads, reads_if, stands_in, writes, writes_or_adds};
+use tile::{tile_product, write};
 use tiling::Tiling;
-pub(super) use tiling::choose;
+pub(super) use tiling::{choose, choose_pair};
 
 /// Operands in pieces of `N` words, results in pieces of `O`.
 #[cube(launch_unchecked)]
@@ -35,8 +35,39 @@ fn units_kernel<N: Size, O: Size>(
     let mut a_tile = Shared::<[Line]>::new_aligned_slice(a_size, 16usize);
     let mut b_tile = Shared::<[Line]>::new_aligned_slice(b_size, 16usize);
     if CUBE_POS < sizes.cubes {
-        let sums = tile_product::<N>(a, b, &sizes, &mut a_tile, &mut b_tile, t);
-        tile::write::<O>(&sums, residual, out, &sizes, t, adds_residual, accumulate);
+        let sums = tile_product::<N>(CUBE_POS, a, b, &sizes, &mut a_tile, &mut b_tile, t);
+        write::<O>(CUBE_POS, &sums, residual, out, &sizes, t, adds_residual, accumulate);
+    }
+}
+
+/// The gradients of a projection's input and of its weight. Neither has a residual: any tensors stand in for `none` and `nothing`.
+#[cube(launch_unchecked)]
+fn pair_kernel<N: Size, X: Size, W: Size>(
+    dy: &[Vector<u32, N>],
+    w: &[Vector<u32, N>],
+    x: &[Vector<u32, N>],
+    none: &[Vector<f32, X>],
+    nothing: &[Vector<f32, W>],
+    dx: &mut [Vector<f32, X>],
+    dw: &mut [Vector<f32, W>],
+    of_x: Sizes,
+    of_w: Sizes,
+    #[comptime] tx: Tiling,
+    #[comptime] tw: Tiling,
+    #[comptime] accumulate: bool,
+) {
+    let a_size = comptime!(Tiling::size(tx.a_tile()).max(Tiling::size(tw.a_tile())));
+    let b_size = comptime!(Tiling::size(tx.b_tile()).max(Tiling::size(tw.b_tile())));
+    let mut a_tile = Shared::<[Line]>::new_aligned_slice(a_size, 16usize);
+    let mut b_tile = Shared::<[Line]>::new_aligned_slice(b_size, 16usize);
+    // The longer sums first.
+    if CUBE_POS < of_w.cubes {
+        let sums = tile_product::<N>(CUBE_POS, x, dy, &of_w, &mut a_tile, &mut b_tile, tw);
+        write::<W>(CUBE_POS, &sums, nothing, dw, &of_w, tw, false, accumulate);
+    } else if CUBE_POS < of_w.cubes + of_x.cubes {
+        let index = CUBE_POS - of_w.cubes;
+        let sums = tile_product::<N>(index, dy, w, &of_x, &mut a_tile, &mut b_tile, tx);
+        write::<X>(index, &sums, none, dx, &of_x, tx, false, false);
     }
 }
 
@@ -60,12 +91,47 @@ pub(super) fn launch(
             t.out,
             reads(a),
             reads(b),
-            reads_if(epilogue.residual(), out),
+            reads_if(epilogue.residual(), a),
             writes_or_adds(out, epilogue.accumulates()),
             sizes,
             t,
             epilogue.residual().is_some(),
             epilogue.accumulates(),
+        );
+    }
+}
+
+/// Launches `dx = dy w^T` and `dw = x^T dy` together; `dw` is `[R * parts, K, N]`.
+pub(super) fn launch_pair(
+    [px, pw]: [&Problem; 2],
+    [tx, tw]: [Tiling; 2],
+    [dy, w, x]: [&CubeTensor; 3],
+    [dx, dw]: [&CubeTensor; 2],
+    accumulate: bool,
+) {
+    let sizes = |p, t: Tiling| SizesLaunch::of(p, [t.m, t.n, t.k]);
+    let ((of_x, first), (of_w, second)) = (sizes(px, tx), sizes(pw, tw));
+    // SAFETY: as of one product.
+    unsafe {
+        pair_kernel::launch_unchecked(
+            on(&dx.client),
+            cubes(first + second),
+            CubeDim::new_1d(tx.units() as u32),
+            tx.piece,
+            tx.out,
+            tw.out,
+            reads(dy),
+            reads(w),
+            reads(x),
+            stands_in(dy),
+            stands_in(dy),
+            writes(dx),
+            writes_or_adds(dw, accumulate),
+            of_x,
+            of_w,
+            tx,
+            tw,
+            accumulate,
         );
     }
 }

@@ -7,9 +7,10 @@ use super::super::place::{Sizes, place};
 use super::tiling::Tiling;
 use crate::kernels::lines::{Line, Quad, WORDS};
 
-/// This unit's sums, `micro` rows of `micro`.
+/// This unit's sums of tile `index`, `micro` rows of `micro`.
 #[cube]
 pub(super) fn tile_product<N: Size>(
+    index: usize,
     a: &[Vector<u32, N>],
     b: &[Vector<u32, N>],
     sizes: &Sizes,
@@ -20,7 +21,7 @@ pub(super) fn tile_product<N: Size>(
     let (units, words, micro) = comptime!((t.units(), t.piece, t.micro));
     let (a_shape, b_shape) = comptime!((t.a_tile(), t.b_tile()));
     let (m, n, k) = (sizes.m, sizes.n, sizes.k);
-    let here = place(CUBE_POS, sizes, t.m, t.n);
+    let here = place(index, sizes, t.m, t.n);
     let (a_at, b_at) = (here.replica * m * k / words, here.replica * k * n / words);
     let (x, y) = (UNIT_POS as usize % t.across(), UNIT_POS as usize / t.across());
     let mut sums = Array::<f32>::new(comptime!(micro * micro));
@@ -138,9 +139,10 @@ fn place_of(
     }
 }
 
-/// Writes this unit's sums.
+/// Writes this unit's sums of tile `index`.
 #[cube]
 pub(super) fn write<O: Size>(
+    index: usize,
     sums: &Array<f32>,
     residual: &[Vector<f32, O>],
     out: &mut [Vector<f32, O>],
@@ -151,7 +153,7 @@ pub(super) fn write<O: Size>(
 ) {
     let (words, micro) = comptime!((t.out, t.micro));
     let (m, n) = (sizes.m, sizes.n);
-    let here = place(CUBE_POS, sizes, t.m, t.n);
+    let here = place(index, sizes, t.m, t.n);
     let (x, y) = (UNIT_POS as usize % t.across(), UNIT_POS as usize / t.across());
     let out_at = here.slot * m * n;
     #[unroll]

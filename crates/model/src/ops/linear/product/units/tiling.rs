@@ -8,6 +8,9 @@ use crate::kernels::Choices;
 use crate::kernels::launch::vector;
 use crate::kernels::lines::WORDS;
 
+/// Bytes of a line.
+const LINE: usize = 4 * WORDS;
+
 /// Sizes that a kernel is compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in super::super) struct Tiling {
@@ -55,7 +58,7 @@ impl Tiling {
 
     /// Bytes of shared memory.
     const fn bytes(self) -> usize {
-        4 * WORDS * (Self::size(self.a_tile()) + Self::size(self.b_tile()))
+        LINE * (Self::size(self.a_tile()) + Self::size(self.b_tile()))
     }
 }
 
@@ -75,25 +78,73 @@ pub(in super::super) fn choose(
     client: &Client,
     choices: Choices,
 ) -> Option<Tiling> {
-    if !choices.kernels || !choices.unit_products || operand != DType::F32 || out != DType::F32 {
+    if !takes(operand, choices) || out != DType::F32 {
         return None;
     }
+    let (shared, units) = limits(client);
+    pick(p, shared, units)
+}
+
+/// Tiles for the gradients of a projection's input and of its weight in one launch: cubes of one size.
+pub(in super::super) fn choose_pair(
+    [x, w]: [&Problem; 2],
+    operand: DType,
+    client: &Client,
+    choices: Choices,
+) -> Option<[Tiling; 2]> {
+    if !takes(operand, choices) {
+        return None;
+    }
+    let (shared, units) = limits(client);
+    pick_pair([x, w], shared, units)
+}
+
+fn takes(operand: DType, choices: Choices) -> bool {
+    choices.kernels && choices.unit_products && operand == DType::F32
+}
+
+/// Bytes of shared memory, and units of a cube.
+fn limits(client: &Client) -> (usize, usize) {
     let hardware = &client.properties().hardware;
-    pick(p, hardware.max_shared_memory_size, hardware.max_units_per_cube as usize)
+    (hardware.max_shared_memory_size, hardware.max_units_per_cube as usize)
+}
+
+fn pick_pair([x, w]: [&Problem; 2], shared: usize, units: usize) -> Option<[Tiling; 2]> {
+    let mut best: Option<([Tiling; 2], f64)> = None;
+    for (tx, of_x) in tilings(x, shared, units) {
+        for (tw, of_w) in tilings(w, shared, units) {
+            let larger = |tile: fn(Tiling) -> (usize, usize)| {
+                Tiling::size(tile(tx)).max(Tiling::size(tile(tw)))
+            };
+            let bytes = LINE * (larger(Tiling::a_tile) + larger(Tiling::b_tile));
+            let fits = bytes <= shared && tx.units() == tw.units();
+            if fits && best.is_none_or(|(_, time)| of_x + of_w < time) {
+                // Both read the gradient of the result.
+                let piece = tx.piece.min(tw.piece);
+                best = Some(([tx, tw].map(|t| Tiling { piece, ..t }), of_x + of_w));
+            }
+        }
+    }
+    best.map(|(pair, _)| pair)
 }
 
 fn pick(p: &Problem, shared: usize, units: usize) -> Option<Tiling> {
+    let all = tilings(p, shared, units).into_iter();
+    all.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(t, _)| t)
+}
+
+/// Tilings of a product, each with the time it takes, in some unit.
+fn tilings(p: &Problem, shared: usize, units: usize) -> Vec<(Tiling, f64)> {
     let rows = [if p.a_t { p.m } else { p.k }, if p.b_t { p.k } else { p.n }];
     let piece = rows.map(vector).into_iter().min().unwrap_or(1);
     // Columns of a unit lie side by side where the right tile's rows run along them.
     let out = if p.b_t { 1 } else { vector(p.n) };
     let all = TILES.into_iter().map(|(m, n, k, micro, rate)| {
         let (a_t, b_t) = (p.a_t, p.b_t);
-        (Tiling { m, n, k, micro, a_t, b_t, piece, out }, rate)
+        let time = in_rounds(p, m, n, OVERHEAD) / rate;
+        (Tiling { m, n, k, micro, a_t, b_t, piece, out }, time)
     });
-    let fitting = all.filter(|(t, _)| t.bytes() <= shared && t.units() <= units);
-    let time = |(t, rate): &(Tiling, f64)| in_rounds(p, t.m, t.n, OVERHEAD) / rate;
-    fitting.min_by(|a, b| time(a).total_cmp(&time(b))).map(|(t, _)| t)
+    all.filter(|(t, _)| t.bytes() <= shared && t.units() <= units).collect()
 }
 
 #[cfg(test)]
@@ -129,6 +180,17 @@ mod tests {
         assert_eq!(pieces(64, 50, 32, false, false), (2, 2));
         assert_eq!(pieces(64, 64, 33, false, false), (1, 4));
         assert_eq!(pieces(64, 48, 36, false, true), (4, 1));
+    }
+
+    #[test]
+    fn both_gradients_of_a_projection_have_cubes_of_one_size() {
+        for (m, k, n) in [(16_384, 512, 1536), (64, 16, 40), (4096, 28, 84)] {
+            let x = Problem { r: 1, m, n: k, k: n, a_t: false, b_t: true, parts: 1 };
+            let w = Problem { r: 1, m: k, n, k: m, a_t: true, b_t: false, parts: 1 };
+            let [tx, tw] = pick_pair([&x, &w], 16 << 10, 256).unwrap();
+            assert_eq!((tx.units(), tx.piece), (tw.units(), tw.piece));
+            assert_eq!((tx.b_t, tw.a_t, tx.out), (true, true, 1));
+        }
     }
 
     #[test]
