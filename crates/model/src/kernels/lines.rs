@@ -44,6 +44,36 @@ pub(crate) fn line_of<N: Size>(
     result
 }
 
+/// Writes a line of the row that begins at piece `at`, where rows lie in memory as for [`line_of`]: its pieces before `end`, or all if the
+/// row `is_whole`.
+#[cube]
+#[allow(clippy::if_same_then_else)] // one is decided when the kernel is compiled
+pub(crate) fn write_line<N: Size>(
+    line: Line,
+    to: &mut [Vector<u32, N>],
+    at: usize,
+    col: usize,
+    end: usize,
+    #[comptime] is_whole: bool,
+    #[comptime] words: usize,
+) {
+    let count = comptime!(WORDS / words);
+    #[unroll]
+    for j in 0..count {
+        let piece = col * count + j;
+        let mut value = Vector::<u32, N>::new(0u32);
+        #[unroll]
+        for w in 0..words {
+            value.insert(w, line.extract(comptime!(j * words + w)));
+        }
+        if comptime!(is_whole) {
+            to[at + piece] = value;
+        } else if piece < end {
+            to[at + piece] = value;
+        }
+    }
+}
+
 /// Eight elements in half precision.
 #[cube]
 pub(crate) fn pack<E: Float>(low: Line, high: Line) -> Line {

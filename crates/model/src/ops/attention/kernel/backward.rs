@@ -8,10 +8,12 @@ use burn_cubecl::tensor::CubeTensor;
 use super::super::dims::Dims;
 use super::operands::Operands;
 use super::tile::{
-    KEYS, QUERIES, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, products, tile_coords,
+    KEYS, QUERIES, SCORES, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, no_sums, products,
+    store, tile_coords,
 };
 use crate::kernels::Choices;
 use crate::kernels::launch::{Rows, cubes};
+use crate::kernels::lines::Quad;
 use crate::kernels::reduce;
 use crate::kernels::tensors::empty;
 use crate::kernels::traffic::{on, reads, reads_some, writes, writes_some};
@@ -44,11 +46,11 @@ fn delta_kernel(
 
 /// Leaves dS of a tile in `dss` and, with `keep_p`, P in `ps`: rows are queries from `first`, columns keys from `first_key`.
 #[cube]
-fn recompute(
-    queries: &Shared<[f32]>,
-    keys: &Shared<[f32]>,
-    values: &Shared<[f32]>,
-    dys: &Shared<[f32]>,
+fn recompute<S: Size>(
+    queries: &Shared<[Quad]>,
+    keys: &Shared<[Quad]>,
+    values: &Shared<[Quad]>,
+    dys: &Shared<[Quad]>,
     log_sums: &[f32],
     deltas: &[f32],
     rows_at: usize,
@@ -56,12 +58,12 @@ fn recompute(
     first_key: usize,
     context: usize,
     scale: f32,
-    ps: &mut Shared<[f32]>,
-    dss: &mut Shared<[f32]>,
+    ps: &mut Shared<[Vector<f32, S>]>,
+    dss: &mut Shared<[Vector<f32, S>]>,
     #[comptime] keep_p: bool,
     #[comptime] tile: Tile,
 ) {
-    let (micro, wide) = comptime!((tile.micro, tile.rows + 1));
+    let micro = tile.micro;
     let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
     let s = products(queries, keys, tile);
     let dp = products(dys, values, tile);
@@ -71,91 +73,58 @@ fn recompute(
         let t = first + row;
         let safe = rows_at + min(t, context - 1);
         let (log_sum, delta) = (log_sums[safe], deltas[safe]);
+        let mut own_p = Vector::<f32, S>::new(0.0f32);
+        let mut own_ds = Vector::<f32, S>::new(0.0f32);
         #[unroll]
         for j in 0..micro {
             let col = x + j * SIDE;
             let seen = first_key + col <= t && t < context;
             let p = select(seen, (s[i * micro + j] * scale - log_sum).exp(), 0.0);
-            if comptime!(keep_p) {
-                ps[row * wide + col] = p;
-            }
-            dss[row * wide + col] = p * (dp[i * micro + j] - delta) * scale;
+            own_p.insert(j, p);
+            own_ds.insert(j, p * (dp[i * micro + j] - delta) * scale);
         }
-    }
-}
-
-/// `micro x cols` sums of each unit, all 0.
-#[cube]
-fn no_sums(#[comptime] tile: Tile) -> Array<f32> {
-    let mut sums = Array::<f32>::new(comptime!(tile.micro * tile.cols));
-    #[unroll]
-    for k in 0..comptime!(tile.micro * tile.cols) {
-        sums[k] = 0.0;
-    }
-    sums
-}
-
-/// Writes `micro x cols` sums of each unit to rows of a gradient.
-#[cube]
-fn store(
-    sums: &Array<f32>,
-    to: &mut [f32],
-    at: usize,
-    stride: usize,
-    first: usize,
-    context: usize,
-    head_dim: usize,
-    #[comptime] tile: Tile,
-) {
-    #[unroll]
-    for i in 0..tile.micro {
-        let t = first + UNIT_POS_Y as usize + i * SIDE;
-        #[unroll]
-        for j in 0..tile.cols {
-            let col = UNIT_POS_X as usize + j * SIDE;
-            if t < context && col < head_dim {
-                to[at + t * stride + col] = sums[i * tile.cols + j];
-            }
+        if comptime!(keep_p) {
+            ps[row * SCORES + x] = own_p;
         }
+        dss[row * SCORES + x] = own_ds;
     }
 }
 
 /// Gradients of the keys and values of a tile (`of_keys`), which goes through the queries that see them, or of the queries
 /// of a tile, which goes through the keys that they see.
 #[cube(launch_unchecked)]
-fn backward_kernel(
-    qk: &[f32],
-    qkv: &[f32],
-    dy: &[f32],
+fn backward_kernel<N: Size, S: Size>(
+    qk: &[Vector<u32, N>],
+    qkv: &[Vector<u32, N>],
+    dy: &[Vector<u32, N>],
     log_sums: &[f32],
     deltas: &[f32],
-    dqkv: &mut [f32],
+    dqkv: &mut [Vector<u32, N>],
     sizes: Sizes,
     #[comptime] of_keys: bool,
     #[comptime] tile: Tile,
 ) {
     let rows = comptime!(tile.rows * tile.stride);
-    let grid = comptime!(tile.rows * (tile.rows + 1));
-    let mut queries = Shared::<[f32]>::new_slice(rows);
-    let mut keys = Shared::<[f32]>::new_slice(rows);
-    let mut values = Shared::<[f32]>::new_slice(rows);
-    let mut dys = Shared::<[f32]>::new_slice(rows);
-    let mut ps = Shared::<[f32]>::new_slice(comptime!(if of_keys { grid } else { 1 }));
-    let mut dss = Shared::<[f32]>::new_slice(grid);
-    let here = tile_coords(&sizes, comptime!(!of_keys), tile.rows);
-    let (context, head_dim, qk_stride, scale) =
-        (sizes.context, sizes.head_dim, sizes.qk_stride, sizes.scale);
+    let mut queries = Shared::<[Quad]>::new_slice(rows);
+    let mut keys = Shared::<[Quad]>::new_slice(rows);
+    let mut values = Shared::<[Quad]>::new_slice(rows);
+    let mut dys = Shared::<[Quad]>::new_slice(rows);
+    let of_p = comptime!(if of_keys { tile.scores() } else { 1 });
+    let mut ps = Shared::<[Vector<f32, S>]>::new_slice(of_p);
+    let mut dss = Shared::<[Vector<f32, S>]>::new_slice(tile.scores());
+    let here = tile_coords(&sizes, comptime!(!of_keys), tile);
+    let (context, qk_stride, scale) = (sizes.context, sizes.qk_stride, sizes.scale);
     let (width, q_at, v_at, y_at) = (here.width, here.q_at, here.v_at, here.y_at);
     let mine = here.block * tile.rows;
     let (mut begin, mut end) = (0, here.block + 1);
     if comptime!(of_keys) {
         begin = here.block;
         end = here.tiles;
-        fetch(qk, q_at + width, qk_stride, mine, context, head_dim, &mut keys, tile);
-        fetch(qkv, v_at, 3 * width, mine, context, head_dim, &mut values, tile);
+        fetch::<N>(qk, q_at + width, qk_stride, mine, context, &mut keys, tile);
+        fetch::<N>(qkv, v_at, 3 * width, mine, context, &mut values, tile);
     } else {
-        fetch(qk, q_at, qk_stride, mine, context, head_dim, &mut queries, tile);
-        fetch(dy, y_at, width, mine, context, head_dim, &mut dys, tile);
+        fetch::<N>(qk, q_at, qk_stride, mine, context, &mut queries, tile);
+        fetch::<N>(dy, y_at, width, mine, context, &mut dys, tile);
     }
     // Of queries or keys, and of values.
     let mut dqk = no_sums(tile);
@@ -167,14 +136,14 @@ fn backward_kernel(
         if comptime!(of_keys) {
             first = other;
             first_key = mine;
-            fetch(qk, q_at, qk_stride, other, context, head_dim, &mut queries, tile);
-            fetch(dy, y_at, width, other, context, head_dim, &mut dys, tile);
+            fetch::<N>(qk, q_at, qk_stride, other, context, &mut queries, tile);
+            fetch::<N>(dy, y_at, width, other, context, &mut dys, tile);
         } else {
-            fetch(qk, q_at + width, qk_stride, other, context, head_dim, &mut keys, tile);
-            fetch(qkv, v_at, 3 * width, other, context, head_dim, &mut values, tile);
+            fetch::<N>(qk, q_at + width, qk_stride, other, context, &mut keys, tile);
+            fetch::<N>(qkv, v_at, 3 * width, other, context, &mut values, tile);
         }
         sync_cube();
-        recompute(
+        recompute::<S>(
             &queries,
             &keys,
             &values,
@@ -193,19 +162,24 @@ fn backward_kernel(
         );
         sync_cube();
         if comptime!(of_keys) {
-            add_product(&mut dv, &ps, &dys, true, tile);
-            add_product(&mut dqk, &dss, &queries, true, tile);
+            add_product::<S>(&mut dv, &ps, &dys, true, tile);
+            add_product::<S>(&mut dqk, &dss, &queries, true, tile);
         } else {
-            add_product(&mut dqk, &dss, &keys, false, tile);
+            add_product::<S>(&mut dqk, &dss, &keys, false, tile);
         }
+    }
+    let mut factors = Array::<f32>::new(tile.micro);
+    #[unroll]
+    for i in 0..tile.micro {
+        factors[i] = 1.0;
     }
     if here.is_real {
         if comptime!(of_keys) {
             let at = here.d_at + width;
-            store(&dqk, dqkv, at, 3 * width, mine, context, head_dim, tile);
-            store(&dv, dqkv, at + width, 3 * width, mine, context, head_dim, tile);
+            store::<N>(&dqk, &factors, dqkv, at, 3 * width, mine, context, tile);
+            store::<N>(&dv, &factors, dqkv, at + width, 3 * width, mine, context, tile);
         } else {
-            store(&dqk, dqkv, here.d_at, 3 * width, mine, context, head_dim, tile);
+            store::<N>(&dqk, &factors, dqkv, here.d_at, 3 * width, mine, context, tile);
         }
     }
 }
@@ -248,13 +222,15 @@ pub(super) fn launch(
     let limit = client.properties().hardware.max_shared_memory_size;
     for (of_keys, tiles) in [(false, QUERIES), (true, KEYS)] {
         let tile = Tile::of(d.head_dim, tiles, limit).expect("checked by `fits`");
-        let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, tile.rows);
+        let (sizes, total) = SizesLaunch::of(d, operands.qk_stride, tile);
         // SAFETY: cubes beyond the last tile and rows beyond the context write nothing.
         unsafe {
             backward_kernel::launch_unchecked(
                 on(client),
                 cubes(total),
                 CubeDim::new_2d(SIDE as u32, SIDE as u32),
+                tile.piece,
+                tile.micro,
                 reads_some(&operands.qk, 2 * elements),
                 reads_some(&operands.qkv, elements),
                 reads(dy),

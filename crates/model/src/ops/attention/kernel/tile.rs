@@ -1,8 +1,10 @@
-//! Tiles: their sizes, and how they come to shared memory.
+//! Tiles: their sizes, and how they come to shared memory. Heads are in quads there, followed by zeros where they do not fill them.
 
 use burn::cubecl::{self, prelude::*};
 
 use super::super::dims::Dims;
+use crate::kernels::launch::vector;
+use crate::kernels::lines::{Line, Quad, WORDS, line_of, write_line};
 
 /// Score of keys that a query does not see.
 pub(super) const HIDDEN: f32 = -1.0e30;
@@ -11,6 +13,8 @@ pub(super) const HIDDEN: f32 = -1.0e30;
 pub(super) const SIDE: usize = 8;
 /// Units of a cube.
 pub(super) const UNITS: usize = SIDE * SIDE;
+/// Vectors between rows of scores in shared memory: odd, too.
+pub(super) const SCORES: usize = SIDE + 1;
 
 /// Sizes of a launch that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,21 +23,50 @@ pub(super) struct Tile {
     pub rows: usize,
     /// Rows, and columns, of the scores that a unit has.
     pub micro: usize,
-    /// Columns of a head that a unit has.
+    /// Quads of a head.
+    pub quads: usize,
+    /// Those of them that a unit has.
     pub cols: usize,
-    /// Elements between rows in shared memory: odd, so that rows lie in different banks.
+    /// Quads between rows in shared memory: odd, so that rows lie in different banks.
     pub stride: usize,
+    /// Elements of a head, and those that are fetched and written at a time: as many as divide it.
+    pub head_dim: usize,
+    pub piece: usize,
 }
 
 impl Tile {
     fn new(micro: usize, head_dim: usize) -> Self {
-        let cols = head_dim.div_ceil(SIDE);
-        Self { rows: SIDE * micro, micro, cols, stride: cols * SIDE + 1 }
+        let quads = head_dim.div_ceil(WORDS);
+        Self {
+            rows: SIDE * micro,
+            micro,
+            quads,
+            cols: quads.div_ceil(SIDE),
+            stride: quads | 1,
+            head_dim,
+            piece: vector(head_dim),
+        }
+    }
+
+    /// Pieces of a head's row in memory.
+    pub const fn pieces(self) -> usize {
+        self.head_dim / self.piece
+    }
+
+    /// Whether a head fills its quads.
+    pub const fn is_whole(self) -> bool {
+        self.head_dim == WORDS * self.quads
+    }
+
+    /// Scores in shared memory, in vectors of [`Tile::micro`]: at `row * SCORES + x` those of columns `x + 8 j`.
+    pub const fn scores(self) -> usize {
+        self.rows * SCORES
     }
 
     /// Bytes of shared memory.
     fn bytes(self, tiles: Tiles) -> usize {
-        4 * self.rows * (tiles.operands * self.stride + tiles.scores * (self.rows + 1) + SIDE)
+        let scores = tiles.scores * self.micro * SCORES;
+        4 * self.rows * (tiles.operands * WORDS * self.stride + scores + SIDE)
     }
 
     /// The largest tile within a device's shared memory.
@@ -70,23 +103,22 @@ pub(super) struct Sizes {
     pub total: usize,
     pub context: usize,
     pub heads: usize,
-    pub head_dim: usize,
-    /// Elements between rows of queries and keys.
+    /// Pieces between rows of queries and keys.
     pub qk_stride: usize,
     /// What scores are multiplied by.
     pub scale: f32,
 }
 
 impl SizesLaunch {
-    /// Those of a launch with tiles of `rows` rows; there are `total` cubes.
-    pub(super) fn of(d: Dims, qk_stride: usize, rows: usize) -> (Self, usize) {
-        let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(rows);
+    /// Those of a launch with such tiles; there are `total` cubes.
+    pub(super) fn of(d: Dims, qk_stride: usize, tile: Tile) -> (Self, usize) {
+        let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(tile.rows);
         let scale = 1.0 / (d.head_dim as f32).sqrt();
-        (Self::new(total, d.context, d.heads, d.head_dim, qk_stride, scale), total)
+        (Self::new(total, d.context, d.heads, qk_stride / tile.piece, scale), total)
     }
 }
 
-/// Where the tile of a cube is.
+/// Where the tile of a cube is; places in memory are in pieces.
 #[derive(CubeType)]
 pub(super) struct TileCoords {
     /// Whether this cube has a tile.
@@ -115,10 +147,10 @@ pub(super) struct TileCoords {
 pub(super) fn tile_coords(
     sizes: &Sizes,
     #[comptime] backwards: bool,
-    #[comptime] rows: usize,
+    #[comptime] tile: Tile,
 ) -> TileCoords {
-    let (context, heads, head_dim) = (sizes.context, sizes.heads, sizes.head_dim);
-    let tiles = context.div_ceil(rows);
+    let (context, heads, pieces) = (sizes.context, sizes.heads, tile.pieces());
+    let tiles = context.div_ceil(tile.rows);
     let cube = min(CUBE_POS, sizes.total - 1);
     let sequence_head = cube / tiles;
     let mut block = cube % tiles;
@@ -126,7 +158,7 @@ pub(super) fn tile_coords(
         block = tiles - 1 - block;
     }
     let (token, head) = (sequence_head / heads * context, sequence_head % heads);
-    let (width, within) = (heads * head_dim, head * head_dim);
+    let (width, within) = (heads * pieces, head * pieces);
     let d_at = token * 3 * width + within;
     TileCoords {
         is_real: CUBE_POS < sizes.total,
@@ -143,34 +175,42 @@ pub(super) fn tile_coords(
 
 /// Fetches rows `first..` of `from` to a tile; what lies beyond the context or the head is 0.
 ///
-/// Row `t` begins at `at + t * stride`.
+/// Row `t` begins at piece `at + t * stride`.
 #[cube]
-pub(super) fn fetch(
-    from: &[f32],
+pub(super) fn fetch<N: Size>(
+    from: &[Vector<u32, N>],
     at: usize,
     stride: usize,
     first: usize,
     context: usize,
-    head_dim: usize,
-    to: &mut Shared<[f32]>,
+    to: &mut Shared<[Quad]>,
     #[comptime] tile: Tile,
 ) {
-    let padded = comptime!(tile.cols * SIDE);
-    for index in range_stepped(UNIT_POS as usize, comptime!(tile.rows * tile.cols * SIDE), UNITS) {
-        let (row, col) = (index / padded, index % padded);
+    let quads = tile.quads;
+    for index in range_stepped(UNIT_POS as usize, comptime!(tile.rows * quads), UNITS) {
+        let (row, col) = (index / quads, index % quads);
         let t = first + row;
-        let mut value = 0.0f32;
-        if t < context && col < head_dim {
-            value = from[at + t * stride + col];
-        }
-        to[row * tile.stride + col] = value;
+        let line = line_of::<N>(
+            from,
+            at + t * stride,
+            col,
+            tile.pieces(),
+            t < context,
+            tile.is_whole(),
+            tile.piece,
+        );
+        to[row * tile.stride + col] = Quad::reinterpret(line);
     }
 }
 
 /// The products of rows of two tiles: `micro x micro` for each unit, row `UNIT_POS_Y + 8 i` of `a`
 /// with row `UNIT_POS_X + 8 j` of `b` at `i * micro + j`.
 #[cube]
-pub(super) fn products(a: &Shared<[f32]>, b: &Shared<[f32]>, #[comptime] tile: Tile) -> Array<f32> {
+pub(super) fn products(
+    a: &Shared<[Quad]>,
+    b: &Shared<[Quad]>,
+    #[comptime] tile: Tile,
+) -> Array<f32> {
     let micro = tile.micro;
     let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
     let mut sums = Array::<f32>::new(comptime!(micro * micro));
@@ -178,55 +218,122 @@ pub(super) fn products(a: &Shared<[f32]>, b: &Shared<[f32]>, #[comptime] tile: T
     for k in 0..comptime!(micro * micro) {
         sums[k] = 0.0;
     }
-    let mut left = Array::<f32>::new(micro);
-    for c in 0..comptime!(tile.cols * SIDE) {
+    for c in 0..tile.quads {
+        let mut left = Sequence::<Quad>::new();
         #[unroll]
         for i in 0..micro {
-            left[i] = a[(y + i * SIDE) * tile.stride + c];
+            left.push(a[(y + i * SIDE) * tile.stride + c]);
         }
         #[unroll]
         for j in 0..micro {
             let right = b[(x + j * SIDE) * tile.stride + c];
             #[unroll]
             for i in 0..micro {
-                sums[i * micro + j] += left[i] * right;
+                #[unroll]
+                for w in 0..WORDS {
+                    sums[comptime!(i * micro + j)] += left[i].extract(w) * right.extract(w);
+                }
             }
         }
     }
     sums
 }
 
-/// Adds to `sums` (`micro x cols` for each unit) the product of scores with a tile: row
-/// `UNIT_POS_Y + 8 i`, column `UNIT_POS_X + 8 j` at `i * cols + j`.
+/// The `j`-th quad of a head that a unit has; where there is none, it works on the last one for nothing.
+#[cube]
+fn own_quad(#[comptime] j: usize, #[comptime] tile: Tile) -> usize {
+    min(UNIT_POS_X as usize + comptime!(j * SIDE), comptime!(tile.quads - 1))
+}
+
+/// Adds to `sums` (`micro x cols` quads for each unit) the product of scores with a tile: row
+/// `UNIT_POS_Y + 8 i`, quad `UNIT_POS_X + 8 j` at `i * cols + j`.
 ///
 /// With `transposed` the rows of the result are the columns of the scores.
 #[cube]
-pub(super) fn add_product(
-    sums: &mut Array<f32>,
-    scores: &Shared<[f32]>,
-    b: &Shared<[f32]>,
+pub(super) fn add_product<S: Size>(
+    sums: &mut Array<Quad>,
+    scores: &Shared<[Vector<f32, S>]>,
+    b: &Shared<[Quad]>,
     #[comptime] transposed: bool,
     #[comptime] tile: Tile,
 ) {
-    let (micro, cols, width) = comptime!((tile.micro, tile.cols, tile.rows + 1));
-    let (x, y) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
-    let mut left = Array::<f32>::new(micro);
-    for k in 0..tile.rows {
-        #[unroll]
-        for i in 0..micro {
-            let row = y + i * SIDE;
-            if comptime!(transposed) {
-                left[i] = scores[k * width + row];
-            } else {
-                left[i] = scores[row * width + k];
+    let (micro, cols) = comptime!((tile.micro, tile.cols));
+    let y = UNIT_POS_Y as usize;
+    if comptime!(transposed) {
+        for k in 0..tile.rows {
+            let left = scores[k * SCORES + y];
+            #[unroll]
+            for j in 0..cols {
+                let right = b[k * tile.stride + own_quad(j, tile)];
+                #[unroll]
+                for i in 0..micro {
+                    sums[comptime!(i * cols + j)] += Quad::new(left.extract(i)) * right;
+                }
             }
         }
-        #[unroll]
-        for j in 0..cols {
-            let right = b[k * tile.stride + x + j * SIDE];
+    } else {
+        for q in 0..SIDE {
+            let mut left = Sequence::<Vector<f32, S>>::new();
             #[unroll]
             for i in 0..micro {
-                sums[i * cols + j] += left[i] * right;
+                left.push(scores[(y + i * SIDE) * SCORES + q]);
+            }
+            #[unroll]
+            for e in 0..micro {
+                #[unroll]
+                for j in 0..cols {
+                    let right = b[(q + e * SIDE) * tile.stride + own_quad(j, tile)];
+                    #[unroll]
+                    for i in 0..micro {
+                        sums[comptime!(i * cols + j)] += Quad::new(left[i].extract(e)) * right;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `micro x cols` quads of each unit, all 0.
+#[cube]
+pub(super) fn no_sums(#[comptime] tile: Tile) -> Array<Quad> {
+    let mut sums = Array::<Quad>::new(comptime!(tile.micro * tile.cols));
+    #[unroll]
+    for k in 0..comptime!(tile.micro * tile.cols) {
+        sums[k] = Quad::new(0.0f32);
+    }
+    sums
+}
+
+/// Writes `micro x cols` quads of each unit, those of a row times its factor, to rows of a result: row `t` begins at piece
+/// `at + t * stride`.
+#[cube]
+pub(super) fn store<N: Size>(
+    sums: &Array<Quad>,
+    factors: &Array<f32>,
+    to: &mut [Vector<u32, N>],
+    at: usize,
+    stride: usize,
+    first: usize,
+    context: usize,
+    #[comptime] tile: Tile,
+) {
+    #[unroll]
+    for i in 0..tile.micro {
+        let t = first + UNIT_POS_Y as usize + i * SIDE;
+        #[unroll]
+        for j in 0..tile.cols {
+            let col = UNIT_POS_X as usize + j * SIDE;
+            if t < context && col < tile.quads {
+                let value = sums[comptime!(i * tile.cols + j)] * Quad::new(factors[i]);
+                write_line::<N>(
+                    Line::reinterpret(value),
+                    to,
+                    at + t * stride,
+                    col,
+                    tile.pieces(),
+                    tile.is_whole(),
+                    tile.piece,
+                );
             }
         }
     }

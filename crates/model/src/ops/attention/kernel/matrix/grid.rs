@@ -153,11 +153,6 @@ impl Grid {
         self.deep * self.side / 8
     }
 
-    /// Pieces of a line.
-    pub const fn pieces_of_line(self) -> usize {
-        WORDS / self.piece
-    }
-
     /// Pieces of a head's row in memory.
     pub const fn pieces(self) -> usize {
         self.words / self.piece

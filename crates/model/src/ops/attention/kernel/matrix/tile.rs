@@ -5,7 +5,7 @@ use burn::cubecl::prelude::*;
 use burn::cubecl::{self, cmma};
 
 use super::grid::Grid;
-use crate::kernels::lines::{Line, Quad, line_of, pack};
+use crate::kernels::lines::{Line, Quad, line_of, pack, write_line};
 
 /// The units of a plane wait for each other, and see what the others have left in shared memory.
 #[cube]
@@ -279,35 +279,16 @@ pub(super) fn store<E: Float, N: Size>(
             if is_real && first + row < context {
                 let line = pack::<E>(scratch[from], scratch[from + 1]);
                 let col = comptime!(round * together * side / 8) + col;
-                write_line::<N>(line, to, to_at + (first + row) * stride, col, grid);
+                write_line::<N>(
+                    line,
+                    to,
+                    to_at + (first + row) * stride,
+                    col,
+                    grid.pieces(),
+                    grid.is_whole(),
+                    grid.piece,
+                );
             }
-        }
-    }
-}
-
-/// Writes a line of the row that begins at piece `at`, as far as the row goes.
-#[cube]
-#[allow(clippy::if_same_then_else)] // one is decided when the kernel is compiled
-fn write_line<N: Size>(
-    line: Line,
-    to: &mut [Vector<u32, N>],
-    at: usize,
-    col: usize,
-    #[comptime] grid: Grid,
-) {
-    let (count, words) = comptime!((grid.pieces_of_line(), grid.piece));
-    #[unroll]
-    for j in 0..count {
-        let piece = col * count + j;
-        let mut value = Vector::<u32, N>::new(0u32);
-        #[unroll]
-        for w in 0..words {
-            value.insert(w, line.extract(comptime!(j * words + w)));
-        }
-        if comptime!(grid.is_whole()) {
-            to[at + piece] = value;
-        } else if piece < comptime!(grid.pieces()) {
-            to[at + piece] = value;
         }
     }
 }
