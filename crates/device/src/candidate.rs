@@ -12,6 +12,7 @@ use super::info::{DeviceInfo, ShaderCompiler};
 use super::open::{OpenEvent, Request};
 use super::precision::{HALVES, with_matrix_units};
 use super::selftest::{self, CacheKey, SelfTest, SelfTestFailure, Verdict};
+use super::wait::responds;
 use super::{setup, unit_products};
 
 /// A compiler to try on an adapter, with kernels or without.
@@ -63,32 +64,36 @@ impl<'a> Candidate<'a> {
             None => setup::open(self.adapter, self.shader, self.kernels)?,
         };
         let matrix_units = report.without_matrix_units.is_none();
-        let unit_products = self.unit_products(&device);
+        let unit_products = self.unit_products(&device)?;
         Choices { matrix_units, unit_products, ..Choices::of(&device) }.set(&device);
         Ok((device, report))
     }
 
     /// Whether this project's kernel makes its products in `f32`: timed once on a GPU.
-    fn unit_products(&mut self, device: &Device) -> bool {
+    fn unit_products(&mut self, device: &Device) -> Result<bool, DeviceError> {
         if !self.kernels || !self.adapter.info.is_gpu() {
-            return true;
+            return Ok(true);
         }
         // A file that cannot be used has been told of.
         let cache = self.request.cache.as_ref();
         let known = cache.and_then(|cache| cache.products(&self.key().ok()?).ok()?);
         if let Some(times_as_fast) = known.filter(|_| !self.request.anew) {
-            return times_as_fast >= 1.0;
+            return Ok(times_as_fast >= 1.0);
         }
         match unit_products::times_as_fast(device, unit_products::SIZES) {
-            Ok(times_as_fast) => {
+            Ok(times_as_fast) if times_as_fast.is_finite() => {
                 let kept = cache.map(|cache| cache.keep_products(self.key()?, times_as_fast));
                 self.told_of(kept.unwrap_or(Ok(())), "times products again");
-                times_as_fast >= 1.0
+                Ok(times_as_fast >= 1.0)
             }
+            Ok(_) => Ok(true),
             Err(what) => {
                 let text = format!("products in f32 could not be timed: {what}");
+                let device_label = self.adapter.info.label();
+                responds(device)
+                    .map_err(|what| DeviceError::Open { device: device_label, what })?;
                 (self.tell)(OpenEvent::Warning(text));
-                true
+                Ok(true)
             }
         }
     }

@@ -23,7 +23,7 @@ const BUDGET: Duration = Duration::from_millis(350);
 const SAMPLE: Duration = Duration::from_millis(80);
 
 /// The products of training on an adapter.
-const KINDS: [Trained; 2] = [Trained::Forward, Trained::Gradient];
+const KINDS: [Trained; 2] = [Trained::Forward, Trained::Gradients];
 
 /// The best measured rate of square matrix products.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -112,7 +112,7 @@ impl Products {
         if is_host(&self.weights.device()) {
             return linear::forward(&self.weights, &self.weights, None, None);
         }
-        linear::trained(kind, &self.weights, &self.weights)
+        linear::trained(kind, [&self.weights; 3]).swap_remove(0)
     }
 
     /// FLOP/s of the faster kind of products, one after the other.
@@ -123,7 +123,8 @@ impl Products {
     }
 
     fn rate_of(&self, kind: Trained, sample: Duration) -> Result<f64, String> {
-        let flops = 2.0 * (self.side as f64).powi(3);
+        let products = if kind == Trained::Gradients { 2.0 } else { 1.0 };
+        let flops = products * 2.0 * (self.side as f64).powi(3);
         let mut best = 0.0f64;
         let mut count = 1;
         let started = Instant::now();

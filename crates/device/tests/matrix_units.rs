@@ -6,11 +6,11 @@
 //! Without the variable, the path of the driver's ICD file, the test says that it is skipped.
 #![cfg(target_os = "linux")]
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use isoflop_device::open;
 use isoflop_model::kernels::{Choices, Traffic};
 use isoflop_model::ops::attention::{self, Dims, QkNorm};
-use isoflop_model::ops::linear::{self, Cast};
+use isoflop_model::ops::linear::{self, Cast, Trained};
 use isoflop_model::{
     MicroBatch, OptimState, ReplicaStep, StackModel, Steps, Tokens, takes_matrix_units,
 };
@@ -76,15 +76,58 @@ fn train(device: &Device, precision: Precision) -> (Vec<f32>, bool) {
     (losses, steps.is_recorded())
 }
 
+/// Numbers between -1 and 1.
+fn made_up(seed: usize, dims: [usize; 3], device: &Device) -> Tensor<3> {
+    let value = |i: usize| ((i * 7919 + seed * 104_729) as f32 * 0.37).sin();
+    let all: Vec<f32> = (0..dims.iter().product()).map(value).collect();
+    Tensor::from_data(TensorData::new(all, dims), device)
+}
+
+fn largest(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |a, b| a.max(b.abs()))
+}
+
+/// Asserts that no value is further off than a share of the largest one.
+fn are_close(what: &str, got: &[f32], right: &[f32], allowed: f32) {
+    assert_eq!(got.len(), right.len(), "{what}");
+    let off = largest(&got.iter().zip(right).map(|(a, b)| a - b).collect::<Vec<f32>>());
+    let largest = largest(right);
+    assert!(off < allowed * largest, "{what}: {off} of {largest}");
+}
+
+/// Products of a projection as a step makes them: rows that are fetched 16 and 8 bytes at a time, several replicas, and so many parts of
+/// the weight's gradient that the last ones are empty.
+fn products_are_those_of_the_cpu(device: &Device) {
+    let f32s = |t: Tensor<3>| -> Vec<f32> { t.cast(DType::F32).into_data().try_to_vec().unwrap() };
+    for [r, m, k, n] in [[2, 150, 72, 112], [3, 40, 28, 84], [1, 18_448, 16, 16]] {
+        let of = |device: &Device| {
+            [(1, [r, m, k]), (2, [r, k, n]), (3, [r, m, n])]
+                .map(|(i, dims)| made_up(i, dims, device))
+        };
+        let [x, w, dy] = of(&Device::flex());
+        let y = linear::forward(&x, &w, None, None);
+        let grads = linear::backward(x, &w, false, dy, None);
+        let [x, w, dy] = of(device).map(|t| linear::operand(t, linear::half(Precision::F16)));
+        let read = [&x, &w, &dy];
+        let got = linear::trained(Trained::Forward, read).swap_remove(0);
+        let [dx, dw]: [Tensor<3>; 2] =
+            linear::trained(Trained::Gradients, read).try_into().unwrap();
+        let parts = dw.dims()[0] / r;
+        let dw = dw.reshape([r, parts, k * n]).sum_dim(1);
+        for (what, got, right) in
+            [("result", got, y), ("input", dx, grads.x), ("weight", dw, grads.w)]
+        {
+            are_close(&format!("{what} of {m} x {k} x {n}"), &f32s(got), &f32s(right), 3e-3);
+        }
+    }
+}
+
 /// Result and gradients of attention with normed and rotated heads, on made-up numbers.
 fn attention_of(heads: usize, head_dim: usize, cast: Cast, device: &Device) -> Vec<Vec<f32>> {
     let dims = Dims { replicas: 2, sequences: 2, context: 37, heads, head_dim };
     let (rows, width) = (dims.sequences * dims.context, dims.width());
-    let made_up = |seed: usize, [rows, cols]: [usize; 2]| {
-        let value = |i: usize| ((i * 7919 + seed * 104_729) as f32 * 0.37).sin();
-        let all: Vec<f32> = (0..dims.replicas * rows * cols).map(value).collect();
-        Tensor::<3>::from_data(TensorData::new(all, [dims.replicas, rows, cols]), device)
-    };
+    let made_up =
+        |seed, [rows, cols]: [usize; 2]| made_up(seed, [dims.replicas, rows, cols], device);
     let gains = QkNorm { q: made_up(1, [1, head_dim]), k: made_up(2, [1, head_dim]) };
     let (y, saved) = attention::forward(made_up(3, [rows, 3 * width]), Some(&gains), dims, cast);
     let dy = made_up(4, [rows, width]);
@@ -102,9 +145,7 @@ fn heads_of_all_sizes_attend_as_on_the_cpu(device: &Device) {
         for (what, (got, right)) in
             ["result", "gradient", "query gains", "key gains"].iter().zip(got.iter().zip(&right))
         {
-            let largest = right.iter().fold(0.0, |a: f32, b| a.max(b.abs()));
-            let off = got.iter().zip(right).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(off < 3e-3 * largest, "heads of {head_dim}, {what}: {off} of {largest}");
+            are_close(&format!("heads of {head_dim}, {what}"), got, right, 3e-3);
         }
     }
     assert!(!takes_matrix_units(device, Precision::F16, 7), "half a word");
@@ -160,6 +201,7 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
     assert!(opened.precisions.contains(&half), "{:?}", opened.warnings);
     assert!(takes_matrix_units(&opened.device, half, SHAPE.head_dim()), "{:?}", opened.warnings);
 
+    products_are_those_of_the_cpu(&opened.device);
     heads_of_all_sizes_attend_as_on_the_cpu(&opened.device);
     layers_take_few_launches_and_bytes(&opened.device);
 

@@ -228,25 +228,50 @@ fn both_ways_to_make_products_are_timed_on_swiftshader() {
     assert_eq!(Choices::of(&opened.0.device), before);
 }
 
-/// A projection and its gradients at sizes of `[R, M, K] x [R, K, N]`.
-fn projected([r, m, k, n]: [usize; 4], device: &Device) -> [Vec<f32>; 3] {
-    let made_up = |seed: usize, dims: [usize; 3]| {
+/// Input, weight and the gradient of the result.
+fn made_up([r, m, k, n]: [usize; 4], device: &Device) -> [Tensor<3>; 3] {
+    [(1, [r, m, k]), (2, [r, k, n]), (3, [r, m, n])].map(|(seed, dims)| {
         let value = |i: usize| ((i * 7919 + seed * 104_729) as f32 % 65_537.0 * 0.37).sin();
         let values: Vec<f32> = (0..dims.iter().product()).map(value).collect();
         Tensor::<3>::from_data(TensorData::new(values, dims), device)
-    };
-    let (x, w, dy) = (made_up(1, [r, m, k]), made_up(2, [r, k, n]), made_up(3, [r, m, n]));
+    })
+}
+
+/// A projection and its gradients at sizes of `[R, M, K] x [R, K, N]`.
+fn projected(sizes: [usize; 4], device: &Device) -> [Vec<f32>; 3] {
+    let [x, w, dy] = made_up(sizes, device);
     let y = linear::forward(&x, &w, None, None);
     let grads = linear::backward(x, &w, false, dy, None);
     [y, grads.x, grads.w].map(|t| t.into_data().try_to_vec().unwrap())
 }
 
-/// Large tiles and small ones, rows that are fetched 16, 8 and 4 bytes at a time, and edges.
+/// The same as a step makes them: both gradients in one launch, that of the weight in parts.
+fn trained([r, m, k, n]: [usize; 4], device: &Device) -> [Vec<f32>; 3] {
+    let [x, w, dy] = made_up([r, m, k, n], device);
+    let read = [&x, &w, &dy];
+    let y = linear::trained(linear::Trained::Forward, read).swap_remove(0);
+    let [dx, dw]: [Tensor<3>; 2] =
+        linear::trained(linear::Trained::Gradients, read).try_into().unwrap();
+    let parts = dw.dims()[0] / r;
+    let dw = dw.reshape([r, parts, k * n]).sum_dim(1);
+    [y, dx, dw].map(|t| t.into_data().try_to_vec().unwrap())
+}
+
+/// Large tiles and small ones, rows that are fetched 16, 8 and 4 bytes at a time, edges, and so many parts that the last ones are empty.
 #[test]
 fn products_of_all_kinds_of_sizes_are_those_of_the_cpu() {
     let Some(opened) = swiftshader() else { return };
-    for sizes in [[2, 150, 72, 110], [1, 64, 33, 37], [3, 40, 28, 84], [1, 2048, 128, 384]] {
-        let (got, right) = (projected(sizes, &opened.0.device), projected(sizes, &Device::flex()));
+    let sizes = [
+        [2, 150, 72, 110],
+        [1, 64, 33, 37],
+        [3, 40, 28, 84],
+        [1, 2048, 128, 384],
+        [2, 1100, 24, 40],
+        [1, 18_448, 16, 16],
+    ];
+    let ways = [projected, trained].into_iter().flat_map(|way| sizes.map(|sizes| (way, sizes)));
+    for (way, sizes) in ways {
+        let (got, right) = (way(sizes, &opened.0.device), projected(sizes, &Device::flex()));
         for (what, (got, right)) in ["result", "input", "weight"].iter().zip(got.iter().zip(&right))
         {
             let largest = right.iter().fold(0.0, |a: f32, b| a.max(b.abs()));

@@ -48,19 +48,28 @@ pub fn time_operations(
     device: &Device,
     seconds: f64,
 ) -> Result<Vec<OperationTime>, MeasureError> {
+    let before = Choices::of(device);
     let work = || {
         let operations = operations(shape, hyper, replicas, device);
-        operations.into_iter().map(|(name, call)| time(name, call, device, seconds)).collect()
+        let timed = |(name, call)| time(name, call, device, before, seconds);
+        operations.into_iter().map(timed).collect()
     };
-    let before = Choices::of(device);
     let times = catch_unwind(AssertUnwindSafe(work));
     before.set(device);
     times.map_err(|panic| MeasureError::Device { what: panic_message(&*panic) })
 }
 
-fn time(operation: &'static str, mut call: Call, device: &Device, seconds: f64) -> OperationTime {
+fn time(
+    operation: &'static str,
+    mut call: Call,
+    device: &Device,
+    before: Choices,
+    seconds: f64,
+) -> OperationTime {
     let mut run = |on: bool, count: usize| {
-        Choices { kernels: on, ..Choices::of(device) }.set(device);
+        // Without kernels products are cubek's, in half precision too.
+        let matrix_units = on && before.matrix_units;
+        Choices { kernels: on, unit_products: on, matrix_units, ..before }.set(device);
         let started = Instant::now();
         for first in (0..count).step_by(HELD) {
             let held: Vec<_> = (first..count.min(first + HELD)).map(|_| call()).collect();

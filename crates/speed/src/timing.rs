@@ -34,6 +34,8 @@ pub struct Load<'a> {
     pub rounds: usize,
     /// Seconds of all rounds together.
     pub seconds: f64,
+    /// Whether to time how long the host hands over a step: so many steps more.
+    pub launches: bool,
 }
 
 /// How fast stacks train.
@@ -54,7 +56,7 @@ pub struct Speed {
     /// Most memory held since, in bytes: by this process on the CPU, by the allocator on a GPU. `None`
     /// where nothing tells.
     pub peak_memory_bytes: Option<u64>,
-    /// What a step asks of an adapter; `None` on the CPU and where there are no kernels.
+    /// What a step asks of an adapter, if [`Load::launches`]; `None` on the CPU and where there are no kernels.
     pub launches: Option<Launches>,
 }
 
@@ -122,7 +124,8 @@ pub fn measure(load: &Load, device: &Device, workers: &Workers) -> Result<Speed,
         rounds.push(round(&mut runners, seconds)?);
     }
     let tokens_per_second = median(&rounds);
-    let launches = each(workers, runners.iter_mut().take(1), Runner::launches)?;
+    let timed = runners.iter_mut().take(usize::from(load.launches));
+    let launches = each(workers, timed, Runner::launches)?;
     Ok(Speed {
         launches: launches.into_iter().flatten().next(),
         tokens_per_second,
@@ -298,7 +301,14 @@ pub(crate) mod tests {
         let workers = Workers::new(&device, Some(stacks), stacks, 1, None).unwrap();
         assert_eq!(workers.count(), stacks);
         let hyper = Hyper::for_timing(2, Precision::F32);
-        let load = Load { shape: &SHAPE, hyper: &hyper, replicas, rounds: 3, seconds: 0.06 };
+        let load = Load {
+            shape: &SHAPE,
+            hyper: &hyper,
+            replicas,
+            rounds: 3,
+            seconds: 0.06,
+            launches: true,
+        };
         measure(&load, &device, &workers)
     }
 

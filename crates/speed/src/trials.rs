@@ -66,7 +66,14 @@ impl Trials<'_> {
         let shape = cell.shape;
         tell(News::Begins { shape, replicas });
         let hyper = self.hyper(cell);
-        let load = Load { shape: &shape, hyper: &hyper, replicas, rounds: ROUNDS, seconds };
+        let load = Load {
+            shape: &shape,
+            hyper: &hyper,
+            replicas,
+            rounds: ROUNDS,
+            seconds,
+            launches: false,
+        };
         match measure(&load, self.device, self.workers) {
             Ok(speed) => Some(speed),
             Err(error) => {

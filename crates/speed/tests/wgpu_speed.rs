@@ -42,7 +42,8 @@ fn a_speed_waits_for_swiftshader() {
     let Some(opened) = swiftshader() else { return };
     let device = &opened.device;
     let hyper = Hyper::for_timing(SEQUENCES, Precision::F32);
-    let load = Load { shape: &SHAPE, hyper: &hyper, replicas: 2, rounds: 1, seconds: 1.0 };
+    let load =
+        Load { shape: &SHAPE, hyper: &hyper, replicas: 2, rounds: 1, seconds: 1.0, launches: true };
     let workers = Workers::new(device, Some(1), 1, 1, None).unwrap();
     device.sync().unwrap();
     let started = Instant::now();

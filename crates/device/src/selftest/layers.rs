@@ -1,6 +1,7 @@
 //! The model's own operations, forward and backward, one by one.
 
 use burn::tensor::{Device, Tensor};
+use isoflop_model::kernels::Choices;
 use isoflop_model::ops::activation::{self, Activation};
 use isoflop_model::ops::attention::{self, Dims, QkNorm};
 use isoflop_model::ops::head::Head;
@@ -42,6 +43,7 @@ pub(super) fn some(precision: Precision) -> Vec<Case> {
         ];
     }
     vec![
+        by_cubek(),
         Case::new("RMSNorm of many rows", ROUNDING, |d, _| normed(d, false)),
         Case::new("attention, normed and rotated, heads of 8", ROUNDING, move |d, p| {
             attended(d, p, dims(70, 3, 8), true)
@@ -90,6 +92,7 @@ pub(super) fn all(precision: Precision) -> Vec<Case> {
         return products.into();
     }
     let rest = [
+        by_cubek(),
         Case::new("RMSNorm and a residual", ROUNDING, |d, _| normed(d, false)),
         Case::new("LayerNorm", ROUNDING, |d, _| normed(d, true)),
         Case::new("attention, normed and rotated", ROUNDING, move |d, p| {
@@ -107,6 +110,17 @@ pub(super) fn all(precision: Precision) -> Vec<Case> {
         Case::new("an update by Muon", 2e-3, |d, _| updated(d, Optimizer::Muon, &[1.0])),
     ];
     products.into_iter().chain(rest).collect()
+}
+
+/// Products by the kernels that a GPU takes where they are faster than this project's.
+fn by_cubek() -> Case {
+    Case::new("linear by cubek's kernels", ROUNDING, |d, p| {
+        let before = Choices::of(d);
+        Choices { unit_products: false, ..before }.set(d);
+        let values = projection(d, p, false);
+        before.set(d);
+        values
+    })
 }
 
 fn named<const D: usize>(name: &str, tensor: Tensor<D>) -> (String, Vec<f32>) {

@@ -9,7 +9,7 @@ use super::pass::{Batch, Pass};
 use crate::block::Block;
 use crate::kernels::elementwise::{add, copy};
 use crate::kernels::tensors::{dims, primitive, rows_of, tensor};
-use crate::kernels::traffic::cast;
+use crate::kernels::traffic::{cast, elsewhere};
 use crate::ops::activation::kernel as activation;
 use crate::ops::attention::kernel::{self as attention, GainGradients};
 use crate::ops::embedding::kernel as embedding;
@@ -114,7 +114,7 @@ impl Sink<'_> {
         norm::backward_into(x, self.pass.weight(at), dy, residual, gains, self.pass.packed.choices)
     }
 
-    /// Parts that are there already.
+    /// Parts that are there already, of positions.
     fn put(&self, at: usize, from: &CubeTensor) {
         let to = self.parts.of(at);
         if self.accumulate {
@@ -139,8 +139,10 @@ impl Sink<'_> {
             let d = self.pass.dims;
             let [r, m, width] = dims(dx);
             let dx: Tensor<3> = tensor(cast(dx.clone(), DType::F32));
-            let sum = dx.reshape([r, m / d.context, d.context * width]).sum_dim(1);
-            self.put(1, &rows_of(primitive(sum)));
+            let sum = dx.clone().reshape([r, m / d.context, d.context * width]).sum_dim(1);
+            let sum = rows_of(primitive(sum));
+            elsewhere(&[&primitive(dx)], &sum);
+            self.put(1, &sum);
         }
     }
 }

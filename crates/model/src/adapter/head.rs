@@ -18,11 +18,15 @@ pub(super) struct Piece {
     pub rows: Range<usize>,
 }
 
+/// Elements in half precision of 256 bytes: every device binds a buffer at multiples of that.
+const BOUND_AT: usize = 128;
+
 /// Pieces of at most [`LOGITS_AT_ONCE`] logits, one replica after the other, so that each lies in one piece of memory.
-pub(super) fn pieces(replicas: usize, rows: usize, vocab: usize) -> Vec<Piece> {
+pub(super) fn pieces(replicas: usize, rows: usize, [d, vocab]: [usize; 2]) -> Vec<Piece> {
     let at_once = LOGITS_AT_ONCE / vocab.max(1);
-    // Where a replica's rows are no multiple of 64, its part begins at no place that every device binds a buffer at.
-    if replicas > 1 && !rows.is_multiple_of(64) {
+    // Hidden states and the weight of a replica begin where a buffer can be bound, or all are one piece.
+    let begins = [rows * d, d * vocab].iter().all(|len| len.is_multiple_of(BOUND_AT));
+    if replicas > 1 && !(begins && rows.is_multiple_of(64)) {
         return vec![Piece { replicas: 0..replicas, rows: 0..rows }];
     }
     let some = (at_once / rows.max(1)).clamp(1, replicas.max(1));
@@ -40,8 +44,8 @@ pub(super) fn pieces(replicas: usize, rows: usize, vocab: usize) -> Vec<Piece> {
 }
 
 /// Rows and replicas of the first piece, the largest.
-pub(super) fn largest(replicas: usize, rows: usize, vocab: usize) -> (usize, usize) {
-    let first = pieces(replicas, rows, vocab).swap_remove(0);
+pub(super) fn largest(replicas: usize, rows: usize, sizes: [usize; 2]) -> (usize, usize) {
+    let first = pieces(replicas, rows, sizes).swap_remove(0);
     (first.replicas.len(), first.rows.len())
 }
 
@@ -85,7 +89,7 @@ pub(super) fn run(
     let ([r, m, d], [_, _, vocab]) = (dims(hidden), dims(weight));
     let dhidden = gradient.as_ref().map(|_| empty_of(hidden, [r, m, d], hidden.dtype));
     let mut done = None;
-    for piece in pieces(r, m, vocab) {
+    for piece in pieces(r, m, [d, vocab]) {
         let here = [piece.replicas.len(), piece.rows.len()];
         let x = part(hidden, &piece);
         let w = of_replicas(weight, &piece.replicas);
@@ -126,7 +130,7 @@ mod tests {
             (3, 1_000_000, 50_257),
             (2, 64, 1 << 30),
         ] {
-            let all = pieces(replicas, rows, vocab);
+            let all = pieces(replicas, rows, [64, vocab]);
             let mut next = (0, 0);
             for piece in &all {
                 assert_eq!((piece.replicas.start, piece.rows.start), next, "{piece:?}");
@@ -142,8 +146,10 @@ mod tests {
             }
             assert_eq!(next, (replicas, 0));
         }
-        assert_eq!(pieces(8, 16_384, 4096).len(), 8);
-        assert_eq!(pieces(8, 1024, 256).len(), 1);
-        assert_eq!(pieces(8, 16_385, 4096).len(), 1, "no place to cut at");
+        assert_eq!(pieces(8, 16_384, [64, 4096]).len(), 8);
+        assert_eq!(pieces(8, 1024, [64, 256]).len(), 1);
+        assert_eq!(pieces(8, 16_385, [64, 4096]).len(), 1, "no place to cut at");
+        assert_eq!(pieces(64, 16_384, [20, 65]).len(), 1, "weights begin at no place either");
+        assert_eq!(pieces(64, 16_384, [128, 65]).len(), 2);
     }
 }

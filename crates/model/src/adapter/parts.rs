@@ -64,9 +64,9 @@ impl Parts {
                 take(1, spec.len())
             } else if spec.is_projection() {
                 let sizes = [spec.rows, spec.cols];
-                let matrix = product::takes_gradient(dtype, sizes, &like.client, choices);
                 let (r, m) = if i == last { head } else { (r, m) };
-                take(product::splits(r, m, sizes, matrix), spec.len())
+                let client = &like.client;
+                take(product::gradient_parts(dtype, [r, m], sizes, client, choices), spec.len())
             } else if spec.name.ends_with("q_norm") {
                 take(attention::kernel::chunks(d), 2 * d.head_dim)
             } else if spec.name.ends_with("k_norm") {

@@ -254,6 +254,7 @@ fn try_one(
         replicas,
         rounds: request.rounds,
         seconds: request.seconds,
+        launches: true,
     };
     measure(&load, &device.device, &workers).map_err(|error| error.to_string())
 }

@@ -73,21 +73,21 @@ pub fn backward(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>, to: Cast
     }
 }
 
-/// A product of training, whose rate is measured.
+/// Products of a projection as a step on an adapter makes them, whose rate is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trained {
-    /// `x w`, in the type of `x`: a projection.
+    /// `x w`, in the type of `x`.
     Forward,
-    /// `x^T dy`, in `f32`: the gradient of a weight.
-    Gradient,
+    /// `dy w^T` in the type of `x`, and `x^T dy` in `f32`.
+    Gradients,
 }
 
-/// The product of `x` `[R, M, K]` with `y` (`[R, K, N]`, or `[R, M, N]` of a gradient) as training on an adapter makes it; `x` and
-/// `y` are in one type.
-pub fn trained(kind: Trained, x: &Tensor<3>, y: &Tensor<3>) -> Tensor<3> {
+/// The products for `x` `[R, M, K]`, `w` `[R, K, N]` and `dy` `[R, M, N]`, which are in one type: `[R, M, N]`, or `[R, M, K]` and the
+/// parts that the weight's gradient is the sum of, `[R * parts, K, N]`.
+pub fn trained(kind: Trained, [x, w, dy]: [&Tensor<3>; 3]) -> Vec<Tensor<3>> {
     let choices = Choices::of(&x.device());
-    let (x, y) = (primitive(x.clone()), primitive(y.clone()));
-    tensor(product::trained(kind, row_major(x), row_major(y), choices))
+    let read = [x, w, dy].map(|t| row_major(primitive(t.clone())));
+    product::trained(kind, read, choices).into_iter().map(tensor).collect()
 }
 
 /// `a b` in `f32`, `[R, M, K] x [R, K, N] -> [R, M, N]`. In half precision [`Choices::matrix_units`] decides what multiplies.

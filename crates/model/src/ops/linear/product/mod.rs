@@ -2,8 +2,8 @@
 //!
 //! Operands in half precision go to the device's matrix units by a kernel of this crate ([`matrix`]), as far as sizes and device
 //! allow, those in `f32` to its units by another ([`units`]); sums are in `f32`, and what is done with a sum (add it to the residual
-//! stream, to a gradient, round it) is done before it is written. All else goes to cubek's kernels. Nothing is timed: tiles are
-//! chosen by sizes.
+//! stream, to a gradient, round it) is done before it is written. All else goes to cubek's kernels. Tiles are chosen by sizes; whoever
+//! opens a device says whether its products in `f32` are those of [`units`] ([`Choices::unit_products`]).
 
 mod epilogue;
 mod matrix;
@@ -24,7 +24,6 @@ use crate::kernels::tensors::{dims, empty_of};
 use crate::kernels::traffic::elsewhere;
 pub(crate) use epilogue::Epilogue;
 use tiling::Problem;
-pub(crate) use tiling::splits;
 
 /// A matrix of every replica, as stored or its transpose.
 #[derive(Clone, Copy)]
@@ -57,16 +56,19 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Whether the gradient `[k, n]` of a weight goes to a kernel of this crate: its sums can then be in parts.
-pub(crate) fn takes_gradient(
+/// Parts that the gradient `[k, n]` of a weight is in, a sum over `m` tokens of each of `r` replicas: 1 where it does not go to a kernel of
+/// this crate.
+pub(crate) fn gradient_parts(
     dtype: DType,
+    [r, m]: [usize; 2],
     [k, n]: [usize; 2],
     client: &Client,
     choices: Choices,
-) -> bool {
+) -> usize {
     let problem = Problem { r: 1, m: k, n, k: tiling::FETCH, a_t: true, b_t: false, parts: 1 };
-    tiling::choose(&problem, dtype, DType::F32, client, choices).is_some()
-        || units::choose(&problem, dtype, DType::F32, client, choices).is_some()
+    let by_matrix = tiling::choose(&problem, dtype, DType::F32, client, choices).is_some();
+    let by_units = units::choose(&problem, dtype, DType::F32, client, choices).is_some();
+    if by_matrix || by_units { tiling::splits(r, m, [k, n]) } else { 1 }
 }
 
 /// Writes `a b` to `out` `[R, M, N]`.
@@ -139,15 +141,22 @@ fn by_cubek(a: CubeTensor, b: CubeTensor, out: &CubeTensor, epilogue: Epilogue, 
 }
 
 /// See [`trained`](super::trained).
-pub(super) fn trained(kind: Trained, x: CubeTensor, y: CubeTensor, choices: Choices) -> CubeTensor {
-    let (left, dtype) = match kind {
-        Trained::Forward => (Side::plain(&x), x.dtype),
-        Trained::Gradient => (Side::transposed(&x), DType::F32),
-    };
-    let ([r, m, _], [_, _, n]) = (left.sizes(), dims::<3>(&y));
-    let out = empty_of(&x, [r, m, n], dtype);
-    product(left, Side::plain(&y), &out, Epilogue::Store, choices);
-    out
+pub(super) fn trained(
+    kind: Trained,
+    [x, w, dy]: [CubeTensor; 3],
+    choices: Choices,
+) -> Vec<CubeTensor> {
+    let ([r, m, k], [_, _, n]) = (dims(&x), dims(&w));
+    if kind == Trained::Forward {
+        let y = empty_of(&x, [r, m, n], x.dtype);
+        product(Side::plain(&x), Side::plain(&w), &y, Epilogue::Store, choices);
+        return vec![y];
+    }
+    let parts = gradient_parts(x.dtype, [r, m], [k, n], &x.client, choices);
+    let dx = empty_of(&x, [r, m, k], x.dtype);
+    let dw = empty_of(&x, [r * parts, k, n], DType::F32);
+    gradients(&dy, [&w, &x], &dx, (&dw, parts), false, choices);
+    vec![dx, dw]
 }
 
 /// `a b`, `[R, M, K] x [R, K, N] -> [R, M, N]` in `f32`, as a tensor of its own.
@@ -165,7 +174,7 @@ pub(crate) fn whole(a: CubeTensor, b: CubeTensor, choices: Choices) -> CubeTenso
 fn stored(tensor: CubeTensor) -> (CubeTensor, bool) {
     let mut transposed = tensor.clone();
     transposed.meta.swap(1, 2);
-    if !tensor.is_contiguous_buffer() && transposed.is_contiguous_buffer() {
+    if !tensor.is_contiguous() && transposed.is_contiguous() {
         return (transposed, true);
     }
     (burn_cubecl::kernel::into_contiguous(tensor), false)

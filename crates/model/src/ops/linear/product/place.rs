@@ -56,7 +56,8 @@ pub(super) fn place(
     let (group, inside) = (index / per_group, index % per_group);
     let in_group = min(tiles_down - group * GROUP, GROUP);
     let (replica, part) = (slot / sizes.parts, slot % sizes.parts);
-    let first = part * sizes.per_part;
+    // Parts are whole steps: where they are many, the last ones can be empty.
+    let first = min(part * sizes.per_part, sizes.k);
     Place {
         row: (group * GROUP + inside % in_group) * tile_m,
         col: inside / in_group * tile_n,

@@ -240,11 +240,8 @@ fn pick_pair([x, w]: [&Problem; 2], offer: Offer) -> Option<[Tiling; 2]> {
 }
 
 /// Parts of the inner axis that the gradient `[K, N]` of a weight is cut into, a sum over `m` tokens: as many as give a large device
-/// work, as long as writing them stays below reading the operands. 1 without matrix units.
-pub(crate) fn splits(r: usize, m: usize, [k, n]: [usize; 2], by_matrix: bool) -> usize {
-    if !by_matrix {
-        return 1;
-    }
+/// work, as long as writing them stays below reading the operands.
+pub(super) fn splits(r: usize, m: usize, [k, n]: [usize; 2]) -> usize {
     let tiles = r * k.div_ceil(128) * n.div_ceil(128);
     let wanted = CUBES.div_ceil(tiles);
     let traffic = m * (k + n) / (2 * k * n).max(1);
@@ -290,10 +287,8 @@ mod tests {
 
     #[test]
     fn gradients_of_small_weights_are_summed_in_parts() {
-        assert_eq!(splits(1, 16_384, [512, 1536], false), 1);
-        let (small, large) =
-            (splits(1, 16_384, [128, 384], true), splits(8, 16_384, [512, 2752], true));
+        let (small, large) = (splits(1, 16_384, [128, 384]), splits(8, 16_384, [512, 2752]));
         assert!(small > 8 && large == 1, "{small} {large}");
-        assert_eq!(splits(1, 64, [16, 48], true), 1);
+        assert_eq!(splits(1, 64, [16, 48]), 1);
     }
 }

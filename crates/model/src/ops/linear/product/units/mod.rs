@@ -1,7 +1,7 @@
 //! Products in `f32` without matrix units.
 //!
 //! A cube takes a tile of the result, and each of its units some rows and columns of it, whose sums it has in registers. Operands come to
-//! shared memory 16 bytes a unit, as they are stored, the next ones fetched to registers while these are multiplied.
+//! shared memory 16, 8 or 4 bytes a unit, as they are stored, the next ones fetched to registers while these are multiplied.
 
 mod tile;
 mod tiling;
