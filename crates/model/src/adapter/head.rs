@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use burn::cubecl::client::Client;
 use burn_cubecl::tensor::CubeTensor;
 use isoflop_plan::LOGITS_AT_ONCE;
 
@@ -18,14 +19,21 @@ pub(super) struct Piece {
     pub rows: Range<usize>,
 }
 
-/// Elements in half precision of 256 bytes: every device binds a buffer at multiples of that.
-const BOUND_AT: usize = 128;
+/// Elements in half precision that parts of tensors begin at multiples of, where a device can bind them.
+pub(super) fn bound_at(client: &Client) -> usize {
+    (client.properties().memory.alignment as usize / 2).max(1)
+}
 
-/// Pieces of at most [`LOGITS_AT_ONCE`] logits, one replica after the other, so that each lies in one piece of memory.
-pub(super) fn pieces(replicas: usize, rows: usize, [d, vocab]: [usize; 2]) -> Vec<Piece> {
+/// Pieces of at most [`LOGITS_AT_ONCE`] logits, one replica after the other, so that each lies in one piece of memory. All are one where
+/// hidden states or weights of a replica begin at no multiple of `bound_at` elements.
+pub(super) fn pieces(
+    replicas: usize,
+    rows: usize,
+    [d, vocab]: [usize; 2],
+    bound_at: usize,
+) -> Vec<Piece> {
     let at_once = LOGITS_AT_ONCE / vocab.max(1);
-    // Hidden states and the weight of a replica begin where a buffer can be bound, or all are one piece.
-    let begins = [rows * d, d * vocab].iter().all(|len| len.is_multiple_of(BOUND_AT));
+    let begins = [rows * d, d * vocab].iter().all(|len| len.is_multiple_of(bound_at));
     if replicas > 1 && !(begins && rows.is_multiple_of(64)) {
         return vec![Piece { replicas: 0..replicas, rows: 0..rows }];
     }
@@ -44,8 +52,13 @@ pub(super) fn pieces(replicas: usize, rows: usize, [d, vocab]: [usize; 2]) -> Ve
 }
 
 /// Rows and replicas of the first piece, the largest.
-pub(super) fn largest(replicas: usize, rows: usize, sizes: [usize; 2]) -> (usize, usize) {
-    let first = pieces(replicas, rows, sizes).swap_remove(0);
+pub(super) fn largest(
+    replicas: usize,
+    rows: usize,
+    sizes: [usize; 2],
+    bound_at: usize,
+) -> (usize, usize) {
+    let first = pieces(replicas, rows, sizes, bound_at).swap_remove(0);
     (first.replicas.len(), first.rows.len())
 }
 
@@ -89,7 +102,7 @@ pub(super) fn run(
     let ([r, m, d], [_, _, vocab]) = (dims(hidden), dims(weight));
     let dhidden = gradient.as_ref().map(|_| empty_of(hidden, [r, m, d], hidden.dtype));
     let mut done = None;
-    for piece in pieces(r, m, [d, vocab]) {
+    for piece in pieces(r, m, [d, vocab], bound_at(&hidden.client)) {
         let here = [piece.replicas.len(), piece.rows.len()];
         let x = part(hidden, &piece);
         let w = of_replicas(weight, &piece.replicas);
@@ -130,7 +143,7 @@ mod tests {
             (3, 1_000_000, 50_257),
             (2, 64, 1 << 30),
         ] {
-            let all = pieces(replicas, rows, [64, vocab]);
+            let all = pieces(replicas, rows, [64, vocab], 16);
             let mut next = (0, 0);
             for piece in &all {
                 assert_eq!((piece.replicas.start, piece.rows.start), next, "{piece:?}");
@@ -146,10 +159,11 @@ mod tests {
             }
             assert_eq!(next, (replicas, 0));
         }
-        assert_eq!(pieces(8, 16_384, [64, 4096]).len(), 8);
-        assert_eq!(pieces(8, 1024, [64, 256]).len(), 1);
-        assert_eq!(pieces(8, 16_385, [64, 4096]).len(), 1, "no place to cut at");
-        assert_eq!(pieces(64, 16_384, [20, 65]).len(), 1, "weights begin at no place either");
-        assert_eq!(pieces(64, 16_384, [128, 65]).len(), 2);
+        let count = |replicas, rows, sizes| pieces(replicas, rows, sizes, 128).len();
+        assert_eq!(count(8, 16_384, [64, 4096]), 8);
+        assert_eq!(count(8, 1024, [64, 256]), 1);
+        assert_eq!(count(8, 16_385, [64, 4096]), 1, "no place to cut at");
+        assert_eq!(count(64, 16_384, [20, 65]), 1, "weights begin at no place either");
+        assert_eq!(count(64, 16_384, [128, 65]), 2);
     }
 }

@@ -77,7 +77,12 @@ impl<'a> Pass<'a> {
     /// Memory for the parts of the gradients.
     pub fn parts(&self, device: &Device) -> Parts {
         let (specs, shape) = (self.specs(), &self.packed.shape);
-        let head = head::largest(self.packed.replicas, self.tokens(), [shape.width, shape.vocab]);
+        let head = head::largest(
+            self.packed.replicas,
+            self.tokens(),
+            [shape.width, shape.vocab],
+            head::bound_at(&self.packed.flat.client),
+        );
         let (dtype, like) = (self.packed.dtype(), &self.packed.flat);
         Parts::new(&specs, shape.family, self.dims, dtype, head, like, device, self.packed.choices)
     }

@@ -42,14 +42,14 @@ fn units_kernel<N: Size, O: Size>(
 
 /// The gradients of a projection's input and of its weight. Neither has a residual: any tensors stand in for `none` and `nothing`.
 #[cube(launch_unchecked)]
-fn pair_kernel<N: Size, X: Size, W: Size>(
+fn pair_kernel<N: Size, O: Size, P: Size>(
     dy: &[Vector<u32, N>],
     w: &[Vector<u32, N>],
     x: &[Vector<u32, N>],
-    none: &[Vector<f32, X>],
-    nothing: &[Vector<f32, W>],
-    dx: &mut [Vector<f32, X>],
-    dw: &mut [Vector<f32, W>],
+    none: &[Vector<f32, O>],
+    nothing: &[Vector<f32, P>],
+    dx: &mut [Vector<f32, O>],
+    dw: &mut [Vector<f32, P>],
     of_x: Sizes,
     of_w: Sizes,
     #[comptime] tx: Tiling,
@@ -63,11 +63,11 @@ fn pair_kernel<N: Size, X: Size, W: Size>(
     // The longer sums first.
     if CUBE_POS < of_w.cubes {
         let sums = tile_product::<N>(CUBE_POS, x, dy, &of_w, &mut a_tile, &mut b_tile, tw);
-        write::<W>(CUBE_POS, &sums, nothing, dw, &of_w, tw, false, accumulate);
+        write::<P>(CUBE_POS, &sums, nothing, dw, &of_w, tw, false, accumulate);
     } else if CUBE_POS < of_w.cubes + of_x.cubes {
         let index = CUBE_POS - of_w.cubes;
         let sums = tile_product::<N>(index, dy, w, &of_x, &mut a_tile, &mut b_tile, tx);
-        write::<X>(index, &sums, none, dx, &of_x, tx, false, false);
+        write::<O>(index, &sums, none, dx, &of_x, tx, false, false);
     }
 }
 
