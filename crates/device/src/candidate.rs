@@ -69,9 +69,9 @@ impl<'a> Candidate<'a> {
         Ok((device, report))
     }
 
-    /// Whether this project's kernel makes its products in `f32`: timed once on a GPU.
+    /// Whether this project's kernel makes its products in `f32`: timed once.
     fn unit_products(&mut self, device: &Device) -> Result<bool, DeviceError> {
-        if !self.kernels || !self.adapter.info.is_gpu() {
+        if !self.kernels {
             return Ok(true);
         }
         // A file that cannot be used has been told of.
@@ -80,7 +80,7 @@ impl<'a> Candidate<'a> {
         if let Some(times_as_fast) = known.filter(|_| !self.request.anew) {
             return Ok(times_as_fast >= 1.0);
         }
-        match unit_products::times_as_fast(device, unit_products::SIZES) {
+        match unit_products::times_as_fast(device, unit_products::sizes(&self.adapter.info)) {
             Ok(times_as_fast) if times_as_fast.is_finite() => {
                 let kept = cache.map(|cache| cache.keep_products(self.key()?, times_as_fast));
                 self.told_of(kept.unwrap_or(Ok(())), "times products again");

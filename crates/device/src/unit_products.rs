@@ -1,4 +1,4 @@
-//! Whether a device makes products in `f32` faster by this project's kernel or by cubek's: neither is on every GPU, so they are timed.
+//! Whether an adapter makes products in `f32` faster by this project's kernel or by cubek's: neither is on every one, so they are timed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -8,11 +8,20 @@ use isoflop_model::kernels::Choices;
 use isoflop_model::ops::linear::{Trained, trained};
 
 use super::error::panic_message;
+use super::info::DeviceInfo;
 use super::wait::wait_for;
 
 /// Tokens, rows and columns of the projection whose products are timed, forward and both gradients: of a model that a GPU trains in
 /// `f32`.
-pub const SIZES: [usize; 3] = [8192, 256, 768];
+const OF_GPUS: [usize; 3] = [8192, 256, 768];
+
+/// The same on a software adapter, which takes a thousand times as long.
+const OF_SOFTWARE: [usize; 3] = [512, 32, 96];
+
+/// The sizes that are timed on a device.
+pub(super) fn sizes(info: &DeviceInfo) -> [usize; 3] {
+    if info.is_gpu() { OF_GPUS } else { OF_SOFTWARE }
+}
 
 /// Rounds, of which the median counts: the kernels take turns.
 const ROUNDS: usize = 5;
