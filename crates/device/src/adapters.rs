@@ -1,5 +1,6 @@
 //! The graphics adapters of this machine.
 
+use std::ffi::CStr;
 use std::sync::OnceLock;
 
 use burn::cubecl::future::block_on;
@@ -94,6 +95,7 @@ fn describe(
         shaders,
         precisions,
         matrix_units: native.matrix_units,
+        fragments_by_element: native.fragments_by_element,
         card: (given.vendor != 0).then_some(card),
         // DX12's is that of the first card of its kind.
         pci: known(given.device_pci_bus_id).filter(|_| api == GraphicsApi::Vulkan),
@@ -114,6 +116,7 @@ struct Native {
     spirv: bool,
     halves: Vec<Precision>,
     matrix_units: Vec<Precision>,
+    fragments_by_element: bool,
     memory_bytes: Option<u64>,
 }
 
@@ -140,7 +143,20 @@ fn native(handle: &wgpu::Adapter) -> Native {
     };
     let kinds = [(Precision::F16, FloatKind::F16), (Precision::Bf16, FloatKind::BF16)];
     let matrix_units = kinds.into_iter().filter(units).map(|(precision, _)| precision).collect();
-    Native { spirv, halves, matrix_units, memory_bytes: props.memory.max_memory() }
+    Native {
+        spirv,
+        halves,
+        matrix_units,
+        fragments_by_element: spirv && has_extension(handle, c"VK_NV_cooperative_matrix2"),
+        memory_bytes: props.memory.max_memory(),
+    }
+}
+
+/// Whether a driver has an extension of Vulkan.
+fn has_extension(handle: &wgpu::Adapter, name: &CStr) -> bool {
+    // SAFETY: the adapter is only asked.
+    let native = unsafe { handle.as_hal::<wgpu::hal::api::Vulkan>() };
+    native.is_some_and(|native| native.physical_device_capabilities().supports_extension(name))
 }
 
 /// Properties for cubecl to write its findings into.

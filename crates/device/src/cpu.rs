@@ -24,6 +24,7 @@ pub(super) fn info() -> DeviceInfo {
         shaders: Vec::new(),
         precisions: vec![Precision::F32],
         matrix_units: Vec::new(),
+        fragments_by_element: false,
         card: None,
         pci: None,
         cores: Some(std::thread::available_parallelism().map_or(1, usize::from)),

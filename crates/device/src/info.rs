@@ -29,6 +29,9 @@ pub struct DeviceInfo {
     /// Half precisions that it has matrix units (tensor cores) for, with sums in f32; SPIR-V alone reaches them.
     #[serde(default)]
     pub matrix_units: Vec<Precision>,
+    /// Whether its driver takes fragments of matrices element by element (`VK_NV_cooperative_matrix2`).
+    #[serde(default)]
+    pub fragments_by_element: bool,
     /// Which card an adapter is, so that one card reached through two interfaces counts once.
     pub card: Option<Card>,
     /// Slot on PCI, such as `0000:65:00.0`, where the graphics interface tells: Vulkan alone.

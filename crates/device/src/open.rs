@@ -1,7 +1,7 @@
 //! From a configuration to an open, tested device.
 
 use burn::tensor::Device;
-use isoflop_model::kernels::{Choices, largest_tensor};
+use isoflop_model::kernels::{Choices, Scores, largest_tensor};
 use isoflop_plan::{DeviceConfig, Kernels, Precision};
 
 use super::adapters::Adapter;
@@ -85,6 +85,10 @@ pub enum OpenEvent {
         /// Values compared.
         comparisons: usize,
     },
+    /// Kernels for this are timed against each other, once on an adapter.
+    Timing(&'static str),
+    /// What came of it.
+    Timed(String),
     /// What the user should know.
     Warning(String),
 }
@@ -173,17 +177,22 @@ fn open_adapter(
                     let precision = precision.word();
                     warnings.push(format!("{precision} is not used: {failure}"));
                 }
+                let choices = Choices::of(&device);
+                let mut why = format!("{why}; {reason}");
+                if choices.scores != Scores::Shared {
+                    why += "; attention's scores stay in fragments";
+                }
+                if let Some(date) = &self_test.remembered {
+                    why += &format!("; self-test of {date}");
+                }
                 return Ok(TrainDevice {
                     tensor_bytes: largest_tensor(&device)
                         .map(|bytes| bytes.min(adapter.handle.limits().max_buffer_size)),
-                    choices: Choices::of(&device),
+                    choices,
                     device,
                     info: info.clone(),
                     shader: Some(shader),
-                    why: match &self_test.remembered {
-                        Some(date) => format!("{why}; {reason}; self-test of {date}"),
-                        None => format!("{why}; {reason}"),
-                    },
+                    why,
                     warnings,
                     precisions: self_test.precisions.clone(),
                     self_test: Some(self_test),

@@ -21,6 +21,7 @@ fn adapter(id: &str, name: &str, kind: DeviceKind) -> DeviceInfo {
         shaders: vec![ShaderCompiler::Wgsl],
         precisions: Vec::new(),
         matrix_units: Vec::new(),
+        fragments_by_element: false,
         card: None,
         pci: None,
         cores: None,

@@ -1,7 +1,6 @@
 //! Whether an adapter makes products in `f32` faster by this project's kernel or by cubek's: neither is on every one, so they are timed.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use isoflop_model::kernels::Choices;
@@ -9,6 +8,7 @@ use isoflop_model::ops::linear::{Trained, trained};
 
 use super::error::panic_message;
 use super::info::DeviceInfo;
+use super::turns;
 use super::wait::wait_for;
 
 /// Tokens, rows and columns of the projection whose products are timed, forward and both gradients: of a model that a GPU trains in
@@ -23,12 +23,6 @@ pub(super) fn sizes(info: &DeviceInfo) -> [usize; 3] {
     if info.is_gpu() { OF_GPUS } else { OF_SOFTWARE }
 }
 
-/// Rounds, of which the median counts: the kernels take turns.
-const ROUNDS: usize = 5;
-
-/// Seconds of one kernel in a round, about.
-const SECONDS: f64 = 0.005;
-
 /// How many times as fast this project's kernel is as cubek's. Leaves the device's choices as they were.
 ///
 /// # Errors
@@ -41,29 +35,20 @@ pub fn times_as_fast(device: &Device, [m, k, n]: [usize; 3]) -> Result<f64, Stri
             Tensor::<3>::from_data(TensorData::new::<f32, _>(values, [1, rows, cols]), device)
         };
         let (x, w, dy) = (numbers(m, k), numbers(k, n), numbers(m, n));
-        let seconds = |unit_products: bool, count: usize| -> Result<f64, String> {
-            Choices { unit_products, ..before }.set(device);
-            let began = Instant::now();
-            let mut last = Vec::new();
-            for _ in 0..count {
-                drop(trained(Trained::Forward, [&x, &w, &dy]));
-                last = trained(Trained::Gradients, [&x, &w, &dy]);
+        let mut of = [true, false].map(|unit_products| {
+            let read = [&x, &w, &dy];
+            move |count: usize| {
+                Choices { unit_products, ..before }.set(device);
+                let mut last = Vec::new();
+                for _ in 0..count {
+                    drop(trained(Trained::Forward, read));
+                    last = trained(Trained::Gradients, read);
+                }
+                wait_for(&last[0])
             }
-            wait_for(&last[0])?;
-            Ok(began.elapsed().as_secs_f64() / count as f64)
-        };
-        // The first call compiles, the second is the length of one.
-        let mut counts = [0; 2];
-        for (own, count) in [true, false].into_iter().zip(&mut counts) {
-            seconds(own, 1)?;
-            *count = ((SECONDS / seconds(own, 1)?) as usize).clamp(1, 1000);
-        }
-        let mut ratios = Vec::new();
-        for _ in 0..ROUNDS {
-            ratios.push(seconds(false, counts[1])? / seconds(true, counts[0])?);
-        }
-        ratios.sort_by(f64::total_cmp);
-        Ok(ratios[ROUNDS / 2])
+        });
+        let [own, cubek] = &mut of;
+        turns::times_as_fast(own, cubek)
     }));
     before.set(device);
     timed.unwrap_or_else(|panic| Err(panic_message(&*panic)))

@@ -7,8 +7,8 @@
 #![cfg(target_os = "linux")]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use isoflop_device::open;
-use isoflop_model::kernels::{Choices, Traffic};
+use isoflop_device::{open, scores};
+use isoflop_model::kernels::{Choices, Scores, Traffic};
 use isoflop_model::ops::attention::{self, Dims, QkNorm};
 use isoflop_model::ops::linear::{self, Cast, Trained};
 use isoflop_model::{
@@ -137,8 +137,8 @@ fn attention_of(heads: usize, head_dim: usize, cast: Cast, device: &Device) -> V
 }
 
 /// Heads that fill their fragments and heads that do not, whose rows are fetched 4, 16 and 8 bytes at a time.
-fn heads_of_all_sizes_attend_as_on_the_cpu(device: &Device) {
-    for (heads, head_dim) in [(3, 6), (3, 8), (2, 12)] {
+fn heads_of_all_sizes_attend_as_on_the_cpu(device: &Device, sizes: &[[usize; 2]]) {
+    for &[heads, head_dim] in sizes {
         assert!(takes_matrix_units(device, Precision::F16, head_dim), "heads of {head_dim}");
         let right = attention_of(heads, head_dim, None, &Device::flex());
         let got = attention_of(heads, head_dim, linear::half(Precision::F16), device);
@@ -202,22 +202,30 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
     assert!(takes_matrix_units(&opened.device, half, SHAPE.head_dim()), "{:?}", opened.warnings);
 
     products_are_those_of_the_cpu(&opened.device);
-    heads_of_all_sizes_attend_as_on_the_cpu(&opened.device);
+    heads_of_all_sizes_attend_as_on_the_cpu(&opened.device, &[[3, 6], [3, 8], [2, 12]]);
+    Choices { scores: Scores::Fragments, ..opened.choices }.set(&opened.device);
+    // Planes have two fragments of rows of small heads, one of larger ones.
+    heads_of_all_sizes_attend_as_on_the_cpu(&opened.device, &[[3, 6], [2, 12], [1, 24]]);
+    opened.choices.set(&opened.device);
+    let trial = scores::trial(&opened.device, half, [1, 24, 2, 8]);
+    assert!(trial.fragments.is_ok() && trial.wide_fragments.is_ok(), "{trial:?}");
+    assert_eq!(Choices::of(&opened.device), opened.choices);
     layers_take_few_launches_and_bytes(&opened.device);
 
     let (right, recorded) = train(&Device::flex(), Precision::F32);
     assert!(!recorded, "the CPU has nothing to record");
-    for (precision, converts, allowed) in
+    for (precision, in_fragments, allowed) in
         [(Precision::F32, false, 1e-5), (half, false, 2e-3), (half, true, 2e-3)]
     {
-        let choices = Choices { fragments_convert: converts, ..opened.choices };
+        let scores = if in_fragments { Scores::Fragments } else { Scores::Shared };
+        let choices = Choices { fragments_convert: in_fragments, scores, ..opened.choices };
         choices.set(&opened.device);
         let (got, recorded) = train(&opened.device, precision);
         assert!(recorded, "steps are replayed from the third on");
         assert_eq!(got.len(), right.len());
         for (got, right) in got.iter().zip(&right) {
             let off = ((got - right) / right).abs();
-            assert!(off < allowed, "{precision:?}, {converts}: {got} for {right}");
+            assert!(off < allowed, "{precision:?}, {in_fragments}: {got} for {right}");
         }
     }
     opened.wait();

@@ -12,9 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Refusal, SelfTest, SelfTestFailure};
 use crate::info::{Card, DeviceInfo, GraphicsApi, ShaderCompiler};
+use crate::scores::ScoresTrial;
 
 /// Raised where the file gets another layout.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Verdicts that are kept, the latest ones.
 const KEPT: usize = 64;
@@ -65,15 +66,27 @@ struct Entry<T> {
 struct File {
     format: u32,
     verdicts: Vec<Entry<Verdict>>,
+    timed: Vec<Entry<Timed>>,
+}
+
+/// What kernels were timed for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Timed {
     /// How many times as fast this project's kernel makes products in `f32` as cubek's.
-    #[serde(default)]
-    products: Vec<Entry<f64>>,
+    pub products: Option<f64>,
+    /// Where attention has its scores.
+    pub scores: Option<ScoresTrial>,
 }
 
 impl Default for File {
     fn default() -> Self {
-        Self { format: FORMAT, verdicts: Vec::new(), products: Vec::new() }
+        Self { format: FORMAT, verdicts: Vec::new(), timed: Vec::new() }
     }
+}
+
+fn find<T>(entries: Vec<Entry<T>>, subject: &CacheKey) -> Option<T> {
+    entries.into_iter().find(|entry| entry.subject == *subject).map(|entry| entry.verdict)
 }
 
 /// Puts a verdict in place of an earlier one.
@@ -105,22 +118,13 @@ impl SelfTestCache {
         &self.path
     }
 
-    /// The verdict on a subject.
+    /// The verdict on a subject, and what was timed on it.
     ///
     /// # Errors
     /// Why the file cannot be used.
-    pub(crate) fn lookup(&self, subject: &CacheKey) -> Result<Option<Verdict>, String> {
-        let entries = self.read()?.verdicts;
-        Ok(entries.into_iter().find(|e| e.subject == *subject).map(|e| e.verdict))
-    }
-
-    /// How many times as fast this project's kernel makes products in `f32` as cubek's.
-    ///
-    /// # Errors
-    /// Why the file cannot be used.
-    pub(crate) fn products(&self, subject: &CacheKey) -> Result<Option<f64>, String> {
-        let entries = self.read()?.products;
-        Ok(entries.into_iter().find(|e| e.subject == *subject).map(|e| e.verdict))
+    pub(crate) fn lookup(&self, subject: &CacheKey) -> Result<(Option<Verdict>, Timed), String> {
+        let File { verdicts, timed, .. } = self.read()?;
+        Ok((find(verdicts, subject), find(timed, subject).unwrap_or_default()))
     }
 
     /// Keeps a verdict in place of an earlier one.
@@ -131,12 +135,12 @@ impl SelfTestCache {
         self.change(|file| keep(&mut file.verdicts, subject, verdict))
     }
 
-    /// Keeps what [`Self::products`] tells.
+    /// Keeps what was timed in place of what was known.
     ///
     /// # Errors
     /// Why the file cannot be written.
-    pub(crate) fn keep_products(&self, subject: CacheKey, times: f64) -> Result<(), String> {
-        self.change(|file| keep(&mut file.products, subject, times))
+    pub(crate) fn store_timed(&self, subject: CacheKey, timed: Timed) -> Result<(), String> {
+        self.change(|file| keep(&mut file.timed, subject, timed))
     }
 
     fn change(&self, change: impl FnOnce(&mut File)) -> Result<(), String> {
@@ -159,9 +163,15 @@ impl SelfTestCache {
             }
             Err(error) => return Err(error.to_string()),
         };
-        let file: File = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
-        match file.format {
-            FORMAT => Ok(file),
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let Head { format } = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        match format {
+            FORMAT => serde_json::from_slice(&bytes).map_err(|e| e.to_string()),
+            // An older build's verdicts hold for that build alone.
+            0..FORMAT => Ok(File::default()),
             other => Err(format!("it has format {other}, not {FORMAT}")),
         }
     }

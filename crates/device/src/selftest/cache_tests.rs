@@ -14,6 +14,11 @@ fn stopped() -> SelfTestFailure {
     SelfTestFailure::Stopped { how: "signal 2".into() }
 }
 
+/// What is known of a subject.
+fn verdict_on(cache: &SelfTestCache, subject: &CacheKey) -> Option<Verdict> {
+    cache.lookup(subject).unwrap().0
+}
+
 fn passed() -> SelfTest {
     SelfTest { precisions: vec![Precision::F32], ..SelfTest::default() }
 }
@@ -22,39 +27,47 @@ fn passed() -> SelfTest {
 fn a_verdict_holds_for_its_subject_alone() {
     let folder = tempfile::tempdir().unwrap();
     let cache = SelfTestCache::new(folder.path().join("new/self-test.json"), "today".into());
-    assert_eq!(cache.lookup(&subject("1")), Ok(None));
+    assert_eq!(cache.lookup(&subject("1")), Ok((None, Timed::default())));
     let both = [Precision::F32, Precision::F16];
     let refusal = Refusal { precision: Precision::F16, failure: crashed() };
     let report = SelfTest { refused: vec![refusal], ..passed() };
     let verdict = Verdict::of(&both, &Ok(report), 2.0, cache.now()).unwrap();
     cache.store(subject("1"), verdict.clone()).unwrap();
-    assert_eq!(cache.lookup(&subject("1")), Ok(Some(verdict.clone())));
-    assert_eq!(cache.lookup(&subject("2")), Ok(None));
+    assert_eq!(verdict_on(&cache, &subject("1")), Some(verdict.clone()));
+    assert_eq!(verdict_on(&cache, &subject("2")), None);
     let mut other = subject("1");
     other.program.push('x');
-    assert_eq!(cache.lookup(&other), Ok(None), "another build has other kernels");
+    assert_eq!(verdict_on(&cache, &other), None, "another build has other kernels");
     let failed = Verdict::of(&both, &Err(crashed()), 1.0, "later").unwrap();
     cache.store(subject("1"), failed.clone()).unwrap();
     cache.store(subject("2"), verdict).unwrap();
-    let known = cache.lookup(&subject("1")).unwrap().unwrap();
+    let known = verdict_on(&cache, &subject("1")).unwrap();
     assert_eq!((known.report(), known.tested.as_str()), (Err(crashed()), "later"));
     assert_eq!(std::fs::read_dir(folder.path().join("new")).unwrap().count(), 1);
 }
 
 #[test]
-fn the_faster_products_stand_beside_the_verdicts() {
+fn what_was_timed_stands_beside_the_verdicts() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = SelfTestCache::new(folder.path().join("self-test.json"), "today".into());
+    let scores = ScoresTrial { fragments: Ok(1.5), wide_fragments: Err("it crashed".into()) };
+    let timed = Timed { products: Some(2.5), scores: Some(scores) };
+    cache.store_timed(subject("1"), timed.clone()).unwrap();
+    let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
+    cache.store(subject("1"), verdict.clone()).unwrap();
+    assert_eq!(cache.lookup(&subject("1")), Ok((Some(verdict), timed)));
+    assert_eq!(cache.lookup(&subject("2")), Ok((None, Timed::default())));
+}
+
+#[test]
+fn an_older_file_says_nothing_and_a_newer_one_cannot_be_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("self-test.json");
     let cache = SelfTestCache::new(path.clone(), "today".into());
-    // As a version that timed no products has left it.
-    std::fs::write(&path, "{\"format\": 1, \"verdicts\": []}").unwrap();
-    assert_eq!(cache.products(&subject("1")), Ok(None));
-    cache.keep_products(subject("1"), 2.5).unwrap();
-    let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
-    cache.store(subject("1"), verdict.clone()).unwrap();
-    assert_eq!(cache.products(&subject("1")), Ok(Some(2.5)));
-    assert_eq!(cache.products(&subject("2")), Ok(None));
-    assert_eq!(cache.lookup(&subject("1")), Ok(Some(verdict)));
+    std::fs::write(&path, "{\"format\": 1, \"verdicts\": [], \"products\": []}").unwrap();
+    assert_eq!(cache.lookup(&subject("1")), Ok((None, Timed::default())));
+    std::fs::write(&path, "{\"format\": 99, \"verdicts\": []}").unwrap();
+    assert!(cache.lookup(&subject("1")).unwrap_err().contains("format 99"));
 }
 
 #[test]
@@ -80,7 +93,7 @@ fn a_damaged_file_is_told_and_written_anew() {
         assert!(cache.lookup(&subject("1")).is_err(), "{text}");
     }
     cache.store(subject("1"), verdict.clone()).unwrap();
-    assert_eq!(cache.lookup(&subject("1")), Ok(Some(verdict)));
+    assert_eq!(verdict_on(&cache, &subject("1")), Some(verdict));
 }
 
 #[test]
@@ -92,6 +105,6 @@ fn only_so_many_are_kept() {
         cache.store(subject(&i.to_string()), verdict.clone()).unwrap();
     }
     assert_eq!(cache.read().unwrap().verdicts.len(), KEPT);
-    assert_eq!(cache.lookup(&subject("1")), Ok(None));
-    assert!(cache.lookup(&subject("2")).unwrap().is_some());
+    assert_eq!(cache.lookup(&subject("1")), Ok((None, Timed::default())));
+    assert!(verdict_on(&cache, &subject("2")).is_some());
 }

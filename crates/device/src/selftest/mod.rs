@@ -17,10 +17,12 @@ mod step;
 mod thorough;
 
 pub use cache::SelfTestCache;
-pub(super) use cache::{CacheKey, Verdict};
+pub(super) use cache::{CacheKey, Timed, Verdict};
 pub use case::Check;
 pub use child::self_test_child_main;
-pub(super) use child::{available as child_available, run as run_in_child};
+pub(super) use child::{
+    available as child_available, run as run_in_child, trial as trial_in_child,
+};
 pub use report::{Refusal, SelfTest, SelfTestFailure, TestStep};
 pub use thorough::{Finding, test_thoroughly};
 

@@ -74,7 +74,7 @@ pub(super) struct Tested {
 
 impl SelfTestFailure {
     /// Whether it would come again: not where the test was stopped or the device was not to be had.
-    pub(super) fn lasts(&self) -> bool {
+    pub(crate) fn lasts(&self) -> bool {
         match self {
             Self::Wrong { .. } | Self::Crashed { .. } => true,
             Self::Broken { operation, .. } => operation != OPENING,

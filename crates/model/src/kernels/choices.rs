@@ -18,10 +18,24 @@ pub struct Choices {
     pub matrix_units: bool,
     /// Whether products in `f32` are made by this crate's kernel, else by cubek's, where operations are kernels.
     pub unit_products: bool,
+    /// Where attention on matrix units has its scores.
+    pub scores: Scores,
     /// How sums over a row are made.
     pub planes: Planes,
     /// Whether fragments of `f32` sums become fragments of half precision also where the device does not say that they can.
     pub fragments_convert: bool,
+}
+
+/// Where attention on matrix units has its scores between two products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scores {
+    /// In shared memory: every device with matrix units can.
+    Shared,
+    /// In the fragments that they were made in, one below the other for heads of two fragments, else alone: the device must take
+    /// fragments element by element (`VK_NV_cooperative_matrix2`).
+    Fragments,
+    /// The same, two for heads of up to four fragments.
+    WideFragments,
 }
 
 /// Whether sums over a row are made by planes of units (warps, subgroups).
@@ -42,6 +56,7 @@ impl Default for Choices {
             kernels: true,
             matrix_units: true,
             unit_products: true,
+            scores: Scores::Shared,
             planes: Planes::Reported,
             fragments_convert: false,
         }

@@ -20,7 +20,7 @@ use burn::backend::DispatchDevice;
 use burn::cubecl::Device as CubeDevice;
 use burn::tensor::Device;
 
-pub use choices::{Choices, Planes};
+pub use choices::{Choices, Planes, Scores};
 pub use traffic::Traffic;
 
 /// Bytes of the largest tensor that the device can hold: a tensor lies in one buffer. `None` on the CPU.

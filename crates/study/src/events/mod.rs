@@ -69,6 +69,10 @@ impl dyn Observer + '_ {
                     number::duration(seconds)
                 ));
             }
+            OpenEvent::Timing(what) => {
+                self.note(format!("timing kernels for {what}, once on this device"));
+            }
+            OpenEvent::Timed(text) => self.note(text),
             OpenEvent::Warning(text) => self.warn(text),
         }
     }

@@ -14,7 +14,7 @@ use super::super::thorough::{self, Finding, Progress};
 use super::{AVAILABLE, Answer, MARK, TASK, Task, Test, not_opened};
 use crate::info::ShaderCompiler;
 use crate::list::find_adapter;
-use crate::setup;
+use crate::{scores, setup};
 
 /// To be called first in `main` of a program that opens devices.
 ///
@@ -36,6 +36,13 @@ pub fn self_test_child_main() {
                 Ok(device) => short(&device, &precisions, matrix_units),
                 Err(what) => say(&Answer::Closed(not_opened(what))),
             }
+        }
+        Ok(Task { id, shader, test: Test::Scores { precision } }) => {
+            let tried = find_adapter(&id).and_then(|adapter| {
+                let device = setup::open(&adapter, shader, true).map_err(|e| e.to_string())?;
+                Ok(scores::trial(&device, precision, scores::sizes(&adapter.info)))
+            });
+            say(&tried.map_err(not_opened));
         }
         Err(e) => say(&Answer::Closed(not_opened(format!("{TASK}: {e}")))),
     }

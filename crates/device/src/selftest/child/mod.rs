@@ -5,7 +5,7 @@ mod process;
 mod state;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use isoflop_plan::Precision;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,7 @@ use super::OPENING;
 use super::report::{SelfTest, SelfTestFailure, TestStep, Tested};
 use super::thorough::Progress;
 use crate::info::ShaderCompiler;
+use crate::scores::ScoresTrial;
 pub use main::self_test_child_main;
 pub(super) use main::test_here;
 pub(super) use process::Exit;
@@ -49,6 +50,8 @@ enum Test {
     },
     /// Every case, from one on.
     Thorough { from: usize },
+    /// Where attention in a half precision has its scores.
+    Scores { precision: Precision },
 }
 
 /// What a process that tests in short tells the one that started it.
@@ -122,6 +125,24 @@ fn in_processes(
             Next::Done(report) => return Ok(report),
         };
     }
+}
+
+/// Time for a trial of scores. It compiles some twenty kernels.
+const TRIAL: Duration = Duration::from_secs(120);
+
+/// A trial of scores in another process of this program.
+///
+/// # Errors
+/// What became of the process, where it gave no answer.
+pub(crate) fn trial(
+    id: &str,
+    shader: ShaderCompiler,
+    precision: Precision,
+) -> Result<ScoresTrial, SelfTestFailure> {
+    let task = Task { id: id.into(), shader, test: Test::Scores { precision } };
+    let mut found = None;
+    let exit = listen(&task, Some(Instant::now() + TRIAL), &mut |answer| found = Some(answer));
+    found.unwrap_or_else(|| Err(exit.failure()))
 }
 
 /// A thorough test in another process of this program, from a case on, which ends at a given time at the latest.

@@ -13,6 +13,8 @@ pub(super) struct Sizes {
     pub total: usize,
     pub context: usize,
     pub heads: usize,
+    /// Sequences of a replica.
+    pub sequences: usize,
     /// Pieces between rows of queries and keys.
     pub qk_stride: usize,
     /// What scores are multiplied by.
@@ -24,7 +26,8 @@ impl SizesLaunch {
     pub(super) fn of(d: Dims, qk_stride: usize, grid: Grid) -> (Self, usize) {
         let total = d.replicas * d.sequences * d.heads * d.context.div_ceil(grid.rows());
         let scale = 1.0 / (d.head_dim as f32).sqrt();
-        (Self::new(total, d.context, d.heads, qk_stride / (PER_WORD * grid.piece), scale), total)
+        let stride = qk_stride / (PER_WORD * grid.piece);
+        (Self::new(total, d.context, d.heads, d.sequences, stride, scale), total)
     }
 }
 
@@ -36,6 +39,7 @@ pub(super) struct TileCoords {
     pub first: usize,
     /// The first row of this plane's part of it.
     pub first_of_plane: usize,
+    pub replica: usize,
     /// Where the rows of the sequence and head begin in the log sums.
     pub rows_at: usize,
     /// Width of the residual stream.
@@ -75,6 +79,7 @@ pub(super) fn tile_coords(
         is_real: CUBE_POS < sizes.total,
         first,
         first_of_plane: first + UNIT_POS_Y as usize * comptime!(grid.rows_of_plane()),
+        replica: sequence_head / (heads * sizes.sequences),
         rows_at: sequence_head * context,
         width,
         q_at: token * sizes.qk_stride + within,

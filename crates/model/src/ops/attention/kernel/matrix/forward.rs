@@ -1,103 +1,73 @@
 //! The forward pass: a cube for each tile of queries of each head.
 //!
-//! Fragments of sums cannot be scaled row by row, so the largest score of a row that P is taken against is let lag
-//! behind: sums go through shared memory to be scaled only where some row's largest score has grown by more than [`LAG`] (as in
-//! FlashAttention-4). P stays below e^[`LAG`], whatever the lag, and comes out right.
+//! Heads that are normed have scores of which the largest is known from the gains: where that one is small, scores stay in fragments
+//! ([`held`]), else they go through shared memory ([`running`]).
 
 use burn::cubecl::prelude::*;
-use burn::cubecl::{self, cmma};
+use burn::cubecl::{self};
+use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::tile::HIDDEN;
 use super::coords::{Sizes, SizesLaunch, tile_coords};
 use super::grid::Grid;
-use super::tile::{
-    add_product, fetch, leave, meet, no_sums, products, row_of_lane, rows_of_plane, scale, store,
-};
+use super::held::{self, Place};
+use super::running::{self, of_row};
+use super::tile::{fetch, leave, meet, no_sums, row_of_lane, rows_of_plane, store};
+use crate::kernels::fragments::store_sums;
 use crate::kernels::launch::cubes;
-use crate::kernels::lines::{Line, Quad, pack, sum_of};
+use crate::kernels::lines::{Line, PER_WORD};
 use crate::kernels::tensors::elem;
 use crate::kernels::traffic::{on, reads_some, writes};
 use crate::ops::attention::dims::Dims;
 
-/// What the largest score of a row may grow by before P is taken against it.
-const LAG: f32 = 5.0;
+/// Scores up to which P is taken without another one: its largest and smallest values are of the type's normal range, and sums of P as
+/// well.
+fn most_of(half: DType) -> f32 {
+    if half == DType::F16 { 9.0 } else { 60.0 }
+}
 
-/// Largest `value` of the units that share a row.
+/// Largest `value` of the units of a plane.
 #[cube]
-fn of_row(value: f32, #[comptime] largest: bool, #[comptime] grid: Grid) -> f32 {
+fn largest_of_plane(value: f32, #[comptime] grid: Grid) -> f32 {
     let mut result = value;
-    let mut step = comptime!(grid.rows_of_plane());
     #[unroll]
-    for _ in 0..comptime!(grid.sharers().ilog2() as usize) {
-        let other = plane_shuffle_xor(result, comptime!(step as u32));
-        if comptime!(largest) {
-            result = max(result, other);
-        } else {
-            result += other;
-        }
-        comptime!(step *= 2);
+    for i in 0..comptime!(grid.lanes.ilog2() as usize) {
+        result = max(result, plane_shuffle_xor(result, comptime!(1u32 << i as u32)));
     }
     result
 }
 
-/// Scales the sums of a plane's rows by a factor each, through its scratch.
+/// What no score of normed heads exceeds: both norms are at most the largest gain times the root of `head_dim`.
 #[cube]
-fn scale_sums(
-    sums: &mut Sequence<cmma::Matrix<f32>>,
-    factors: &Array<f32>,
-    scratch: &mut Shared<[Line]>,
-    at: usize,
+fn largest_score(
+    q_gain: &[f32],
+    k_gain: &[f32],
+    replica: usize,
+    factor: f32,
     #[comptime] grid: Grid,
-) {
-    let (side, deep, wide) = comptime!((grid.side, grid.deep, grid.wide()));
-    let together = comptime!(grid.chunk.min(grid.deep));
-    #[unroll]
-    for round in 0..comptime!(deep.div_ceil(together)) {
-        let count = comptime!(together.min(deep - round * together));
-        meet(grid);
-        #[unroll]
-        for i in 0..grid.down {
-            #[unroll]
-            for c in 0..count {
-                let line = at + comptime!(i * side * wide + c * side / 4);
-                let end = scratch.len();
-                cmma::store(
-                    &mut scratch[line..end],
-                    &sums[comptime!(i * deep + round * together + c)],
-                    comptime!(4 * wide as u32),
-                    cmma::MatrixLayout::RowMajor,
-                );
-            }
-        }
-        meet(grid);
-        scale(scratch, at, factors, comptime!(count * side / 4), grid);
-        meet(grid);
-        #[unroll]
-        for i in 0..grid.down {
-            #[unroll]
-            for c in 0..count {
-                let line = at + comptime!(i * side * wide + c * side / 4);
-                let end = scratch.len();
-                cmma::load_with_layout(
-                    &mut sums[comptime!(i * deep + round * together + c)],
-                    &scratch[line..end],
-                    comptime!(4 * wide as u32),
-                    cmma::MatrixLayout::RowMajor,
-                );
-            }
-        }
+) -> f32 {
+    let head_dim = comptime!(grid.words * PER_WORD);
+    let mut q = 0.0f32;
+    let mut k = 0.0f32;
+    for i in range_stepped(UNIT_POS_X as usize, head_dim, grid.lanes) {
+        q = max(q, q_gain[replica * head_dim + i].abs());
+        k = max(k, k_gain[replica * head_dim + i].abs());
     }
-    meet(grid);
+    largest_of_plane(q, grid) * largest_of_plane(k, grid) * factor * comptime!(head_dim as f32)
 }
 
 #[cube(launch_unchecked)]
+#[allow(clippy::collapsible_if)] // one is decided when the kernel is compiled
 fn forward_kernel<E: Float, N: Size>(
     qk: &[Vector<u32, N>],
     qkv: &[Vector<u32, N>],
+    q_gain: &[f32],
+    k_gain: &[f32],
     out: &mut [Vector<u32, N>],
     log_sums: &mut [f32],
     sizes: Sizes,
+    most: f32,
     #[comptime] grid: Grid,
     #[define(E)] _type: ElemType,
 ) {
@@ -133,7 +103,7 @@ fn forward_kernel<E: Float, N: Size>(
     sync_cube();
     let queries = rows_of_plane::<E>(&tiles, grid);
 
-    let mut sums = no_sums(comptime!(grid.down * grid.deep), grid.side);
+    let sums = no_sums(comptime!(grid.down * grid.deep), grid.side);
     let mut top = Array::<f32>::new(each);
     let mut total = Array::<f32>::new(each);
     let mut factors = Array::<f32>::new(each);
@@ -142,7 +112,12 @@ fn forward_kernel<E: Float, N: Size>(
         top[e] = f32::new(HIDDEN);
         total[e] = 0.0;
     }
-    let mut s = Array::<Quad>::new(comptime!(each * quads));
+    // Where no score can be large, all are taken as they are, and their sums are those of products with 1.
+    let mut is_bounded = false;
+    let totals = no_sums(comptime!(if grid.held { grid.down } else { 0 }), grid.side);
+    if comptime!(grid.held) {
+        is_bounded = largest_score(q_gain, k_gain, here.replica, factor, grid) <= most;
+    }
     let seen = min(first + comptime!(grid.rows()), context);
     let rounds = seen.div_ceil(others);
     for round in 0..rounds {
@@ -160,86 +135,67 @@ fn forward_kernel<E: Float, N: Size>(
             let column = first_key + c * comptime!(grid.columns());
             if column < first_of_plane + comptime!(grid.rows_of_plane()) {
                 let of_chunk = c * comptime!(grid.columns() * grid.stride());
-                products::<E>(&queries, &tiles, of_chunk, &mut scratch, at, grid);
-                meet(grid);
-                let mut high = Array::<f32>::new(each);
-                #[unroll]
-                for e in 0..each {
-                    let from = own + comptime!(e * lanes * grid.wide());
-                    #[unroll]
-                    for k in 0..quads {
-                        s[comptime!(e * quads + k)] = Quad::reinterpret(scratch[from + k]);
-                    }
+                let mut runs = true;
+                if comptime!(grid.held) {
+                    runs = !is_bounded;
                 }
-                if column + comptime!(grid.columns()) > first_of_plane + 1 {
-                    // Keys of these columns that a row sees.
-                    let first_own = column + part * comptime!(4 * quads);
-                    #[unroll]
-                    for e in 0..each {
-                        let t = first_of_plane + row + comptime!(e * lanes);
-                        #[unroll]
-                        for k in 0..quads {
-                            let mut quad = s[comptime!(e * quads + k)];
-                            #[unroll]
-                            for x in 0..4usize {
-                                let is_seen = first_own + comptime!(4 * k + x) <= t;
-                                quad.insert(x, select(is_seen, quad.extract(x), f32::new(HIDDEN)));
-                            }
-                            s[comptime!(e * quads + k)] = quad;
+                if runs {
+                    running::attend::<E>(
+                        &sums,
+                        &mut top,
+                        &mut total,
+                        &queries,
+                        &tiles,
+                        of_chunk,
+                        &mut scratch,
+                        at,
+                        factor,
+                        first_of_plane,
+                        column,
+                        grid,
+                    );
+                }
+                if comptime!(grid.held) {
+                    if is_bounded {
+                        let here = Place { row: first_of_plane as u32, column: column as u32 };
+                        if column + comptime!(grid.columns()) > first_of_plane + 1 {
+                            held::attend::<E>(
+                                &sums, &totals, &queries, &tiles, of_chunk, factor, here, true,
+                                grid,
+                            );
+                        } else {
+                            held::attend::<E>(
+                                &sums, &totals, &queries, &tiles, of_chunk, factor, here, false,
+                                grid,
+                            );
                         }
                     }
                 }
-                let mut grows = false;
-                #[unroll]
-                for e in 0..each {
-                    let mut largest = s[comptime!(e * quads)];
-                    #[unroll]
-                    for k in 1..quads {
-                        largest = max(largest, s[comptime!(e * quads + k)]);
-                    }
-                    let low = max(largest.extract(0usize), largest.extract(1usize));
-                    let upper = max(largest.extract(2usize), largest.extract(3usize));
-                    high[e] = max(low, upper) * factor;
-                    grows = grows || high[e] > top[e] + LAG;
-                }
-                if plane_any(grows) {
-                    #[unroll]
-                    for e in 0..each {
-                        let new = max(top[e], of_row(high[e], true, grid));
-                        factors[e] = (top[e] - new).exp();
-                        total[e] *= factors[e];
-                        top[e] = new;
-                    }
-                    if column > 0 {
-                        scale_sums(&mut sums, &factors, &mut scratch, at, grid);
-                    }
-                }
-                #[unroll]
-                for e in 0..each {
-                    let to = own + comptime!(e * lanes * grid.wide());
-                    let mut sum = Quad::new(0.0f32);
-                    #[unroll]
-                    for k in 0..comptime!(quads / 2) {
-                        let low = probabilities(s[comptime!(e * quads + 2 * k)], factor, top[e]);
-                        let upper =
-                            probabilities(s[comptime!(e * quads + 2 * k + 1)], factor, top[e]);
-                        sum += low + upper;
-                        scratch[to + k] =
-                            pack::<E>(Line::reinterpret(low), Line::reinterpret(upper));
-                    }
-                    total[e] += sum_of(sum);
-                }
-                meet(grid);
-                let values = of_chunk + comptime!(grid.tiles() / 2);
-                add_product::<E>(&sums, &scratch, at, &tiles, values, grid);
-                meet(grid);
             }
         }
     }
 
+    if comptime!(grid.held) {
+        meet(grid);
+        #[unroll]
+        for i in 0..grid.down {
+            let to = at + comptime!(i * grid.side * grid.wide());
+            let end = scratch.len();
+            store_sums(&mut scratch[to..end], &totals[i], comptime!(4 * grid.wide() as u32));
+        }
+        meet(grid);
+    }
     #[unroll]
     for e in 0..each {
-        let sum = of_row(total[e], false, grid);
+        let mut sum = of_row(total[e], false, grid);
+        if comptime!(grid.held) {
+            if is_bounded {
+                sum = f32::reinterpret(
+                    scratch[own + comptime!(e * lanes * grid.wide())].extract(0usize),
+                );
+                top[e] = 0.0;
+            }
+        }
         factors[e] = 1.0 / sum;
         let t = first_of_plane + row + comptime!(e * lanes);
         if part == 0 && t < context && here.is_real {
@@ -261,17 +217,12 @@ fn forward_kernel<E: Float, N: Size>(
     );
 }
 
-/// P before its division by the sum: `exp` of scores against the largest one.
-#[cube]
-fn probabilities(scores: Quad, factor: f32, top: f32) -> Quad {
-    (scores * Quad::new(factor) - Quad::new(top)).exp()
-}
-
 /// Writes `out` and `log_sum`.
 pub(super) fn launch(
     grid: Grid,
     qk: &CubeTensor,
     qkv: &CubeTensor,
+    [q_gain, k_gain]: [&CubeTensor; 2],
     out: &CubeTensor,
     log_sum: &CubeTensor,
     d: Dims,
@@ -288,9 +239,12 @@ pub(super) fn launch(
             grid.piece,
             reads_some(qk, 2 * elements),
             reads_some(qkv, elements),
+            reads_some(q_gain, 0),
+            reads_some(k_gain, 0),
             writes(out),
             writes(log_sum),
             sizes,
+            most_of(qkv.dtype),
             grid,
             elem(qkv.dtype),
         );

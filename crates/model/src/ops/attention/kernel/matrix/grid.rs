@@ -5,6 +5,7 @@ use burn::cubecl::client::Client;
 use burn::cubecl::ir::features::Plane;
 use burn::tensor::DType;
 
+use crate::kernels::Scores;
 use crate::kernels::fragments::has_fragments;
 use crate::kernels::launch::{fixed_plane, vector};
 use crate::kernels::lines::{PER_WORD, WORDS};
@@ -39,8 +40,10 @@ pub(crate) struct Grid {
     /// Whether the units of a plane are always in step, as those of a software adapter are; one that waits for the others of its
     /// plane waits there for all of the cube.
     pub in_step: bool,
-    /// Tiles of scores in a plane's scratch: 1, or 2 in the backward pass.
+    /// Tiles of scores in a plane's scratch: 1, or 2 in the backward pass where scores go through it.
     pub scores: usize,
+    /// Whether scores stay in fragments; else they go through a plane's scratch.
+    pub held: bool,
 }
 
 /// Rows and columns of a grid, whatever the side of a fragment.
@@ -62,6 +65,8 @@ pub(super) struct Kernel {
     scores: usize,
     /// Bytes of shared memory for each row of the cube, and for each row of a tile of the other side.
     extra: [usize; 2],
+    /// More of them for each row of the cube where scores stay in fragments.
+    extra_held: usize,
 }
 
 pub(super) const FORWARD: Kernel = Kernel {
@@ -77,6 +82,7 @@ pub(super) const FORWARD: Kernel = Kernel {
     ],
     scores: 1,
     extra: [0, 0],
+    extra_held: 0,
 };
 
 /// The backward pass of queries.
@@ -93,6 +99,8 @@ pub(super) const QUERIES: Kernel = Kernel {
     scores: 2,
     // A part of a row's delta for each line.
     extra: [64, 0],
+    // What is added to a row's scores, and to its dP.
+    extra_held: 8,
 };
 
 /// The backward pass of keys and values.
@@ -106,8 +114,9 @@ pub(super) const KEYS: Kernel = Kernel {
         shape(1, 8, 8, 8),
     ],
     scores: 2,
-    // Log sum and delta.
+    // What is added to scores, and delta.
     extra: [0, 8],
+    extra_held: 0,
 };
 
 impl Grid {
@@ -126,6 +135,7 @@ impl Grid {
             deep: head_dim.div_ceil(side),
             in_step,
             scores: 1,
+            held: false,
         }
     }
 
@@ -136,6 +146,13 @@ impl Grid {
     /// Rows of a cube.
     pub const fn rows(self) -> usize {
         self.planes * self.rows_of_plane()
+    }
+
+    /// Numbers in shared memory of the rows of a cube in the backward pass of queries: a part of a row's delta for each line, and two more
+    /// where scores stay in fragments.
+    pub const fn parts(self) -> usize {
+        let more = if self.held { 2 } else { 0 };
+        self.rows() * (self.lines() + more)
     }
 
     /// Rows of a tile of the other side.
@@ -219,7 +236,7 @@ impl Grid {
     }
 
     /// This grid with a shape of its kernel; `None` if it does not divide so.
-    fn shaped(self, shape: Shape, kernel: &Kernel) -> Option<Self> {
+    fn shaped(self, shape: Shape, kernel: &Kernel, held: bool) -> Option<Self> {
         let Shape { planes, rows_of_plane, others, chunk } = shape;
         let side = self.side;
         if ![rows_of_plane, others, chunk].iter().all(|n| n.is_multiple_of(side)) {
@@ -230,7 +247,8 @@ impl Grid {
             down: rows_of_plane / side,
             across: others / side,
             chunk: chunk / side,
-            scores: kernel.scores,
+            scores: if held { 1 } else { kernel.scores },
+            held,
             ..self
         };
         let shared_evenly = rows_of_plane.is_multiple_of(grid.lanes)
@@ -244,25 +262,39 @@ impl Grid {
     /// Bytes of shared memory.
     fn bytes(self, kernel: &Kernel) -> usize {
         let [of_rows, of_others] = kernel.extra;
+        let of_rows = of_rows + if self.held { kernel.extra_held } else { 0 };
         LINE * (self.tiles() + self.planes * self.scratch())
             + of_rows * self.rows()
             + of_others * self.others()
     }
 
     /// The best grid of a kernel within the shared memory.
-    pub(super) fn best(self, kernel: &Kernel, limit: usize) -> Option<Self> {
-        self.all(kernel, limit).into_iter().next()
+    pub(super) fn best(self, kernel: &Kernel, scores: Scores, limit: usize) -> Option<Self> {
+        self.all(kernel, scores, limit).into_iter().next()
     }
 
     /// All grids of a kernel within the shared memory.
-    pub(super) fn all(self, kernel: &Kernel, limit: usize) -> Vec<Self> {
-        let shaped = kernel.shapes.iter().filter_map(|&shape| self.shaped(shape, kernel));
+    pub(super) fn all(self, kernel: &Kernel, scores: Scores, limit: usize) -> Vec<Self> {
+        let held = scores != Scores::Shared;
+        let shapes = if held { self.shapes_held(kernel, scores) } else { kernel.shapes.to_vec() };
+        let shaped = shapes.into_iter().filter_map(|shape| self.shaped(shape, kernel, held));
         let mut all: Vec<Self> = shaped.filter(|grid| grid.bytes(kernel) <= limit).collect();
         // The backward pass of small heads has registers to spare for more planes (an H200, 2026-11-27).
-        if kernel.scores == 2 && self.deep * self.side <= 32 && all.len() > 1 {
+        if !held && kernel.scores == 2 && self.deep * self.side <= 32 && all.len() > 1 {
             all.swap(0, 1);
         }
         all
+    }
+
+    /// Shapes where scores stay in fragments: counted in these, for that is what registers hold.
+    fn shapes_held(self, kernel: &Kernel, scores: Scores) -> Vec<Shape> {
+        let is_wide = self.deep <= 2 || scores == Scores::WideFragments && self.deep <= 4;
+        let rows = if is_wide { 2 * self.side } else { self.side };
+        // The forward pass has no gradients to keep.
+        let most = if kernel.scores == 1 && !is_wide { 8 } else { 4 };
+        [(most, 4), (4, 4), (4, 2), (2, 2), (1, 2)]
+            .map(|(planes, across)| shape(planes, rows, across * self.side, 2 * self.side))
+            .into()
     }
 }
 
@@ -274,7 +306,9 @@ pub(crate) fn grid(head_dim: usize, half: DType, client: &Client) -> Option<Grid
     let in_step = !client.features().plane.contains(Plane::Ops);
     let fits = |grid: &Grid| {
         has_fragments(grid.side, half, client)
-            && [&FORWARD, &QUERIES, &KEYS].iter().all(|kernel| grid.best(kernel, limit).is_some())
+            && [&FORWARD, &QUERIES, &KEYS]
+                .iter()
+                .all(|kernel| grid.best(kernel, Scores::Shared, limit).is_some())
     };
     if !(PER_WORD..=LARGEST_HEAD).contains(&head_dim) || !head_dim.is_multiple_of(PER_WORD) {
         return None;
@@ -283,39 +317,5 @@ pub(crate) fn grid(head_dim: usize, half: DType, client: &Client) -> Option<Grid
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_head_has_tiles_on_large_and_small_planes() {
-        for (side, lanes, limit) in [(16, 32, 48 << 10), (8, 8, 32 << 10), (16, 64, 64 << 10)] {
-            let mut found = [0; 3];
-            for head_dim in (16..=128).step_by(16) {
-                let grid = Grid::of(head_dim, side, lanes, false);
-                for (kernel, found) in [&FORWARD, &QUERIES, &KEYS].into_iter().zip(&mut found) {
-                    for grid in grid.all(kernel, limit) {
-                        assert!(grid.down > 0 && grid.across > 0 && grid.chunk > 0, "{grid:?}");
-                        assert!(grid.bytes(kernel) <= limit && grid.units() <= 1024, "{grid:?}");
-                    }
-                    *found += usize::from(grid.best(kernel, limit).is_some());
-                }
-            }
-            // Keys have no tiles for planes of 64.
-            let all = if lanes == 64 { [8, 5, 0] } else { [8; 3] };
-            assert_eq!(found, all, "heads with tiles: fragments of {side}, planes of {lanes}");
-        }
-    }
-
-    #[test]
-    fn rows_of_any_even_head_are_fetched_in_the_widest_pieces() {
-        let of = |head_dim, side| {
-            let grid = Grid::of(head_dim, side, 32, false);
-            (grid.piece, grid.pieces(), grid.lines(), grid.is_whole())
-        };
-        assert_eq!(of(64, 16), (4, 8, 8, true));
-        assert_eq!(of(24, 16), (4, 3, 4, false));
-        assert_eq!(of(24, 8), (4, 3, 3, true));
-        assert_eq!(of(20, 16), (2, 5, 4, false));
-        assert_eq!(of(22, 8), (1, 11, 3, false));
-    }
-}
+#[path = "grid_tests.rs"]
+mod tests;

@@ -8,49 +8,17 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::coords::{Sizes, SizesLaunch, tile_coords};
 use super::grid::Grid;
+use super::held::{Place, add_key_gradients};
 use super::queries::P_SCALE;
 use super::tile::{
-    add_product, fetch, leave, meet, no_sums, products, row_of_lane, rows_of_plane, store,
+    add_product, fetch, fetch_numbers, leave, leave_numbers, meet, no_sums, products, row_of_lane,
+    rows_of_plane, store,
 };
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, Quad, pack};
 use crate::kernels::tensors::elem;
 use crate::kernels::traffic::{on, reads, reads_some, writes_some};
 use crate::ops::attention::dims::Dims;
-
-/// Fetches what rows `first..` of a sequence have one number each of, `other` beyond the context.
-#[cube]
-fn fetch_numbers(
-    from: &[f32],
-    at: usize,
-    first: usize,
-    context: usize,
-    other: f32,
-    to: &mut Array<f32>,
-    #[comptime] grid: Grid,
-) {
-    #[unroll]
-    for i in 0..comptime!(grid.others().div_ceil(grid.units())) {
-        let t = first + UNIT_POS as usize + comptime!(i * grid.units());
-        let mut value = other;
-        if t < context {
-            value = from[at + t];
-        }
-        to[i] = value;
-    }
-}
-
-/// Leaves fetched numbers in shared memory.
-#[cube]
-fn leave_numbers(fetched: &Array<f32>, to: &mut Shared<[f32]>, #[comptime] grid: Grid) {
-    #[unroll]
-    for i in 0..comptime!(grid.others().div_ceil(grid.units())) {
-        let index = UNIT_POS as usize + comptime!(i * grid.units());
-        if index < comptime!(grid.others()) {
-            to[index] = fetched[i];
-        }
-    }
-}
 
 #[cube(launch_unchecked)]
 fn keys_kernel<E: Float, N: Size>(
@@ -69,7 +37,7 @@ fn keys_kernel<E: Float, N: Size>(
     let mut tiles = Shared::<[Line]>::new_aligned_slice(grid.tiles(), 16usize);
     let mut scratch =
         Shared::<[Line]>::new_aligned_slice(comptime!(grid.planes * grid.scratch()), 16usize);
-    let mut log_sums_here = Shared::<[f32]>::new_aligned_slice(others, 16usize);
+    let mut shifts = Shared::<[f32]>::new_aligned_slice(others, 16usize);
     let mut deltas_here = Shared::<[f32]>::new_aligned_slice(others, 16usize);
     let here = tile_coords(&sizes, false, grid);
     let (context, factor) = (sizes.context, sizes.scale);
@@ -104,6 +72,14 @@ fn keys_kernel<E: Float, N: Size>(
     sync_cube();
     let values = rows_of_plane::<E>(&tiles, grid);
 
+    // What is added to scores before `exp` is added to their sums, before `factor`, where they stay in fragments; so is delta.
+    let mut per_score = 1.0f32;
+    let mut of_delta = 1.0f32;
+    if comptime!(grid.held) {
+        per_score = 1.0 / factor;
+        of_delta = -1.0f32;
+    }
+    let shift = comptime!(P_SCALE.ln()) * per_score;
     let dk = no_sums(comptime!(grid.down * grid.deep), grid.side);
     let dv = no_sums(comptime!(grid.down * grid.deep), grid.side);
     for round in begin..end {
@@ -111,8 +87,8 @@ fn keys_kernel<E: Float, N: Size>(
         sync_cube(); // the tiles before have been used
         leave(&of_queries, &mut tiles, 0usize, others, grid);
         leave(&of_dys, &mut tiles, comptime!(grid.tiles() / 2), others, grid);
-        leave_numbers(&of_log_sums, &mut log_sums_here, grid);
-        leave_numbers(&of_deltas, &mut deltas_here, grid);
+        leave_numbers(&of_log_sums, -per_score, shift, &mut shifts, grid);
+        leave_numbers(&of_deltas, of_delta, 0.0, &mut deltas_here, grid);
         sync_cube();
         if round + 1 < end {
             let next = first_query + others;
@@ -134,44 +110,82 @@ fn keys_kernel<E: Float, N: Size>(
             let column = first_query + c * comptime!(grid.columns());
             if column + comptime!(grid.columns()) > first_of_plane {
                 let of_chunk = c * comptime!(grid.columns() * grid.stride());
-                let of_dys_chunk = of_chunk + comptime!(grid.tiles() / 2);
-                products::<E>(&keys, &tiles, of_chunk, &mut scratch, at, grid);
-                products::<E>(&values, &tiles, of_dys_chunk, &mut scratch, second, grid);
-                meet(grid);
-                let first_own = c * comptime!(grid.columns()) + part * comptime!(4 * quads);
-                let before = first_query + first_own;
-                let t = first_of_plane + row;
-                if column < first_of_plane + comptime!(grid.rows_of_plane() - 1) {
-                    score_gradients::<E>(
-                        &mut scratch,
-                        own,
-                        factor,
-                        &log_sums_here,
-                        &deltas_here,
-                        first_own,
-                        t,
-                        before,
-                        true,
-                        grid,
-                    );
+                if comptime!(grid.held) {
+                    let own = c * comptime!(grid.columns());
+                    let at = Place { row: first_of_plane as u32, column: column as u32 };
+                    if column < first_of_plane + comptime!(grid.rows_of_plane() - 1) {
+                        add_key_gradients::<E>(
+                            &dk,
+                            &dv,
+                            &keys,
+                            &values,
+                            &tiles,
+                            of_chunk,
+                            &shifts,
+                            &deltas_here,
+                            own,
+                            factor,
+                            at,
+                            true,
+                            grid,
+                        );
+                    } else {
+                        add_key_gradients::<E>(
+                            &dk,
+                            &dv,
+                            &keys,
+                            &values,
+                            &tiles,
+                            of_chunk,
+                            &shifts,
+                            &deltas_here,
+                            own,
+                            factor,
+                            at,
+                            false,
+                            grid,
+                        );
+                    }
                 } else {
-                    score_gradients::<E>(
-                        &mut scratch,
-                        own,
-                        factor,
-                        &log_sums_here,
-                        &deltas_here,
-                        first_own,
-                        t,
-                        before,
-                        false,
-                        grid,
-                    );
+                    let of_dys_chunk = of_chunk + comptime!(grid.tiles() / 2);
+                    products::<E>(&keys, &tiles, of_chunk, &mut scratch, at, grid);
+                    products::<E>(&values, &tiles, of_dys_chunk, &mut scratch, second, grid);
+                    meet(grid);
+                    let first_own = c * comptime!(grid.columns()) + part * comptime!(4 * quads);
+                    let before = first_query + first_own;
+                    let t = first_of_plane + row;
+                    if column < first_of_plane + comptime!(grid.rows_of_plane() - 1) {
+                        score_gradients::<E>(
+                            &mut scratch,
+                            own,
+                            factor,
+                            &shifts,
+                            &deltas_here,
+                            first_own,
+                            t,
+                            before,
+                            true,
+                            grid,
+                        );
+                    } else {
+                        score_gradients::<E>(
+                            &mut scratch,
+                            own,
+                            factor,
+                            &shifts,
+                            &deltas_here,
+                            first_own,
+                            t,
+                            before,
+                            false,
+                            grid,
+                        );
+                    }
+                    meet(grid);
+                    add_product::<E>(&dv, &scratch, at, &tiles, of_dys_chunk, grid);
+                    add_product::<E>(&dk, &scratch, second, &tiles, of_chunk, grid);
+                    meet(grid);
                 }
-                meet(grid);
-                add_product::<E>(&dv, &scratch, at, &tiles, of_dys_chunk, grid);
-                add_product::<E>(&dk, &scratch, second, &tiles, of_chunk, grid);
-                meet(grid);
             }
         }
     }
@@ -220,7 +234,7 @@ fn score_gradients<E: Float>(
     scratch: &mut Shared<[Line]>,
     own: usize,
     factor: f32,
-    log_sums: &Shared<[f32]>,
+    shifts: &Shared<[f32]>,
     deltas: &Shared<[f32]>,
     first: usize,
     t: usize,
@@ -242,15 +256,14 @@ fn score_gradients<E: Float>(
                 let line = from + comptime!(2 * k + h);
                 let s = Quad::reinterpret(scratch[line]);
                 let dp = Quad::reinterpret(scratch[line + comptime!(grid.columns() / 4)]);
-                let mut log_sum = Quad::new(0.0f32);
+                let mut shift = Quad::new(0.0f32);
                 let mut delta = Quad::new(0.0f32);
                 #[unroll]
                 for x in 0..4usize {
                     let column = first + comptime!(4 * (2 * k + h) + x);
-                    log_sum.insert(x, log_sums[column]);
+                    shift.insert(x, shifts[column]);
                     delta.insert(x, deltas[column]);
                 }
-                let shift = Quad::new(comptime!(P_SCALE.ln()).runtime()) - log_sum;
                 let mut p = (s * Quad::new(factor) + shift).exp();
                 if comptime!(hides) {
                     #[unroll]

@@ -8,16 +8,18 @@
 mod coords;
 mod forward;
 mod grid;
+mod held;
 mod keys;
 mod queries;
+mod running;
 mod tile;
 
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::rotary::{self, GainGradients};
-use crate::kernels::Choices;
 use crate::kernels::tensors::{empty, empty_of, row_major, rows_of};
+use crate::kernels::{Choices, Scores};
 use crate::ops::attention::dims::Dims;
 pub(super) use grid::{Grid, grid};
 
@@ -27,11 +29,11 @@ fn rows_in(dtype: DType, tensor: CubeTensor) -> CubeTensor {
     row_major(tensor)
 }
 
-/// The grids of the three kernels.
-fn grids(grid: Grid, like: &CubeTensor) -> [Grid; 3] {
+/// The grid of a kernel.
+fn grid_of(kernel: &grid::Kernel, grid: Grid, scores: Scores, like: &CubeTensor) -> Grid {
     let limit = like.client.properties().hardware.max_shared_memory_size;
-    [&grid::FORWARD, &grid::QUERIES, &grid::KEYS]
-        .map(|kernel| grid.best(kernel, limit).expect("checked when it was chosen"))
+    let best = grid.best(kernel, scores, limit);
+    best.or_else(|| grid.best(kernel, Scores::Shared, limit)).expect("checked when it was chosen")
 }
 
 /// As [`run`](super::run), in half precision.
@@ -46,14 +48,20 @@ pub(super) fn forward(
     choices: Choices,
 ) -> [CubeTensor; 3] {
     let qkv = rows_in(half, qkv);
-    let [of_forward, _, _] = grids(grid, &qkv);
+    // The largest score of heads that are not normed is not known.
+    let scores = if normed { choices.scores } else { Scores::Shared };
+    let of_forward = grid_of(&grid::FORWARD, grid, scores, &qkv);
     let qk = match normed {
-        true => rotary::forward(qkv.clone(), gains, tables, d, choices),
+        true => rotary::forward(qkv.clone(), gains.clone(), tables, d, choices),
         false => qkv.clone(),
     };
     let out = empty_of(&qkv, [d.replicas, d.sequences * d.context, d.width()], half);
     let log_sum = empty(&qkv, [d.replicas, d.sequences * d.heads, d.context]);
-    forward::launch(of_forward, &qk, &qkv, &out, &log_sum, d);
+    let [q_gain, k_gain] = match normed {
+        true => gains.map(rows_of),
+        false => [(); 2].map(|()| empty(&qkv, [1; 3])),
+    };
+    forward::launch(of_forward, &qk, &qkv, [&q_gain, &k_gain], &out, &log_sum, d);
     [out, log_sum, qk]
 }
 
@@ -70,7 +78,8 @@ pub(super) fn backward(
 ) -> CubeTensor {
     let [qkv, qk, out, dy] = [qkv, qk, out, dy].map(|tensor| rows_in(half, tensor));
     let log_sum = rows_of(log_sum);
-    let [_, of_queries, of_keys] = grids(grid, &qkv);
+    let [of_queries, of_keys] =
+        [&grid::QUERIES, &grid::KEYS].map(|kernel| grid_of(kernel, grid, choices.scores, &qkv));
     let dqkv = empty_of(&dy, [d.replicas, d.sequences * d.context, 3 * d.width()], half);
     let delta = empty(&dy, [d.replicas, d.sequences * d.heads, d.context]);
     let read = [&qk, &qkv, &out, &dy, &log_sum];

@@ -8,6 +8,7 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::coords::{Sizes, SizesLaunch, tile_coords};
 use super::grid::Grid;
+use super::held::{Place, add_query_gradients};
 use super::tile::{
     add_product, fetch, leave, meet, no_sums, products, row_of_lane, rows_of_plane, store,
 };
@@ -29,7 +30,7 @@ fn product_of<E: Float>(a: Line, b: Line) -> f32 {
 }
 
 #[cube(launch_unchecked)]
-#[allow(clippy::if_same_then_else)] // one is decided when the kernel is compiled
+#[allow(clippy::if_same_then_else, clippy::collapsible_if)] // one is decided when the kernel is compiled
 fn queries_kernel<E: Float, N: Size>(
     qk: &[Vector<u32, N>],
     qkv: &[Vector<u32, N>],
@@ -48,8 +49,10 @@ fn queries_kernel<E: Float, N: Size>(
     let mut tiles = Shared::<[Line]>::new_aligned_slice(grid.tiles(), 16usize);
     let mut scratch =
         Shared::<[Line]>::new_aligned_slice(comptime!(grid.planes * grid.scratch()), 16usize);
-    let mut parts =
-        Shared::<[f32]>::new_aligned_slice(comptime!(grid.rows() * grid.lines()), 16usize);
+    // Parts of each row's delta; where scores stay in fragments, what is added to scores, and to dP.
+    let mut parts = Shared::<[f32]>::new_aligned_slice(grid.parts(), 16usize);
+    let (shifts, deltas_at) =
+        comptime!((grid.rows() * grid.lines(), grid.rows() * (grid.lines() + 1)));
     let here = tile_coords(&sizes, true, grid);
     let (context, factor) = (sizes.context, sizes.scale);
     let (first, first_of_plane) = (here.first, here.first_of_plane);
@@ -108,6 +111,12 @@ fn queries_kernel<E: Float, N: Size>(
             }
         }
         factors[e] = factor * comptime!(1.0 / P_SCALE);
+        if comptime!(grid.held) {
+            if part == 0 {
+                parts[shifts + of_cube] = shift[e] / factor;
+                parts[deltas_at + of_cube] = -sum;
+            }
+        }
     }
 
     let sums = no_sums(comptime!(grid.down * grid.deep), grid.side);
@@ -128,41 +137,77 @@ fn queries_kernel<E: Float, N: Size>(
             let column = first_key + c * comptime!(grid.columns());
             if column < first_of_plane + comptime!(grid.rows_of_plane()) {
                 let of_chunk = c * comptime!(grid.columns() * grid.stride());
-                let of_values_chunk = of_chunk + comptime!(grid.tiles() / 2);
-                let second = at + comptime!(grid.columns() / 4);
-                products::<E>(&queries, &tiles, of_chunk, &mut scratch, at, grid);
-                products::<E>(&dys, &tiles, of_values_chunk, &mut scratch, second, grid);
-                meet(grid);
-                if column + comptime!(grid.columns()) > first_of_plane + 1 {
-                    let before = column + part * comptime!(4 * quads);
-                    let t = first_of_plane + row;
-                    score_gradients::<E>(
-                        &mut scratch,
-                        own,
-                        factor,
-                        &shift,
-                        &delta,
-                        t,
-                        before,
-                        true,
-                        grid,
-                    );
+                if comptime!(grid.held) {
+                    let of_plane = first_of_plane - first;
+                    let at = Place { row: first_of_plane as u32, column: column as u32 };
+                    if column + comptime!(grid.columns()) > first_of_plane + 1 {
+                        add_query_gradients::<E>(
+                            &sums,
+                            &queries,
+                            &dys,
+                            &tiles,
+                            of_chunk,
+                            &parts,
+                            of_plane + shifts,
+                            of_plane + deltas_at,
+                            factor,
+                            at,
+                            true,
+                            grid,
+                        );
+                    } else {
+                        add_query_gradients::<E>(
+                            &sums,
+                            &queries,
+                            &dys,
+                            &tiles,
+                            of_chunk,
+                            &parts,
+                            of_plane + shifts,
+                            of_plane + deltas_at,
+                            factor,
+                            at,
+                            false,
+                            grid,
+                        );
+                    }
                 } else {
-                    score_gradients::<E>(
-                        &mut scratch,
-                        own,
-                        factor,
-                        &shift,
-                        &delta,
-                        0,
-                        0,
-                        false,
-                        grid,
-                    );
+                    let of_values_chunk = of_chunk + comptime!(grid.tiles() / 2);
+                    let second = at + comptime!(grid.columns() / 4);
+                    products::<E>(&queries, &tiles, of_chunk, &mut scratch, at, grid);
+                    products::<E>(&dys, &tiles, of_values_chunk, &mut scratch, second, grid);
+                    meet(grid);
+                    if column + comptime!(grid.columns()) > first_of_plane + 1 {
+                        let before = column + part * comptime!(4 * quads);
+                        let t = first_of_plane + row;
+                        score_gradients::<E>(
+                            &mut scratch,
+                            own,
+                            factor,
+                            &shift,
+                            &delta,
+                            t,
+                            before,
+                            true,
+                            grid,
+                        );
+                    } else {
+                        score_gradients::<E>(
+                            &mut scratch,
+                            own,
+                            factor,
+                            &shift,
+                            &delta,
+                            0,
+                            0,
+                            false,
+                            grid,
+                        );
+                    }
+                    meet(grid);
+                    add_product::<E>(&sums, &scratch, at, &tiles, of_chunk, grid);
+                    meet(grid);
                 }
-                meet(grid);
-                add_product::<E>(&sums, &scratch, at, &tiles, of_chunk, grid);
-                meet(grid);
             }
         }
     }

@@ -2,9 +2,10 @@
 //! followed by zeros there; in memory they are not.
 
 use burn::cubecl::prelude::*;
-use burn::cubecl::{self, cmma};
+use burn::cubecl::{self};
 
 use super::grid::Grid;
+use crate::kernels::fragments::{self, Fragment, add_product_to, store_sums};
 use crate::kernels::lines::{Line, Quad, line_of, pack, write_line};
 
 /// The units of a plane wait for each other, and see what the others have left in shared memory.
@@ -74,6 +75,46 @@ pub(super) fn leave(
     }
 }
 
+/// Fetches what rows `first..` of a sequence have one number each of, `other` beyond the context.
+#[cube]
+pub(super) fn fetch_numbers(
+    from: &[f32],
+    at: usize,
+    first: usize,
+    context: usize,
+    other: f32,
+    to: &mut Array<f32>,
+    #[comptime] grid: Grid,
+) {
+    #[unroll]
+    for i in 0..comptime!(grid.others().div_ceil(grid.units())) {
+        let t = first + UNIT_POS as usize + comptime!(i * grid.units());
+        let mut value = other;
+        if t < context {
+            value = from[at + t];
+        }
+        to[i] = value;
+    }
+}
+
+/// Leaves fetched numbers in shared memory, times `scale` and plus `offset`.
+#[cube]
+pub(super) fn leave_numbers(
+    fetched: &Array<f32>,
+    scale: f32,
+    offset: f32,
+    to: &mut Shared<[f32]>,
+    #[comptime] grid: Grid,
+) {
+    #[unroll]
+    for i in 0..comptime!(grid.others().div_ceil(grid.units())) {
+        let index = UNIT_POS as usize + comptime!(i * grid.units());
+        if index < comptime!(grid.others()) {
+            to[index] = offset + scale * fetched[i];
+        }
+    }
+}
+
 /// A fragment of rows to multiply from the left, its first row at line `at` of memory with `stride` lines for each row.
 #[cube]
 fn left<E: Float>(
@@ -81,42 +122,26 @@ fn left<E: Float>(
     at: usize,
     #[comptime] stride: usize,
     #[comptime] side: usize,
-) -> cmma::Matrix<E> {
-    // SAFETY: loaded at once.
-    let mut matrix = unsafe {
-        cmma::Matrix::<E>::uninitialized(
-            cmma::MatrixIdent::A,
-            side,
-            side,
-            side,
-            cmma::MatrixLayout::RowMajor,
-        )
-    };
+) -> Fragment<E> {
     let end = from.len();
-    cmma::load(&mut matrix, &from[at..end], comptime!(4 * stride as u32));
-    matrix
+    fragments::left::<E>(&from[at..end], comptime!(4 * stride as u32), side)
 }
 
 /// A fragment to multiply from the right: rows of memory are its rows or, with `transposed`, its columns.
 #[cube]
-fn right<E: Float>(
+pub(super) fn right<E: Float>(
     from: &Shared<[Line]>,
     at: usize,
     #[comptime] transposed: bool,
     #[comptime] grid: Grid,
-) -> cmma::Matrix<E> {
-    let side = grid.side;
-    let layout = comptime!(if transposed {
-        cmma::MatrixLayout::ColMajor
-    } else {
-        cmma::MatrixLayout::RowMajor
-    });
-    // SAFETY: loaded at once.
-    let mut matrix =
-        unsafe { cmma::Matrix::<E>::uninitialized(cmma::MatrixIdent::B, side, side, side, layout) };
+) -> Fragment<E> {
     let end = from.len();
-    cmma::load(&mut matrix, &from[at..end], comptime!(4 * grid.stride() as u32));
-    matrix
+    fragments::right::<E>(
+        &from[at..end],
+        comptime!(4 * grid.stride() as u32),
+        transposed,
+        grid.side,
+    )
 }
 
 /// `count` fragments of sums, all 0.
@@ -124,18 +149,11 @@ fn right<E: Float>(
 pub(super) fn no_sums(
     #[comptime] count: usize,
     #[comptime] side: usize,
-) -> Sequence<cmma::Matrix<f32>> {
+) -> Sequence<Fragment<f32>> {
     let mut sums = Sequence::new();
     #[unroll]
     for _ in 0..count {
-        sums.push(cmma::Matrix::<f32>::from_value(
-            cmma::MatrixIdent::Accumulator,
-            side,
-            side,
-            side,
-            cmma::MatrixLayout::Undefined,
-            0.0f32,
-        ));
+        sums.push(fragments::sums(0.0f32, side));
     }
     sums
 }
@@ -145,7 +163,7 @@ pub(super) fn no_sums(
 pub(super) fn rows_of_plane<E: Float>(
     from: &Shared<[Line]>,
     #[comptime] grid: Grid,
-) -> Sequence<cmma::Matrix<E>> {
+) -> Sequence<Fragment<E>> {
     let first = UNIT_POS_Y as usize * comptime!(grid.rows_of_plane() * grid.stride());
     let mut fragments = Sequence::new();
     #[unroll]
@@ -163,7 +181,7 @@ pub(super) fn rows_of_plane<E: Float>(
 /// line `at`.
 #[cube]
 pub(super) fn products<E: Float>(
-    rows: &Sequence<cmma::Matrix<E>>,
+    rows: &Sequence<Fragment<E>>,
     tile: &Shared<[Line]>,
     tile_at: usize,
     scratch: &mut Shared<[Line]>,
@@ -180,20 +198,14 @@ pub(super) fn products<E: Float>(
             let other = right::<E>(tile, from, true, grid);
             #[unroll]
             for i in 0..grid.down {
-                let sum = &sums[i];
-                cmma::execute(&rows[comptime!(i * deep + k)], &other, sum, sum);
+                add_product_to::<E>(&sums[i], &rows[comptime!(i * deep + k)], &other);
             }
         }
         #[unroll]
         for i in 0..grid.down {
             let to = at + comptime!(i * side * wide + j * side / 4);
             let end = scratch.len();
-            cmma::store(
-                &mut scratch[to..end],
-                &sums[i],
-                comptime!(4 * wide as u32),
-                cmma::MatrixLayout::RowMajor,
-            );
+            store_sums(&mut scratch[to..end], &sums[i], comptime!(4 * wide as u32));
         }
     }
 }
@@ -202,7 +214,7 @@ pub(super) fn products<E: Float>(
 /// of a tile.
 #[cube]
 pub(super) fn add_product<E: Float>(
-    sums: &Sequence<cmma::Matrix<f32>>,
+    sums: &Sequence<Fragment<f32>>,
     scratch: &Shared<[Line]>,
     at: usize,
     tile: &Shared<[Line]>,
@@ -212,7 +224,7 @@ pub(super) fn add_product<E: Float>(
     let (side, deep, wide) = comptime!((grid.side, grid.deep, grid.wide()));
     #[unroll]
     for j in 0..grid.chunk {
-        let mut p = Sequence::<cmma::Matrix<E>>::new();
+        let mut p = Sequence::<Fragment<E>>::new();
         #[unroll]
         for i in 0..grid.down {
             let from = at + comptime!(i * side * wide + grid.p_at(j));
@@ -224,8 +236,7 @@ pub(super) fn add_product<E: Float>(
             let other = right::<E>(tile, from, false, grid);
             #[unroll]
             for i in 0..grid.down {
-                let sum = &sums[comptime!(i * deep + c)];
-                cmma::execute(&p[i], &other, sum, sum);
+                add_product_to::<E>(&sums[comptime!(i * deep + c)], &p[i], &other);
             }
         }
     }
@@ -235,7 +246,7 @@ pub(super) fn add_product<E: Float>(
 /// `to_at + t * stride`. Through the plane's scratch from line `at`.
 #[cube]
 pub(super) fn store<E: Float, N: Size>(
-    sums: &Sequence<cmma::Matrix<f32>>,
+    sums: &Sequence<Fragment<f32>>,
     factors: &Array<f32>,
     scratch: &mut Shared<[Line]>,
     at: usize,
@@ -261,11 +272,10 @@ pub(super) fn store<E: Float, N: Size>(
             for c in 0..count {
                 let to_line = at + comptime!(i * side * wide + c * side / 4);
                 let end = scratch.len();
-                cmma::store(
+                store_sums(
                     &mut scratch[to_line..end],
                     &sums[comptime!(i * deep + round * together + c)],
                     comptime!(4 * wide as u32),
-                    cmma::MatrixLayout::RowMajor,
                 );
             }
         }

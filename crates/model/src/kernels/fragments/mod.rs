@@ -1,5 +1,7 @@
 //! The fragments of matrices that a device's matrix units multiply.
 
+mod fragment;
+
 use burn::cubecl::client::Client;
 use burn::cubecl::features::MmaConfig;
 use burn::cubecl::prelude::*;
@@ -7,6 +9,7 @@ use burn::tensor::DType;
 
 use super::launch::fixed_plane;
 use super::tensors::elem;
+pub(crate) use fragment::*;
 
 /// Whether the device multiplies square fragments of this side in a half precision, with sums in `f32`.
 pub(crate) fn has_fragments(side: usize, half: DType, client: &Client) -> bool {

@@ -1,9 +1,10 @@
 //! An adapter with one shader compiler, tested as far as it is not known.
 
+mod timed;
+
 use std::time::Instant;
 
 use burn::tensor::Device;
-use isoflop_model::kernels::Choices;
 use isoflop_plan::Precision;
 
 use super::adapters::Adapter;
@@ -11,9 +12,8 @@ use super::error::DeviceError;
 use super::info::{DeviceInfo, ShaderCompiler};
 use super::open::{OpenEvent, Request};
 use super::precision::{HALVES, with_matrix_units};
-use super::selftest::{self, CacheKey, SelfTest, SelfTestFailure, Verdict};
-use super::wait::responds;
-use super::{setup, unit_products};
+use super::selftest::{self, CacheKey, SelfTest, SelfTestFailure, Timed, Verdict};
+use super::setup;
 
 /// A compiler to try on an adapter, with kernels or without.
 pub(super) struct Candidate<'a> {
@@ -23,6 +23,7 @@ pub(super) struct Candidate<'a> {
     request: &'a Request,
     tell: &'a mut dyn FnMut(OpenEvent),
     known: Option<Verdict>,
+    timed: Timed,
     /// Once it is opened in this process.
     device: Option<Device>,
 }
@@ -40,13 +41,24 @@ impl<'a> Candidate<'a> {
         tell: &'a mut dyn FnMut(OpenEvent),
     ) -> Result<Self, DeviceError> {
         tell(OpenEvent::Opening { device: adapter.info.label(), shader, kernels });
-        let mut candidate =
-            Self { adapter, shader, kernels, request, tell, known: None, device: None };
+        let mut candidate = Self {
+            adapter,
+            shader,
+            kernels,
+            request,
+            tell,
+            known: None,
+            timed: Timed::default(),
+            device: None,
+        };
         let there = adapter.info.shaders.contains(&shader);
         if !there || !candidate.elsewhere() {
             candidate.device = Some(setup::open(adapter, shader, kernels)?);
         }
-        candidate.known = candidate.look_up().filter(|_| !request.anew);
+        match request.anew {
+            true => candidate.keep_timed(),
+            false => candidate.look_up(),
+        }
         Ok(candidate)
     }
 
@@ -63,39 +75,8 @@ impl<'a> Candidate<'a> {
             Some(device) => device,
             None => setup::open(self.adapter, self.shader, self.kernels)?,
         };
-        let matrix_units = report.without_matrix_units.is_none();
-        let unit_products = self.unit_products(&device)?;
-        Choices { matrix_units, unit_products, ..Choices::of(&device) }.set(&device);
+        self.choose(&device, &report)?;
         Ok((device, report))
-    }
-
-    /// Whether this project's kernel makes its products in `f32`: timed once.
-    fn unit_products(&mut self, device: &Device) -> Result<bool, DeviceError> {
-        if !self.kernels {
-            return Ok(true);
-        }
-        // A file that cannot be used has been told of.
-        let cache = self.request.cache.as_ref();
-        let known = cache.and_then(|cache| cache.products(&self.key().ok()?).ok()?);
-        if let Some(times_as_fast) = known.filter(|_| !self.request.anew) {
-            return Ok(times_as_fast >= 1.0);
-        }
-        match unit_products::times_as_fast(device, unit_products::sizes(&self.adapter.info)) {
-            Ok(times_as_fast) if times_as_fast.is_finite() => {
-                let kept = cache.map(|cache| cache.keep_products(self.key()?, times_as_fast));
-                self.told_of(kept.unwrap_or(Ok(())), "times products again");
-                Ok(times_as_fast >= 1.0)
-            }
-            Ok(_) => Ok(true),
-            Err(what) => {
-                let text = format!("products in f32 could not be timed: {what}");
-                let device_label = self.adapter.info.label();
-                responds(device)
-                    .map_err(|what| DeviceError::Open { device: device_label, what })?;
-                (self.tell)(OpenEvent::Warning(text));
-                Ok(true)
-            }
-        }
     }
 
     /// How the device compared with the CPU in the precisions that are asked for.
@@ -161,16 +142,17 @@ impl<'a> Candidate<'a> {
         CacheKey::new(&self.adapter.info, self.shader, self.kernels)
     }
 
-    /// The verdict of an earlier start.
-    fn look_up(&mut self) -> Option<Verdict> {
-        let cache = self.request.cache.as_ref()?;
-        let found = self.key().and_then(|key| cache.lookup(&key));
-        found.unwrap_or_else(|why| {
-            let path = cache.path().display();
-            let text = format!("{path} cannot be used ({why}): the device is tested again");
-            (self.tell)(OpenEvent::Warning(text));
-            None
-        })
+    /// What earlier starts have found.
+    fn look_up(&mut self) {
+        let Some(cache) = &self.request.cache else { return };
+        match self.key().and_then(|key| cache.lookup(&key)) {
+            Ok((known, timed)) => (self.known, self.timed) = (known, timed),
+            Err(why) => {
+                let path = cache.path().display();
+                let text = format!("{path} cannot be used ({why}): the device is tested again");
+                (self.tell)(OpenEvent::Warning(text));
+            }
+        }
     }
 
     fn store(

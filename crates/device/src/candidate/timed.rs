@@ -1,0 +1,97 @@
+//! Choices between kernels that are right: neither is faster on every adapter, so each adapter times them once.
+
+use burn::tensor::Device;
+use isoflop_model::kernels::{Choices, Scores};
+use isoflop_plan::Precision;
+
+use super::super::error::DeviceError;
+use super::super::info::ShaderCompiler;
+use super::super::open::OpenEvent;
+use super::super::precision::{HALVES, with_matrix_units};
+use super::super::scores::ScoresTrial;
+use super::super::selftest::{self, SelfTest};
+use super::super::unit_products;
+use super::super::wait::responds;
+use super::Candidate;
+
+impl Candidate<'_> {
+    /// Makes the device's choices.
+    ///
+    /// # Errors
+    /// If it no longer responds.
+    pub(super) fn choose(&mut self, device: &Device, report: &SelfTest) -> Result<(), DeviceError> {
+        let matrix_units = report.without_matrix_units.is_none();
+        let before = self.timed.clone();
+        let unit_products = self.unit_products(device)?;
+        let scores = self.scores(report);
+        if self.timed != before {
+            self.keep_timed();
+        }
+        Choices { matrix_units, unit_products, scores, ..Choices::of(device) }.set(device);
+        Ok(())
+    }
+
+    /// Keeps what was timed in place of what earlier starts have found.
+    pub(super) fn keep_timed(&mut self) {
+        let Some(cache) = &self.request.cache else { return };
+        let kept = self.key().and_then(|key| cache.store_timed(key, self.timed.clone()));
+        self.told_of(kept, "times kernels again");
+    }
+
+    /// Whether this project's kernel makes its products in `f32`.
+    fn unit_products(&mut self, device: &Device) -> Result<bool, DeviceError> {
+        let info = &self.adapter.info;
+        if self.kernels && self.timed.products.is_none() {
+            (self.tell)(OpenEvent::Timing("products in f32"));
+            match unit_products::times_as_fast(device, unit_products::sizes(info)) {
+                Ok(times) => {
+                    let text =
+                        format!("products in f32: {times:.2} times as fast as cubek's kernels");
+                    (self.tell)(OpenEvent::Timed(text));
+                    self.timed.products = Some(times).filter(|times| times.is_finite());
+                }
+                Err(what) => {
+                    responds(device)
+                        .map_err(|what| DeviceError::Open { device: info.label(), what })?;
+                    let text = format!("products in f32 could not be timed: {what}");
+                    (self.tell)(OpenEvent::Warning(text));
+                }
+            }
+        }
+        Ok(self.timed.products.is_none_or(|times_as_fast| times_as_fast >= 1.0))
+    }
+
+    /// Where attention on matrix units has its scores. Other ways than the one that every device has are tried in another process.
+    fn scores(&mut self, report: &SelfTest) -> Scores {
+        let Some(half) = self.half_to_try(report) else { return Scores::Shared };
+        if self.timed.scores.is_none() {
+            (self.tell)(OpenEvent::Timing("attention in half precision"));
+            let trial = selftest::trial_in_child(&self.adapter.info.id, self.shader, half);
+            self.timed.scores = match trial {
+                Ok(trial) => {
+                    (self.tell)(OpenEvent::Timed(format!("attention in half precision: {trial}")));
+                    Some(trial)
+                }
+                Err(failure) => {
+                    let text = format!("attention keeps its scores in shared memory: {failure}");
+                    (self.tell)(OpenEvent::Warning(text));
+                    failure.lasts().then(|| ScoresTrial::failed(&failure.to_string()))
+                }
+            };
+        }
+        self.timed.scores.as_ref().map_or(Scores::Shared, ScoresTrial::best)
+    }
+
+    /// The half precision to try in: one that passed on matrix units, where the driver has what other ways need.
+    fn half_to_try(&self, report: &SelfTest) -> Option<Precision> {
+        let info = &self.adapter.info;
+        let able = self.kernels
+            && self.shader == ShaderCompiler::Spirv
+            && info.fragments_by_element
+            && report.without_matrix_units.is_none()
+            && self.elsewhere();
+        let units = with_matrix_units(info, self.shader);
+        let fits = |half: &Precision| report.precisions.contains(half) && units.contains(half);
+        HALVES.into_iter().find(|half| able && fits(half))
+    }
+}

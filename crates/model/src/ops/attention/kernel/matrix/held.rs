@@ -1,0 +1,202 @@
+//! Scores that stay in the fragments that matrix units have made them in: weights of the softmax and gradients are taken element by
+//! element, and are the left operand of the next product at once. Shared memory has the tiles alone, and planes wait for nothing
+//! between two tiles.
+//!
+//! What is added to scores before `exp`, and to dP, are numbers of whole rows or columns: the sums of these products begin with them.
+
+use burn::cubecl::{self, prelude::*};
+
+use super::grid::Grid;
+use super::tile::right;
+use crate::kernels::fragments::{
+    Fragment, add_product_to, as_left, map, ones, sums, sums_of, times,
+};
+use crate::kernels::lines::Line;
+
+/// Where the scores of some fragments are among those of a sequence and head.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+pub(super) struct Place {
+    pub row: u32,
+    pub column: u32,
+}
+
+/// `exp` of scores times `factor`. With `hides`, scores whose key comes after their query become 0: rows are keys if
+/// `rows_are_keys`, else queries.
+#[cube]
+fn weights(
+    scores: &Fragment<f32>,
+    factor: f32,
+    first: Place,
+    #[comptime] hides: bool,
+    #[comptime] rows_are_keys: bool,
+) -> Fragment<f32> {
+    map(scores, |row, column, score| {
+        let weight = (score * factor).exp();
+        if comptime!(hides) {
+            let (row, column) = (first.row + row, first.column + column);
+            let mut is_seen = column <= row;
+            if comptime!(rows_are_keys) {
+                is_seen = row <= column;
+            }
+            select(is_seen, weight, f32::new(0.0))
+        } else {
+            weight
+        }
+    })
+}
+
+/// Adds the product of row fragment `i` with a fragment of a tile's rows, the first one at line `at`, to sums.
+#[cube]
+fn add_scores<E: Float>(
+    to: &Fragment<f32>,
+    rows: &Sequence<Fragment<E>>,
+    #[comptime] i: usize,
+    tile: &Shared<[Line]>,
+    at: usize,
+    #[comptime] grid: Grid,
+) {
+    #[unroll]
+    for k in 0..grid.deep {
+        let other = right::<E>(tile, at + comptime!(k * grid.side / 8), true, grid);
+        add_product_to::<E>(to, &rows[comptime!(i * grid.deep + k)], &other);
+    }
+}
+
+/// Adds the products of P or dS, a fragment for each fragment of a plane's rows, with a fragment of a tile's rows to their sums.
+#[cube]
+fn add_rows<E: Float>(
+    to: &Sequence<Fragment<f32>>,
+    left: &Sequence<Fragment<E>>,
+    tile: &Shared<[Line]>,
+    at: usize,
+    #[comptime] grid: Grid,
+) {
+    #[unroll]
+    for k in 0..grid.deep {
+        let other = right::<E>(tile, at + comptime!(k * grid.side / 8), false, grid);
+        #[unroll]
+        for i in 0..grid.down {
+            add_product_to::<E>(&to[comptime!(i * grid.deep + k)], &left[i], &other);
+        }
+    }
+}
+
+/// Forward pass: adds a chunk of keys and values to the results of a plane's queries and to the sums of their weights, which every
+/// column of `totals` has.
+#[cube]
+pub(super) fn attend<E: Float>(
+    results: &Sequence<Fragment<f32>>,
+    totals: &Sequence<Fragment<f32>>,
+    queries: &Sequence<Fragment<E>>,
+    tiles: &Shared<[Line]>,
+    of_chunk: usize,
+    factor: f32,
+    first: Place,
+    #[comptime] hides: bool,
+    #[comptime] grid: Grid,
+) {
+    let side = grid.side;
+    let one = ones::<E>(side);
+    #[unroll]
+    for j in 0..grid.chunk {
+        let at = of_chunk + comptime!(j * side * grid.stride());
+        let mut p = Sequence::<Fragment<E>>::new();
+        #[unroll]
+        for i in 0..grid.down {
+            let s = sums(0.0f32, side);
+            add_scores::<E>(&s, queries, i, tiles, at, grid);
+            let here = Place {
+                row: first.row + comptime!((i * side) as u32),
+                column: first.column + comptime!((j * side) as u32),
+            };
+            p.push(as_left::<E>(&weights(&s, factor, here, hides, false)));
+            add_product_to::<E>(&totals[i], &p[i], &one);
+        }
+        add_rows::<E>(results, &p, tiles, at + comptime!(grid.tiles() / 2), grid);
+    }
+}
+
+/// Backward pass of queries: adds what a chunk of keys and values gives to the gradients of a plane's queries. `numbers`
+/// has two for each row: what is added to scores, the plane's rows' from `shifts` on, and to dP, from `deltas` on.
+#[cube]
+pub(super) fn add_query_gradients<E: Float>(
+    gradients: &Sequence<Fragment<f32>>,
+    queries: &Sequence<Fragment<E>>,
+    dys: &Sequence<Fragment<E>>,
+    tiles: &Shared<[Line]>,
+    of_chunk: usize,
+    numbers: &Shared<[f32]>,
+    shifts: usize,
+    deltas: usize,
+    factor: f32,
+    first: Place,
+    #[comptime] hides: bool,
+    #[comptime] grid: Grid,
+) {
+    let side = grid.side;
+    #[unroll]
+    for j in 0..grid.chunk {
+        let at = of_chunk + comptime!(j * side * grid.stride());
+        let mut ds = Sequence::<Fragment<E>>::new();
+        #[unroll]
+        for i in 0..grid.down {
+            let (shift, delta) = (shifts + comptime!(i * side), deltas + comptime!(i * side));
+            let s = sums_of(&numbers[shift..shift + side], false, side);
+            add_scores::<E>(&s, queries, i, tiles, at, grid);
+            let dp = sums_of(&numbers[delta..delta + side], false, side);
+            add_scores::<E>(&dp, dys, i, tiles, at + comptime!(grid.tiles() / 2), grid);
+            let here = Place {
+                row: first.row + comptime!((i * side) as u32),
+                column: first.column + comptime!((j * side) as u32),
+            };
+            ds.push(as_left::<E>(&times(&weights(&s, factor, here, hides, false), &dp)));
+        }
+        add_rows::<E>(gradients, &ds, tiles, at, grid);
+    }
+}
+
+/// Backward pass of keys and values: adds what a chunk of queries gives to the gradients of a plane's. `shifts` and `deltas` have a
+/// number for each row of the tile of queries, the chunk's from `own` on. Rows of scores are keys.
+#[cube]
+pub(super) fn add_key_gradients<E: Float>(
+    dk: &Sequence<Fragment<f32>>,
+    dv: &Sequence<Fragment<f32>>,
+    keys: &Sequence<Fragment<E>>,
+    values: &Sequence<Fragment<E>>,
+    tiles: &Shared<[Line]>,
+    of_chunk: usize,
+    shifts: &Shared<[f32]>,
+    deltas: &Shared<[f32]>,
+    own: usize,
+    factor: f32,
+    first: Place,
+    #[comptime] hides: bool,
+    #[comptime] grid: Grid,
+) {
+    let side = grid.side;
+    #[unroll]
+    for j in 0..grid.chunk {
+        let at = of_chunk + comptime!(j * side * grid.stride());
+        let of_dys = at + comptime!(grid.tiles() / 2);
+        let column = own + comptime!(j * side);
+        let mut ps = Sequence::<Fragment<E>>::new();
+        let mut ds = Sequence::<Fragment<E>>::new();
+        #[unroll]
+        for i in 0..grid.down {
+            let s = sums_of(&shifts[column..column + side], true, side);
+            add_scores::<E>(&s, keys, i, tiles, at, grid);
+            let dp = sums_of(&deltas[column..column + side], true, side);
+            add_scores::<E>(&dp, values, i, tiles, of_dys, grid);
+            let here = Place {
+                row: first.row + comptime!((i * side) as u32),
+                column: first.column + comptime!((j * side) as u32),
+            };
+            let p = weights(&s, factor, here, hides, true);
+            ps.push(as_left::<E>(&p));
+            ds.push(as_left::<E>(&times(&p, &dp)));
+        }
+        add_rows::<E>(dv, &ps, tiles, of_dys, grid);
+        add_rows::<E>(dk, &ds, tiles, at, grid);
+    }
+}
