@@ -46,17 +46,17 @@ pub(crate) struct Grid {
     pub held: bool,
 }
 
-/// Rows and columns of a grid, whatever the side of a fragment.
+/// A grid but for its heads, in fragments: registers hold as many of any side.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
     planes: usize,
-    rows_of_plane: usize,
-    others: usize,
+    down: usize,
+    across: usize,
     chunk: usize,
 }
 
-const fn shape(planes: usize, rows_of_plane: usize, others: usize, chunk: usize) -> Shape {
-    Shape { planes, rows_of_plane, others, chunk }
+const fn shape(planes: usize, down: usize, across: usize, chunk: usize) -> Shape {
+    Shape { planes, down, across, chunk }
 }
 
 /// A kernel's shapes, the best one first.
@@ -71,14 +71,13 @@ pub(super) struct Kernel {
 
 pub(super) const FORWARD: Kernel = Kernel {
     shapes: &[
-        shape(8, 16, 64, 32),
-        shape(4, 32, 64, 32),
-        shape(4, 16, 64, 64),
-        shape(4, 16, 64, 32),
-        shape(4, 16, 32, 32),
-        shape(2, 16, 32, 32),
-        shape(1, 16, 16, 16),
-        shape(1, 8, 8, 8),
+        shape(8, 1, 4, 2),
+        shape(4, 2, 4, 2),
+        shape(4, 1, 4, 4),
+        shape(4, 1, 4, 2),
+        shape(4, 1, 2, 2),
+        shape(2, 1, 2, 2),
+        shape(1, 1, 1, 1),
     ],
     scores: 1,
     extra: [0, 0],
@@ -88,13 +87,12 @@ pub(super) const FORWARD: Kernel = Kernel {
 /// The backward pass of queries.
 pub(super) const QUERIES: Kernel = Kernel {
     shapes: &[
-        shape(4, 16, 64, 32),
-        shape(8, 16, 64, 32),
-        shape(4, 32, 64, 32),
-        shape(4, 16, 32, 32),
-        shape(2, 16, 32, 32),
-        shape(1, 16, 16, 16),
-        shape(1, 8, 8, 8),
+        shape(4, 1, 4, 2),
+        shape(8, 1, 4, 2),
+        shape(4, 2, 4, 2),
+        shape(4, 1, 2, 2),
+        shape(2, 1, 2, 2),
+        shape(1, 1, 1, 1),
     ],
     scores: 2,
     // A part of a row's delta for each line.
@@ -106,12 +104,11 @@ pub(super) const QUERIES: Kernel = Kernel {
 /// The backward pass of keys and values.
 pub(super) const KEYS: Kernel = Kernel {
     shapes: &[
-        shape(4, 16, 64, 32),
-        shape(8, 16, 64, 32),
-        shape(4, 16, 32, 32),
-        shape(2, 16, 32, 32),
-        shape(1, 16, 16, 16),
-        shape(1, 8, 8, 8),
+        shape(4, 1, 4, 2),
+        shape(8, 1, 4, 2),
+        shape(4, 1, 2, 2),
+        shape(2, 1, 2, 2),
+        shape(1, 1, 1, 1),
     ],
     scores: 2,
     // What is added to scores, and delta.
@@ -237,25 +234,15 @@ impl Grid {
 
     /// This grid with a shape of its kernel; `None` if it does not divide so.
     fn shaped(self, shape: Shape, kernel: &Kernel, held: bool) -> Option<Self> {
-        let Shape { planes, rows_of_plane, others, chunk } = shape;
-        let side = self.side;
-        if ![rows_of_plane, others, chunk].iter().all(|n| n.is_multiple_of(side)) {
-            return None;
-        }
-        let grid = Self {
-            planes,
-            down: rows_of_plane / side,
-            across: others / side,
-            chunk: chunk / side,
-            scores: if held { 1 } else { kernel.scores },
-            held,
-            ..self
-        };
+        let Shape { planes, down, across, chunk } = shape;
+        let scores = if held { 1 } else { kernel.scores };
+        let grid = Self { planes, down, across, chunk, scores, held, ..self };
+        let rows_of_plane = grid.rows_of_plane();
         let shared_evenly = rows_of_plane.is_multiple_of(grid.lanes)
             || grid.lanes.is_multiple_of(rows_of_plane)
-                && grid.columns_of_lane().is_multiple_of(side)
-                && (grid.columns_of_lane() >= side);
-        (shared_evenly && others.is_multiple_of(chunk) && grid.rows() <= 2 * grid.others())
+                && grid.columns_of_lane().is_multiple_of(self.side)
+                && grid.columns_of_lane() >= self.side;
+        (shared_evenly && across.is_multiple_of(chunk) && grid.rows() <= 2 * grid.others())
             .then_some(grid)
     }
 
@@ -280,20 +267,20 @@ impl Grid {
         let shaped = shapes.into_iter().filter_map(|shape| self.shaped(shape, kernel, held));
         let mut all: Vec<Self> = shaped.filter(|grid| grid.bytes(kernel) <= limit).collect();
         // The backward pass of small heads has registers to spare for more planes (an H200, 2026-11-27).
-        if !held && kernel.scores == 2 && self.deep * self.side <= 32 && all.len() > 1 {
+        if !held && kernel.scores == 2 && self.deep <= 2 && all.len() > 1 {
             all.swap(0, 1);
         }
         all
     }
 
-    /// Shapes where scores stay in fragments: counted in these, for that is what registers hold.
+    /// Shapes where scores stay in fragments.
     fn shapes_held(self, kernel: &Kernel, scores: Scores) -> Vec<Shape> {
         let is_wide = self.deep <= 2 || scores == Scores::WideFragments && self.deep <= 4;
-        let rows = if is_wide { 2 * self.side } else { self.side };
+        let down = if is_wide { 2 } else { 1 };
         // The forward pass has no gradients to keep.
         let most = if kernel.scores == 1 && !is_wide { 8 } else { 4 };
         [(most, 4), (4, 4), (4, 2), (2, 2), (1, 2)]
-            .map(|(planes, across)| shape(planes, rows, across * self.side, 2 * self.side))
+            .map(|(planes, across)| shape(planes, down, across, 2))
             .into()
     }
 }
