@@ -211,6 +211,8 @@ fi
     case $? in 0 | 124 | 137) precision=$half && break ;; esac
 done
 [ $precision = f32 ] || echo "$precision" >"$out/log/precision"
+# What its first start has timed.
+[ -z "${current:-}" ] || while read -r line; do tell "$line"; done < <(sed -n '/ times as fast as /p' "$out/log/precision-$precision.txt" 2>/dev/null)
 echo "products in $precision" >&2
 
 bench=("$sweep" bench --device "$device" --precision $precision)

@@ -29,7 +29,8 @@ pub struct DeviceInfo {
     /// Half precisions that it has matrix units (tensor cores) for, with sums in f32; SPIR-V alone reaches them.
     #[serde(default)]
     pub matrix_units: Vec<Precision>,
-    /// Whether its driver takes fragments of matrices element by element (`VK_NV_cooperative_matrix2`).
+    /// Whether its driver names the extension to take fragments of matrices element by element, `VK_NV_cooperative_matrix2`; a trial
+    /// finds out whether it can.
     #[serde(default)]
     pub fragments_by_element: bool,
     /// Which card an adapter is, so that one card reached through two interfaces counts once.

@@ -19,28 +19,43 @@ use super::info::DeviceInfo;
 use super::turns;
 use super::wait::wait_for;
 
-/// What came of the ways in which scores stay in fragments: how many times as fast they are as the one through shared memory, or why
-/// they are not used.
+/// What came of the ways in which scores stay in fragments, in a half precision: how many times as fast they are as the one through
+/// shared memory, or why they are not used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoresTrial {
+    pub precision: Precision,
     pub fragments: Result<f64, String>,
     pub wide_fragments: Result<f64, String>,
 }
 
+/// How many times as fast a way has to be: less may be chance.
+const LEAST_GAIN: f64 = 1.03;
+
+const WAYS: [Scores; 2] = [Scores::Fragments, Scores::WideFragments];
+
 impl ScoresTrial {
     /// Neither way can be used, for this reason.
-    pub fn failed(why: &str) -> Self {
-        Self { fragments: Err(why.into()), wide_fragments: Err(why.into()) }
+    pub fn failed(precision: Precision, why: &str) -> Self {
+        Self { precision, fragments: Err(why.into()), wide_fragments: Err(why.into()) }
     }
 
-    /// The fastest way.
-    pub fn best(&self) -> Scores {
-        let ways =
-            [(Scores::Fragments, &self.fragments), (Scores::WideFragments, &self.wide_fragments)];
-        let timed =
-            ways.into_iter().filter_map(|(way, result)| Some((*result.as_ref().ok()?, way)));
-        let faster = timed.filter(|(ratio, _)| *ratio > 1.0);
+    fn of(&mut self, way: Scores) -> Option<&mut Result<f64, String>> {
+        match way {
+            Scores::Shared => None,
+            Scores::Fragments => Some(&mut self.fragments),
+            Scores::WideFragments => Some(&mut self.wide_fragments),
+        }
+    }
+
+    /// The way that is the fastest in the precision where it gains least.
+    pub fn best(trials: &[Self]) -> Scores {
+        let gain = |way: Scores| {
+            let of = |trial: &Self| trial.clone().of(way).and_then(|result| result.clone().ok());
+            let gains: Option<Vec<f64>> = trials.iter().map(of).collect();
+            Some((gains?.into_iter().reduce(f64::min)?, way))
+        };
+        let faster = WAYS.into_iter().filter_map(gain).filter(|(gain, _)| *gain >= LEAST_GAIN);
         faster.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(Scores::Shared, |(_, way)| way)
     }
 }
@@ -52,72 +67,119 @@ impl fmt::Display for ScoresTrial {
             Err(why) => format!("not used ({why})"),
         };
         let (one, two) = (word(&self.fragments), word(&self.wide_fragments));
-        write!(f, "scores in one fragment a plane {one}, in two {two}")
+        write!(f, "scores in fragments side by side {one}, below each other {two}")
     }
 }
 
-/// Sequences, their length, heads and channels of a head that are timed on a GPU.
-const OF_GPUS: [usize; 4] = [16, 512, 8, 64];
+/// What a trial computes.
+#[derive(Debug, Clone, Copy)]
+pub struct TrialSizes {
+    /// Sequences, their length, heads and channels of a head of what is timed.
+    pub timed: [usize; 4],
+    /// Channels of other heads that are compared: fewer and more fragments, and some that are not filled.
+    pub compared: &'static [usize],
+}
 
-/// The same on a software adapter, whose compiler takes seconds for large heads.
-const OF_SOFTWARE: [usize; 4] = [1, 24, 2, 8];
-
-/// The sizes that are timed on a device.
-pub(super) fn sizes(info: &DeviceInfo) -> [usize; 4] {
-    if info.is_gpu() { OF_GPUS } else { OF_SOFTWARE }
+impl TrialSizes {
+    /// Those of a device. A software adapter's compiler takes seconds for large heads.
+    pub(super) fn of(info: &DeviceInfo) -> Self {
+        match info.is_gpu() {
+            true => Self { timed: [16, 512, 8, 64], compared: &[24, 128] },
+            false => Self { timed: [1, 24, 2, 8], compared: &[] },
+        }
+    }
 }
 
 /// Compares and times the ways in a half precision. Leaves the device's choices as they were.
-pub fn trial(device: &Device, precision: Precision, sizes: [usize; 4]) -> ScoresTrial {
+pub fn trial(device: &Device, precision: Precision, sizes: TrialSizes) -> ScoresTrial {
     let before = Choices::of(device);
-    let of = |scores| {
-        let tried = catch_unwind(AssertUnwindSafe(|| way(device, precision, sizes, scores)));
-        tried.unwrap_or_else(|panic| Err(panic_message(&*panic)))
+    let tried = |what: &dyn Fn() -> Result<f64, String>| {
+        let result = catch_unwind(AssertUnwindSafe(what));
+        result.unwrap_or_else(|panic| Err(panic_message(&*panic)))
     };
-    let trial =
-        ScoresTrial { fragments: of(Scores::Fragments), wide_fragments: of(Scores::WideFragments) };
+    let [.., head_dim] = sizes.timed;
+    let [fragments, wide_fragments] = WAYS.map(|way| {
+        tried(&|| {
+            compare(device, precision, head_dim, way)?;
+            time(device, precision, sizes.timed, way)
+        })
+    });
+    let mut trial = ScoresTrial { precision, fragments, wide_fragments };
+    // The better way has to be right for other heads too.
+    loop {
+        let way = ScoresTrial::best(std::slice::from_ref(&trial));
+        let held = |head: &&usize| attention::holds(device, precision, **head, way);
+        let heads = sizes.compared.iter().filter(held);
+        let wrong = heads.filter_map(|&head| {
+            tried(&|| compare(device, precision, head, way).map(|()| 1.0)).err()
+        });
+        match (wrong.take(1).next(), trial.of(way)) {
+            (Some(why), Some(result)) => *result = Err(why),
+            _ => break,
+        }
+    }
     before.set(device);
     trial
 }
 
-/// How many times as fast a way is as the one through shared memory, once it has computed the same.
-fn way(
+fn set(device: &Device, scores: Scores) {
+    Choices { scores, ..Choices::of(device) }.set(device);
+}
+
+/// Whether a way computes what the one through shared memory does. Its replicas have gains on either side of what bounds scores, so that
+/// the forward pass goes both ways; it is computed without a norm too.
+fn compare(
     device: &Device,
     precision: Precision,
-    [sequences, context, heads, head_dim]: [usize; 4],
-    scores: Scores,
-) -> Result<f64, String> {
-    let set = |scores| Choices { scores, ..Choices::of(device) }.set(device);
-    let small = Dims { replicas: 2, sequences: 1, context: 75, heads: 2, head_dim };
-    // Gains so large that scores may have any size; none.
-    for gain in [Some(1.0), Some(8.0), None] {
-        let task = Task::new(small, gain, precision, device);
-        let [right, got] = [Scores::Shared, scores].map(|scores| {
-            set(scores);
+    head_dim: usize,
+    way: Scores,
+) -> Result<(), String> {
+    if !attention::holds(device, precision, head_dim, way) {
+        return Err(format!("its shared memory has no room for heads of {head_dim}"));
+    }
+    // More than one tile of rows.
+    let dims = Dims { replicas: 2, sequences: 1, context: 150, heads: 2, head_dim };
+    for (gains, how) in [(Some([SMALL_GAIN, 8.0]), "with a norm"), (None, "without a norm")] {
+        let task = Task::new(dims, gains, precision, device);
+        let [right, got] = [Scores::Shared, way].map(|scores| {
+            set(device, scores);
             task.results()
         });
         for (what, (right, got)) in RESULTS.iter().zip(right?.iter().zip(&got?)) {
-            let off = deviation(got, right);
+            let (off, allowed) = (deviation(got, right), allowed(precision));
             // NaN is not less.
-            if !(off < allowed(precision)) {
+            if !(off < allowed) {
                 return Err(format!(
-                    "{what} with gains of {gain:?} differs by {off:.1e} of the largest value"
+                    "{what} of heads of {head_dim} {how} differs by {off:.1e} of its largest value, {allowed:.0e} is allowed"
                 ));
             }
         }
     }
-    let large = Dims { replicas: 1, sequences, context, heads, head_dim };
-    let task = Task::new(large, Some(1.0), precision, device);
-    let mut of = [scores, Scores::Shared].map(|scores| {
-        let (task, set) = (&task, &set);
+    Ok(())
+}
+
+/// How many times as fast a way is as the one through shared memory.
+fn time(
+    device: &Device,
+    precision: Precision,
+    [sequences, context, heads, head_dim]: [usize; 4],
+    way: Scores,
+) -> Result<f64, String> {
+    let dims = Dims { replicas: 1, sequences, context, heads, head_dim };
+    let task = Task::new(dims, Some([SMALL_GAIN; 2]), precision, device);
+    let mut of = [way, Scores::Shared].map(|scores| {
+        let task = &task;
         move |count: usize| {
-            set(scores);
+            set(device, scores);
             task.repeat(count)
         }
     });
     let [one, other] = &mut of;
     turns::times_as_fast(one, other)
 }
+
+/// Gains with which no score is large in any half precision.
+const SMALL_GAIN: f32 = 0.5;
 
 /// Largest difference that rounding explains, as a share of the largest value.
 fn allowed(precision: Precision) -> f32 {
@@ -131,7 +193,8 @@ fn deviation(got: &[f32], right: &[f32]) -> f32 {
 }
 
 /// What [`Task::results`] are.
-const RESULTS: [&str; 4] = ["the result", "the gradient", "of query gains", "of key gains"];
+const RESULTS: [&str; 4] =
+    ["the result", "the gradient", "the gradient of query gains", "the gradient of key gains"];
 
 /// An attention to compute.
 struct Task {
@@ -143,26 +206,28 @@ struct Task {
 }
 
 impl Task {
-    fn new(dims: Dims, gain: Option<f32>, precision: Precision, device: &Device) -> Self {
-        let numbers = |seed: usize, [rows, cols]: [usize; 2], scale: f32, offset: f32| {
-            let value =
-                |i: usize| ((i * 7919 + seed * 104_729) as f32 * 0.37).sin() * scale + offset;
-            let count = dims.replicas * rows * cols;
-            let data = TensorData::new::<f32, _>(
-                (0..count).map(value).collect(),
-                [dims.replicas, rows, cols],
-            );
+    /// With gains about these, one for each of up to two replicas.
+    fn new(dims: Dims, gains: Option<[f32; 2]>, precision: Precision, device: &Device) -> Self {
+        let numbers = |seed: usize, [rows, cols]: [usize; 2], of: [[f32; 2]; 2]| {
+            let each = rows * cols;
+            let value = |i: usize| {
+                let [scale, offset] = of[i / each];
+                ((i * 7919 + seed * 104_729) as f32 * 0.37).sin() * scale + offset
+            };
+            let values = (0..dims.replicas * each).map(value).collect();
+            let data = TensorData::new::<f32, _>(values, [dims.replicas, rows, cols]);
             Tensor::<3>::from_data(data, device)
         };
         let rows = dims.sequences * dims.context;
         let half = half(precision);
-        let gains = gain.map(|gain| {
-            let of = |seed| numbers(seed, [1, dims.head_dim], 0.2 * gain, gain);
+        let gains = gains.map(|gains| {
+            let of = |seed| numbers(seed, [1, dims.head_dim], gains.map(|gain| [0.2 * gain, gain]));
             QkNorm { q: of(1), k: of(2) }
         });
+        let plain = [[1.0, 0.0]; 2];
         Self {
-            qkv: operand(numbers(3, [rows, 3 * dims.width()], 1.0, 0.0), half),
-            dy: operand(numbers(4, [rows, dims.width()], 1.0, 0.0), half),
+            qkv: operand(numbers(3, [rows, 3 * dims.width()], plain), half),
+            dy: operand(numbers(4, [rows, dims.width()], plain), half),
             gains,
             dims,
             precision,
@@ -200,22 +265,30 @@ impl Task {
 mod tests {
     use super::*;
 
+    fn of(fragments: Result<f64, String>, wide_fragments: Result<f64, String>) -> ScoresTrial {
+        ScoresTrial { precision: Precision::Bf16, fragments, wide_fragments }
+    }
+
     #[test]
     fn the_fastest_way_that_is_right_is_taken() {
         let wrong = || Err("the result differs".to_owned());
         for (fragments, wide_fragments, best) in [
             (Ok(1.4), Ok(1.2), Scores::Fragments),
             (Ok(1.2), Ok(1.4), Scores::WideFragments),
-            (Ok(0.8), Ok(0.9), Scores::Shared),
+            (Ok(0.8), Ok(1.01), Scores::Shared),
             (wrong(), Ok(1.1), Scores::WideFragments),
             (Ok(f64::NAN), wrong(), Scores::Shared),
         ] {
-            let trial = ScoresTrial { fragments, wide_fragments };
-            assert_eq!(trial.best(), best, "{trial:?}");
+            let trial = of(fragments, wide_fragments);
+            assert_eq!(ScoresTrial::best(std::slice::from_ref(&trial)), best, "{trial:?}");
         }
-        let failed = ScoresTrial { fragments: Ok(1.25), ..ScoresTrial::failed("it crashed") };
-        let said = "scores in one fragment a plane 1.25 times as fast as in shared memory, in two not used (it crashed)";
-        assert_eq!((failed.to_string().as_str(), failed.best()), (said, Scores::Fragments));
+        assert_eq!(ScoresTrial::best(&[]), Scores::Shared);
+        let both = [of(Ok(1.5), Ok(1.2)), of(Ok(1.1), Ok(1.3))];
+        assert_eq!(ScoresTrial::best(&both), Scores::WideFragments, "of the least gains");
+        let one = [of(Ok(1.5), Ok(1.2)), ScoresTrial::failed(Precision::F16, "it crashed")];
+        assert_eq!(ScoresTrial::best(&one), Scores::Shared, "right in one precision alone");
+        let said = "scores in fragments side by side 1.25 times as fast as in shared memory, below each other not used (it crashed)";
+        assert_eq!(of(Ok(1.25), Err("it crashed".into())).to_string(), said);
     }
 
     #[test]

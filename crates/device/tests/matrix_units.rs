@@ -7,7 +7,8 @@
 #![cfg(target_os = "linux")]
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use isoflop_device::{open, scores};
+use isoflop_device::open;
+use isoflop_device::scores::{self, TrialSizes};
 use isoflop_model::kernels::{Choices, Scores, Traffic};
 use isoflop_model::ops::attention::{self, Dims, QkNorm};
 use isoflop_model::ops::linear::{self, Cast, Trained};
@@ -207,7 +208,8 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
     // Planes have two fragments of rows of small heads, one of larger ones.
     heads_of_all_sizes_attend_as_on_the_cpu(&opened.device, &[[3, 6], [2, 12], [1, 24]]);
     opened.choices.set(&opened.device);
-    let trial = scores::trial(&opened.device, half, [1, 24, 2, 8]);
+    let trial =
+        scores::trial(&opened.device, half, TrialSizes { timed: [1, 24, 2, 8], compared: &[12] });
     assert!(trial.fragments.is_ok() && trial.wide_fragments.is_ok(), "{trial:?}");
     assert_eq!(Choices::of(&opened.device), opened.choices);
     layers_take_few_launches_and_bytes(&opened.device);

@@ -55,9 +55,9 @@ impl<'a> Candidate<'a> {
         if !there || !candidate.elsewhere() {
             candidate.device = Some(setup::open(adapter, shader, kernels)?);
         }
-        match request.anew {
-            true => candidate.keep_timed(),
-            false => candidate.look_up(),
+        candidate.look_up();
+        if request.anew {
+            candidate.forget();
         }
         Ok(candidate)
     }
@@ -153,6 +153,12 @@ impl<'a> Candidate<'a> {
                 (self.tell)(OpenEvent::Warning(text));
             }
         }
+    }
+
+    /// Begins anew, as far as earlier starts can be forgotten.
+    fn forget(&mut self) {
+        (self.known, self.timed) = (None, Timed::default());
+        self.keep_timed("does not time kernels again");
     }
 
     fn store(

@@ -25,17 +25,17 @@ impl Candidate<'_> {
         let unit_products = self.unit_products(device)?;
         let scores = self.scores(report);
         if self.timed != before {
-            self.keep_timed();
+            self.keep_timed("times kernels again");
         }
         Choices { matrix_units, unit_products, scores, ..Choices::of(device) }.set(device);
         Ok(())
     }
 
-    /// Keeps what was timed in place of what earlier starts have found.
-    pub(super) fn keep_timed(&mut self) {
+    /// Keeps what was timed in place of what earlier starts have found. Where that fails, the next start does `next`.
+    pub(super) fn keep_timed(&mut self, next: &str) {
         let Some(cache) = &self.request.cache else { return };
         let kept = self.key().and_then(|key| cache.store_timed(key, self.timed.clone()));
-        self.told_of(kept, "times kernels again");
+        self.told_of(kept, next);
     }
 
     /// Whether this project's kernel makes its products in `f32`.
@@ -63,27 +63,37 @@ impl Candidate<'_> {
 
     /// Where attention on matrix units has its scores. Other ways than the one that every device has are tried in another process.
     fn scores(&mut self, report: &SelfTest) -> Scores {
-        let Some(half) = self.half_to_try(report) else { return Scores::Shared };
-        if self.timed.scores.is_none() {
+        let halves = self.halves_to_try(report);
+        for &half in &halves {
+            if self.timed.scores.iter().any(|trial| trial.precision == half) {
+                continue;
+            }
             (self.tell)(OpenEvent::Timing("attention in half precision"));
-            let trial = selftest::trial_in_child(&self.adapter.info.id, self.shader, half);
-            self.timed.scores = match trial {
+            let trial = match selftest::trial_in_child(&self.adapter.info.id, self.shader, half) {
                 Ok(trial) => {
-                    (self.tell)(OpenEvent::Timed(format!("attention in half precision: {trial}")));
-                    Some(trial)
+                    (self.tell)(OpenEvent::Timed(format!("attention in {}: {trial}", half.word())));
+                    trial
                 }
                 Err(failure) => {
-                    let text = format!("attention keeps its scores in shared memory: {failure}");
+                    let text = format!(
+                        "attention in {} keeps its scores in shared memory: {failure}\nhint: `sweep devices --test` has the next start try again",
+                        half.word()
+                    );
                     (self.tell)(OpenEvent::Warning(text));
-                    failure.lasts().then(|| ScoresTrial::failed(&failure.to_string()))
+                    if !failure.lasts() {
+                        return Scores::Shared;
+                    }
+                    ScoresTrial::failed(half, &failure.to_string())
                 }
             };
+            self.timed.scores.push(trial);
         }
-        self.timed.scores.as_ref().map_or(Scores::Shared, ScoresTrial::best)
+        let asked = self.timed.scores.iter().filter(|trial| halves.contains(&trial.precision));
+        ScoresTrial::best(&asked.cloned().collect::<Vec<_>>())
     }
 
-    /// The half precision to try in: one that passed on matrix units, where the driver has what other ways need.
-    fn half_to_try(&self, report: &SelfTest) -> Option<Precision> {
+    /// The half precisions to try in: those that passed on matrix units, where the driver may have what other ways need.
+    fn halves_to_try(&self, report: &SelfTest) -> Vec<Precision> {
         let info = &self.adapter.info;
         let able = self.kernels
             && self.shader == ShaderCompiler::Spirv
@@ -92,6 +102,6 @@ impl Candidate<'_> {
             && self.elsewhere();
         let units = with_matrix_units(info, self.shader);
         let fits = |half: &Precision| report.precisions.contains(half) && units.contains(half);
-        HALVES.into_iter().find(|half| able && fits(half))
+        HALVES.into_iter().filter(|half| able && fits(half)).collect()
     }
 }

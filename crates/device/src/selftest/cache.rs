@@ -75,8 +75,8 @@ struct File {
 pub(crate) struct Timed {
     /// How many times as fast this project's kernel makes products in `f32` as cubek's.
     pub products: Option<f64>,
-    /// Where attention has its scores.
-    pub scores: Option<ScoresTrial>,
+    /// Where attention has its scores, in each half precision that it was tried in.
+    pub scores: Vec<ScoresTrial>,
 }
 
 impl Default for File {
@@ -144,7 +144,7 @@ impl SelfTestCache {
     }
 
     fn change(&self, change: impl FnOnce(&mut File)) -> Result<(), String> {
-        // What is damaged was told when it was read.
+        // What is damaged was told when it was looked up.
         let mut file = self.read().unwrap_or_default();
         change(&mut file);
         self.write(&file).map_err(|e| e.to_string())

@@ -50,8 +50,9 @@ fn a_verdict_holds_for_its_subject_alone() {
 fn what_was_timed_stands_beside_the_verdicts() {
     let folder = tempfile::tempdir().unwrap();
     let cache = SelfTestCache::new(folder.path().join("self-test.json"), "today".into());
-    let scores = ScoresTrial { fragments: Ok(1.5), wide_fragments: Err("it crashed".into()) };
-    let timed = Timed { products: Some(2.5), scores: Some(scores) };
+    let (fragments, wide_fragments) = (Ok(1.5), Err("it crashed".into()));
+    let scores = ScoresTrial { precision: Precision::Bf16, fragments, wide_fragments };
+    let timed = Timed { products: Some(2.5), scores: vec![scores] };
     cache.store_timed(subject("1"), timed.clone()).unwrap();
     let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
     cache.store(subject("1"), verdict.clone()).unwrap();

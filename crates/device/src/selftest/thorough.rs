@@ -55,8 +55,8 @@ struct Variant {
     said: &'static str,
 }
 
-/// Kernels with sums by planes where a sweep makes them so and with matrix units, kernels with
-/// sums through shared memory and without, and tensor operations.
+/// Kernels with sums by planes where a sweep makes them so and with matrix units (attention's scores in shared memory, with which the
+/// other ways are compared where they are chosen), kernels with sums through shared memory and without, and tensor operations.
 const VARIANTS: [Variant; 3] = [
     Variant { kernels: true, planes: None, said: "" },
     Variant { kernels: true, planes: Some(Planes::Off), said: " through shared memory" },

@@ -31,10 +31,10 @@ pub struct Choices {
 pub enum Scores {
     /// In shared memory: every device with matrix units can.
     Shared,
-    /// In the fragments that they were made in, one below the other for heads of two fragments, else alone: the device must take
+    /// In the fragments that they were made in, two below each other for heads of up to two fragments, else alone: the device must take
     /// fragments element by element (`VK_NV_cooperative_matrix2`).
     Fragments,
-    /// The same, two for heads of up to four fragments.
+    /// The same, two below each other for heads of up to four fragments.
     WideFragments,
 }
 

@@ -70,7 +70,7 @@ impl dyn Observer + '_ {
                 ));
             }
             OpenEvent::Timing(what) => {
-                self.note(format!("timing kernels for {what}, once on this device"));
+                self.note(format!("timing kernels for {what}, to take the fastest"));
             }
             OpenEvent::Timed(text) => self.note(text),
             OpenEvent::Warning(text) => self.warn(text),

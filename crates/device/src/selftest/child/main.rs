@@ -14,7 +14,8 @@ use super::super::thorough::{self, Finding, Progress};
 use super::{AVAILABLE, Answer, MARK, TASK, Task, Test, not_opened};
 use crate::info::ShaderCompiler;
 use crate::list::find_adapter;
-use crate::{scores, setup};
+use crate::scores::{self, TrialSizes};
+use crate::setup;
 
 /// To be called first in `main` of a program that opens devices.
 ///
@@ -40,7 +41,7 @@ pub fn self_test_child_main() {
         Ok(Task { id, shader, test: Test::Scores { precision } }) => {
             let tried = find_adapter(&id).and_then(|adapter| {
                 let device = setup::open(&adapter, shader, true).map_err(|e| e.to_string())?;
-                Ok(scores::trial(&device, precision, scores::sizes(&adapter.info)))
+                Ok(scores::trial(&device, precision, TrialSizes::of(&adapter.info)))
             });
             say(&tried.map_err(not_opened));
         }

@@ -142,7 +142,8 @@ pub(crate) fn trial(
     let task = Task { id: id.into(), shader, test: Test::Scores { precision } };
     let mut found = None;
     let exit = listen(&task, Some(Instant::now() + TRIAL), &mut |answer| found = Some(answer));
-    found.unwrap_or_else(|| Err(exit.failure()))
+    let late = || SelfTestFailure::Stopped { how: format!("no answer in {} s", TRIAL.as_secs()) };
+    found.unwrap_or_else(|| Err(if exit == Exit::Silent { late() } else { exit.failure() }))
 }
 
 /// A thorough test in another process of this program, from a case on, which ends at a given time at the latest.

@@ -15,7 +15,7 @@ use isoflop_plan::Precision;
 
 use super::linear::{Cast, half};
 use crate::host::is_host;
-use crate::kernels::{Choices, chosen, cube_device};
+use crate::kernels::{Choices, Scores, chosen, cube_device};
 pub use dims::{Dims, QkNorm};
 pub use rope::ROPE_BASE;
 pub(crate) use rope::device_tables;
@@ -86,6 +86,13 @@ pub fn backward(
 pub fn takes_matrix_units(device: &Device, precision: Precision, head_dim: usize) -> bool {
     cube_device(device).zip(chosen(device)).is_some_and(|(cube, choices)| {
         kernel::is_by_matrix(half(precision), head_dim, &cube.client(), choices)
+    })
+}
+
+/// Whether attention in this precision can have its scores there, for heads of `head_dim` channels: what cannot goes through shared memory.
+pub fn holds(device: &Device, precision: Precision, head_dim: usize, scores: Scores) -> bool {
+    cube_device(device).zip(chosen(device)).is_some_and(|(cube, choices)| {
+        kernel::has_tiles(half(precision), head_dim, scores, &cube.client(), choices)
     })
 }
 

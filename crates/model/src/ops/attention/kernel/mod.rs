@@ -18,9 +18,9 @@ use burn_cubecl::tensor::CubeTensor;
 
 use super::dims::{Dims, QkNorm};
 use super::rope::device_tables;
-use crate::kernels::Choices;
 use crate::kernels::tensors::{empty, primitive, rows_of, tensor};
 use crate::kernels::traffic::cast;
+use crate::kernels::{Choices, Scores};
 use operands::Operands;
 pub(crate) use rotary::{GainGradients, chunks};
 pub(crate) use tile::fits;
@@ -74,6 +74,18 @@ pub(crate) fn is_by_matrix(
     choices: Choices,
 ) -> bool {
     matrix_units(half, head_dim, client, choices).is_some()
+}
+
+/// Whether attention in a half precision can have its scores there, on matrix units.
+pub(crate) fn has_tiles(
+    half: Option<DType>,
+    head_dim: usize,
+    scores: Scores,
+    client: &Client,
+    choices: Choices,
+) -> bool {
+    let found = matrix_units(half, head_dim, client, choices);
+    found.is_some_and(|(grid, _)| matrix::has_tiles(grid, scores, client))
 }
 
 /// Gradient of the projection `[R, M, 3 D]`; those of the gains are written where there are some. `qk` is what [`run`] has kept.

@@ -18,11 +18,10 @@ use crate::kernels::fragments::store_sums;
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, PER_WORD};
 use crate::kernels::tensors::elem;
-use crate::kernels::traffic::{on, reads_some, writes};
+use crate::kernels::traffic::{on, reads_if, reads_some, writes};
 use crate::ops::attention::dims::Dims;
 
-/// Scores up to which P is taken without another one: its largest and smallest values are of the type's normal range, and sums of P as
-/// well.
+/// Scores up to which P is taken without another one: no value of P leaves the type's range, and sums are in `f32`.
 fn most_of(half: DType) -> f32 {
     if half == DType::F16 { 9.0 } else { 60.0 }
 }
@@ -72,7 +71,7 @@ fn forward_kernel<E: Float, N: Size>(
     #[define(E)] _type: ElemType,
 ) {
     let (others, lanes) = comptime!((grid.others(), grid.lanes));
-    let (each, quads) = comptime!((grid.rows_of_lane(), grid.columns_of_lane() / 4));
+    let each = grid.rows_of_lane();
     let mut tiles = Shared::<[Line]>::new_aligned_slice(grid.tiles(), 16usize);
     let mut scratch =
         Shared::<[Line]>::new_aligned_slice(comptime!(grid.planes * grid.scratch()), 16usize);
@@ -82,7 +81,6 @@ fn forward_kernel<E: Float, N: Size>(
     let k_at = here.q_at + here.width;
     let at = UNIT_POS_Y as usize * comptime!(grid.scratch());
     let (row, part) = row_of_lane(grid);
-    let own = at + row * comptime!(grid.wide()) + part * quads;
 
     let mut of_queries = Array::<Line>::new(comptime!(grid.fetched(grid.rows())));
     fetch::<N>(
@@ -190,9 +188,9 @@ fn forward_kernel<E: Float, N: Size>(
         let mut sum = of_row(total[e], false, grid);
         if comptime!(grid.held) {
             if is_bounded {
-                sum = f32::reinterpret(
-                    scratch[own + comptime!(e * lanes * grid.wide())].extract(0usize),
-                );
+                // Every column has it.
+                let line = at + (row + comptime!(e * lanes)) * comptime!(grid.wide());
+                sum = f32::reinterpret(scratch[line].extract(0usize));
                 top[e] = 0.0;
             }
         }
@@ -222,7 +220,7 @@ pub(super) fn launch(
     grid: Grid,
     qk: &CubeTensor,
     qkv: &CubeTensor,
-    [q_gain, k_gain]: [&CubeTensor; 2],
+    gains: [Option<&CubeTensor>; 2],
     out: &CubeTensor,
     log_sum: &CubeTensor,
     d: Dims,
@@ -239,8 +237,8 @@ pub(super) fn launch(
             grid.piece,
             reads_some(qk, 2 * elements),
             reads_some(qkv, elements),
-            reads_some(q_gain, 0),
-            reads_some(k_gain, 0),
+            reads_if(gains[0].filter(|_| grid.held), qk),
+            reads_if(gains[1].filter(|_| grid.held), qk),
             writes(out),
             writes(log_sum),
             sizes,

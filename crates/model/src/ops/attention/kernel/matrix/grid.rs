@@ -108,6 +108,9 @@ pub(super) const KEYS: Kernel = Kernel {
         shape(8, 1, 4, 2),
         shape(4, 1, 2, 2),
         shape(2, 1, 2, 2),
+        // Planes of more units than a fragment of 8 has rows share these out.
+        shape(4, 2, 4, 4),
+        shape(2, 2, 2, 2),
         shape(1, 1, 1, 1),
     ],
     scores: 2,
@@ -260,6 +263,12 @@ impl Grid {
         self.all(kernel, scores, limit).into_iter().next()
     }
 
+    /// Whether all kernels have a grid within the shared memory.
+    pub(super) fn has_tiles(self, scores: Scores, limit: usize) -> bool {
+        let kernels = [&FORWARD, &QUERIES, &KEYS];
+        kernels.iter().all(|kernel| self.best(kernel, scores, limit).is_some())
+    }
+
     /// All grids of a kernel within the shared memory.
     pub(super) fn all(self, kernel: &Kernel, scores: Scores, limit: usize) -> Vec<Self> {
         let held = scores != Scores::Shared;
@@ -279,9 +288,9 @@ impl Grid {
         let down = if is_wide { 2 } else { 1 };
         // The forward pass has no gradients to keep.
         let most = if kernel.scores == 1 && !is_wide { 8 } else { 4 };
-        [(most, 4), (4, 4), (4, 2), (2, 2), (1, 2)]
-            .map(|(planes, across)| shape(planes, down, across, 2))
-            .into()
+        let mut all = vec![(most, 4), (4, 4), (4, 2), (2, 2), (1, 2)];
+        all.dedup();
+        all.into_iter().map(|(planes, across)| shape(planes, down, across, 2)).collect()
     }
 }
 
@@ -292,10 +301,7 @@ pub(crate) fn grid(head_dim: usize, half: DType, client: &Client) -> Option<Grid
     let limit = client.properties().hardware.max_shared_memory_size;
     let in_step = !client.features().plane.contains(Plane::Ops);
     let fits = |grid: &Grid| {
-        has_fragments(grid.side, half, client)
-            && [&FORWARD, &QUERIES, &KEYS]
-                .iter()
-                .all(|kernel| grid.best(kernel, Scores::Shared, limit).is_some())
+        has_fragments(grid.side, half, client) && grid.has_tiles(Scores::Shared, limit)
     };
     if !(PER_WORD..=LARGEST_HEAD).contains(&head_dim) || !head_dim.is_multiple_of(PER_WORD) {
         return None;

@@ -1,5 +1,5 @@
 //! Scores that stay in the fragments that matrix units have made them in: weights of the softmax and gradients are taken element by
-//! element, and are the left operand of the next product at once. Shared memory has the tiles alone, and planes wait for nothing
+//! element, and are the left operand of the next product at once. No score goes through shared memory, and planes wait for nothing
 //! between two tiles.
 //!
 //! What is added to scores before `exp`, and to dP, are numbers of whole rows or columns: the sums of these products begin with them.
@@ -7,10 +7,8 @@
 use burn::cubecl::{self, prelude::*};
 
 use super::grid::Grid;
-use super::tile::right;
-use crate::kernels::fragments::{
-    Fragment, add_product_to, as_left, map, ones, sums, sums_of, times,
-};
+use super::tile::{no_sums, right};
+use crate::kernels::fragments::{Fragment, add_product_to, as_left, map, ones, sums_of, times};
 use crate::kernels::lines::Line;
 
 /// Where the scores of some fragments are among those of a sequence and head.
@@ -46,12 +44,11 @@ fn weights(
     })
 }
 
-/// Adds the product of row fragment `i` with a fragment of a tile's rows, the first one at line `at`, to sums.
+/// Adds the products of a plane's rows with a fragment of a tile's rows, the first one at line `at`, to their sums.
 #[cube]
 fn add_scores<E: Float>(
-    to: &Fragment<f32>,
+    to: &Sequence<Fragment<f32>>,
     rows: &Sequence<Fragment<E>>,
-    #[comptime] i: usize,
     tile: &Shared<[Line]>,
     at: usize,
     #[comptime] grid: Grid,
@@ -59,7 +56,55 @@ fn add_scores<E: Float>(
     #[unroll]
     for k in 0..grid.deep {
         let other = right::<E>(tile, at + comptime!(k * grid.side / 8), true, grid);
-        add_product_to::<E>(to, &rows[comptime!(i * grid.deep + k)], &other);
+        #[unroll]
+        for i in 0..grid.down {
+            add_product_to::<E>(&to[i], &rows[comptime!(i * grid.deep + k)], &other);
+        }
+    }
+}
+
+/// Sums for each fragment of a plane's rows that begin as the numbers of these rows, the first one at `at`.
+#[cube]
+fn sums_of_rows(
+    numbers: &Shared<[f32]>,
+    at: usize,
+    #[comptime] grid: Grid,
+) -> Sequence<Fragment<f32>> {
+    let mut all = Sequence::new();
+    #[unroll]
+    for i in 0..grid.down {
+        let first = at + comptime!(i * grid.side);
+        all.push(sums_of(&numbers[first..first + grid.side], false, grid.side));
+    }
+    all
+}
+
+/// Sums for each fragment of a plane's rows that begin as the numbers of the columns from `at` on.
+#[cube]
+fn sums_of_columns(
+    numbers: &Shared<[f32]>,
+    at: usize,
+    #[comptime] grid: Grid,
+) -> Sequence<Fragment<f32>> {
+    let mut all = Sequence::new();
+    #[unroll]
+    for _ in 0..grid.down {
+        all.push(sums_of(&numbers[at..at + grid.side], true, grid.side));
+    }
+    all
+}
+
+/// Where fragment `i` of a plane's rows and `j` of a chunk's columns are.
+#[cube]
+fn place_of(
+    first: Place,
+    #[comptime] i: usize,
+    #[comptime] j: usize,
+    #[comptime] grid: Grid,
+) -> Place {
+    Place {
+        row: first.row + comptime!((i * grid.side) as u32),
+        column: first.column + comptime!((j * grid.side) as u32),
     }
 }
 
@@ -101,16 +146,13 @@ pub(super) fn attend<E: Float>(
     #[unroll]
     for j in 0..grid.chunk {
         let at = of_chunk + comptime!(j * side * grid.stride());
+        let s = no_sums(grid.down, side);
+        add_scores::<E>(&s, queries, tiles, at, grid);
         let mut p = Sequence::<Fragment<E>>::new();
         #[unroll]
         for i in 0..grid.down {
-            let s = sums(0.0f32, side);
-            add_scores::<E>(&s, queries, i, tiles, at, grid);
-            let here = Place {
-                row: first.row + comptime!((i * side) as u32),
-                column: first.column + comptime!((j * side) as u32),
-            };
-            p.push(as_left::<E>(&weights(&s, factor, here, hides, false)));
+            let here = place_of(first, i, j, grid);
+            p.push(as_left::<E>(&weights(&s[i], factor, here, hides, false)));
             add_product_to::<E>(&totals[i], &p[i], &one);
         }
         add_rows::<E>(results, &p, tiles, at + comptime!(grid.tiles() / 2), grid);
@@ -138,19 +180,15 @@ pub(super) fn add_query_gradients<E: Float>(
     #[unroll]
     for j in 0..grid.chunk {
         let at = of_chunk + comptime!(j * side * grid.stride());
+        let s = sums_of_rows(numbers, shifts, grid);
+        add_scores::<E>(&s, queries, tiles, at, grid);
+        let dp = sums_of_rows(numbers, deltas, grid);
+        add_scores::<E>(&dp, dys, tiles, at + comptime!(grid.tiles() / 2), grid);
         let mut ds = Sequence::<Fragment<E>>::new();
         #[unroll]
         for i in 0..grid.down {
-            let (shift, delta) = (shifts + comptime!(i * side), deltas + comptime!(i * side));
-            let s = sums_of(&numbers[shift..shift + side], false, side);
-            add_scores::<E>(&s, queries, i, tiles, at, grid);
-            let dp = sums_of(&numbers[delta..delta + side], false, side);
-            add_scores::<E>(&dp, dys, i, tiles, at + comptime!(grid.tiles() / 2), grid);
-            let here = Place {
-                row: first.row + comptime!((i * side) as u32),
-                column: first.column + comptime!((j * side) as u32),
-            };
-            ds.push(as_left::<E>(&times(&weights(&s, factor, here, hides, false), &dp)));
+            let here = place_of(first, i, j, grid);
+            ds.push(as_left::<E>(&times(&weights(&s[i], factor, here, hides, false), &dp[i])));
         }
         add_rows::<E>(gradients, &ds, tiles, at, grid);
     }
@@ -180,21 +218,17 @@ pub(super) fn add_key_gradients<E: Float>(
         let at = of_chunk + comptime!(j * side * grid.stride());
         let of_dys = at + comptime!(grid.tiles() / 2);
         let column = own + comptime!(j * side);
+        let s = sums_of_columns(shifts, column, grid);
+        add_scores::<E>(&s, keys, tiles, at, grid);
+        let dp = sums_of_columns(deltas, column, grid);
+        add_scores::<E>(&dp, values, tiles, of_dys, grid);
         let mut ps = Sequence::<Fragment<E>>::new();
         let mut ds = Sequence::<Fragment<E>>::new();
         #[unroll]
         for i in 0..grid.down {
-            let s = sums_of(&shifts[column..column + side], true, side);
-            add_scores::<E>(&s, keys, i, tiles, at, grid);
-            let dp = sums_of(&deltas[column..column + side], true, side);
-            add_scores::<E>(&dp, values, i, tiles, of_dys, grid);
-            let here = Place {
-                row: first.row + comptime!((i * side) as u32),
-                column: first.column + comptime!((j * side) as u32),
-            };
-            let p = weights(&s, factor, here, hides, true);
+            let p = weights(&s[i], factor, place_of(first, i, j, grid), hides, true);
             ps.push(as_left::<E>(&p));
-            ds.push(as_left::<E>(&times(&p, &dp)));
+            ds.push(as_left::<E>(&times(&p, &dp[i])));
         }
         add_rows::<E>(dv, &ps, tiles, of_dys, grid);
         add_rows::<E>(dk, &ds, tiles, at, grid);

@@ -1,8 +1,8 @@
 //! Attention in half precision by the device's matrix units (tensor cores, cooperative matrices).
 //!
 //! What lies in memory is in half precision, but for log sums and gradients of gains; products are added up in `f32` in square
-//! fragments, and softmax and scores are in `f32`. Each plane of a cube has rows of its own, whose scores go through a
-//! scratch of its own, so that planes meet only where a tile of the other side comes to shared memory. While one tile is used, the
+//! fragments, and softmax and scores are in `f32`. Each plane of a cube has rows of its own, whose scores stay in its fragments
+//! ([`held`]) or go through a scratch of its own, so that planes meet only where a tile of the other side comes to shared memory. While one tile is used, the
 //! next one is fetched to registers.
 
 mod coords;
@@ -14,6 +14,7 @@ mod queries;
 mod running;
 mod tile;
 
+use burn::cubecl::client::Client;
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
@@ -34,6 +35,11 @@ fn grid_of(kernel: &grid::Kernel, grid: Grid, scores: Scores, like: &CubeTensor)
     let limit = like.client.properties().hardware.max_shared_memory_size;
     let best = grid.best(kernel, scores, limit);
     best.or_else(|| grid.best(kernel, Scores::Shared, limit)).expect("checked when it was chosen")
+}
+
+/// Whether attention has its scores there: what has no tiles for that goes through shared memory.
+pub(super) fn has_tiles(grid: Grid, scores: Scores, client: &Client) -> bool {
+    grid.has_tiles(scores, client.properties().hardware.max_shared_memory_size)
 }
 
 /// As [`run`](super::run), in half precision.
@@ -57,11 +63,8 @@ pub(super) fn forward(
     };
     let out = empty_of(&qkv, [d.replicas, d.sequences * d.context, d.width()], half);
     let log_sum = empty(&qkv, [d.replicas, d.sequences * d.heads, d.context]);
-    let [q_gain, k_gain] = match normed {
-        true => gains.map(rows_of),
-        false => [(); 2].map(|()| empty(&qkv, [1; 3])),
-    };
-    forward::launch(of_forward, &qk, &qkv, [&q_gain, &k_gain], &out, &log_sum, d);
+    let gains = gains.map(|gain| normed.then(|| rows_of(gain)));
+    forward::launch(of_forward, &qk, &qkv, gains.each_ref().map(Option::as_ref), &out, &log_sum, d);
     [out, log_sum, qk]
 }
 

@@ -9,8 +9,8 @@ use burn::cubecl::{self};
 
 use super::super::tile::HIDDEN;
 use super::grid::Grid;
-use super::tile::{add_product, meet, products, row_of_lane, scale};
-use crate::kernels::fragments::{Fragment, load_sums, store_sums};
+use super::tile::{add_product, leave_scaled, meet, products, row_of_lane};
+use crate::kernels::fragments::{Fragment, load_sums};
 use crate::kernels::lines::{Line, Quad, pack, sum_of};
 
 /// What the largest score of a row may grow by before P is taken against it.
@@ -48,23 +48,7 @@ fn scale_sums(
     #[unroll]
     for round in 0..comptime!(deep.div_ceil(together)) {
         let count = comptime!(together.min(deep - round * together));
-        meet(grid);
-        #[unroll]
-        for i in 0..grid.down {
-            #[unroll]
-            for c in 0..count {
-                let line = at + comptime!(i * side * wide + c * side / 4);
-                let end = scratch.len();
-                store_sums(
-                    &mut scratch[line..end],
-                    &sums[comptime!(i * deep + round * together + c)],
-                    comptime!(4 * wide as u32),
-                );
-            }
-        }
-        meet(grid);
-        scale(scratch, at, factors, comptime!(count * side / 4), grid);
-        meet(grid);
+        leave_scaled(sums, factors, scratch, at, comptime!(round * together), count, grid);
         #[unroll]
         for i in 0..grid.down {
             #[unroll]

@@ -1,8 +1,7 @@
 //! Tiles in half precision: how they come to shared memory, and fragments of them. Heads that do not fill their fragments are
 //! followed by zeros there; in memory they are not.
 
-use burn::cubecl::prelude::*;
-use burn::cubecl::{self};
+use burn::cubecl::{self, prelude::*};
 
 use super::grid::Grid;
 use crate::kernels::fragments::{self, Fragment, add_product_to, store_sums};
@@ -265,23 +264,7 @@ pub(super) fn store<E: Float, N: Size>(
     #[unroll]
     for round in 0..comptime!(deep.div_ceil(together)) {
         let count = comptime!(together.min(deep - round * together));
-        meet(grid);
-        #[unroll]
-        for i in 0..grid.down {
-            #[unroll]
-            for c in 0..count {
-                let to_line = at + comptime!(i * side * wide + c * side / 4);
-                let end = scratch.len();
-                store_sums(
-                    &mut scratch[to_line..end],
-                    &sums[comptime!(i * deep + round * together + c)],
-                    comptime!(4 * wide as u32),
-                );
-            }
-        }
-        meet(grid);
-        scale(scratch, at, factors, comptime!(count * side / 4), grid);
-        meet(grid);
+        leave_scaled(sums, factors, scratch, at, comptime!(round * together), count, grid);
         let across = comptime!(count * side / 8);
         for index in range_stepped(lane, comptime!(grid.rows_of_plane() * across), grid.lanes) {
             let (row, col) = (index / across, index % across);
@@ -303,9 +286,41 @@ pub(super) fn store<E: Float, N: Size>(
     }
 }
 
+/// Leaves a plane's rows of sums, each row times its factor in `factors`, in its scratch from line `at`: `count` fragments along the head
+/// from `begin` on.
+#[cube]
+pub(super) fn leave_scaled(
+    sums: &Sequence<Fragment<f32>>,
+    factors: &Array<f32>,
+    scratch: &mut Shared<[Line]>,
+    at: usize,
+    #[comptime] begin: usize,
+    #[comptime] count: usize,
+    #[comptime] grid: Grid,
+) {
+    let (side, deep, wide) = comptime!((grid.side, grid.deep, grid.wide()));
+    meet(grid);
+    #[unroll]
+    for i in 0..grid.down {
+        #[unroll]
+        for c in 0..count {
+            let to_line = at + comptime!(i * side * wide + c * side / 4);
+            let end = scratch.len();
+            store_sums(
+                &mut scratch[to_line..end],
+                &sums[comptime!(i * deep + begin + c)],
+                comptime!(4 * wide as u32),
+            );
+        }
+    }
+    meet(grid);
+    scale(scratch, at, factors, comptime!(count * side / 4), grid);
+    meet(grid);
+}
+
 /// Multiplies a plane's rows of `lines` lines of `f32` in its scratch by a factor each; each unit has the factors of its own rows.
 #[cube]
-pub(super) fn scale(
+fn scale(
     scratch: &mut Shared<[Line]>,
     at: usize,
     factors: &Array<f32>,
