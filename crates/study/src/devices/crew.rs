@@ -10,51 +10,17 @@ use isoflop_plan::{CellId, Config, DeviceName, Precision};
 use isoflop_speed::Rates;
 use isoflop_text::counted;
 
-use super::message::{Begin, Opened, Order, Word};
-use super::process::{Heard, Link, Start};
+use super::device::{Device, Ready};
+use super::message::{Begin, Order, Word};
+use super::process::{Heard, Start};
 use crate::error::StudyError;
 use crate::events::{Observer, Update};
 
 /// Between two looks at whether the study is to stop.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// Times that a device's process may end, one after the other, without a stack between them.
-const MOST_DEATHS: usize = 2;
-/// The same, whatever stacks are to blame.
-const MOST_ENDS: usize = 4;
-
 /// Silence of this length is told of a device that is being opened or measured.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// A device that trains with others.
-pub(super) struct Device {
-    /// Its short name.
-    pub id: String,
-    /// Whether its remarks before training are told. Of devices alike, the first one's are.
-    speaks: bool,
-    link: Option<Box<dyn Link>>,
-    /// Of its process, among all.
-    number: u64,
-    pub opened: Option<Opened>,
-    /// What it measured, once it is ready.
-    pub ready: Option<Ready>,
-    /// Places at which it trains stacks, as far as is known.
-    pub places: usize,
-    /// Those that are free.
-    pub free: usize,
-    /// Times that its process ended since a stack ended there, but for those that a stack is to blame for.
-    pub deaths: usize,
-    /// All times since a stack ended there.
-    ends: usize,
-    /// When it was last heard of.
-    heard: Instant,
-}
-
-/// A device that can train.
-pub(super) struct Ready {
-    pub passport: Passport,
-    pub rates: Option<Rates>,
-}
 
 /// What a word was about, for the training.
 pub(super) enum News {
@@ -90,24 +56,6 @@ pub(crate) struct Crew<'a> {
     stacks: Option<Vec<Vec<CellId>>>,
 }
 
-impl Device {
-    /// A stack came to its end there.
-    pub fn lives(&mut self) {
-        (self.deaths, self.ends) = (0, 0);
-    }
-
-    pub fn order(&mut self, order: &Order) {
-        if let Some(link) = &mut self.link {
-            link.order(order);
-        }
-    }
-
-    /// Whether it takes part.
-    pub fn is_there(&self) -> bool {
-        self.link.is_some()
-    }
-}
-
 impl<'a> Crew<'a> {
     /// Starts a process for each of the devices, which opens it.
     ///
@@ -124,19 +72,7 @@ impl<'a> Crew<'a> {
         observer.note(format!("training on {count}: {}", names.join(", ")));
         let (tell, heard) = channel();
         let mut labels = BTreeSet::new();
-        let device = |choice: &Choice| Device {
-            speaks: labels.insert(choice.info.label()),
-            id: choice.info.id.clone(),
-            link: None,
-            number: 0,
-            opened: None,
-            ready: None,
-            places: 1,
-            free: 0,
-            deaths: 0,
-            ends: 0,
-            heard: Instant::now(),
-        };
+        let device = |choice: &Choice| Device::new(choice, labels.insert(choice.info.label()));
         let devices = choices.iter().map(device).collect();
         let (begin, stacks, named) = (None, None, config.device.name != DeviceName::All);
         let precision = config.train.precision.known();
@@ -280,15 +216,8 @@ impl<'a> Crew<'a> {
         let trained = self.stacks.is_some() && self.devices[index].ready.is_some();
         let ended = self.dismiss(index);
         let words = words.unwrap_or_else(|| format!("its process ended ({ended})"));
-        self.devices[index].deaths += 1;
-        self.devices[index].ends += 1;
+        self.devices[index].dies();
         News::Gone(Gone { words, misuse, trained })
-    }
-
-    /// Whether a device is worth another process.
-    pub(super) fn may_go_on(&self, index: usize) -> bool {
-        let device = &self.devices[index];
-        device.deaths < MOST_DEATHS && device.ends < MOST_ENDS
     }
 
     /// Says that a device takes no part any more.
@@ -343,9 +272,7 @@ impl<'a> Crew<'a> {
 
     /// Nothing more is expected of a device's process. Says how it ended.
     pub(super) fn dismiss(&mut self, index: usize) -> String {
-        let device = &mut self.devices[index];
-        (device.free, device.opened, device.ready) = (0, None, None);
-        device.link.take().map(|mut link| link.end()).unwrap_or_default()
+        self.devices[index].dismiss()
     }
 
     pub(super) fn anyone(&self) -> bool {

@@ -8,6 +8,7 @@
 mod child;
 mod compare;
 mod crew;
+mod device;
 mod hand_out;
 mod message;
 mod pace;
@@ -42,7 +43,7 @@ use crate::stop::Stop;
 use crate::widths::restack;
 pub use child::device_process_main;
 pub(crate) use crew::Crew;
-use crew::Device;
+use device::Device;
 use message::{Begin, Measure, Opened};
 use process::Start;
 pub(crate) use process::start;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use isoflop_plan::Stack;
 use isoflop_speed::Rates;
 
-use super::crew::Device;
+use super::device::Device;
 
 /// What small models reach of a device's peak, where nothing else is known.
 const SHARE_OF_PEAK: f64 = 0.1;

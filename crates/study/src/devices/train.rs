@@ -9,7 +9,8 @@ use isoflop_record::{Attempt, Record, Status};
 
 use super::Part;
 use super::compare::Comparison;
-use super::crew::{Crew, Device, Gone, News};
+use super::crew::{Crew, Gone, News};
+use super::device::Device;
 use super::message::{Order, Word, heard};
 use super::pace::Pace;
 use crate::error::StudyError;
@@ -274,7 +275,7 @@ impl<'a, 'd, 'o> Work<'a, 'd, 'o> {
                 self.give_up(stack, &words)?;
             }
         }
-        let again = trained && self.crew.may_go_on(index);
+        let again = trained && self.crew.devices[index].may_go_on();
         match again.then(|| self.crew.launch(index)) {
             Some(Ok(())) => self.training.observer().warn(format!(
                 "{id}: {words}; it is opened again, and what it was at goes on from the last checkpoint"

@@ -52,6 +52,12 @@ impl<E: Scalar> FragmentExpand<E> {
         Self { variable, side, layout, _element: PhantomData }
     }
 
+    fn filled(self, scope: &Scope, value: NativeExpand<E>) -> Self {
+        let value = value.read_value(scope);
+        scope.register(&FillOp::new(scope.ctx_mut(), self.variable, value));
+        self
+    }
+
     fn loaded<V: CubePrimitive>(
         self,
         scope: &Scope,
@@ -116,13 +122,23 @@ impl<E: Scalar> IntoMut for FragmentExpand<E> {
 
 impl<E: Scalar> CubeDebug for FragmentExpand<E> {}
 
-/// A fragment of the left operand, row-major, with `stride` words of 32 bits between rows.
+/// How an operand lies in memory, as it is multiplied or its transpose.
+fn layout(transposed: bool) -> MatrixLayout {
+    if transposed { MatrixLayout::ColMajor } else { MatrixLayout::RowMajor }
+}
+
+/// A fragment of the left operand, whose rows or, with `transposed`, columns lie `stride` words of 32 bits apart.
 #[cube]
 #[allow(unused_variables)]
-pub(crate) fn left<E: Scalar>(from: &[Line], stride: u32, #[comptime] side: usize) -> Fragment<E> {
+pub(crate) fn left<E: Scalar>(
+    from: &[Line],
+    stride: u32,
+    #[comptime] transposed: bool,
+    #[comptime] side: usize,
+) -> Fragment<E> {
     intrinsic!(|scope| {
-        let (ident, layout) = (MatrixIdent::A, MatrixLayout::RowMajor);
-        FragmentExpand::declared(scope, ident, layout, side).loaded(scope, from, stride)
+        let fragment = FragmentExpand::declared(scope, MatrixIdent::A, layout(transposed), side);
+        fragment.loaded(scope, from, stride)
     })
 }
 
@@ -136,8 +152,8 @@ pub(crate) fn right<E: Scalar>(
     #[comptime] side: usize,
 ) -> Fragment<E> {
     intrinsic!(|scope| {
-        let layout = if transposed { MatrixLayout::ColMajor } else { MatrixLayout::RowMajor };
-        FragmentExpand::declared(scope, MatrixIdent::B, layout, side).loaded(scope, from, stride)
+        let fragment = FragmentExpand::declared(scope, MatrixIdent::B, layout(transposed), side);
+        fragment.loaded(scope, from, stride)
     })
 }
 
@@ -147,10 +163,7 @@ pub(crate) fn right<E: Scalar>(
 pub(crate) fn sums(value: f32, #[comptime] side: usize) -> Fragment<f32> {
     intrinsic!(|scope| {
         let (ident, layout) = (MatrixIdent::Accumulator, MatrixLayout::Undefined);
-        let fragment = FragmentExpand::declared(scope, ident, layout, side);
-        let value = value.read_value(scope);
-        scope.register(&FillOp::new(scope.ctx_mut(), fragment.variable, value));
-        fragment
+        FragmentExpand::declared(scope, ident, layout, side).filled(scope, value)
     })
 }
 
@@ -166,10 +179,7 @@ pub(crate) fn ones<E: Float>(#[comptime] side: usize) -> Fragment<E> {
 fn right_of<E: Float>(value: E, #[comptime] side: usize) -> Fragment<E> {
     intrinsic!(|scope| {
         let (ident, layout) = (MatrixIdent::B, MatrixLayout::RowMajor);
-        let fragment = FragmentExpand::declared(scope, ident, layout, side);
-        let value = value.read_value(scope);
-        scope.register(&FillOp::new(scope.ctx_mut(), fragment.variable, value));
-        fragment
+        FragmentExpand::declared(scope, ident, layout, side).filled(scope, value)
     })
 }
 
@@ -189,10 +199,10 @@ pub(crate) fn sums_of(
     })
 }
 
-/// Replaces sums by numbers in memory, row-major, with `stride` words of 32 bits between rows.
+/// Replaces sums by numbers in memory, row-major, with `stride` scalars between rows.
 #[cube]
 #[allow(unused_variables)]
-pub(crate) fn load_sums(sums: &Fragment<f32>, from: &[Line], stride: u32) {
+pub(crate) fn load_sums<V: CubePrimitive>(sums: &Fragment<f32>, from: &[V], stride: u32) {
     intrinsic!(|scope| {
         let into = FragmentExpand { layout: MatrixLayout::RowMajor, ..sums.clone() };
         into.loaded(scope, from, stride);
@@ -239,10 +249,10 @@ pub(crate) fn as_left<E: Scalar>(sums: &Fragment<f32>) -> Fragment<E> {
     })
 }
 
-/// Writes sums row-major, with `stride` words of 32 bits between rows.
+/// Writes sums, or what [`as_left`] has made of them, row-major, with `stride` scalars between rows.
 #[cube]
 #[allow(unused_variables)]
-pub(crate) fn store_sums(to: &mut [Line], sums: &Fragment<f32>, stride: u32) {
+pub(crate) fn store<E: Scalar, V: CubePrimitive>(to: &mut [V], sums: &Fragment<E>, stride: u32) {
     intrinsic!(|scope| {
         let stride = stride.read_value(scope);
         // SAFETY: the pointer is written by the kernel alone.

@@ -6,10 +6,10 @@ use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::dims::Dims;
+use super::coords::{Sizes, SizesLaunch, tile_coords};
 use super::operands::Operands;
 use super::tile::{
-    KEYS, QUERIES, SCORES, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, no_sums, products,
-    store, tile_coords,
+    KEYS, QUERIES, SCORES, SIDE, Tile, add_product, fetch, no_sums, products, store,
 };
 use crate::kernels::Choices;
 use crate::kernels::launch::{Rows, cubes};

@@ -5,10 +5,10 @@ use burn::cubecl::{self, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::dims::Dims;
+use super::coords::{Sizes, SizesLaunch, tile_coords};
 use super::operands::Operands;
 use super::tile::{
-    FORWARD, HIDDEN, SCORES, SIDE, Sizes, SizesLaunch, Tile, add_product, fetch, no_sums, products,
-    store, tile_coords,
+    FORWARD, HIDDEN, SCORES, SIDE, Tile, add_product, fetch, no_sums, products, store,
 };
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::Quad;

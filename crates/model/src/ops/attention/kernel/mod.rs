@@ -6,6 +6,7 @@
 //! matrix units where the device has some ([`matrix`]).
 
 mod backward;
+mod coords;
 mod forward;
 mod matrix;
 mod operands;

@@ -88,3 +88,29 @@ pub(super) fn tile_coords(
         d_at,
     }
 }
+
+/// Where a plane's rows of scores and a chunk's columns begin among those of a sequence and head.
+#[derive(CubeType, Clone, Copy)]
+#[expand(derive(Clone, Copy))]
+pub(super) struct Place {
+    pub row: usize,
+    pub column: usize,
+}
+
+#[cube]
+impl Place {
+    /// Whether some query does not see some key: rows are keys if `rows_are_keys`, else queries.
+    pub fn hides(&self, #[comptime] rows_are_keys: bool, #[comptime] grid: Grid) -> bool {
+        let mut hides = self.row + 1 < self.column + comptime!(grid.columns());
+        if comptime!(rows_are_keys) {
+            hides = self.column + 1 < self.row + comptime!(grid.rows_of_plane());
+        }
+        hides
+    }
+}
+
+/// Whether the case is at hand of two for which code is written, with what may be hidden (1) and without (0).
+#[cube]
+pub(super) fn is_case(hides: bool, #[comptime] case: usize) -> bool {
+    if comptime!(case == 1) { hides } else { !hides }
+}

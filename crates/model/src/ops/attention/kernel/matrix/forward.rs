@@ -9,12 +9,12 @@ use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::super::tile::HIDDEN;
-use super::coords::{Sizes, SizesLaunch, tile_coords};
+use super::coords::{Place, Sizes, SizesLaunch, tile_coords};
 use super::grid::Grid;
-use super::held::{self, Place};
+use super::held;
 use super::running::{self, of_row};
 use super::tile::{fetch, leave, meet, no_sums, row_of_lane, rows_of_plane, store};
-use crate::kernels::fragments::store_sums;
+use crate::kernels::fragments;
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::{Line, PER_WORD};
 use crate::kernels::tensors::elem;
@@ -133,6 +133,7 @@ fn forward_kernel<E: Float, N: Size>(
             let column = first_key + c * comptime!(grid.columns());
             if column < first_of_plane + comptime!(grid.rows_of_plane()) {
                 let of_chunk = c * comptime!(grid.columns() * grid.stride());
+                let place = Place { row: first_of_plane, column };
                 let mut runs = true;
                 if comptime!(grid.held) {
                     runs = !is_bounded;
@@ -148,25 +149,15 @@ fn forward_kernel<E: Float, N: Size>(
                         &mut scratch,
                         at,
                         factor,
-                        first_of_plane,
-                        column,
+                        place,
                         grid,
                     );
                 }
                 if comptime!(grid.held) {
                     if is_bounded {
-                        let here = Place { row: first_of_plane as u32, column: column as u32 };
-                        if column + comptime!(grid.columns()) > first_of_plane + 1 {
-                            held::attend::<E>(
-                                &sums, &totals, &queries, &tiles, of_chunk, factor, here, true,
-                                grid,
-                            );
-                        } else {
-                            held::attend::<E>(
-                                &sums, &totals, &queries, &tiles, of_chunk, factor, here, false,
-                                grid,
-                            );
-                        }
+                        held::attend::<E>(
+                            &sums, &totals, &queries, &tiles, of_chunk, factor, place, grid,
+                        );
                     }
                 }
             }
@@ -179,7 +170,7 @@ fn forward_kernel<E: Float, N: Size>(
         for i in 0..grid.down {
             let to = at + comptime!(i * grid.side * grid.wide());
             let end = scratch.len();
-            store_sums(&mut scratch[to..end], &totals[i], comptime!(4 * grid.wide() as u32));
+            fragments::store(&mut scratch[to..end], &totals[i], comptime!(4 * grid.wide() as u32));
         }
         meet(grid);
     }

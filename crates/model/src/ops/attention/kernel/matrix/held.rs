@@ -6,18 +6,11 @@
 
 use burn::cubecl::{self, prelude::*};
 
+use super::coords::{Place, is_case};
 use super::grid::Grid;
 use super::tile::{no_sums, right};
 use crate::kernels::fragments::{Fragment, add_product_to, as_left, map, ones, sums_of, times};
 use crate::kernels::lines::Line;
-
-/// Where the scores of some fragments are among those of a sequence and head.
-#[derive(CubeType, Clone, Copy)]
-#[expand(derive(Clone, Copy))]
-pub(super) struct Place {
-    pub row: u32,
-    pub column: u32,
-}
 
 /// `exp` of scores times `factor`. With `hides`, scores whose key comes after their query become 0: rows are keys if
 /// `rows_are_keys`, else queries.
@@ -32,7 +25,8 @@ fn weights(
     map(scores, |row, column, score| {
         let weight = (score * factor).exp();
         if comptime!(hides) {
-            let (row, column) = (first.row + row, first.column + column);
+            let row = first.row + row as usize;
+            let column = first.column + column as usize;
             let mut is_seen = column <= row;
             if comptime!(rows_are_keys) {
                 is_seen = row <= column;
@@ -103,8 +97,8 @@ fn place_of(
     #[comptime] grid: Grid,
 ) -> Place {
     Place {
-        row: first.row + comptime!((i * grid.side) as u32),
-        column: first.column + comptime!((j * grid.side) as u32),
+        row: first.row + comptime!(i * grid.side),
+        column: first.column + comptime!(j * grid.side),
     }
 }
 
@@ -138,24 +132,30 @@ pub(super) fn attend<E: Float>(
     of_chunk: usize,
     factor: f32,
     first: Place,
-    #[comptime] hides: bool,
     #[comptime] grid: Grid,
 ) {
     let side = grid.side;
     let one = ones::<E>(side);
+    let hides = first.hides(false, grid);
     #[unroll]
-    for j in 0..grid.chunk {
-        let at = of_chunk + comptime!(j * side * grid.stride());
-        let s = no_sums(grid.down, side);
-        add_scores::<E>(&s, queries, tiles, at, grid);
-        let mut p = Sequence::<Fragment<E>>::new();
-        #[unroll]
-        for i in 0..grid.down {
-            let here = place_of(first, i, j, grid);
-            p.push(as_left::<E>(&weights(&s[i], factor, here, hides, false)));
-            add_product_to::<E>(&totals[i], &p[i], &one);
+    for case in 0..2usize {
+        if is_case(hides, case) {
+            #[unroll]
+            for j in 0..grid.chunk {
+                let at = of_chunk + comptime!(j * side * grid.stride());
+                let s = no_sums(grid.down, side);
+                add_scores::<E>(&s, queries, tiles, at, grid);
+                let mut p = Sequence::<Fragment<E>>::new();
+                #[unroll]
+                for i in 0..grid.down {
+                    let here = place_of(first, i, j, grid);
+                    let weights = weights(&s[i], factor, here, comptime!(case == 1), false);
+                    p.push(as_left::<E>(&weights));
+                    add_product_to::<E>(&totals[i], &p[i], &one);
+                }
+                add_rows::<E>(results, &p, tiles, at + comptime!(grid.tiles() / 2), grid);
+            }
         }
-        add_rows::<E>(results, &p, tiles, at + comptime!(grid.tiles() / 2), grid);
     }
 }
 
@@ -173,24 +173,30 @@ pub(super) fn add_query_gradients<E: Float>(
     deltas: usize,
     factor: f32,
     first: Place,
-    #[comptime] hides: bool,
     #[comptime] grid: Grid,
 ) {
     let side = grid.side;
+    let hides = first.hides(false, grid);
     #[unroll]
-    for j in 0..grid.chunk {
-        let at = of_chunk + comptime!(j * side * grid.stride());
-        let s = sums_of_rows(numbers, shifts, grid);
-        add_scores::<E>(&s, queries, tiles, at, grid);
-        let dp = sums_of_rows(numbers, deltas, grid);
-        add_scores::<E>(&dp, dys, tiles, at + comptime!(grid.tiles() / 2), grid);
-        let mut ds = Sequence::<Fragment<E>>::new();
-        #[unroll]
-        for i in 0..grid.down {
-            let here = place_of(first, i, j, grid);
-            ds.push(as_left::<E>(&times(&weights(&s[i], factor, here, hides, false), &dp[i])));
+    for case in 0..2usize {
+        if is_case(hides, case) {
+            #[unroll]
+            for j in 0..grid.chunk {
+                let at = of_chunk + comptime!(j * side * grid.stride());
+                let s = sums_of_rows(numbers, shifts, grid);
+                add_scores::<E>(&s, queries, tiles, at, grid);
+                let dp = sums_of_rows(numbers, deltas, grid);
+                add_scores::<E>(&dp, dys, tiles, at + comptime!(grid.tiles() / 2), grid);
+                let mut ds = Sequence::<Fragment<E>>::new();
+                #[unroll]
+                for i in 0..grid.down {
+                    let here = place_of(first, i, j, grid);
+                    let p = weights(&s[i], factor, here, comptime!(case == 1), false);
+                    ds.push(as_left::<E>(&times(&p, &dp[i])));
+                }
+                add_rows::<E>(gradients, &ds, tiles, at, grid);
+            }
         }
-        add_rows::<E>(gradients, &ds, tiles, at, grid);
     }
 }
 
@@ -209,28 +215,34 @@ pub(super) fn add_key_gradients<E: Float>(
     own: usize,
     factor: f32,
     first: Place,
-    #[comptime] hides: bool,
     #[comptime] grid: Grid,
 ) {
     let side = grid.side;
+    let hides = first.hides(true, grid);
     #[unroll]
-    for j in 0..grid.chunk {
-        let at = of_chunk + comptime!(j * side * grid.stride());
-        let of_dys = at + comptime!(grid.tiles() / 2);
-        let column = own + comptime!(j * side);
-        let s = sums_of_columns(shifts, column, grid);
-        add_scores::<E>(&s, keys, tiles, at, grid);
-        let dp = sums_of_columns(deltas, column, grid);
-        add_scores::<E>(&dp, values, tiles, of_dys, grid);
-        let mut ps = Sequence::<Fragment<E>>::new();
-        let mut ds = Sequence::<Fragment<E>>::new();
-        #[unroll]
-        for i in 0..grid.down {
-            let p = weights(&s[i], factor, place_of(first, i, j, grid), hides, true);
-            ps.push(as_left::<E>(&p));
-            ds.push(as_left::<E>(&times(&p, &dp[i])));
+    for case in 0..2usize {
+        if is_case(hides, case) {
+            #[unroll]
+            for j in 0..grid.chunk {
+                let at = of_chunk + comptime!(j * side * grid.stride());
+                let of_dys = at + comptime!(grid.tiles() / 2);
+                let column = own + comptime!(j * side);
+                let s = sums_of_columns(shifts, column, grid);
+                add_scores::<E>(&s, keys, tiles, at, grid);
+                let dp = sums_of_columns(deltas, column, grid);
+                add_scores::<E>(&dp, values, tiles, of_dys, grid);
+                let mut ps = Sequence::<Fragment<E>>::new();
+                let mut ds = Sequence::<Fragment<E>>::new();
+                #[unroll]
+                for i in 0..grid.down {
+                    let here = place_of(first, i, j, grid);
+                    let p = weights(&s[i], factor, here, comptime!(case == 1), true);
+                    ps.push(as_left::<E>(&p));
+                    ds.push(as_left::<E>(&times(&p, &dp[i])));
+                }
+                add_rows::<E>(dv, &ps, tiles, of_dys, grid);
+                add_rows::<E>(dk, &ds, tiles, at, grid);
+            }
         }
-        add_rows::<E>(dv, &ps, tiles, of_dys, grid);
-        add_rows::<E>(dk, &ds, tiles, at, grid);
     }
 }

@@ -6,9 +6,9 @@ use burn::cubecl::prelude::*;
 use burn::cubecl::{self};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::coords::{Sizes, SizesLaunch, tile_coords};
+use super::coords::{Place, Sizes, SizesLaunch, is_case, tile_coords};
 use super::grid::Grid;
-use super::held::{Place, add_key_gradients};
+use super::held::add_key_gradients;
 use super::queries::P_SCALE;
 use super::tile::{
     add_product, fetch, fetch_numbers, leave, leave_numbers, meet, no_sums, products, row_of_lane,
@@ -110,42 +110,22 @@ fn keys_kernel<E: Float, N: Size>(
             let column = first_query + c * comptime!(grid.columns());
             if column + comptime!(grid.columns()) > first_of_plane {
                 let of_chunk = c * comptime!(grid.columns() * grid.stride());
+                let place = Place { row: first_of_plane, column };
                 if comptime!(grid.held) {
-                    let own = c * comptime!(grid.columns());
-                    let at = Place { row: first_of_plane as u32, column: column as u32 };
-                    if column < first_of_plane + comptime!(grid.rows_of_plane() - 1) {
-                        add_key_gradients::<E>(
-                            &dk,
-                            &dv,
-                            &keys,
-                            &values,
-                            &tiles,
-                            of_chunk,
-                            &shifts,
-                            &deltas_here,
-                            own,
-                            factor,
-                            at,
-                            true,
-                            grid,
-                        );
-                    } else {
-                        add_key_gradients::<E>(
-                            &dk,
-                            &dv,
-                            &keys,
-                            &values,
-                            &tiles,
-                            of_chunk,
-                            &shifts,
-                            &deltas_here,
-                            own,
-                            factor,
-                            at,
-                            false,
-                            grid,
-                        );
-                    }
+                    add_key_gradients::<E>(
+                        &dk,
+                        &dv,
+                        &keys,
+                        &values,
+                        &tiles,
+                        of_chunk,
+                        &shifts,
+                        &deltas_here,
+                        c * comptime!(grid.columns()),
+                        factor,
+                        place,
+                        grid,
+                    );
                 } else {
                     let of_dys_chunk = of_chunk + comptime!(grid.tiles() / 2);
                     products::<E>(&keys, &tiles, of_chunk, &mut scratch, at, grid);
@@ -154,32 +134,23 @@ fn keys_kernel<E: Float, N: Size>(
                     let first_own = c * comptime!(grid.columns()) + part * comptime!(4 * quads);
                     let before = first_query + first_own;
                     let t = first_of_plane + row;
-                    if column < first_of_plane + comptime!(grid.rows_of_plane() - 1) {
-                        score_gradients::<E>(
-                            &mut scratch,
-                            own,
-                            factor,
-                            &shifts,
-                            &deltas_here,
-                            first_own,
-                            t,
-                            before,
-                            true,
-                            grid,
-                        );
-                    } else {
-                        score_gradients::<E>(
-                            &mut scratch,
-                            own,
-                            factor,
-                            &shifts,
-                            &deltas_here,
-                            first_own,
-                            t,
-                            before,
-                            false,
-                            grid,
-                        );
+                    let hides = place.hides(true, grid);
+                    #[unroll]
+                    for case in 0..2usize {
+                        if is_case(hides, case) {
+                            score_gradients::<E>(
+                                &mut scratch,
+                                own,
+                                factor,
+                                &shifts,
+                                &deltas_here,
+                                first_own,
+                                t,
+                                before,
+                                comptime!(case == 1),
+                                grid,
+                            );
+                        }
                     }
                     meet(grid);
                     add_product::<E>(&dv, &scratch, at, &tiles, of_dys_chunk, grid);

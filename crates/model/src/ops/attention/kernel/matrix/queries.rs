@@ -6,9 +6,9 @@ use burn::cubecl::prelude::*;
 use burn::cubecl::{self};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::coords::{Sizes, SizesLaunch, tile_coords};
+use super::coords::{Place, Sizes, SizesLaunch, is_case, tile_coords};
 use super::grid::Grid;
-use super::held::{Place, add_query_gradients};
+use super::held::add_query_gradients;
 use super::tile::{
     add_product, fetch, leave, meet, no_sums, products, row_of_lane, rows_of_plane, store,
 };
@@ -137,72 +137,46 @@ fn queries_kernel<E: Float, N: Size>(
             let column = first_key + c * comptime!(grid.columns());
             if column < first_of_plane + comptime!(grid.rows_of_plane()) {
                 let of_chunk = c * comptime!(grid.columns() * grid.stride());
+                let place = Place { row: first_of_plane, column };
                 if comptime!(grid.held) {
                     let of_plane = first_of_plane - first;
-                    let at = Place { row: first_of_plane as u32, column: column as u32 };
-                    if column + comptime!(grid.columns()) > first_of_plane + 1 {
-                        add_query_gradients::<E>(
-                            &sums,
-                            &queries,
-                            &dys,
-                            &tiles,
-                            of_chunk,
-                            &parts,
-                            of_plane + shifts,
-                            of_plane + deltas_at,
-                            factor,
-                            at,
-                            true,
-                            grid,
-                        );
-                    } else {
-                        add_query_gradients::<E>(
-                            &sums,
-                            &queries,
-                            &dys,
-                            &tiles,
-                            of_chunk,
-                            &parts,
-                            of_plane + shifts,
-                            of_plane + deltas_at,
-                            factor,
-                            at,
-                            false,
-                            grid,
-                        );
-                    }
+                    add_query_gradients::<E>(
+                        &sums,
+                        &queries,
+                        &dys,
+                        &tiles,
+                        of_chunk,
+                        &parts,
+                        of_plane + shifts,
+                        of_plane + deltas_at,
+                        factor,
+                        place,
+                        grid,
+                    );
                 } else {
                     let of_values_chunk = of_chunk + comptime!(grid.tiles() / 2);
                     let second = at + comptime!(grid.columns() / 4);
                     products::<E>(&queries, &tiles, of_chunk, &mut scratch, at, grid);
                     products::<E>(&dys, &tiles, of_values_chunk, &mut scratch, second, grid);
                     meet(grid);
-                    if column + comptime!(grid.columns()) > first_of_plane + 1 {
-                        let before = column + part * comptime!(4 * quads);
-                        let t = first_of_plane + row;
-                        score_gradients::<E>(
-                            &mut scratch,
-                            own,
-                            factor,
-                            &shift,
-                            &delta,
-                            t,
-                            before,
-                            true,
-                            grid,
-                        );
-                    } else {
-                        score_gradients::<E>(
-                            &mut scratch,
-                            own,
-                            factor,
-                            &shift,
-                            &delta,
-                            0,
-                            0,
-                            false,
-                            grid,
-                        );
+                    let before = column + part * comptime!(4 * quads);
+                    let t = first_of_plane + row;
+                    let hides = place.hides(false, grid);
+                    #[unroll]
+                    for case in 0..2usize {
+                        if is_case(hides, case) {
+                            score_gradients::<E>(
+                                &mut scratch,
+                                own,
+                                factor,
+                                &shift,
+                                &delta,
+                                t,
+                                before,
+                                comptime!(case == 1),
+                                grid,
+                            );
+                        }
                     }
                     meet(grid);
                     add_product::<E>(&sums, &scratch, at, &tiles, of_chunk, grid);

@@ -8,6 +8,7 @@ use burn::cubecl::prelude::*;
 use burn::cubecl::{self};
 
 use super::super::tile::HIDDEN;
+use super::coords::Place;
 use super::grid::Grid;
 use super::tile::{add_product, leave_scaled, meet, products, row_of_lane};
 use crate::kernels::fragments::{Fragment, load_sums};
@@ -85,8 +86,7 @@ pub(super) fn attend<E: Float>(
     scratch: &mut Shared<[Line]>,
     at: usize,
     factor: f32,
-    first_of_plane: usize,
-    column: usize,
+    place: Place,
     #[comptime] grid: Grid,
 ) {
     let lanes = grid.lanes;
@@ -106,12 +106,12 @@ pub(super) fn attend<E: Float>(
             s[comptime!(e * quads + k)] = Quad::reinterpret(scratch[from + k]);
         }
     }
-    if column + comptime!(grid.columns()) > first_of_plane + 1 {
+    if place.hides(false, grid) {
         // Keys of these columns that a row sees.
-        let first_own = column + part * comptime!(4 * quads);
+        let first_own = place.column + part * comptime!(4 * quads);
         #[unroll]
         for e in 0..each {
-            let t = first_of_plane + row + comptime!(e * lanes);
+            let t = place.row + row + comptime!(e * lanes);
             #[unroll]
             for k in 0..quads {
                 let mut quad = s[comptime!(e * quads + k)];
@@ -145,7 +145,7 @@ pub(super) fn attend<E: Float>(
             total[e] *= factors[e];
             top[e] = new;
         }
-        if column > 0 {
+        if place.column > 0 {
             scale_sums(sums, &factors, scratch, at, grid);
         }
     }

@@ -4,7 +4,7 @@
 use burn::cubecl::{self, prelude::*};
 
 use super::grid::Grid;
-use crate::kernels::fragments::{self, Fragment, add_product_to, store_sums};
+use crate::kernels::fragments::{self, Fragment, add_product_to};
 use crate::kernels::lines::{Line, Quad, line_of, pack, write_line};
 
 /// The units of a plane wait for each other, and see what the others have left in shared memory.
@@ -123,7 +123,7 @@ fn left<E: Float>(
     #[comptime] side: usize,
 ) -> Fragment<E> {
     let end = from.len();
-    fragments::left::<E>(&from[at..end], comptime!(4 * stride as u32), side)
+    fragments::left::<E>(&from[at..end], comptime!(4 * stride as u32), false, side)
 }
 
 /// A fragment to multiply from the right: rows of memory are its rows or, with `transposed`, its columns.
@@ -204,7 +204,7 @@ pub(super) fn products<E: Float>(
         for i in 0..grid.down {
             let to = at + comptime!(i * side * wide + j * side / 4);
             let end = scratch.len();
-            store_sums(&mut scratch[to..end], &sums[i], comptime!(4 * wide as u32));
+            fragments::store(&mut scratch[to..end], &sums[i], comptime!(4 * wide as u32));
         }
     }
 }
@@ -306,7 +306,7 @@ pub(super) fn leave_scaled(
         for c in 0..count {
             let to_line = at + comptime!(i * side * wide + c * side / 4);
             let end = scratch.len();
-            store_sums(
+            fragments::store(
                 &mut scratch[to_line..end],
                 &sums[comptime!(i * deep + begin + c)],
                 comptime!(4 * wide as u32),

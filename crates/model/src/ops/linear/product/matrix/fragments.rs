@@ -1,46 +1,40 @@
 //! Fragments of tiles in shared memory.
 
-use burn::cubecl::{self, cmma, prelude::*};
+use burn::cubecl::{self, prelude::*};
 
 use super::super::tiling::FETCH;
+use crate::kernels::fragments::{self, Fragment};
 use crate::kernels::lines::Line;
 
-/// A fragment of a tile: rows (of `A`; columns of `B`) from `along`, inner axis from `inner`. `across` where a row of the tile runs
-/// along the former.
+/// Which operand a fragment is of.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Operand {
+    Left,
+    Right,
+}
+
+/// A fragment of a tile: rows (of the left operand; columns of the right one) from `along`, inner axis from `inner`. `across` where a
+/// row of the tile runs along the former.
 #[cube]
 pub(super) fn fragment<E: Float>(
     tile: &Shared<[Line]>,
     along: usize,
     #[comptime] inner: usize,
-    #[comptime] ident: cmma::MatrixIdent,
+    #[comptime] operand: Operand,
     #[comptime] across: bool,
     #[comptime] stride: usize,
     #[comptime] side: usize,
-) -> cmma::Matrix<E> {
-    let layout = comptime!(match (ident == cmma::MatrixIdent::A, across) {
-        (true, false) | (false, true) => cmma::MatrixLayout::RowMajor,
-        _ => cmma::MatrixLayout::ColMajor,
-    });
+) -> Fragment<E> {
     let mut at = along * stride + comptime!(inner / FETCH);
     if comptime!(across) {
         at = comptime!(inner * stride) + along / FETCH;
     }
-    // SAFETY: loaded at once.
-    let mut fragment = unsafe { cmma::Matrix::<E>::uninitialized(ident, side, side, side, layout) };
+    let end = tile.len();
     // The stride counts words of 32 bits.
-    cmma::load(&mut fragment, &tile[at..tile.len()], comptime!((stride * 4) as u32));
-    fragment
-}
-
-/// Sums in half precision. There need be no sums of that type: as an operand they can be stored all the same.
-#[cube]
-#[allow(unused_variables)]
-pub(super) fn halved<O: Float>(sum: &cmma::Matrix<f32>) -> cmma::Matrix<O> {
-    intrinsic!(|scope| {
-        cmma::cast_with_ident::expand::<f32, O, cmma::Plane>(
-            scope,
-            sum.clone(),
-            cmma::MatrixIdent::A,
-        )
-    })
+    let words = comptime!((stride * 4) as u32);
+    if comptime!(operand == Operand::Left) {
+        fragments::left::<E>(&tile[at..end], words, across, side)
+    } else {
+        fragments::right::<E>(&tile[at..end], words, comptime!(!across), side)
+    }
 }

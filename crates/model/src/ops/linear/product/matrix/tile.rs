@@ -1,11 +1,12 @@
 //! A tile of a product.
 
-use burn::cubecl::{self, cmma, prelude::*};
+use burn::cubecl::{self, prelude::*};
 
 use super::super::memory::{fetch, keep};
 use super::super::place::{Sizes, place};
 use super::super::tiling::{FETCH, Tiling};
-use super::fragments::{fragment, halved};
+use super::fragments::{Operand, fragment};
+use crate::kernels::fragments::{Fragment, add_product_to, as_left, load_sums, store, sums};
 use crate::kernels::lines::Line;
 
 /// Four elements of a result.
@@ -63,7 +64,7 @@ pub(super) fn tile_product<E: Float, O: Float, N: Size>(
         if step > 0 {
             #[unroll]
             for kk in 0..comptime!(t.k / side) {
-                let mut left = Sequence::<cmma::Matrix<E>>::new();
+                let mut left = Sequence::<Fragment<E>>::new();
                 #[unroll]
                 for i in 0..frags_down {
                     let at = plane_row * comptime!(t.m / t.down) + comptime!(i * side);
@@ -71,7 +72,7 @@ pub(super) fn tile_product<E: Float, O: Float, N: Size>(
                         &*a_tile,
                         at,
                         comptime!(kk * side),
-                        cmma::MatrixIdent::A,
+                        Operand::Left,
                         t.a_t,
                         comptime!(a_shape.1 + 1),
                         side,
@@ -84,7 +85,7 @@ pub(super) fn tile_product<E: Float, O: Float, N: Size>(
                         &*b_tile,
                         at,
                         comptime!(kk * side),
-                        cmma::MatrixIdent::B,
+                        Operand::Right,
                         comptime!(!t.b_t),
                         comptime!(b_shape.1 + 1),
                         side,
@@ -92,7 +93,7 @@ pub(super) fn tile_product<E: Float, O: Float, N: Size>(
                     #[unroll]
                     for i in 0..frags_down {
                         let sum = &sums[comptime!(i * frags_across + j)];
-                        cmma::execute(&left[i], &right, sum, sum);
+                        add_product_to::<E>(sum, &left[i], &right);
                     }
                 }
             }
@@ -126,55 +127,38 @@ fn first_sums<O: Float>(
     #[comptime] t: Tiling,
     #[comptime] adds_residual: bool,
     #[comptime] accumulate: bool,
-) -> Sequence<cmma::Matrix<f32>> {
+) -> Sequence<Fragment<f32>> {
     let side = t.side;
     let (m, n) = (sizes.m, sizes.n);
     let (own_row, own_col, out_at) = (corner.row, corner.col, corner.out_at);
     let (frags_down, frags_across) = comptime!(t.frags());
-    let mut sums = Sequence::<cmma::Matrix<f32>>::new();
+    let mut all = Sequence::<Fragment<f32>>::new();
     #[unroll]
     for i in 0..frags_down {
         #[unroll]
         for j in 0..frags_across {
-            let mut sum = cmma::Matrix::<f32>::from_value(
-                cmma::MatrixIdent::Accumulator,
-                side,
-                side,
-                side,
-                cmma::MatrixLayout::Undefined,
-                0.0f32,
-            );
+            let sum = sums(0.0f32, side);
             if comptime!(t.direct && (adds_residual || accumulate)) {
                 let (y, x) = (own_row + comptime!(i * side), own_col + comptime!(j * side));
                 if y < m && x < n {
                     let at = (out_at + y * n + x) / 4;
                     if comptime!(adds_residual) {
-                        cmma::load_with_layout(
-                            &mut sum,
-                            &residual[at..residual.len()],
-                            n as u32,
-                            cmma::MatrixLayout::RowMajor,
-                        );
+                        load_sums(&sum, &residual[at..residual.len()], n as u32);
                     } else {
-                        cmma::load_with_layout(
-                            &mut sum,
-                            &out[at..out.len()],
-                            n as u32,
-                            cmma::MatrixLayout::RowMajor,
-                        );
+                        load_sums(&sum, &out[at..out.len()], n as u32);
                     }
                 }
             }
-            sums.push(sum);
+            all.push(sum);
         }
     }
-    sums
+    all
 }
 
 /// Writes a plane's sums, straight or through its part of the `stage`.
 #[cube]
 fn write<O: Float>(
-    sums: &Sequence<cmma::Matrix<f32>>,
+    sums: &Sequence<Fragment<f32>>,
     residual: &[Four<f32>],
     out: &mut [Four<O>],
     sizes: &Sizes,
@@ -203,20 +187,15 @@ fn write<O: Float>(
                 if y < m && x < n {
                     let (at, end) = ((out_at + y * n + x) / 4, out.len());
                     if comptime!(t.convert) {
-                        let half = halved::<O>(sum);
-                        cmma::store(
-                            &mut out[at..end],
-                            &half,
-                            n as u32,
-                            cmma::MatrixLayout::RowMajor,
-                        );
+                        // There need be no sums in half precision: as an operand they can be stored all the same.
+                        store(&mut out[at..end], &as_left::<O>(sum), n as u32);
                     } else {
-                        cmma::store(&mut out[at..end], sum, n as u32, cmma::MatrixLayout::RowMajor);
+                        store(&mut out[at..end], sum, n as u32);
                     }
                 }
             } else {
                 let end = stage.len();
-                cmma::store(&mut stage[mine..end], sum, wide as u32, cmma::MatrixLayout::RowMajor);
+                store(&mut stage[mine..end], sum, wide as u32);
                 sync_plane();
                 let y = y + r;
                 #[unroll]
