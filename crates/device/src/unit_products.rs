@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use isoflop_model::is_host;
 use isoflop_model::kernels::Choices;
 use isoflop_model::ops::linear::{Trained, trained};
 
@@ -26,8 +27,11 @@ pub(super) fn sizes(info: &DeviceInfo) -> [usize; 3] {
 /// How many times as fast this project's kernel is as cubek's. Leaves the device's choices as they were.
 ///
 /// # Errors
-/// The device's words, if it fails.
+/// The device's words, if it fails; on the CPU, which has no kernels.
 pub fn times_as_fast(device: &Device, [m, k, n]: [usize; 3]) -> Result<f64, String> {
+    if is_host(device) {
+        return Err("the CPU has no kernels".into());
+    }
     let before = Choices::of(device);
     let timed = catch_unwind(AssertUnwindSafe(|| {
         let numbers = |rows: usize, cols: usize| {

@@ -73,7 +73,7 @@ pub fn backward(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>, to: Cast
     }
 }
 
-/// Products of a projection as a step on an adapter makes them, whose rate is measured.
+/// Products of a projection, as a training step makes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trained {
     /// `x w`, in the type of `x`.
@@ -82,12 +82,21 @@ pub enum Trained {
     Gradients,
 }
 
-/// The products for `x` `[R, M, K]`, `w` `[R, K, N]` and `dy` `[R, M, N]`, which are in one type: `[R, M, N]`, or `[R, M, K]` and the
-/// parts that the weight's gradient is the sum of, `[R * parts, K, N]`.
+/// The products for `x` `[R, M, K]`, `w` `[R, K, N]` and `dy` `[R, M, N]` (which [`Trained::Forward`] does not read), which are in one
+/// type: `[R, M, N]`, or `[R, M, K]` and the parts that the weight's gradient is the sum of, `[R * parts, K, N]`.
 pub fn trained(kind: Trained, [x, w, dy]: [&Tensor<3>; 3]) -> Vec<Tensor<3>> {
-    let choices = Choices::of(&x.device());
-    let read = [x, w, dy].map(|t| row_major(primitive(t.clone())));
-    product::trained(kind, read, choices).into_iter().map(tensor).collect()
+    if let Some(choices) = chosen(&x.device()) {
+        let read = [x, w, dy].map(|t| row_major(primitive(t.clone())));
+        return product::trained(kind, read, choices).into_iter().map(tensor).collect();
+    }
+    let to = Some(x.dtype()).filter(|&dtype| dtype != DType::F32);
+    match kind {
+        Trained::Forward => vec![forward(x, w, None, to)],
+        Trained::Gradients => {
+            let grads = backward(x.clone(), w, false, dy.clone(), to);
+            vec![grads.x, grads.w]
+        }
+    }
 }
 
 /// `a b` in `f32`, `[R, M, K] x [R, K, N] -> [R, M, N]`. In half precision [`Choices::matrix_units`] decides what multiplies.
