@@ -10,6 +10,7 @@ use crate::block::Block;
 use crate::kernels::elementwise::{add, copy};
 use crate::kernels::tensors::{dims, primitive, rows_of, tensor};
 use crate::kernels::traffic::{cast, elsewhere};
+use crate::ops::activation::Activation;
 use crate::ops::activation::kernel as activation;
 use crate::ops::attention::kernel::{self as attention, GainGradients};
 use crate::ops::embedding::kernel as embedding;
@@ -42,8 +43,7 @@ impl Pass<'_> {
         let dtype = self.packed.dtype();
         for (index, s) in blocks.into_iter().enumerate().rev() {
             let block = Block::new(self.packed.shape.family, index);
-            let dactive = sink.linear(block.down, &s.active, &dx);
-            let dup = activation::backward(s.up, dactive, self.activation());
+            let dup = sink.activated(block.down, [s.up, s.active], &dx);
             let dnormed = sink.linear(block.up, &s.normed2, &dup);
             dx = sink.norm(block.norm2, &s.middle, &dnormed, Some(&dx));
             drop((dup, dnormed));
@@ -79,13 +79,17 @@ struct Sink<'a> {
 }
 
 impl Sink<'_> {
+    /// Where the gradient of projection `at` goes, and in how many parts.
+    fn parts_of(&self, at: usize) -> (CubeTensor, usize) {
+        let [r, rows, cols] = dims(&self.pass.packed.operands[at]);
+        (self.parts.of_projection(at, [rows, cols], 0..r), self.parts.layouts[at].parts)
+    }
+
     /// The gradients of projection `at`; returns its input's.
     fn linear(&self, at: usize, x: &CubeTensor, dy: &CubeTensor) -> CubeTensor {
         let w = &self.pass.packed.operands[at];
-        let [r, rows, cols] = dims(w);
-        let dx = self.pass.empty(rows, dy.dtype);
-        let to = self.parts.of_projection(at, [rows, cols], 0..r);
-        let count = self.parts.layouts[at].parts;
+        let dx = self.pass.empty(dims::<3>(w)[1], dy.dtype);
+        let (to, count) = self.parts_of(at);
         product::gradients(
             dy,
             [w, x],
@@ -98,6 +102,18 @@ impl Sink<'_> {
             bias::gradient_into(dy, &self.parts.of(at + 1), self.accumulate);
         }
         dx
+    }
+
+    /// The gradients of projection `at`, whose input is the activation of `up`; returns that of `up`.
+    fn activated(&self, at: usize, [up, active]: [CubeTensor; 2], dy: &CubeTensor) -> CubeTensor {
+        let kind = self.pass.activation();
+        if kind == Activation::SwiGlu && !self.pass.has_biases() {
+            let w = &self.pass.packed.operands[at];
+            let (to, count) = self.parts_of(at);
+            let (read, choices) = ([&up, &active], self.pass.packed.choices);
+            return product::gated_gradients(dy, w, read, (&to, count), self.accumulate, choices);
+        }
+        activation::backward(up, self.linear(at, &active, dy), kind)
     }
 
     /// The gradients of norm `at`; returns its input's with the residual's added.

@@ -16,7 +16,7 @@ use crate::ops::attention::kernel as attention;
 use crate::ops::attention::{Dims, device_tables};
 use crate::ops::embedding::kernel as embedding;
 use crate::ops::linear::bias;
-use crate::ops::linear::product::{Epilogue, Side, product};
+use crate::ops::linear::product::{Epilogue, Side, gated, product};
 use crate::ops::norm::kernel as norm;
 use crate::params::{ParamSpec, param_specs};
 
@@ -118,6 +118,16 @@ impl<'a> Pass<'a> {
         y
     }
 
+    /// A projection and the activation of it: in one launch where a kernel takes both.
+    fn project_and_activate(&self, x: &CubeTensor, at: usize) -> [CubeTensor; 2] {
+        if self.activation() == Activation::SwiGlu && self.bias(at).is_none() {
+            return gated(x, &self.packed.operands[at], self.packed.choices);
+        }
+        let up = self.project(x, at);
+        let active = activation::forward(up.clone(), self.activation());
+        [up, active]
+    }
+
     /// The residual stream with a projection added, `f32`.
     fn project_onto(&self, residual: &CubeTensor, x: &CubeTensor, at: usize) -> CubeTensor {
         let w = &self.packed.operands[at];
@@ -190,8 +200,7 @@ impl<'a> Pass<'a> {
             let attended = cast(attended, dtype);
             let middle = self.project_onto(&x, &attended, block.out);
             let normed2 = self.normalise(&middle, block.norm2);
-            let up = self.project(&normed2, block.up);
-            let active = activation::forward(up.clone(), self.activation());
+            let [up, active] = self.project_and_activate(&normed2, block.up);
             let next = self.project_onto(&middle, &active, block.down);
             if save {
                 let (x, middle) = (x, middle);

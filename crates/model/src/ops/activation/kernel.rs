@@ -15,6 +15,30 @@ fn sigmoid<N: Size>(x: Floats<N>) -> Floats<N> {
     Floats::new(1.0f32) / (Floats::new(1.0f32) + (Floats::new(0.0f32) - x).exp())
 }
 
+/// `x * sigmoid(x)`.
+#[cube]
+pub(crate) fn silu<N: Size>(x: Floats<N>) -> Floats<N> {
+    x * sigmoid::<N>(x)
+}
+
+/// `silu(gate) * up`.
+#[cube]
+pub(crate) fn swiglu_of<N: Size>(gate: Floats<N>, up: Floats<N>) -> Floats<N> {
+    silu::<N>(gate) * up
+}
+
+/// Gradients of [`swiglu_of`]'s gate and up for `dy`.
+#[cube]
+pub(crate) fn swiglu_gradients<N: Size>(
+    gate: Floats<N>,
+    up: Floats<N>,
+    dy: Floats<N>,
+) -> (Floats<N>, Floats<N>) {
+    let s = sigmoid::<N>(gate);
+    let silu = gate * s;
+    (dy * up * (s + silu * (Floats::new(1.0f32) - s)), dy * silu)
+}
+
 #[cube]
 fn gelu_sigmoid<N: Size>(x: Floats<N>) -> Floats<N> {
     let square = x * x;
@@ -38,7 +62,7 @@ fn forward_kernel<E: Float, N: Size>(
             let at = i / hidden * 2 * hidden + i % hidden;
             let gate = Floats::<N>::cast_from(x[at]);
             let up = Floats::<N>::cast_from(x[at + hidden]);
-            y[i] = Vector::<E, N>::cast_from(gate * sigmoid::<N>(gate) * up);
+            y[i] = Vector::<E, N>::cast_from(swiglu_of::<N>(gate, up));
         } else {
             let x = Floats::<N>::cast_from(x[i]);
             y[i] = Vector::<E, N>::cast_from(x * gelu_sigmoid::<N>(x));
@@ -58,18 +82,17 @@ fn backward_kernel<E: Float, N: Size>(
 ) {
     let i = ABSOLUTE_POS;
     if i < len {
-        let one = Floats::<N>::new(1.0f32);
         let dy = Floats::<N>::cast_from(dy[i]);
         if comptime!(swiglu) {
             let at = i / hidden * 2 * hidden + i % hidden;
             let gate = Floats::<N>::cast_from(x[at]);
             let up = Floats::<N>::cast_from(x[at + hidden]);
-            let s = sigmoid::<N>(gate);
-            let silu = gate * s;
-            dx[at] = Vector::<E, N>::cast_from(dy * up * (s + silu * (one - s)));
-            dx[at + hidden] = Vector::<E, N>::cast_from(dy * silu);
+            let (dgate, dup) = swiglu_gradients::<N>(gate, up, dy);
+            dx[at] = Vector::<E, N>::cast_from(dgate);
+            dx[at + hidden] = Vector::<E, N>::cast_from(dup);
         } else {
             let x = Floats::<N>::cast_from(x[i]);
+            let one = Floats::<N>::new(1.0f32);
             let s = gelu_sigmoid::<N>(x);
             let inner = Floats::new(GELU_SCALE) * (one + Floats::new(3.0 * GELU_CUBE) * x * x);
             dx[i] = Vector::<E, N>::cast_from(dy * (s + x * s * (one - s) * inner));

@@ -99,6 +99,26 @@ pub fn trained(kind: Trained, [x, w, dy]: [&Tensor<3>; 3]) -> Vec<Tensor<3>> {
     }
 }
 
+/// `x w`, of which rows are `[gate, up]`, and SwiGLU of it, as a training step on an adapter makes them: `[R, M, 2 H]` and `[R, M, H]`, in the
+/// type of both.
+pub fn gates(x: &Tensor<3>, w: &Tensor<3>) -> [Tensor<3>; 2] {
+    let choices = Choices::of(&x.device());
+    let [x, w] = [x, w].map(|t| row_major(primitive(t.clone())));
+    product::gated(&x, &w, choices).map(tensor)
+}
+
+/// The gradients of `up` and, in parts as those of [`trained`], of `w` for `dy` `[R, M, N]`, that of `active w`: `[up, active]` is what
+/// [`gates`] gave.
+pub fn gradients_of_gates(
+    dy: &Tensor<3>,
+    w: &Tensor<3>,
+    [up, active]: [&Tensor<3>; 2],
+) -> [Tensor<3>; 2] {
+    let choices = Choices::of(&dy.device());
+    let [dy, w, up, active] = [dy, w, up, active].map(|t| row_major(primitive(t.clone())));
+    product::gradients_of_gates(&dy, &w, [&up, &active], choices).map(tensor)
+}
+
 /// `a b` in `f32`, `[R, M, K] x [R, K, N] -> [R, M, N]`. In half precision [`Choices::matrix_units`] decides what multiplies.
 fn product(a: Tensor<3>, b: Tensor<3>, to: Cast) -> Tensor<3> {
     if to.is_none() && chosen(&a.device()).is_none() {

@@ -22,6 +22,7 @@ use crate::kernels::Choices;
 use crate::kernels::elementwise::add;
 use crate::kernels::tensors::{dims, empty_of};
 use crate::kernels::traffic::elsewhere;
+use crate::ops::activation::{Activation, kernel as activation};
 pub(crate) use epilogue::Epilogue;
 use tiling::Problem;
 
@@ -65,8 +66,8 @@ pub(crate) fn gradient_parts(
     client: &Client,
     choices: Choices,
 ) -> usize {
-    let problem = Problem { r: 1, m: k, n, k: tiling::FETCH, a_t: true, b_t: false, parts: 1 };
-    let by_matrix = tiling::choose(&problem, dtype, DType::F32, client, choices).is_some();
+    let problem = Problem { r: 1, m: k, n, k: matrix::FETCH, a_t: true, b_t: false, parts: 1 };
+    let by_matrix = matrix::choose(&problem, dtype, DType::F32, client, choices).is_some();
     let by_units = units::choose(&problem, dtype, DType::F32, client, choices).is_some();
     if by_matrix || by_units { tiling::splits(r, m, [k, n]) } else { 1 }
 }
@@ -89,7 +90,7 @@ fn product_in_parts(
     assert_eq!(k, k2, "the inner sizes of a product agree");
     let problem = Problem { r, m, n, k, a_t: a.transposed, b_t: b.transposed, parts };
     let (types, client) = ((a.tensor.dtype, out.dtype), &out.client);
-    if let Some(tiling) = tiling::choose(&problem, types.0, types.1, client, choices) {
+    if let Some(tiling) = matrix::choose(&problem, types.0, types.1, client, choices) {
         matrix::launch(&problem, tiling, a.tensor, b.tensor, out, epilogue);
     } else if let Some(tiling) = units::choose(&problem, types.0, types.1, client, choices) {
         units::launch(&problem, tiling, a.tensor, b.tensor, out, epilogue);
@@ -108,12 +109,10 @@ pub(crate) fn gradients(
     accumulate: bool,
     choices: Choices,
 ) {
-    let ([r, m, n], [_, _, k]) = (dims(dy), dims(x));
-    let of_x = Problem { r, m, n: k, k: n, a_t: false, b_t: true, parts: 1 };
-    let of_w = Problem { r, m: k, n, k: m, a_t: true, b_t: false, parts };
+    let [of_x, of_w] = of_gradients(dy, x, parts);
     let (problems, dtype, client) = ([&of_x, &of_w], dy.dtype, &dy.client);
-    if let Some(tilings) = tiling::choose_pair(problems, dtype, client, choices) {
-        matrix::launch_pair(problems, tilings, [dy, w, x], [dx, dw], accumulate);
+    if let Some(tilings) = matrix::choose_pair(problems, dtype, false, client, choices) {
+        matrix::launch_pair(problems, tilings, [dy, w, x], None, [dx, dw], accumulate);
     } else if let Some(tilings) = units::choose_pair(problems, dtype, client, choices) {
         units::launch_pair(problems, tilings, [dy, w, x], [dx, dw], accumulate);
     } else {
@@ -121,6 +120,50 @@ pub(crate) fn gradients(
         let epilogue = if accumulate { Epilogue::Accumulate } else { Epilogue::Store };
         product_in_parts(Side::transposed(x), Side::plain(dy), dw, epilogue, parts, choices);
     }
+}
+
+/// The problems of the gradients of a projection's input and of its weight.
+fn of_gradients(dy: &CubeTensor, x: &CubeTensor, parts: usize) -> [Problem; 2] {
+    let ([r, m, n], [_, _, k]) = (dims(dy), dims(x));
+    let of_x = Problem { r, m, n: k, k: n, a_t: false, b_t: true, parts: 1 };
+    [of_x, Problem { r, m: k, n, k: m, a_t: true, b_t: false, parts }]
+}
+
+/// `x w`, of which rows are `[gate, up]`, `[R, M, 2 H]`, and SwiGLU of it, `[R, M, H]`, in the type of `x`. One launch where a kernel of
+/// this crate takes both.
+pub(crate) fn gated(x: &CubeTensor, w: &CubeTensor, choices: Choices) -> [CubeTensor; 2] {
+    let ([r, m, k], [_, _, n]) = (dims(x), dims(w));
+    let problem = Problem { r, m, n, k, a_t: false, b_t: false, parts: 1 };
+    let up = empty_of(x, [r, m, n], x.dtype);
+    if let Some(tiling) = matrix::choose_gated(&problem, x.dtype, &x.client, choices) {
+        let active = empty_of(x, [r, m, n / 2], x.dtype);
+        matrix::launch_gated(&problem, tiling, [x, w], [&up, &active]);
+        return [up, active];
+    }
+    product(Side::plain(x), Side::plain(w), &up, Epilogue::Store, choices);
+    let active = activation::forward(up.clone(), Activation::SwiGlu);
+    [up, active]
+}
+
+/// As [`gradients`] where the input is `active`, SwiGLU of `up`: returns the gradient of `up`.
+pub(crate) fn gated_gradients(
+    dy: &CubeTensor,
+    w: &CubeTensor,
+    [up, active]: [&CubeTensor; 2],
+    (dw, parts): (&CubeTensor, usize),
+    accumulate: bool,
+    choices: Choices,
+) -> CubeTensor {
+    let [of_x, of_w] = of_gradients(dy, active, parts);
+    let problems = [&of_x, &of_w];
+    if let Some(tilings) = matrix::choose_pair(problems, dy.dtype, true, &dy.client, choices) {
+        let dup = empty_of(dy, dims::<3>(up), dy.dtype);
+        matrix::launch_pair(problems, tilings, [dy, w, active], Some(up), [&dup, dw], accumulate);
+        return dup;
+    }
+    let dactive = empty_of(dy, dims::<3>(active), dy.dtype);
+    gradients(dy, [w, active], &dactive, (dw, parts), accumulate, choices);
+    activation::backward(up.clone(), dactive, Activation::SwiGlu)
 }
 
 /// For sizes, types and devices that this crate's kernels do not take.
@@ -138,6 +181,20 @@ fn by_cubek(a: CubeTensor, b: CubeTensor, out: &CubeTensor, epilogue: Epilogue, 
         Epilogue::Residual(residual) => add(residual, &to, out),
         Epilogue::Accumulate => add(&to, out, out),
     }
+}
+
+/// See [`gradients_of_gates`](super::gradients_of_gates).
+pub(super) fn gradients_of_gates(
+    dy: &CubeTensor,
+    w: &CubeTensor,
+    read: [&CubeTensor; 2],
+    choices: Choices,
+) -> [CubeTensor; 2] {
+    let ([r, m, n], [_, _, k]) = (dims(dy), dims(read[1]));
+    let parts = gradient_parts(dy.dtype, [r, m], [k, n], &dy.client, choices);
+    let dw = empty_of(dy, [r * parts, k, n], DType::F32);
+    let dup = gated_gradients(dy, w, read, (&dw, parts), false, choices);
+    [dup, dw]
 }
 
 /// See [`trained`](super::trained).

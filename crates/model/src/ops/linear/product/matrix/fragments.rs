@@ -2,7 +2,7 @@
 
 use burn::cubecl::{self, prelude::*};
 
-use super::super::tiling::FETCH;
+use super::tiling::FETCH;
 use crate::kernels::fragments::{self, Fragment};
 use crate::kernels::lines::Line;
 

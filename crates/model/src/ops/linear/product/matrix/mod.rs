@@ -5,20 +5,24 @@
 //! through a fragment's worth of shared memory, a row of eight at a time.
 
 mod fragments;
+mod gate;
 mod tile;
+mod tiling;
 
 use burn::cubecl::{self, prelude::*};
 use burn::tensor::DType;
 use burn_cubecl::tensor::CubeTensor;
 
 use super::epilogue::Epilogue;
-use super::place::{Sizes, SizesLaunch};
-use super::tiling::{Problem, Tiling};
+use super::place::{Sizes, SizesLaunch, place};
+use super::tiling::Problem;
 use crate::kernels::launch::cubes;
 use crate::kernels::lines::Line;
 use crate::kernels::tensors::elem;
 use crate::kernels::traffic::{on, reads, reads_if, stands_in, writes, writes_or_adds};
-use tile::{Four, tile_product};
+use gate::{write_gate_gradients, write_gated};
+use tile::{Four, add_products, corner, no_sums, tile_product};
+pub(super) use tiling::{FETCH, Tiling, choose, choose_gated, choose_pair};
 
 #[cube(launch_unchecked)]
 fn product_kernel<E: Float, O: Float, N: Size>(
@@ -53,14 +57,39 @@ fn product_kernel<E: Float, O: Float, N: Size>(
     }
 }
 
+/// A projection to `[gate, up]`, and SwiGLU of it.
+#[cube(launch_unchecked)]
+fn gated_kernel<E: Float, N: Size>(
+    a: &[Vector<u32, N>],
+    b: &[Vector<u32, N>],
+    out: &mut [Four<E>],
+    active: &mut [Four<E>],
+    sizes: Sizes,
+    #[comptime] t: Tiling,
+    #[define(E)] _type: ElemType,
+) {
+    let mut a_tile = Shared::<[Line]>::new_aligned_slice(comptime!(t.a_size()), 16usize);
+    let mut b_tile = Shared::<[Line]>::new_aligned_slice(comptime!(t.b_size()), 16usize);
+    let mut stage = Shared::<[Four<f32>]>::new_aligned_slice(comptime!(t.stage_size()), 16usize);
+    if CUBE_POS < sizes.cubes {
+        let here = place(CUBE_POS, &sizes, t.m, t.n);
+        let sums = no_sums(t);
+        add_products::<E, N>(&sums, here, a, b, &sizes, &mut a_tile, &mut b_tile, t);
+        let at = corner(here, &sizes, t);
+        write_gated::<E>(&sums, out, active, &sizes, at, &mut stage, t);
+    }
+}
+
 /// Two products that share an operand, `a b` and `c a` in any order of transposes: the gradients of a projection's input and of its
-/// weight. Neither has a residual: any tensor of its type stands in for `none`.
+/// weight. Neither has a residual: any tensor of its type stands in for `none`. With `gates` the input is SwiGLU of `up`, to
+/// which its gradient goes on; else any tensor of its type stands in.
 #[cube(launch_unchecked)]
 fn pair_kernel<E: Float, N: Size>(
     dy: &[Vector<u32, N>],
     w: &[Vector<u32, N>],
     x: &[Vector<u32, N>],
     none: &[Four<f32>],
+    up: &[Four<E>],
     dx: &mut [Four<E>],
     dw: &mut [Four<f32>],
     of_x: Sizes,
@@ -68,6 +97,7 @@ fn pair_kernel<E: Float, N: Size>(
     #[comptime] tx: Tiling,
     #[comptime] tw: Tiling,
     #[comptime] accumulate: bool,
+    #[comptime] gates: bool,
     #[define(E)] _type: ElemType,
 ) {
     let (a_size, b_size) = comptime!((tx.a_size().max(tw.a_size()), tx.b_size().max(tw.b_size())));
@@ -92,20 +122,29 @@ fn pair_kernel<E: Float, N: Size>(
             accumulate,
         );
     } else if CUBE_POS < of_w.cubes + of_x.cubes {
-        tile_product::<E, E, N>(
-            CUBE_POS - of_w.cubes,
-            dy,
-            w,
-            none,
-            dx,
-            &of_x,
-            &mut a_tile,
-            &mut b_tile,
-            &mut stage,
-            tx,
-            false,
-            false,
-        );
+        let index = CUBE_POS - of_w.cubes;
+        if comptime!(gates) {
+            let here = place(index, &of_x, tx.m, tx.n);
+            let sums = no_sums(tx);
+            add_products::<E, N>(&sums, here, dy, w, &of_x, &mut a_tile, &mut b_tile, tx);
+            let at = corner(here, &of_x, tx);
+            write_gate_gradients::<E>(&sums, up, dx, &of_x, at, &mut stage, tx);
+        } else {
+            tile_product::<E, E, N>(
+                index,
+                dy,
+                w,
+                none,
+                dx,
+                &of_x,
+                &mut a_tile,
+                &mut b_tile,
+                &mut stage,
+                tx,
+                false,
+                false,
+            );
+        }
     }
 }
 
@@ -143,11 +182,39 @@ pub(super) fn launch(
     }
 }
 
-/// Launches `dx = dy w^T` and `dw = x^T dy` together; `dw` is `[R * parts, K, N]`.
+/// Launches a projection of `x` to `[gate, up]` `[R, M, 2 H]`, and SwiGLU of it to `active` `[R, M, H]`.
+pub(super) fn launch_gated(
+    p: &Problem,
+    t: Tiling,
+    [x, w]: [&CubeTensor; 2],
+    [up, active]: [&CubeTensor; 2],
+) {
+    let (sizes, total) = SizesLaunch::of(p, [t.m, t.n, t.k]);
+    // SAFETY: as of one product.
+    unsafe {
+        gated_kernel::launch_unchecked(
+            on(&up.client),
+            cubes(total),
+            CubeDim::new_1d(t.units() as u32),
+            t.piece,
+            reads(x),
+            reads(w),
+            writes(up),
+            writes(active),
+            sizes,
+            t,
+            elem(up.dtype),
+        );
+    }
+}
+
+/// Launches `dx = dy w^T` and `dw = x^T dy` together; `dw` is `[R * parts, K, N]`. Where the input is SwiGLU of
+/// `up` `[R, M, 2 K]`, `dx` is the gradient of that.
 pub(super) fn launch_pair(
     [px, pw]: [&Problem; 2],
     [tx, tw]: [Tiling; 2],
     [dy, w, x]: [&CubeTensor; 3],
+    up: Option<&CubeTensor>,
     [dx, dw]: [&CubeTensor; 2],
     accumulate: bool,
 ) {
@@ -164,6 +231,7 @@ pub(super) fn launch_pair(
             reads(w),
             reads(x),
             stands_in(dw),
+            reads_if(up, dy),
             writes(dx),
             writes_or_adds(dw, accumulate),
             of_x,
@@ -171,6 +239,7 @@ pub(super) fn launch_pair(
             tx,
             tw,
             accumulate,
+            up.is_some(),
             elem(dx.dtype),
         );
     }

@@ -35,17 +35,39 @@ pub(super) fn tile_product<N: Size>(
         let inner = here.first + step * t.k;
         let next_a = if comptime!(t.a_t) {
             let col = here.row / WORDS;
-            fetch::<N>(a, a_at, inner, col, here.last, m / words, a_shape, units, words)
+            fetch::<N>(a, a_at, inner, col, here.last, m / words, a_shape, units, words, false)
         } else {
             let rows = select(inner < here.last, m, 0);
-            fetch::<N>(a, a_at, here.row, inner / WORDS, rows, k / words, a_shape, units, words)
+            fetch::<N>(
+                a,
+                a_at,
+                here.row,
+                inner / WORDS,
+                rows,
+                k / words,
+                a_shape,
+                units,
+                words,
+                false,
+            )
         };
         let next_b = if comptime!(t.b_t) {
             let rows = select(inner < here.last, n, 0);
-            fetch::<N>(b, b_at, here.col, inner / WORDS, rows, k / words, b_shape, units, words)
+            fetch::<N>(
+                b,
+                b_at,
+                here.col,
+                inner / WORDS,
+                rows,
+                k / words,
+                b_shape,
+                units,
+                words,
+                false,
+            )
         } else {
             let col = here.col / WORDS;
-            fetch::<N>(b, b_at, inner, col, here.last, n / words, b_shape, units, words)
+            fetch::<N>(b, b_at, inner, col, here.last, n / words, b_shape, units, words, false)
         };
         if step > 0 {
             for four in 0..comptime!(t.k / WORDS) {
