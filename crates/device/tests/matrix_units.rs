@@ -8,7 +8,7 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use isoflop_device::open;
-use isoflop_device::scores::{self, TrialSizes};
+use isoflop_device::trial::{self, Sizes};
 use isoflop_model::kernels::{Choices, Scores, Traffic};
 use isoflop_model::ops::activation::{self, Activation};
 use isoflop_model::ops::attention::{self, Dims, QkNorm};
@@ -240,19 +240,26 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
     assert!(takes_matrix_units(&opened.device, half, SHAPE.head_dim()), "{:?}", opened.warnings);
 
     products_are_those_of_the_cpu(&opened.device);
-    gates_are_those_of_the_cpu(&opened.device);
+    for fused in [true, false] {
+        Choices { gates: fused, gate_gradients: fused, ..opened.choices }.set(&opened.device);
+        gates_are_those_of_the_cpu(&opened.device);
+    }
     heads_of_all_sizes_attend_as_on_the_cpu(&opened.device, &[[3, 6], [3, 8], [2, 12]]);
     let choices = Choices { scores: Scores::Fragments, ..opened.choices };
-    Choices { fragments_convert: true, ..choices }.set(&opened.device);
+    Choices { fragments_convert: true, gates: true, gate_gradients: true, ..choices }
+        .set(&opened.device);
     gates_are_those_of_the_cpu(&opened.device);
     choices.set(&opened.device);
     // Planes have two fragments of rows of small heads, one of larger ones.
     heads_of_all_sizes_attend_as_on_the_cpu(&opened.device, &[[3, 6], [2, 12], [1, 24]]);
     opened.choices.set(&opened.device);
-    let trial =
-        scores::trial(&opened.device, half, TrialSizes { timed: [1, 24, 2, 8], compared: &[12] });
-    assert!(trial.fragments.is_ok() && trial.wide_fragments.is_ok(), "{trial:?}");
+    let sizes = Sizes { attention: [1, 24, 2, 8], heads: &[12], gates: [64, 16, 24] };
+    let tried = trial::run(&opened.device, half, sizes);
+    assert!(tried.fragments.is_ok() && tried.wide_fragments.is_ok(), "{tried:?}");
+    assert!(tried.gates.is_ok() && tried.gate_gradients.is_ok(), "{tried:?}");
     assert_eq!(Choices::of(&opened.device), opened.choices);
+    let in_fewest = Choices { gates: true, gate_gradients: true, ..opened.choices };
+    in_fewest.set(&opened.device);
     layers_take_few_launches_and_bytes(&opened.device);
 
     let (right, recorded) = train(&Device::flex(), Precision::F32);
@@ -261,7 +268,7 @@ fn a_stack_on_matrix_units_trains_as_on_the_cpu() {
         [(Precision::F32, false, 1e-5), (half, false, 2e-3), (half, true, 2e-3)]
     {
         let scores = if in_fragments { Scores::Fragments } else { Scores::Shared };
-        let choices = Choices { fragments_convert: in_fragments, scores, ..opened.choices };
+        let choices = Choices { fragments_convert: in_fragments, scores, ..in_fewest };
         choices.set(&opened.device);
         let (got, recorded) = train(&opened.device, precision);
         assert!(recorded, "steps are replayed from the third on");

@@ -1,15 +1,15 @@
 //! Choices between kernels that are right: neither is faster on every adapter, so each adapter times them once.
 
 use burn::tensor::Device;
-use isoflop_model::kernels::{Choices, Scores};
+use isoflop_model::kernels::Choices;
 use isoflop_plan::Precision;
 
 use super::super::error::DeviceError;
 use super::super::info::ShaderCompiler;
 use super::super::open::OpenEvent;
 use super::super::precision::{HALVES, with_matrix_units};
-use super::super::scores::ScoresTrial;
 use super::super::selftest::{self, SelfTest};
+use super::super::trial::Trial;
 use super::super::unit_products;
 use super::super::wait::responds;
 use super::Candidate;
@@ -23,11 +23,14 @@ impl Candidate<'_> {
         let matrix_units = report.without_matrix_units.is_none();
         let before = self.timed.clone();
         let unit_products = self.unit_products(device)?;
-        let scores = self.scores(report);
+        let trials = self.trials(report);
+        let (scores, [gates, gate_gradients]) = (Trial::scores(&trials), Trial::gates(&trials));
         if self.timed != before {
             self.keep_timed("times kernels again");
         }
-        Choices { matrix_units, unit_products, scores, ..Choices::of(device) }.set(device);
+        let before = Choices::of(device);
+        Choices { matrix_units, unit_products, scores, gates, gate_gradients, ..before }
+            .set(device);
         Ok(())
     }
 
@@ -61,35 +64,35 @@ impl Candidate<'_> {
         Ok(self.timed.products.is_none_or(|times_as_fast| times_as_fast >= 1.0))
     }
 
-    /// Where attention on matrix units has its scores. Other ways than the one that every device has are tried in another process.
-    fn scores(&mut self, report: &SelfTest) -> Scores {
+    /// What came of ways to compute on matrix units that not every device has: they are tried in another process.
+    fn trials(&mut self, report: &SelfTest) -> Vec<Trial> {
         let halves = self.halves_to_try(report);
         for &half in &halves {
-            if self.timed.scores.iter().any(|trial| trial.precision == half) {
+            if self.timed.trials.iter().any(|trial| trial.precision == half) {
                 continue;
             }
-            (self.tell)(OpenEvent::Timing("attention in half precision"));
+            (self.tell)(OpenEvent::Timing("attention and SwiGLU in half precision"));
             let trial = match selftest::trial_in_child(&self.adapter.info.id, self.shader, half) {
                 Ok(trial) => {
-                    (self.tell)(OpenEvent::Timed(format!("attention in {}: {trial}", half.word())));
+                    (self.tell)(OpenEvent::Timed(format!("in {}: {trial}", half.word())));
                     trial
                 }
                 Err(failure) => {
                     let text = format!(
-                        "attention in {} keeps its scores in shared memory: {failure}\nhint: `sweep devices --test` has the next start try again",
+                        "attention in {} keeps its scores in shared memory, and SwiGLU has launches of its own: {failure}\nhint: `sweep devices --test` has the next start try again",
                         half.word()
                     );
                     (self.tell)(OpenEvent::Warning(text));
                     if !failure.lasts() {
-                        return Scores::Shared;
+                        return vec![Trial::failed(half, &failure.to_string())];
                     }
-                    ScoresTrial::failed(half, &failure.to_string())
+                    Trial::failed(half, &failure.to_string())
                 }
             };
-            self.timed.scores.push(trial);
+            self.timed.trials.push(trial);
         }
-        let asked = self.timed.scores.iter().filter(|trial| halves.contains(&trial.precision));
-        ScoresTrial::best(&asked.cloned().collect::<Vec<_>>())
+        let asked = self.timed.trials.iter().filter(|trial| halves.contains(&trial.precision));
+        asked.cloned().collect()
     }
 
     /// The half precisions to try in: those that passed on matrix units, where the driver may have what other ways need.

@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Refusal, SelfTest, SelfTestFailure};
 use crate::info::{Card, DeviceInfo, GraphicsApi, ShaderCompiler};
-use crate::scores::ScoresTrial;
+use crate::trial::Trial;
 
 /// Raised where the file gets another layout.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Verdicts that are kept, the latest ones.
 const KEPT: usize = 64;
@@ -75,8 +75,8 @@ struct File {
 pub(crate) struct Timed {
     /// How many times as fast this project's kernel makes products in `f32` as cubek's.
     pub products: Option<f64>,
-    /// Where attention has its scores, in each half precision that it was tried in.
-    pub scores: Vec<ScoresTrial>,
+    /// What came of ways to compute on matrix units, in each half precision that they were tried in.
+    pub trials: Vec<Trial>,
 }
 
 impl Default for File {

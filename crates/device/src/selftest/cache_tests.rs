@@ -51,8 +51,9 @@ fn what_was_timed_stands_beside_the_verdicts() {
     let folder = tempfile::tempdir().unwrap();
     let cache = SelfTestCache::new(folder.path().join("self-test.json"), "today".into());
     let (fragments, wide_fragments) = (Ok(1.5), Err("it crashed".into()));
-    let scores = ScoresTrial { precision: Precision::Bf16, fragments, wide_fragments };
-    let timed = Timed { products: Some(2.5), scores: vec![scores] };
+    let failed = Trial::failed(Precision::Bf16, "it crashed");
+    let trial = Trial { fragments, wide_fragments, ..failed };
+    let timed = Timed { products: Some(2.5), trials: vec![trial] };
     cache.store_timed(subject("1"), timed.clone()).unwrap();
     let verdict = Verdict::of(&[Precision::F32], &Ok(passed()), 2.0, "now").unwrap();
     cache.store(subject("1"), verdict.clone()).unwrap();

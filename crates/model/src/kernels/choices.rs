@@ -20,6 +20,10 @@ pub struct Choices {
     pub unit_products: bool,
     /// Where attention on matrix units has its scores.
     pub scores: Scores,
+    /// Whether SwiGLU is made on the way out of the product before it, and its gradient on the way out of the one before that, where matrix
+    /// units make these.
+    pub gates: bool,
+    pub gate_gradients: bool,
     /// How sums over a row are made.
     pub planes: Planes,
     /// Whether fragments of `f32` sums become fragments of half precision also where the device does not say that they can.
@@ -57,6 +61,8 @@ impl Default for Choices {
             matrix_units: true,
             unit_products: true,
             scores: Scores::Shared,
+            gates: true,
+            gate_gradients: true,
             planes: Planes::Reported,
             fragments_convert: false,
         }

@@ -14,8 +14,8 @@ use super::super::thorough::{self, Finding, Progress};
 use super::{AVAILABLE, Answer, MARK, TASK, Task, Test, not_opened};
 use crate::info::ShaderCompiler;
 use crate::list::find_adapter;
-use crate::scores::{self, TrialSizes};
 use crate::setup;
+use crate::trial;
 
 /// To be called first in `main` of a program that opens devices.
 ///
@@ -38,10 +38,10 @@ pub fn self_test_child_main() {
                 Err(what) => say(&Answer::Closed(not_opened(what))),
             }
         }
-        Ok(Task { id, shader, test: Test::Scores { precision } }) => {
+        Ok(Task { id, shader, test: Test::Ways { precision } }) => {
             let tried = find_adapter(&id).and_then(|adapter| {
                 let device = setup::open(&adapter, shader, true).map_err(|e| e.to_string())?;
-                Ok(scores::trial(&device, precision, TrialSizes::of(&adapter.info)))
+                Ok(trial::run(&device, precision, trial::Sizes::of(&adapter.info)))
             });
             say(&tried.map_err(not_opened));
         }

@@ -14,7 +14,7 @@ use super::OPENING;
 use super::report::{SelfTest, SelfTestFailure, TestStep, Tested};
 use super::thorough::Progress;
 use crate::info::ShaderCompiler;
-use crate::scores::ScoresTrial;
+use crate::trial::Trial;
 pub use main::self_test_child_main;
 pub(super) use main::test_here;
 pub(super) use process::Exit;
@@ -50,8 +50,8 @@ enum Test {
     },
     /// Every case, from one on.
     Thorough { from: usize },
-    /// Where attention in a half precision has its scores.
-    Scores { precision: Precision },
+    /// Ways to compute on matrix units in a half precision.
+    Ways { precision: Precision },
 }
 
 /// What a process that tests in short tells the one that started it.
@@ -127,10 +127,10 @@ fn in_processes(
     }
 }
 
-/// Time for a trial of scores. It compiles some twenty kernels.
+/// Time for a trial. It compiles some thirty kernels.
 const TRIAL: Duration = Duration::from_secs(120);
 
-/// A trial of scores in another process of this program.
+/// A trial of ways to compute on matrix units in another process of this program.
 ///
 /// # Errors
 /// What became of the process, where it gave no answer.
@@ -138,8 +138,8 @@ pub(crate) fn trial(
     id: &str,
     shader: ShaderCompiler,
     precision: Precision,
-) -> Result<ScoresTrial, SelfTestFailure> {
-    let task = Task { id: id.into(), shader, test: Test::Scores { precision } };
+) -> Result<Trial, SelfTestFailure> {
+    let task = Task { id: id.into(), shader, test: Test::Ways { precision } };
     let mut found = None;
     let exit = listen(&task, Some(Instant::now() + TRIAL), &mut |answer| found = Some(answer));
     let late = || SelfTestFailure::Stopped { how: format!("no answer in {} s", TRIAL.as_secs()) };

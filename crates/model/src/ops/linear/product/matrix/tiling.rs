@@ -226,13 +226,17 @@ pub(in super::super) fn choose(
     pick(p, Offer::of(operand, client, choices)?, out != DType::F32, Gate::None)
 }
 
-/// Tiles for a projection of which SwiGLU follows, `[gate, up]` side by side, with a result in the type of its operands.
+/// Tiles for a projection that SwiGLU follows, `[gate, up]` side by side, with a result in the type of its operands; `None` also where
+/// SwiGLU has a launch of its own.
 pub(in super::super) fn choose_gated(
     p: &Problem,
     operand: DType,
     client: &Client,
     choices: Choices,
 ) -> Option<Tiling> {
+    if !choices.gates {
+        return None;
+    }
     pick(p, Offer::of(operand, client, choices)?, true, Gate::Forward)
 }
 
@@ -251,6 +255,9 @@ pub(in super::super) fn choose_pair(
     client: &Client,
     choices: Choices,
 ) -> Option<[Tiling; 2]> {
+    if gated && !choices.gate_gradients {
+        return None;
+    }
     let gate = if gated { Gate::Backward } else { Gate::None };
     pick_pair([x, w], Offer::of(operand, client, choices)?, gate)
 }
