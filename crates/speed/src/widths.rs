@@ -1,5 +1,6 @@
 //! How wide stacks pay.
 
+use isoflop_model::is_host;
 use isoflop_plan::{Cell, Grid};
 
 use crate::rates::{Rates, Sample};
@@ -16,8 +17,9 @@ const MODELS: usize = 3;
 const SHARE: f64 = 0.005;
 const MEASUREMENTS: f64 = 8.0;
 
-/// Bounds of one measurement, seconds.
+/// Bounds of one measurement, seconds. Steps on an adapter do not meet what else the processor does: half as many of them tell as much.
 const SHORTEST: f64 = 0.1;
+const SHORTEST_ON_ADAPTERS: f64 = 0.05;
 const LONGEST: f64 = 1.0;
 
 /// Groups of several cells that can share a stack.
@@ -30,6 +32,7 @@ pub fn sharing_stacks(grid: &Grid) -> Vec<Vec<&Cell>> {
 pub fn measure_widths(trials: &Trials, grid: &Grid, tell: &mut dyn FnMut(News)) -> Option<Rates> {
     let groups = sharing_stacks(grid);
     let workers = trials.workers.count();
+    let shortest = if is_host(trials.device) { SHORTEST } else { SHORTEST_ON_ADAPTERS };
     // What pays does not depend on how many of these very models there are: others lie between.
     let most = groups.iter().map(Vec::len).max()?;
     let mut samples: Vec<Sample> = Vec::new();
@@ -41,12 +44,12 @@ pub fn measure_widths(trials: &Trials, grid: &Grid, tell: &mut dyn FnMut(News)) 
         let rates = samples.iter().map(|s| s.flops_per_second);
         // A small model by itself makes the training seem longer than it will be.
         let fastest = rates.fold(0.0, f64::max) * workers as f64;
-        let mut seconds = SHORTEST;
+        let mut seconds = shortest;
         let found = widest(most, |replicas| {
             let speed = trials.time(cell, replicas, seconds, tell)?;
-            if seconds == SHORTEST {
+            if seconds == shortest {
                 let whole = grid.train_flops() / speed.flops_per_second.max(fastest);
-                seconds = (whole * SHARE / MEASUREMENTS).clamp(SHORTEST, LONGEST);
+                seconds = (whole * SHARE / MEASUREMENTS).clamp(shortest, LONGEST);
             }
             Some(Rate::of(&speed))
         });

@@ -24,7 +24,9 @@ impl Candidate<'_> {
         let before = self.timed.clone();
         let unit_products = self.unit_products(device)?;
         let trials = self.trials(report);
-        let (scores, [gates, gate_gradients]) = (Trial::scores(&trials), Trial::gates(&trials));
+        let scores = Trial::scores(&trials);
+        let by_element = self.adapter.info.fragments_by_element;
+        let [gates, gate_gradients] = Trial::gates(&trials, by_element);
         if self.timed != before {
             self.keep_timed("times kernels again");
         }
@@ -64,7 +66,7 @@ impl Candidate<'_> {
         Ok(self.timed.products.is_none_or(|times_as_fast| times_as_fast >= 1.0))
     }
 
-    /// What came of ways to compute on matrix units that not every device has: they are tried in another process.
+    /// What came of ways to compute on matrix units that are compared and timed, in another process.
     fn trials(&mut self, report: &SelfTest) -> Vec<Trial> {
         let halves = self.halves_to_try(report);
         for &half in &halves {

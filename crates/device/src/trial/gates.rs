@@ -52,7 +52,7 @@ impl Task {
     }
 }
 
-/// Whether both ways compute the same.
+/// Whether both ways compute the same. A study's own sizes, which may have other tiles, are looked at before it trains.
 pub(super) fn compare(device: &Device, precision: Precision, backward: bool) -> Result<(), String> {
     for sizes in COMPARED {
         let task = Task::new(2, sizes, precision, device);

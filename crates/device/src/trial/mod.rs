@@ -8,6 +8,7 @@ mod scores;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::slice::from_ref;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use isoflop_model::kernels::{Choices, Scores};
@@ -64,12 +65,20 @@ impl Trial {
         faster.max_by(|a, b| a.0.total_cmp(&b.0)).map_or(Scores::Shared, |(_, way)| way)
     }
 
-    /// Whether SwiGLU, and its gradient, are made on the way out of products: where that is slower in no precision that was tried.
-    pub fn gates(trials: &[Self]) -> [bool; 2] {
+    /// Whether SwiGLU, and its gradient, are made on the way out of products: where that is slower in no precision that was tried, in the
+    /// way in which it was tried there. Sums that fragments cannot be computed with go through shared memory anyway: nothing
+    /// need be tried where a driver has not the extension (`by_element`).
+    pub fn gates(trials: &[Self], by_element: bool) -> [bool; 2] {
+        if trials.is_empty() {
+            return [!by_element; 2];
+        }
+        let held = Self::scores(trials) != Scores::Shared;
+        let as_tried = |trial: &Self| (Self::scores(from_ref(trial)) != Scores::Shared) == held;
         let pays = |result: &Result<f64, String>| result.as_ref().is_ok_and(|&times| times >= 1.0);
-        let all =
-            |of: fn(&Self) -> &Result<f64, String>| trials.iter().all(|trial| pays(of(trial)));
-        [all(|trial| &trial.gates), all(|trial| &trial.gate_gradients)]
+        [
+            trials.iter().all(|trial| as_tried(trial) && pays(&trial.gates)),
+            trials.iter().all(|trial| pays(&trial.gate_gradients)),
+        ]
     }
 }
 
@@ -132,7 +141,7 @@ pub fn run(device: &Device, precision: Precision, sizes: Sizes) -> Trial {
     let mut trial = Trial { fragments, wide_fragments, ..Trial::failed(precision, "not tried") };
     // The better way has to be right for other heads too.
     loop {
-        let way = Trial::scores(std::slice::from_ref(&trial));
+        let way = Trial::scores(from_ref(&trial));
         let held = |head: &&usize| attention::holds(device, precision, **head, way);
         let heads = sizes.heads.iter().filter(held);
         let wrong = heads.filter_map(|&head| {
@@ -144,7 +153,7 @@ pub fn run(device: &Device, precision: Precision, sizes: Sizes) -> Trial {
         }
     }
     // Gates are computed in fragments where scores are.
-    let scores = Trial::scores(std::slice::from_ref(&trial));
+    let scores = Trial::scores(from_ref(&trial));
     Choices { scores, ..before }.set(device);
     [trial.gates, trial.gate_gradients] = [false, true].map(|backward| {
         tried(&|| {
@@ -218,7 +227,7 @@ mod tests {
             (Ok(f64::NAN), wrong(), Scores::Shared),
         ] {
             let trial = of(fragments, wide_fragments);
-            assert_eq!(Trial::scores(std::slice::from_ref(&trial)), best, "{trial:?}");
+            assert_eq!(Trial::scores(from_ref(&trial)), best, "{trial:?}");
         }
         assert_eq!(Trial::scores(&[]), Scores::Shared);
         let both = [of(Ok(1.5), Ok(1.2)), of(Ok(1.1), Ok(1.3))];
@@ -232,10 +241,15 @@ mod tests {
     #[test]
     fn gates_are_made_on_the_way_out_where_no_precision_is_slower_by_it() {
         let trial = of(Ok(1.4), Ok(1.2));
-        assert_eq!(Trial::gates(std::slice::from_ref(&trial)), [true, false]);
-        assert_eq!(Trial::gates(&[]), [true, true], "as every device does that is not tried");
+        assert_eq!(Trial::gates(from_ref(&trial), true), [true, false]);
+        assert_eq!(Trial::gates(&[], false), [true, true], "through shared memory in any case");
+        assert_eq!(Trial::gates(&[], true), [false, false], "it could have been tried");
         let failed = Trial::failed(Precision::F16, "it crashed");
-        assert_eq!(Trial::gates(&[trial, failed]), [false, false]);
+        assert_eq!(Trial::gates(&[trial.clone(), failed], true), [false, false]);
+        let mut shared = of(Ok(0.9), Ok(0.9));
+        shared.gate_gradients = Ok(1.1);
+        assert_eq!(Trial::gates(from_ref(&shared), true), [true, true]);
+        assert_eq!(Trial::gates(&[trial, shared], true), [false, false], "tried in fragments");
     }
 
     #[test]

@@ -20,9 +20,9 @@ pub struct Choices {
     pub unit_products: bool,
     /// Where attention on matrix units has its scores.
     pub scores: Scores,
-    /// Whether SwiGLU is made on the way out of the product before it, and its gradient on the way out of the one before that, where matrix
-    /// units make these.
+    /// Whether SwiGLU is made on the way out of the product that gives its input, where matrix units make that.
     pub gates: bool,
+    /// Whether the gradient of SwiGLU's input is made on the way out of the product that gives that of its result.
     pub gate_gradients: bool,
     /// How sums over a row are made.
     pub planes: Planes,

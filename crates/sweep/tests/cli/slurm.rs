@@ -42,8 +42,10 @@ name = "cpu"
 [fit]
 bootstrap = 50
 "#;
-/// How long nothing may change.
+/// How long a wait may last, and a queue stay as it is.
 const PATIENCE: Duration = Duration::from_secs(400);
+/// How long all jobs together may take, however often they begin anew.
+const AT_MOST: Duration = Duration::from_secs(1200);
 
 /// A cluster, ended when dropped.
 struct Cluster {
@@ -111,7 +113,8 @@ impl Cluster {
     }
 
     fn wait_for_all(&self, bench: &Bench) {
-        let (mut before, mut changed) = (Vec::new(), Instant::now());
+        let began = Instant::now();
+        let (mut before, mut changed) = (Vec::new(), began);
         loop {
             let queue = self.queue();
             if queue.is_empty() {
@@ -120,7 +123,8 @@ impl Cluster {
             if queue != before {
                 (before, changed) = (queue, Instant::now());
             }
-            assert!(changed.elapsed() < PATIENCE, "{}", self.told(bench));
+            let is_late = changed.elapsed() >= PATIENCE || began.elapsed() >= AT_MOST;
+            assert!(!is_late, "{}", self.told(bench));
             std::thread::sleep(Duration::from_millis(300));
         }
     }
@@ -171,11 +175,11 @@ fn signal(name: &str, pid: u64) -> bool {
     Command::new("kill").args(["-s", name, &pid.to_string()]).status().unwrap().success()
 }
 
-/// Whether a stopped process was sent SIGTERM, number 15.
-fn has_sigterm_before_it(pid: u64) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:")).unwrap();
-    u64::from_str_radix(pending.trim(), 16).unwrap() >> 14 & 1 == 1
+/// Whether a stopped process was sent SIGTERM, number 15; `None` where it is gone.
+fn has_sigterm_before_it(pid: u64) -> Option<bool> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let pending = status.lines().find_map(|line| line.strip_prefix("ShdPnd:"))?;
+    Some(u64::from_str_radix(pending.trim(), 16).ok()? >> 14 & 1 == 1)
 }
 
 fn log(bench: &Bench, name: &str) -> String {
@@ -224,8 +228,10 @@ fn an_array_comes_to_the_ledger_of_one_process_whatever_happens_to_its_jobs() {
     let queued = again["jobs"].as_array().map_or(0, Vec::len);
     assert!(queued == 0 || again["jobs"][0] != array, "{again}");
     let began = Instant::now();
-    while !has_sigterm_before_it(long) {
-        assert!(began.elapsed() < PATIENCE, "no time limit\n{}", cluster.told(&bench));
+    while has_sigterm_before_it(long) != Some(true) {
+        let is_there = has_sigterm_before_it(long).is_some();
+        let is_late = began.elapsed() >= PATIENCE;
+        assert!(is_there && !is_late, "no time limit\n{}", cluster.told(&bench));
         std::thread::sleep(Duration::from_millis(300));
     }
     assert!(signal("CONT", long));

@@ -76,9 +76,9 @@ pub fn backward(x: Tensor<3>, w: &Tensor<3>, bias: bool, dy: Tensor<3>, to: Cast
 /// Products of a projection, as a training step makes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trained {
-    /// `x w`, in the type of `x`.
+    /// `x w`, in the type of `x` where kernels make it, else in `f32`.
     Forward,
-    /// `dy w^T` in the type of `x`, and `x^T dy` in `f32`.
+    /// `dy w^T` likewise, and `x^T dy` in `f32`.
     Gradients,
 }
 
@@ -100,7 +100,10 @@ pub fn trained(kind: Trained, [x, w, dy]: [&Tensor<3>; 3]) -> Vec<Tensor<3>> {
 }
 
 /// `x w`, of which rows are `[gate, up]`, and SwiGLU of it, as a training step on an adapter makes them: `[R, M, 2 H]` and `[R, M, H]`, in the
-/// type of both.
+/// type of both. By kernels, whether the device's choices have them or not.
+///
+/// # Panics
+/// On the CPU, which has operations of its own.
 pub fn gates(x: &Tensor<3>, w: &Tensor<3>) -> [Tensor<3>; 2] {
     let choices = Choices::of(&x.device());
     let [x, w] = [x, w].map(|t| row_major(primitive(t.clone())));
@@ -109,6 +112,9 @@ pub fn gates(x: &Tensor<3>, w: &Tensor<3>) -> [Tensor<3>; 2] {
 
 /// The gradients of `up` and, in parts as those of [`trained`], of `w` for `dy` `[R, M, N]`, that of `active w`: `[up, active]` is what
 /// [`gates`] gave.
+///
+/// # Panics
+/// As [`gates`].
 pub fn gradients_of_gates(
     dy: &Tensor<3>,
     w: &Tensor<3>,

@@ -2,7 +2,7 @@
 //!
 //! Operands in half precision go to the device's matrix units by a kernel of this crate ([`matrix`]), as far as sizes and device
 //! allow, those in `f32` to its units by another ([`units`]); sums are in `f32`, and what is done with a sum (add it to the residual
-//! stream, to a gradient, round it) is done before it is written. All else goes to cubek's kernels. Tiles are chosen by sizes; whoever
+//! stream, to a gradient, take SwiGLU or its gradient of it, round it) is done before it is written. All else goes to cubek's kernels. Tiles are chosen by sizes; whoever
 //! opens a device says whether its products in `f32` are those of [`units`] ([`Choices::unit_products`]).
 
 mod epilogue;

@@ -2,7 +2,7 @@
 //!
 //! A cube takes a tile of the result. Its operands come to shared memory 16 or 8 bytes a unit, the next ones fetched to registers while
 //! these are multiplied; every plane holds its part of the tile as fragments in `f32` until the inner axis is done. Sums leave
-//! through a fragment's worth of shared memory, a row of eight at a time.
+//! as fragments, or through a fragment's worth of shared memory, a row of eight at a time, and SwiGLU is made on that way ([`gate`]).
 
 mod fragments;
 mod gate;
